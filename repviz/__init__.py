@@ -1,0 +1,82 @@
+"""What does a network's representation hold? Extract layer features, sweep bottlenecks, report.
+
+    >>> import repviz
+    >>> images = repviz.open_images("orl", size=64, grey=True)
+    >>> study = repviz.study("faces", images, out="reports/faces")
+    >>> study.report
+
+Importing this package loads nothing heavy: each verb brings its own libraries when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from repviz.activations.extraction import extract
+    from repviz.activations.store import open_activations
+    from repviz.images import open_images, split
+    from repviz.manifold.dimension import dimension
+    from repviz.manifold.embedding import umap
+    from repviz.manifold.neighbors import neighbors
+    from repviz.manifold.pca import pca
+    from repviz.models import open_model
+    from repviz.models.anatomy import anatomy
+    from repviz.report.page import write_report
+    from repviz.studies import study
+    from repviz.studies.bottleneck import sweep
+    from repviz.studies.catalog import catalog, verify
+    from repviz.studies.folder import open_study
+    from repviz.training import train
+
+# Public verb -> the module that holds it, in the order of the work.
+_VERBS = {
+    "open_images": "repviz.images",
+    "split": "repviz.images",
+    "open_model": "repviz.models",
+    "anatomy": "repviz.models.anatomy",
+    "train": "repviz.training",
+    "extract": "repviz.activations.extraction",
+    "open_activations": "repviz.activations.store",
+    "neighbors": "repviz.manifold.neighbors",
+    "dimension": "repviz.manifold.dimension",
+    "pca": "repviz.manifold.pca",
+    "umap": "repviz.manifold.embedding",
+    "sweep": "repviz.studies.bottleneck",
+    "study": "repviz.studies",
+    "open_study": "repviz.studies.folder",
+    "write_report": "repviz.report.page",
+    "verify": "repviz.studies.catalog",
+    "catalog": "repviz.studies.catalog",
+}
+
+__all__ = [
+    "open_images",
+    "split",
+    "open_model",
+    "anatomy",
+    "train",
+    "extract",
+    "open_activations",
+    "neighbors",
+    "dimension",
+    "pca",
+    "umap",
+    "sweep",
+    "study",
+    "open_study",
+    "write_report",
+    "verify",
+    "catalog",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _VERBS:
+        raise AttributeError(f"module 'repviz' has no attribute '{name}'")
+    return getattr(import_module(_VERBS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,50 @@
+"""Figures: a table in, a matplotlib figure out. They draw stored numbers and compute nothing.
+
+Every kind is one file with one function, ``draw(table, *, width) -> Figure``; :data:`FIGURES` is
+the list. matplotlib is loaded when the first figure is drawn, not before.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from repviz import checks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+# kind: what it shows. The file of the same name in this folder draws it.
+FIGURES: dict[str, str] = {
+    "sweep": "reconstruction error, and its ratio to PCA's, against the bottleneck size",
+    "anatomy": "the share of parameters and of multiply-adds in each layer",
+    "training": "accuracy and loss against the epoch",
+    "spectrum": "cumulative explained variance against the number of components",
+    "dimension": "intrinsic dimension of each representation, with its interval",
+    "identity": "how often the nearest known image shows the same person, with its interval",
+    "ladder": "distance to the nearest known face, from noise to face",
+}
+
+
+def draw(kind: str, table: pd.DataFrame, *, width: float = 720) -> Figure:
+    """The figure of one kind, drawn from its table.
+
+    Parameters
+    ----------
+    kind : str
+        A name of :data:`FIGURES`.
+    table : DataFrame
+        The rows to draw; the columns are those of the study's CSV file of that name.
+    width : float
+        Width in CSS pixels (1/72 inch). Below 500 the panels stand under each other.
+
+    Raises
+    ------
+    UnknownName
+        No figure has this name.
+    InputError
+        The table has no row, or lacks a column that the figure draws.
+    """
+    checks.known("figures.draw", "figure", kind, FIGURES)
+    return import_module(f"repviz.figures.{kind}").draw(table, width=width)

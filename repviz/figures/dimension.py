@@ -1,0 +1,41 @@
+"""How many degrees of freedom each representation has, as its nearest neighbours tell."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from repviz.figures.dots import dots, layer_marks, layer_rows
+from repviz.figures.theme import LIGHT, canvas, columns, fold, themed
+
+
+@themed
+def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
+    """One row a representation: estimate, 95 % interval, and the calibrated value as a cross.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``results/layers.csv`` of a study.
+    width : float
+        Width in CSS pixels.
+    """
+    columns("dimension", table, "representation", "model", "weights", "layer")
+    columns("dimension", table, "dimension", "dimension_low", "dimension_high", "calibrated")
+    labels, marks = layer_marks(table, "dimension", "dimension_low", "dimension_high")
+    figure = canvas(width, 70 + 30 * len(labels))
+    axes = figure.subplots()
+    dots(axes, labels, marks)
+    _, places = layer_rows(table)
+    heights = [row + mark.shift for row, mark in zip(places, marks, strict=True)]
+    axes.plot(
+        table["calibrated"],
+        heights,
+        marker="x",
+        markersize=6,
+        color=LIGHT["muted"],
+        linestyle="none",
+    )
+    axes.set_xlim(left=0)
+    axes.set_xlabel(fold("intrinsic dimension (degrees of freedom)", width / 7))
+    return figure

@@ -1,0 +1,38 @@
+"""Whether a representation keeps who it is: is the nearest known image of the same person?"""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from repviz.figures.dots import dots, layer_marks
+from repviz.figures.theme import LIGHT, canvas, columns, fold, note, themed
+
+
+@themed
+def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
+    """One row a representation: share of images, 95 % interval, and chance as a line.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``results/layers.csv`` of a study.
+    width : float
+        Width in CSS pixels.
+    """
+    columns("identity", table, "representation", "model", "weights", "layer")
+    columns("identity", table, "nearest_same", "nearest_low", "nearest_high", "nearest_chance")
+    labels, marks = layer_marks(table, "nearest_same", "nearest_low", "nearest_high")
+    figure = canvas(width, 80 + 30 * len(labels))
+    axes = figure.subplots()
+    dots(axes, labels, marks)
+    chance = table["nearest_chance"].iloc[0]
+    axes.axvline(chance, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (4, 3)))
+    note(axes, chance, -0.6, "chance", xytext=(4, 2), va="bottom")
+    axes.set_xlim(0, 1.005)
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel(
+        fold("held-out images whose nearest training image shows the same person", width / 7)
+    )
+    return figure

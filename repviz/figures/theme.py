@@ -1,0 +1,256 @@
+"""One look for every figure, on paper and on a page that is light or dark.
+
+A figure is drawn in the light palette. :func:`svg` then binds each colour to a CSS variable, so
+the page decides; outside of a page the variable's fallback shows the light colour.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from repviz.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# role: (light, dark). The light value of each role is unique: it is how svg() finds the role again.
+PALETTE: dict[str, tuple[str, str]] = {
+    "paper": ("#fdfcfa", "#16181b"),  # the page
+    "wash": ("#f3f1ec", "#1f2226"),  # boxes on the page
+    "line": ("#dedad2", "#373b41"),  # rules and grids
+    "muted": ("#67625a", "#a3a099"),  # what steps back: ticks, notes
+    "ink": ("#23211e", "#e9e6e0"),  # text
+    "first": ("#1a659e", "#74b6ea"),  # trained
+    "second": ("#b4480f", "#f0a06a"),  # untrained, noise
+    "third": ("#1b7566", "#62c6b1"),  # PCA, and what is neither
+}
+LIGHT = {role: light for role, (light, _) in PALETTE.items()}
+NARROW = 500  # CSS pixels; below this width panels stand under each other
+
+_LOOK: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same layout on every machine
+    "font.size": 12.0,
+    "axes.titlesize": 12.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10.0,
+    "axes.labelsize": 12.0,
+    "axes.labelcolor": LIGHT["muted"],
+    "axes.titlecolor": LIGHT["ink"],
+    "axes.edgecolor": LIGHT["line"],
+    "axes.facecolor": "none",
+    "axes.linewidth": 1.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": LIGHT["line"],
+    "grid.linewidth": 0.7,
+    "text.color": LIGHT["ink"],
+    "xtick.color": LIGHT["line"],
+    "ytick.color": LIGHT["line"],
+    "xtick.labelcolor": LIGHT["muted"],
+    "ytick.labelcolor": LIGHT["muted"],
+    "xtick.labelsize": 11.5,
+    "ytick.labelsize": 11.5,
+    "lines.linewidth": 2.0,
+    "lines.markersize": 6.0,
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+}
+
+_P = ParamSpec("_P")
+
+
+def themed(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """``draw``, run with this look and without touching the user's own settings."""
+
+    @wraps(draw)
+    def inside(*args: _P.args, **options: _P.kwargs) -> Figure:
+        with matplotlib.rc_context(_LOOK):
+            return draw(*args, **options)
+
+    return inside
+
+
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of ``width`` x ``height`` CSS pixels; pyplot's global state is not used."""
+    return Figure(
+        figsize=(width / 72, height / 72), dpi=72, layout=ConstrainedLayoutEngine(hspace=0.08)
+    )
+
+
+def two_panels(
+    width: float, height: float, *, shares: tuple[float, float] = (1, 1)
+) -> tuple[Figure, Axes, Axes]:
+    """A figure with two panels: beside each other, or under each other where it is narrow.
+
+    Parameters
+    ----------
+    width, height : float
+        CSS pixels; the height is that of the wide form.
+    shares : (float, float)
+        How the two part the width (or the height) among them.
+    """
+    if width < NARROW:
+        figure = canvas(width, 1.75 * height)
+        axes = figure.subplots(2, 1, gridspec_kw={"height_ratios": shares})
+    else:
+        figure = canvas(width, height)
+        axes = figure.subplots(1, 2, gridspec_kw={"width_ratios": shares})
+    first, second = np.ravel(axes)
+    return figure, first, second
+
+
+def columns(kind: str, table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """``table``, which must have at least one row and every column of ``names``."""
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"figures.draw: the table of a {kind} figure must have the columns "
+            f"{', '.join(names)}, got no {', '.join(missing)}."
+        )
+    if table.empty:
+        raise InputError(f"figures.draw: the table of a {kind} figure must have a row, got none.")
+    return table
+
+
+def note(axes: Axes, x: float, y: float, text: str, role: str = "muted", **where: Any) -> None:
+    """Write a direct label beside what it names, in the colour of what it names."""
+    axes.annotate(
+        text,
+        (x, y),
+        textcoords="offset points",
+        color=LIGHT[role],
+        fontsize=11.5,
+        **{"xytext": (6, 0), "va": "center", "annotation_clip": False, **where},
+    )
+
+
+def fold(text: str, letters: float) -> str:
+    """``text`` on two lines, parted at the space nearest to its middle, where it is too long."""
+    spaces = [place for place, letter in enumerate(text) if letter == " "]
+    if len(text) <= letters or not spaces:
+        return text
+    middle = min(spaces, key=lambda place: abs(place - len(text) / 2))
+    return f"{text[:middle]}\n{text[middle + 1 :]}"
+
+
+def css_variables() -> str:
+    """The palette as CSS: one variable a role, light and dark in one value."""
+    rules = [f"--{role}: light-dark({light}, {dark});" for role, (light, dark) in PALETTE.items()]
+    return ":root { " + " ".join(rules) + " }\n"
+
+
+def svg(figure: Figure, name: str, *, alt: str = "") -> str:
+    """The figure as one ``<svg>`` element that a page can hold inline.
+
+    The same figure and name give the same text. Text stays text, in the font of the page; colours
+    are CSS variables; there is no ``style`` attribute, so a strict content security policy lets it
+    pass; the element scales with its box.
+
+    Parameters
+    ----------
+    figure : Figure
+        What :func:`repviz.figures.draw` gives.
+    name : str
+        Prefix of every id in it; unique in the page.
+    alt : str
+        What the figure shows, for those who cannot see it.
+    """
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    root = ElementTree.fromstring(buffer.getvalue())
+    _strip(root)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = _attributes(element.attrib, name)
+        element.tail = None
+        if element.tag != "text":
+            element.text = None
+    root.attrib = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "viewBox": root.attrib["viewBox"],
+        "role": "img",
+        "aria-label": alt,
+        "stroke-linejoin": "round",
+    }
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _strip(parent: ElementTree.Element) -> None:
+    """Take out what only other programs read: metadata, and matplotlib's own style sheet."""
+    for child in list(parent):
+        if child.tag.rpartition("}")[2] in ("metadata", "style"):
+            parent.remove(child)
+        else:
+            _strip(child)
+
+
+def _attributes(attributes: dict[str, str], name: str) -> dict[str, str]:
+    """An element's attributes with its style unfolded, its ids prefixed and its colours bound."""
+    plain: dict[str, str] = {}
+    for key, value in attributes.items():
+        key = key.rpartition("}")[2]
+        if key == "style":
+            plain.update(_unfold(value))
+        elif key == "id":
+            plain["id"] = f"{name}-{value}"
+        elif key == "href":
+            plain["href"] = value.replace("#", f"#{name}-")
+        elif key == "d":
+            plain["d"] = _round(" ".join(value.split()))
+        elif key == "clip-path":
+            plain["clip-path"] = value.replace("#", f"#{name}-")
+        elif key in ("x", "y", "transform"):
+            plain[key] = _round(value)
+        else:
+            plain[key] = value
+    return {
+        key: _bind(value) if key in ("fill", "stroke") else value for key, value in plain.items()
+    }
+
+
+def _unfold(style: str) -> dict[str, str]:
+    """CSS declarations as presentation attributes; the font's family is left to the page."""
+    plain = {}
+    for declaration in filter(None, (part.strip() for part in style.split(";"))):
+        key, _, value = (part.strip() for part in declaration.partition(":"))
+        if key == "font":
+            size = re.search(r"([\d.]+)px", value)
+            plain["font-size"] = size[1] if size else "11"
+            if "700" in value or "bold" in value:
+                plain["font-weight"] = "600"
+        elif key == "font-size":
+            plain[key] = value.removesuffix("px")
+        elif key != "font-family":
+            plain[key] = value
+    return plain
+
+
+def _bind(colour: str) -> str:
+    for role, light in LIGHT.items():
+        if colour.lower() == light:
+            return f"var(--{role}, {light})"
+    return colour
+
+
+def _round(numbers: str) -> str:
+    """Tenths of a pixel are below what anyone sees, and a third of the bytes."""
+    return re.sub(
+        r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), numbers
+    )

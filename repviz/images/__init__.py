@@ -1,0 +1,178 @@
+"""Images in: where they come from (:data:`SOURCES`), and how to open and split them.
+
+To add a source, write one file with a function that returns an :class:`Images`, and one line in
+:data:`SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from repviz import checks
+from repviz.errors import InputError
+from repviz.images import (
+    arrays,
+    drawn_faces,
+    folder,
+    packaged,
+    sklearn_sets,
+    torchvision_sets,
+)
+from repviz.images.collection import Images, checked_grey, checked_size
+from repviz.images.splitting import split
+
+__all__ = ["SOURCES", "Images", "Source", "open_images", "split"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that images come from.
+
+    Attributes
+    ----------
+    name : str
+        What stands before the colon in ``open_images("NAME:ARGUMENT")``.
+    usage : str
+        How it is written, with its argument if it has one.
+    summary : str
+        What it holds, in one line.
+    open : callable
+        Gives the :class:`Images`, in their own sizes and colours.
+    takes : tuple of str
+        Which of ``argument``, ``label`` and ``seed`` the function ``open`` is called with.
+    """
+
+    name: str
+    usage: str
+    summary: str
+    open: Callable[..., Images]
+    takes: tuple[str, ...] = ()
+
+
+_ALL = [
+    Source(
+        "orl", "orl", "AT&T faces: 400 grey, 92x112, 10 of each of 40 people", packaged.open_orl
+    ),
+    Source(
+        "digits", "digits", "handwritten digits: 1,797 grey, 8x8, 10 classes", packaged.open_digits
+    ),
+    Source(
+        "patches",
+        "patches",
+        "100 face and 100 non-face patches, grey, 25x25",
+        packaged.open_patches,
+    ),
+    Source(
+        "folder",
+        "folder:PATH",
+        "image files; sub-folders are labels",
+        folder.open_folder,
+        ("argument",),
+    ),
+    Source(
+        "array",
+        "array:FILE",
+        "a .npy, or a .npz with images and label or factor arrays",
+        arrays.open_array,
+        ("argument", "label"),
+    ),
+    Source(
+        "drawn-faces",
+        "drawn-faces:N@D",
+        "N drawn faces, grey, 64x64, that D known factors (1 to 12) make; @D is 6 if left out",
+        drawn_faces.open_drawn_faces,
+        ("argument", "label", "seed"),
+    ),
+    Source(
+        "torchvision",
+        "torchvision:NAME@ROOT",
+        "a training set of torchvision's; @ROOT is its folder, the user's cache if left out",
+        torchvision_sets.open_torchvision,
+        ("argument",),
+    ),
+    Source(
+        "olivetti",
+        "olivetti",
+        "scikit-learn's copy of the AT&T faces: 400 grey, 64x64 (downloads 4 MB)",
+        sklearn_sets.open_olivetti,
+    ),
+    Source(
+        "lfw",
+        "lfw",
+        "Labeled Faces in the Wild: 13,233 colour, 250x250 (downloads 230 MB)",
+        sklearn_sets.open_lfw,
+    ),
+]
+SOURCES: dict[str, Source] = {source.name: source for source in _ALL}
+
+
+def open_images(
+    name: str,
+    *,
+    size: int | tuple[int, int] | None = None,
+    grey: bool | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+    seed: int = 0,
+) -> Images:
+    """The images called ``name``, decoded on demand.
+
+    Parameters
+    ----------
+    name : str
+        ``"SOURCE"`` or ``"SOURCE:ARGUMENT"``, the source one of :data:`SOURCES`: ``"orl"``,
+        ``"folder:photos"``, ``"array:faces.npz"``, ``"drawn-faces:2000@6"``.
+    size : int or (int, int), optional
+        Side, or height and width, in pixels, each from 8 to 8192. Each image is scaled until it
+        just covers this size (bilinear with antialias, proportions kept), then cropped at its
+        centre. Left out, each keeps its own size.
+    grey : bool, optional
+        True: one channel, by ITU-R BT.601. False: three channels. Left out: as stored.
+    limit : int, optional
+        At most so many images: a random subset that ``seed`` chooses, in the original order.
+    label : str, optional
+        For ``array:`` the key that holds the labels (``labels`` or ``label`` if left out), for
+        ``drawn-faces:`` the factor whose thirds are the labels (identity if left out).
+    seed : int
+        Chooses the subset and the drawn faces.
+
+    Returns
+    -------
+    Images
+        At least one image. Files are opened when they are asked for, so that a damaged one is
+        reported then, by name.
+
+    Raises
+    ------
+    UnknownName
+        No source, torchvision set, array or factor has this name.
+    InputError
+        The argument or an option is not what it must be, or there are no images.
+    Unavailable
+        The images must be downloaded and cannot be.
+    """
+    who = "open_images"
+    head, colon, argument = str(name).partition(":")
+    source = SOURCES[checks.known(who, "image source", head, SOURCES)]
+    if "argument" in source.takes and not argument:
+        raise InputError(f"{who}: '{head}' needs an argument, got none. Write {source.usage}.")
+    if "argument" not in source.takes and colon:
+        raise InputError(f"{who}: '{head}' takes no argument, got '{argument}'. Write '{head}'.")
+    if label is not None and "label" not in source.takes:
+        able = " and ".join(s.usage for s in _ALL if "label" in s.takes)
+        raise InputError(
+            f"{who}: label goes with {able} only, got label='{label}' for '{head}'. Leave it out."
+        )
+    shape = checked_size(who, size), checked_grey(who, grey)
+    if limit is not None:
+        limit = checks.whole(who, "limit", limit, low=1)
+    seed = checks.whole(who, "seed", seed, low=0, high=2**32 - 1)
+    given = {"argument": argument, "label": label, "seed": seed}
+    images = source.open(**{option: given[option] for option in source.takes})
+    if limit is not None and limit < len(images):
+        random = np.random.default_rng([seed, 3])  # a stream apart from the drawn faces'
+        images = images.take(np.sort(random.choice(len(images), limit, replace=False)))
+    return replace(images, name=str(name), size=shape[0], grey=shape[1])

@@ -1,0 +1,159 @@
+"""``array:FILE``: images in a numpy file, with labels and factors beside them."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from repviz import checks
+from repviz.errors import InputError
+from repviz.images import decoding
+from repviz.images.collection import Arrays, Images
+
+MAGICS = (b"\x93NUMPY", b"PK")
+LABEL_KEYS = ("labels", "label")
+SHAPES = "(n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)"
+
+
+def open_array(argument: str, *, label: str | None = None) -> Images:
+    """The images of a ``.npy`` or ``.npz`` file.
+
+    A ``.npy`` is the images. A ``.npz`` has the key ``images``; of its other arrays, one of length
+    n is the labels, and every numeric one of shape (n,) is a factor. What has another shape is
+    left alone.
+
+    Pixels are uint8; or booleans (0 and 255); or other whole numbers from 0 to 255; or floats in
+    [0, 1], which are rounded to the nearest of 256 levels.
+
+    Parameters
+    ----------
+    argument : str
+        The file; ``~`` is the user's home. It is read without pickles.
+    label : str, optional
+        The key that holds the labels: text or numbers, shape (n,). Left out, ``labels`` or
+        ``label`` if the file has it, else there are no labels.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is not numpy's, it has no ``images``, or their shape or values
+        are not those above; the message names the first image that is wrong.
+    UnknownName
+        The file has no array called ``label``.
+    """
+    arrays = _load(argument)
+    if "images" not in arrays:
+        raise InputError(
+            f"open_images: array:{argument} must hold an array 'images', got {_listed(arrays)}. "
+            "Rename the array that holds them."
+        )
+    pixels = _channels_first(arrays.pop("images"), argument)
+    n = len(pixels)
+    columns = {
+        key: values
+        for key, values in arrays.items()
+        if values.shape == (n,) and values.dtype.kind in "biufUS"
+    }
+    if label is not None:
+        checks.known("open_images", f"array of length {n} in {argument}", label, columns)
+    else:
+        label = next((key for key in LABEL_KEYS if key in columns), None)
+    labels = None if label is None else columns.pop(label)
+    return Images(
+        name=f"array:{argument}",
+        ids=tuple(f"image {row}" for row in range(n)),
+        labels=None if labels is None else _text(labels),
+        factors={
+            key: values.astype(np.float64)
+            for key, values in columns.items()
+            if values.dtype.kind in "biuf"
+        },
+        credit=f"arrays in {argument}",
+        _store=Arrays(_to_uint8(pixels, argument), f"array:{argument}"),
+        _index=np.arange(n),
+    )
+
+
+def _load(argument: str) -> dict[str, np.ndarray]:
+    path = Path(argument).expanduser()
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "nothing"
+        raise InputError(
+            f"open_images: array:{argument} must name a file, got {got} there. Check the path."
+        )
+    try:
+        with path.open("rb") as file:
+            if not file.read(6).startswith(MAGICS):
+                raise ValueError("something else")
+        loaded = np.load(path, allow_pickle=False, mmap_mode="r")  # a .npz is read, not mapped
+        if isinstance(loaded, np.ndarray):
+            return {"images": loaded}
+        with loaded:
+            return {key: loaded[key] for key in loaded.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"open_images: array:{argument} must be a whole .npy or .npz file of plain arrays, got "
+            f"'{reason}'. Write it with numpy.save or numpy.savez."
+        ) from error
+
+
+def _listed(names: Collection[str]) -> str:
+    """The names, or the first five and how many more."""
+    shown = ", ".join(list(names)[:5]) or "nothing"
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+def _channels_first(images: np.ndarray, argument: str) -> np.ndarray:
+    """The images as (n, c, h, w). A side has at least 8 pixels, so 1 or 3 is always channels."""
+    shape = images.shape
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise InputError(
+            f"open_images: the images of array:{argument} must have shape {SHAPES}, got {shape}. "
+            "Reshape them."
+        )
+    if not len(images):
+        raise InputError(f"open_images: array:{argument} must hold at least one image, got none.")
+    height, width = images.shape[2:]
+    decoding.check_size(height, width, f"array:{argument}")
+    return images
+
+
+def _to_uint8(images: np.ndarray, argument: str) -> np.ndarray:
+    kind = images.dtype.kind
+    if images.dtype == np.uint8:
+        return images
+    if kind == "b":
+        return images.astype(np.uint8) * np.uint8(255)
+    if kind not in "iuf":
+        raise InputError(
+            f"open_images: the images of array:{argument} must be numbers, got {images.dtype}. "
+            "Save them as uint8."
+        )
+    high = 1 if kind == "f" else 255
+    with np.errstate(invalid="ignore"):
+        wrong = ~((images >= 0) & (images <= high)).reshape(len(images), -1).all(axis=1)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        low, top = images[first].min(), images[first].max()
+        got = "NaN" if np.isnan(low) else f"values from {low:g} to {top:g}"
+        kinds = "floats in [0, 1]" if kind == "f" else "whole numbers from 0 to 255"
+        raise InputError(
+            f"open_images: the images of array:{argument} must be {kinds}, got {got} in image "
+            f"{first} ({wrong.sum()} of {len(images)} images). Rescale them, or save them as uint8."
+        )
+    return np.rint(images * 255).astype(np.uint8) if kind == "f" else images.astype(np.uint8)
+
+
+def _text(labels: np.ndarray) -> np.ndarray:
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8", "backslashreplace")
+    return labels.astype(str)

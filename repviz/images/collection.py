@@ -1,0 +1,349 @@
+"""``Images``: n images that are decoded when they are asked for."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import EllipsisType
+from typing import Protocol
+
+import numpy as np
+
+from repviz import checks, progress, provenance
+from repviz.errors import ImageError, InputError
+from repviz.images import decoding
+
+Rows = Sequence[int] | np.ndarray | slice
+
+
+class Store(Protocol):
+    """Where the pictures lie. Rows are counted from 0."""
+
+    def where(self, row: int) -> str:
+        """What to call the picture in an error."""
+
+    def stored(self, row: int) -> bytes:
+        """The bytes that are hashed."""
+
+    def decoded(self, row: int) -> np.ndarray:
+        """The picture in its own size, uint8 of shape (1 or 3, h, w)."""
+
+
+class Files:
+    """One image file a row."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+
+    def where(self, row: int) -> str:
+        """The path."""
+        return str(self.paths[row])
+
+    def stored(self, row: int) -> bytes:
+        """The file's bytes."""
+        try:
+            return self.paths[row].read_bytes()
+        except OSError as error:
+            reason = error.strerror or error
+            raise ImageError(
+                f"{self.where(row)}: the file must be readable, the system says '{reason}'. "
+                "Put it back or leave it out."
+            ) from error
+
+    def decoded(self, row: int) -> np.ndarray:
+        """The file's picture, by the policy of :mod:`repviz.images.decoding`."""
+        return decoding.decode(self.stored(row), self.where(row))
+
+
+class Arrays:
+    """One slice of a uint8 array (n, c, h, w) a row."""
+
+    def __init__(self, pixels: np.ndarray, name: str) -> None:
+        self.pixels, self.name = pixels, name
+
+    def where(self, row: int) -> str:
+        """The array's name and the row."""
+        return f"{self.name}, image {row}"
+
+    def stored(self, row: int) -> bytes:
+        """The shape and the pixels, since equal bytes of another shape are another picture."""
+        return f"{self.pixels.shape[1:]}".encode() + self.pixels[row].tobytes()
+
+    def decoded(self, row: int) -> np.ndarray:
+        """A copy of the slice."""
+        return np.array(self.pixels[row])
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """n images, decoded when they are asked for, always in the same way.
+
+    Made by :func:`repviz.open_images`. ``images[i]`` is one image, uint8 of shape (c, h, w) with
+    grey levels 0 to 255, and ``len(images)`` is n.
+
+    Attributes
+    ----------
+    name : str
+        The name under which it was opened.
+    ids : tuple of str
+        n distinct names, one an image.
+    labels : ndarray of str, shape (n,), or None
+        Who or what each image shows, where that is known.
+    factors : dict of str to ndarray of float64, shape (n,)
+        What is known about how each image came about (pose, light), in the source's own units.
+    credit : str
+        Whom to thank, and under which terms.
+    size : (int, int) or None
+        Height and width in pixels of every decoded image; None keeps each image's own.
+    grey : bool or None
+        True: one channel. False: three. None: what each image has.
+    """
+
+    name: str
+    ids: tuple[str, ...]
+    labels: np.ndarray | None
+    factors: dict[str, np.ndarray]
+    credit: str
+    size: tuple[int, int] | None = None
+    grey: bool | None = None
+    _store: Store = field(kw_only=True, repr=False)
+    _index: np.ndarray = field(kw_only=True, repr=False)  # row here -> row in the store
+
+    def __post_init__(self) -> None:
+        columns = {"ids": self.ids, "labels": self.labels, "_index": self._index, **self.factors}
+        for column, values in columns.items():
+            if values is not None and len(values) != len(self.ids):
+                raise InputError(
+                    f"Images: '{column}' must have one value an image ({len(self.ids)}), got "
+                    f"{len(values)}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.read(row)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.read(row) for row in range(len(self)))
+
+    def read(self, row: int) -> np.ndarray:
+        """Image ``row``, uint8 of shape (c, h, w); negative rows count from the end.
+
+        Raises
+        ------
+        ImageError
+            The image cannot be decoded; the message names the file and the reason.
+        IndexError
+            There is no such row.
+        """
+        at = int(self._index[row])
+        pixels = self._store.decoded(at)
+        if self.grey is not None:
+            pixels = decoding.to_grey(pixels) if self.grey else decoding.to_colour(pixels)
+        if self.size is not None:
+            pixels = decoding.resize(pixels, self.size, self._store.where(at))
+        return np.ascontiguousarray(pixels)
+
+    def pixels(self, rows: Rows | None = None) -> np.ndarray:
+        """The images as one uint8 array of shape (n, c, h, w), grey levels 0 to 255.
+
+        Parameters
+        ----------
+        rows : sequence of int, slice or boolean array (n,), optional
+            Which images; all of them if left out.
+
+        Raises
+        ------
+        ImageError
+            An image cannot be decoded.
+        InputError
+            The images differ in size or in channels, and no ``size`` or ``grey`` makes them equal.
+        """
+        chosen = self._rows(rows)
+        if not len(chosen):
+            raise InputError(f"images '{self.name}': at least one image must be asked for, got 0.")
+        first = self.read(chosen[0])
+        block = np.empty((len(chosen), *first.shape), np.uint8)
+        with progress.task("decode", len(chosen)) as advance:
+            for place, row in enumerate(chosen):
+                image = self.read(row) if place else first
+                if image.shape != first.shape:
+                    raise self._unequal(chosen[0], first, row, image)
+                block[place] = image
+                advance(1)
+        return block
+
+    def matrix(self, rows: Rows | None = None) -> np.ndarray:
+        """The images as float32 of shape (n, c*h*w) in [0, 1]: :meth:`pixels` / 255."""
+        block = self.pixels(rows)
+        matrix = block.reshape(len(block), -1).astype(np.float32)
+        matrix /= 255
+        return matrix
+
+    def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pairs of row numbers (m,) and their :meth:`pixels` (m, c, h, w), in order, m <= size."""
+        size = checks.whole("batches", "size", size, low=1)
+        for start in range(0, len(self), size):
+            rows = np.arange(start, min(start + size, len(self)))
+            with progress.shown_by(progress.SILENT):  # whoever loops shows its own bar
+                block = self.pixels(rows)
+            yield rows, block
+
+    def take(self, rows: Rows) -> Images:
+        """The images ``rows``, in that order, as an ``Images`` of their own."""
+        chosen = self._rows(rows)
+        return replace(
+            self,
+            ids=tuple(self.ids[row] for row in chosen),
+            labels=None if self.labels is None else self.labels[chosen],
+            factors={name: values[chosen] for name, values in self.factors.items()},
+            _index=self._index[chosen],
+        )
+
+    def at(
+        self,
+        *,
+        size: int | tuple[int, int] | EllipsisType | None = ...,
+        grey: bool | EllipsisType | None = ...,
+    ) -> Images:
+        """The same images decoded otherwise; what is left out stays as it is.
+
+        Parameters
+        ----------
+        size : int, (int, int) or None
+            As in :func:`repviz.open_images`.
+        grey : bool or None
+            As in :func:`repviz.open_images`.
+
+        Raises
+        ------
+        InputError
+            ``size`` is smaller than 8 pixels or not a size, or ``grey`` is not a truth value.
+        """
+        return replace(
+            self,
+            size=self.size if isinstance(size, EllipsisType) else checked_size("at", size),
+            grey=self.grey if isinstance(grey, EllipsisType) else checked_grey("at", grey),
+        )
+
+    def hashes(self) -> tuple[str, ...]:
+        """The SHA-256 of each image's stored bytes, whatever ``size`` and ``grey`` say.
+
+        Raises
+        ------
+        ImageError
+            A file cannot be read.
+        """
+        return self._hashes
+
+    def statuses(self) -> list[str]:
+        """For each image "ok", or the sentence that says why it cannot be decoded."""
+        found = []
+        with progress.task("check", len(self)) as advance:
+            for row in range(len(self)):
+                try:
+                    self.read(row)
+                    found.append("ok")
+                except ImageError as error:
+                    found.append(str(error))
+                advance(1)
+        return found
+
+    @property
+    def key(self) -> str:
+        """One SHA-256 for these pixels in this order: hashes, size, grey and decoding policy."""
+        return provenance.key(
+            {
+                "hashes": self.hashes(),
+                "size": self.size,
+                "grey": self.grey,
+                "decoding": decoding.POLICY,
+            }
+        )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The distinct labels, sorted; empty where there are none."""
+        return () if self.labels is None else tuple(np.unique(self.labels).tolist())
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The place of each image's label in :attr:`classes`, int64 of shape (n,).
+
+        Raises
+        ------
+        InputError
+            The images have no labels.
+        """
+        if self.labels is None:
+            raise InputError(f"images '{self.name}': they must have labels, got none.")
+        return np.unique(self.labels, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def _hashes(self) -> tuple[str, ...]:
+        with progress.task("hash", len(self)) as advance:
+            found = []
+            for at in self._index:
+                found.append(provenance.sha256(self._store.stored(int(at))))
+                advance(1)
+        return tuple(found)
+
+    def _rows(self, rows: Rows | None) -> np.ndarray:
+        return np.arange(len(self))[slice(None) if rows is None else rows]
+
+    def _unequal(self, row: int, image: np.ndarray, other: int, found: np.ndarray) -> InputError:
+        sizes = image.shape[1:], found.shape[1:]
+        if sizes[0] != sizes[1]:
+            (h, w), (height, width) = sizes
+            return InputError(
+                f"images '{self.name}': all must have one size, got {w}x{h} ({self.ids[row]}) and "
+                f"{width}x{height} ({self.ids[other]}). Give size=, for example size=64."
+            )
+        kinds = ["grey" if len(pixels) == 1 else "colour" for pixels in (image, found)]
+        return InputError(
+            f"images '{self.name}': all must be grey or all colour, got {kinds[0]} "
+            f"({self.ids[row]}) and {kinds[1]} ({self.ids[other]}). Give grey=True or grey=False."
+        )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "images": f"{len(self):,}",
+            "size": "each its own" if self.size is None else f"{self.size[1]}x{self.size[0]}",
+            "colour": {True: "grey", False: "RGB", None: "each its own"}[self.grey],
+            "labels": f"{len(self.classes):,}" if self.labels is not None else "none",
+            "factors": ", ".join(self.factors) or "none",
+            "credit": self.credit,
+        }
+        body = "".join(
+            f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>" for key, value in rows.items()
+        )
+        return f"<table><caption>{html.escape(self.name)}</caption>{body}</table>"
+
+
+def checked_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """``size`` as (height, width); one number is a square.
+
+    Raises
+    ------
+    InputError
+        It is neither, or a side is not a whole number from 8 to 8192.
+    """
+    if size is None:
+        return None
+    sides = size if isinstance(size, (tuple, list)) else (size, size)
+    if len(sides) != 2:
+        raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
+    low = decoding.LEAST_SIDE
+    height, width = (checks.whole(who, "size", side, low=low, high=8192) for side in sides)
+    return height, width
+
+
+def checked_grey(who: str, grey: bool | None) -> bool | None:
+    """``grey``, which must be True, False or None."""
+    if grey is None or isinstance(grey, (bool, np.bool_)):
+        return None if grey is None else bool(grey)
+    raise InputError(f"{who}: grey must be True, False or None, got {grey!r}.")

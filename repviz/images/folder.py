@@ -1,0 +1,121 @@
+"""``folder:PATH``: image files on disk; sub-folders are labels."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.images.collection import Files, Images
+
+ENDINGS = (
+    ".bmp",
+    ".gif",
+    ".jpeg",
+    ".jpg",
+    ".pgm",
+    ".png",
+    ".pnm",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+
+
+def open_folder(argument: str) -> Images:
+    """The image files under a folder, sorted by path, with their sub-folder as label.
+
+    As torchvision's ``ImageFolder``, with three differences: files that lie directly in the folder
+    are images without labels; a folder that holds both kinds is refused; hidden files are skipped.
+    An image is a file whose name ends in one of :data:`ENDINGS`, in upper or lower case; what it
+    really holds is decided when it is decoded. Deeper folders belong to their topmost label.
+    Links to folders are followed, each folder once.
+
+    Parameters
+    ----------
+    argument : str
+        The folder; ``~`` is the user's home.
+
+    Returns
+    -------
+    Images
+        The ids are paths relative to the folder.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, it cannot be read, or it holds no images.
+    """
+    root = Path(argument).expanduser()
+    if not root.is_dir():
+        got = "a file" if root.exists() else "nothing"
+        raise InputError(
+            f"open_images: folder:{argument} must name a folder, got {got} there. Check the path."
+        )
+    files = _walk(root)
+    paths = sorted(
+        (path for path in files if path.suffix.lower() in ENDINGS),
+        key=lambda path: path.relative_to(root).parts,
+    )
+    if not paths:
+        raise InputError(
+            f"open_images: folder:{argument} must hold images ({' '.join(ENDINGS)}), got "
+            f"{_kinds(files)}. Name a folder of images."
+        )
+    relative = [path.relative_to(root) for path in paths]
+    inside = sum(len(path.parts) > 1 for path in relative)
+    if 0 < inside < len(relative):
+        raise InputError(
+            f"open_images: the images of folder:{argument} must lie all in sub-folders, which are "
+            f"the labels, or all directly in it, got {len(relative) - inside} directly and {inside}"
+            " in sub-folders. Move the ones or the others."
+        )
+    labels = np.array([_readable(path.parts[0]) for path in relative]) if inside else None
+    return Images(
+        name=f"folder:{argument}",
+        ids=tuple(_readable(path.as_posix()) for path in relative),
+        labels=labels,
+        factors={},
+        credit=f"image files in {_readable(str(root))}",
+        _store=Files(paths),
+        _index=np.arange(len(paths)),
+    )
+
+
+def _walk(root: Path) -> list[Path]:
+    """Every file under ``root`` that is not hidden; links are followed, each folder once."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=_unreadable):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder, name) for name in files if not name.startswith(".")]
+    return found
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(
+        f"open_images: every folder must be readable, the system says '{error.strerror}' of "
+        f"{error.filename}. Change its permissions or leave it out."
+    ) from error
+
+
+def _readable(name: str) -> str:
+    """A file name as text that can be stored; bytes that are no UTF-8 become backslash codes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _kinds(files: list[Path]) -> str:
+    if not files:
+        return "no files"
+    counts = Counter(path.suffix.lower() or "no ending" for path in files)
+    kinds = ", ".join(f"{count} {ending}" for ending, count in counts.most_common(3))
+    return f"{len(files)} other files ({kinds})" if len(files) > 1 else f"1 other file ({kinds})"

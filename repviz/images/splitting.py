@@ -1,0 +1,115 @@
+"""Parts of a set of images, with every person in all of them or with no person in two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from repviz import checks
+from repviz.errors import InputError
+from repviz.images.collection import Images
+
+WAYS = ("image", "label")
+
+
+def split(
+    images: Images, fractions: Sequence[float], *, by: str = "image", seed: int = 0
+) -> tuple[np.ndarray, ...]:
+    """The rows of each part: disjoint sorted int64 arrays that together hold every row.
+
+    Parameters
+    ----------
+    images : Images
+        What to split.
+    fractions : sequence of float
+        The share of each part, each above 0, that sum to 1.
+    by : {"image", "label"}
+        "image": the images of each label are dealt out, so that each part holds its share of every
+        label (of 10 images of a person, 0.7 is 7). "label": a label lies wholly in one part, and
+        the shares are shares of the labels (people-disjoint).
+    seed : int
+        Chooses which goes where.
+
+    Raises
+    ------
+    InputError
+        The fractions are not shares of 1, a part would stay empty, or ``by="label"`` is asked of
+        images without labels.
+    UnknownName
+        ``by`` is neither.
+    """
+    checks.known("split", "way to split", by, WAYS)
+    shares = _shares(fractions)
+    seed = checks.whole("split", "seed", seed, low=0, high=2**32 - 1)
+    random = np.random.default_rng(seed)
+    if by == "label":
+        if images.labels is None:
+            raise InputError(
+                f"split: by='label' needs labels, and images '{images.name}' have none. "
+                "Use by='image'."
+            )
+        order = random.permutation(len(images.classes))
+        sides = _dealt(len(order), shares, np.zeros(len(shares)))[0]
+        part_of = np.repeat(np.arange(len(shares)), sides)[np.argsort(order)][images.codes]
+    else:
+        part_of = _by_image(images, shares, random)
+    parts = tuple(np.flatnonzero(part_of == part) for part in range(len(shares)))
+    _refuse_empty(images, fractions, parts)
+    return parts
+
+
+def _by_image(images: Images, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    codes = np.zeros(len(images), np.int64) if images.labels is None else images.codes
+    part_of = np.empty(len(images), np.int64)
+    # What rounding takes from a part in one label is given back in the next, so that the parts
+    # have their shares of the whole even where every label has only a few images.
+    owed = np.zeros(len(shares))
+    for code in random.permutation(codes.max() + 1):
+        rows = random.permutation(np.flatnonzero(codes == code))
+        counts, owed = _dealt(len(rows), shares, owed)
+        part_of[rows] = np.repeat(np.arange(len(shares)), counts)
+    return part_of
+
+
+def _dealt(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``count`` things in whole shares by the largest remainder, and what each part is owed."""
+    due = np.round(shares * count + owed, 9)
+    counts = np.maximum(np.floor(due), 0).astype(np.int64)
+    while counts.sum() > count:  # where a part was owed less than nothing, another takes less
+        counts[np.argmax(np.where(counts > 0, counts - due, -np.inf))] -= 1
+    while counts.sum() < count:
+        counts[np.argmax(due - counts)] += 1
+    return counts, due - counts
+
+
+def _shares(fractions: Sequence[float]) -> np.ndarray:
+    try:
+        shares = np.asarray(fractions, dtype=float)
+    except (TypeError, ValueError):
+        shares = np.zeros(0)
+    if (
+        shares.ndim != 1
+        or not len(shares)
+        or not (shares > 0).all()
+        or abs(shares.sum() - 1) > 1e-6
+    ):
+        raise InputError(
+            f"split: fractions must be numbers above 0 that sum to 1, got {fractions!r}. "
+            "For example (0.7, 0.3)."
+        )
+    return shares
+
+
+def _refuse_empty(
+    images: Images, fractions: Sequence[float], parts: tuple[np.ndarray, ...]
+) -> None:
+    empty = [place for place, part in enumerate(parts, 1) if not len(part)]
+    if empty:
+        labels = "no labels" if images.labels is None else f"{len(images.classes)} labels"
+        shares = ", ".join(f"{fraction:g}" for fraction in fractions)
+        raise InputError(
+            f"split: every part must get at least one image, got none for part {empty[0]} of "
+            f"{len(parts)} ({len(images)} images, {labels}, fractions {shares}). Give more images "
+            "or larger fractions."
+        )

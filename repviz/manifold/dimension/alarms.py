@@ -1,0 +1,91 @@
+"""Reasons to doubt an estimate, each said in a sentence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from repviz.manifold.dimension.distinct import Distinct
+from repviz.manifold.neighbors import Neighbors
+
+MANY_TIES = 0.02  # share of rows; rows of real numbers have none
+ROUNDING = 0.2  # noise of rounding, as a share of the nearest distance
+SKEW = 0.25  # how far the middle row and all rows may differ, beyond chance
+SAMPLE = 65_536  # values that are looked at to see whether they lie on a grid
+LEVELS = 256
+
+
+def graph_alarms(graph: Neighbors, rows: Distinct) -> tuple[str, ...]:
+    """A sentence for each thing in the neighbour graph that misleads an estimator of distances.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        The graph.
+    rows : Distinct
+        What the estimator used of it.
+    """
+    found = (
+        _duplicates(graph, rows),
+        _ties(rows),
+        _rounding(graph, rows),
+        _skew(rows),
+    )
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _duplicates(graph: Neighbors, rows: Distinct) -> str:
+    if graph.duplicates == 0:
+        return ""
+    dropped = f", and {rows.dropped} left out for want of others" if rows.dropped else ""
+    return (
+        f"{graph.duplicates} of {graph.n} rows have an identical copy: each was counted once"
+        f"{dropped}."
+    )
+
+
+def _ties(rows: Distinct) -> str:
+    tied, n = int((rows.distances[:, 0] == rows.distances[:, 1]).sum()), len(rows.distances)
+    if tied <= MANY_TIES * n:
+        return ""
+    return (
+        f"{tied} of {n} rows have two nearest neighbours at the very same distance: "
+        "the values are coarse, which bends the estimate."
+    )
+
+
+def _rounding(graph: Neighbors, rows: Distinct) -> str:
+    """Values on a grid of step s carry noise of variance s^2 / 12, twice that in a difference."""
+    step = _grid_step(graph.X) if graph.metric == "euclidean" else 0.0
+    noise = step * math.sqrt(graph.d / 6)
+    nearest = float(np.median(rows.distances[:, 0]))
+    if noise <= ROUNDING * nearest:
+        return ""
+    return (
+        f"the values are rounded to steps of {step:.3g}, which alone puts rows {noise:.3g} apart "
+        f"where the nearest lie {nearest:.3g} apart: the estimate reads high."
+    )
+
+
+def _grid_step(X: np.ndarray) -> float:
+    """The step of the grid that the values lie on, 0 where there is none."""
+    sample = X.ravel()[:: max(1, X.size // SAMPLE)]
+    levels = np.unique(sample)
+    return float(np.diff(levels).min()) if 1 < len(levels) <= LEVELS else 0.0
+
+
+def _skew(rows: Distinct) -> str:
+    """The middle row against the mean of all: log(r2 / r1) is exponential where the set is even."""
+    ratios = np.log(rows.distances[:, 1] / rows.distances[:, 0])
+    middle, mean = float(np.median(ratios)), float(ratios.mean())
+    if middle == 0:
+        return ""  # half the rows are tied, and said to be
+    by_middle, by_mean = math.log(2) / middle, 1 / mean
+    chance = 4 / math.sqrt(len(ratios))
+    if abs(math.log(by_middle / by_mean)) <= SKEW + chance:
+        return ""
+    return (
+        f"the middle row reads {by_middle / by_mean:.3g} times what all rows together read: near "
+        "copies, clusters or a dimension that differs from place to place."
+    )

@@ -1,0 +1,78 @@
+"""What an estimator says of uniform balls of known dimension, turned round.
+
+With n points, balls of dimension d make the estimator say v(n, d), which is below d and falls
+further behind as d grows. The shipped table holds v; :func:`calibrate` finds the d that gives the
+value seen. The table is made by ``scripts/make_calibration_tables``.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+TABLE = "calibration.csv"
+FAR = 0.2  # how far below the calibrated the raw value may lie without an alarm
+
+
+def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]]:
+    """The calibrated dimension and the sentences that go with it.
+
+    Parameters
+    ----------
+    method : str
+        A method of the table ("twonn", "twonn-linear", "mle-10", ...).
+    n : int
+        The number of rows. Between the table's, values are interpolated in log n; outside them the
+        nearest is taken, with an alarm where n is smaller.
+    value : float
+        The raw estimate, greater than 0.
+
+    Returns
+    -------
+    calibrated : float
+        In (0, 100].
+    alarms : tuple of str
+        Where n is below the table, the dimension above it, or the raw value far off.
+    """
+    sizes, dimensions, values = _table()[method]
+    at = np.interp(np.log(n), np.log(sizes), np.arange(len(sizes)))
+    low = min(int(at), len(sizes) - 2)
+    said = np.exp((1 - (at - low)) * np.log(values[low]) + (at - low) * np.log(values[low + 1]))
+    if value <= said[0]:
+        found = value * dimensions[0] / said[0]
+    else:
+        found = np.exp(np.interp(np.log(value), np.log(said), np.log(dimensions)))
+    calibrated = float(found)
+    alarms = []
+    if n < sizes[0]:
+        alarms.append(f"{n} rows are fewer than the {sizes[0]} that calibration begins at.")
+    if value >= said[-1]:
+        alarms.append(
+            f"{n} rows are too few for this dimension: balls of {dimensions[-1]:g} dimensions and "
+            "more look like this, so the calibrated value is a lower limit."
+        )
+    elif value < (1 - FAR) * calibrated:
+        alarms.append(
+            f"{n} rows are few for this dimension: the raw {value:.3g} is what a ball of "
+            f"{calibrated:.3g} dimensions gives at this n."
+        )
+    return calibrated, tuple(alarms)
+
+
+@cache
+def _table() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Method to (sizes (s,), dimensions (t,), values (s, t))."""
+    text = resources.files(__package__).joinpath(TABLE).read_text(encoding="utf-8")
+    cells: dict[str, dict[tuple[int, float], float]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        key = int(row["n"]), float(row["d"])
+        cells.setdefault(row["method"], {})[key] = float(row["value"])
+    tables = {}
+    for method, cell in cells.items():
+        sizes, dimensions = sorted({n for n, _ in cell}), sorted({d for _, d in cell})
+        values = np.array([[cell[n, d] for d in dimensions] for n in sizes])
+        tables[method] = np.array(sizes), np.array(dimensions), values
+    return tables

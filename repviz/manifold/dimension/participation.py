@@ -1,0 +1,75 @@
+"""The participation ratio of the PCA spectrum: a linear, global count of directions.
+
+(sum of variances)^2 / sum of squared variances: d where d directions vary equally, 1 where one
+holds everything. It sees only the flat space that the set spans: a curved line counts every
+direction that it bends into. The sample's ratio reads low when n is small for it; ``calibrated``
+puts in place of the sum of squares its unbiased estimate for Gaussian rows (Srivastava 2005, "Some
+tests concerning the covariance matrix in high dimensional data", J. Japan Statist. Soc. 35(2)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.manifold.dimension.record import Dimension
+from repviz.manifold.dimension.uncertainty import interval
+from repviz.manifold.pca import pca
+
+FEWEST = 10
+LEVEL = 0.95
+
+
+def estimate(X: np.ndarray) -> Dimension:
+    """The participation ratio of the rows' PCA spectrum.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        At least 10 rows, not all the same.
+
+    Returns
+    -------
+    Dimension
+        The interval treats rows as independent draws.
+
+    Raises
+    ------
+    InputError
+        Fewer than 10 rows, or rows that are all the same.
+    """
+    n = len(X)
+    if n < FEWEST:
+        raise InputError(f"dimension: 'participation' needs at least {FEWEST} rows, got {n}.")
+    fit = pca(X)
+    spectrum = fit.explained_variance
+    if spectrum[0] == 0:
+        raise InputError("dimension: the rows must not all be the same. Give it other images.")
+    total, squares = float(spectrum.sum()), float(spectrum @ spectrum)
+    value = total**2 / squares
+    power = fit.scores**2
+    influence = 2 * (power.sum(axis=1) / total - 1) - 2 * (power @ spectrum / squares - 1)
+    low, high = interval(value, float(influence.std()) / math.sqrt(n), LEVEL)
+    unbiased = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (squares - total**2 / (n - 1))
+    rank = int((spectrum > 0).sum())
+    most = float(rank if rank < n - 1 else X.shape[1])
+    calibrated = min(total**2 / unbiased, most) if unbiased > 0 else most
+    alarms = []
+    if calibrated > 1.2 * value:
+        alarms.append(
+            f"{n} rows are few for so many directions: the ratio reads {value:.3g}, "
+            f"and {calibrated:.3g} when this is allowed for."
+        )
+    return Dimension(
+        value=value,
+        low=low,
+        high=high,
+        calibrated=calibrated,
+        n=n,
+        k=0,
+        method="participation",
+        level=LEVEL,
+        alarms=tuple(alarms),
+    )

@@ -1,0 +1,152 @@
+"""AlexNet (Krizhevsky, Sutskever & Hinton 2012) in five variants, every operation a layer.
+
+==============  ===========  ============================  ===================================
+variant         parameters   convolutions                  response normalisation
+==============  ===========  ============================  ===================================
+paper           60,965,224   conv2, 4, 5 in two towers     k = 2, alpha not divided by n
+ungrouped       62,378,344   each over all maps            k = 2, alpha not divided by n
+code2012        60,965,224   conv2, 4, 5 in two towers     k = 2, alpha / n
+caffe           60,965,224   conv2, 4, 5 in two towers     k = 1, alpha / n
+torchvision     61,100,840   another net (64 maps first)   none
+==============  ===========  ============================  ===================================
+
+The numbers of parameters are those with 1,000 classes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from repviz import checks
+from repviz.errors import InputError
+from repviz.models.model import Model, Preprocessing
+from repviz.models.normalisation import LocalResponseNorm
+
+VARIANTS: dict[str, str] = {
+    "paper": "two towers; response normalisation as printed",
+    "ungrouped": "no towers; response normalisation as printed",
+    "code2012": "two towers; alpha divided by n, as the released code did",
+    "caffe": "two towers; alpha divided by n, k = 1",
+    "torchvision": "torchvision's net of the same name, which is another",
+}
+INITS: dict[str, str] = {
+    "robust": "He normal, biases 0, small last layer: learns from few images",
+    "paper": "std 0.01; biases 1 in conv2, conv4, conv5, fc6 and fc7",
+}
+# What the 2012 recipe subtracts is the training set's mean; ImageNet's is the usual stand-in.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What the network holds after each of its eight layers with weights, and the last pooling.
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8")
+THEIR_LAYERS = (
+    *("features.0", "features.3", "features.6", "features.8", "features.10", "features.12"),
+    *("classifier.1", "classifier.4", "classifier.6"),
+)
+
+
+class AlexNet(nn.Sequential):
+    """The 2012 network: 5 convolutions, 3 fully connected layers, 227x227 pixels in.
+
+    Its layers are ``conv1 relu1 norm1 pool1 conv2 ... pool5 fc6 relu6 drop6 fc7 relu7 drop7 fc8``;
+    none works in place, so each can be read.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The class scores (b, classes) of ``x`` (b, 3, 227, 227)."""
+        if x.ndim != 4 or x.shape[1:] != (3, 227, 227):
+            raise InputError(_wrong_input(tuple(x.shape)))
+        for name, layer in self.named_children():
+            x = layer(x.flatten(1) if name == "fc6" else x)
+        return x
+
+
+def build(*, variant: str = "paper", classes: int = 1000, init: str = "robust") -> Model:
+    """AlexNet with random weights.
+
+    Parameters
+    ----------
+    variant : str
+        A key of :data:`VARIANTS`.
+    classes : int
+        Outputs of fc8, at least 2.
+    init : str
+        A key of :data:`INITS`.
+    """
+    checks.known("open_model('alexnet')", "variant", variant, VARIANTS)
+    checks.known("open_model('alexnet')", "init", init, INITS)
+    checks.whole("open_model('alexnet')", "classes", classes, low=2)
+    with torch.device("meta"):  # each weight is drawn once, below
+        module: nn.Module = (
+            _torchvision_net(classes) if variant == "torchvision" else _net(variant, classes)
+        )
+    module = module.to_empty(device="cpu")
+    _initialise(module, init)
+    module = module.to(memory_format=torch.channels_last)
+    side = 224 if variant == "torchvision" else 227
+    layers = THEIR_LAYERS if variant == "torchvision" else LAYERS
+    return Model("alexnet", module, Preprocessing((side, side), 3, MEAN, STD), layers, "random", {})
+
+
+def _net(variant: str, classes: int) -> AlexNet:
+    towers = 1 if variant == "ungrouped" else 2
+    k, divide = (1.0 if variant == "caffe" else 2.0), variant in ("code2012", "caffe")
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers["conv1"] = nn.Conv2d(3, 96, 11, stride=4)
+    layers["relu1"] = nn.ReLU()
+    layers["norm1"] = LocalResponseNorm(k=k, divide=divide)
+    layers["pool1"] = nn.MaxPool2d(3, stride=2)
+    layers["conv2"] = nn.Conv2d(96, 256, 5, padding=2, groups=towers)
+    layers["relu2"] = nn.ReLU()
+    layers["norm2"] = LocalResponseNorm(k=k, divide=divide)
+    layers["pool2"] = nn.MaxPool2d(3, stride=2)
+    layers["conv3"] = nn.Conv2d(256, 384, 3, padding=1)
+    layers["relu3"] = nn.ReLU()
+    layers["conv4"] = nn.Conv2d(384, 384, 3, padding=1, groups=towers)
+    layers["relu4"] = nn.ReLU()
+    layers["conv5"] = nn.Conv2d(384, 256, 3, padding=1, groups=towers)
+    layers["relu5"] = nn.ReLU()
+    layers["pool5"] = nn.MaxPool2d(3, stride=2)
+    layers["fc6"] = nn.Linear(256 * 6 * 6, 4096)
+    layers["relu6"] = nn.ReLU()
+    layers["drop6"] = nn.Dropout(0.5)
+    layers["fc7"] = nn.Linear(4096, 4096)
+    layers["relu7"] = nn.ReLU()
+    layers["drop7"] = nn.Dropout(0.5)
+    layers["fc8"] = nn.Linear(4096, classes)
+    return AlexNet(layers)
+
+
+def _torchvision_net(classes: int) -> nn.Module:
+    from torchvision.models import alexnet
+
+    net: nn.Module = alexnet(weights=None, num_classes=classes)
+    return net
+
+
+def _initialise(module: nn.Module, init: str) -> None:
+    weighted = [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    for place, part in enumerate(weighted):
+        last = part is weighted[-1]
+        if init == "paper" or last:
+            nn.init.normal_(part.weight, std=0.01)
+        else:
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        # "the second, fourth, and fifth convolutional layers, as well as [...] the
+        # fully-connected hidden layers, with the constant 1" (section 5)
+        ones = init == "paper" and place in (1, 3, 4, 5, 6)
+        nn.init.constant_(part.bias, 1.0 if ones else 0.0)
+
+
+def _wrong_input(shape: tuple[int, ...]) -> str:
+    got = "x".join(str(side) for side in shape[1:])
+    text = f"AlexNet: the input must be 3x227x227, got {got}."
+    if shape[-2:] == (224, 224):
+        return (
+            f"{text} Two ways lead to conv1's 55 x 55 maps: 227 pixels without padding, "
+            "(227 - 11) / 4 + 1 = 55, as here; or 224 pixels padded by 2, "
+            "(224 + 4 - 11) / 4 + 1 = 55.25, rounded down, as in variant='torchvision'. "
+            "Resize to 227."
+        )
+    return f"{text} Give pixels through model.preprocessing, which resizes them."

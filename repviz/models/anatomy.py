@@ -1,0 +1,197 @@
+"""What a network is made of, layer by layer: shapes, parameters, neurons, multiply-adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from repviz.models.model import Model, evaluating
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [
+    "layer",
+    "kind",
+    "kernel",
+    "stride",
+    "padding",
+    "output",
+    "formula",
+    "parameters",
+    "neurons",
+    "multiply_adds",
+    "share_parameters",
+    "share_multiply_adds",
+]
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+
+
+def anatomy(model: Model) -> pd.DataFrame:
+    """One row a layer: its shape and how it comes about, what it costs, and its share of the whole.
+
+    Found by sending one grey image through the network.
+
+    Parameters
+    ----------
+    model : Model
+        Any model.
+
+    Returns
+    -------
+    DataFrame
+        In the order in which the layers work; layers that did no work come last.
+
+        ``layer``, ``kind`` : its name, and its class in torch
+        ``kernel``, ``stride``, ``padding`` : "11x11"; empty where there is none
+        ``output`` : shape for one image, "96x55x55"
+        ``formula`` : where the output's side comes from, "(227 + 2*0 - 11) / 4 + 1 = 55"
+        ``parameters`` : learned numbers of the layer itself, at least 0
+        ``neurons`` : outputs of a convolution or fully connected layer; 0 elsewhere, since
+        normalising, pooling and rectifying are what happens to those neurons
+        ``multiply_adds`` : of convolutions, fully connected and attention layers, for one image,
+        without biases; a layer that is used twice counts twice
+        ``share_parameters``, ``share_multiply_adds`` : of the totals, in [0, 1]
+
+        The totals stand in ``df.attrs`` as ``parameters``, ``neurons``, ``multiply_adds``.
+    """
+    import pandas as pd
+
+    module = model.module
+    layers = _layers(module)
+    seen = _one_pass(model, layers)
+    order = [*seen, *(name for name in layers if name not in seen)]
+    table = pd.DataFrame([_row(name, layers[name], seen.get(name)) for name in order])
+    for column in ("parameters", "multiply_adds"):
+        total = int(table[column].sum())
+        table[f"share_{column}"] = table[column] / total if total else 0.0
+        table.attrs[column] = total
+    table.attrs["neurons"] = int(table["neurons"].sum())
+    return table[COLUMNS]
+
+
+def _layers(module: nn.Module) -> dict[str, nn.Module]:
+    """What computes or has parameters of its own; attention counts as one, with its output map."""
+    found, inside = {}, set()
+    for name, part in module.named_modules():
+        if isinstance(part, nn.MultiheadAttention):
+            inside.update(part.modules())
+        elif part in inside:
+            continue
+        if not any(part.children()) or any(True for _ in part.parameters(recurse=False)):
+            found[name] = part
+    return found
+
+
+class _Pass:
+    """What one layer took and gave when the image went through."""
+
+    def __init__(self) -> None:
+        self.inputs: tuple[int, ...] = ()
+        self.output: tuple[int, ...] = ()
+        self.neurons = 0
+        self.multiply_adds = 0
+
+
+def _one_pass(model: Model, layers: dict[str, nn.Module]) -> dict[str, _Pass]:
+    seen: dict[str, _Pass] = {}
+
+    def watch(name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+        def hook(part: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            taken = inputs[0] if inputs else None
+            given = output[0] if isinstance(output, tuple) else output
+            if not isinstance(taken, Tensor) or not isinstance(given, Tensor):
+                return
+            record = seen.setdefault(name, _Pass())
+            record.inputs, record.output = tuple(taken.shape[1:]), tuple(given.shape[1:])
+            record.multiply_adds += _multiply_adds(part, record)
+            if isinstance(part, (*CONVOLUTIONS, *TRANSPOSED, nn.Linear)):
+                record.neurons += prod(record.output)
+
+        return hook
+
+    handles = [part.register_forward_hook(watch(name)) for name, part in layers.items()]
+    try:
+        with evaluating(model.module):
+            made_for = model.preprocessing
+            place = next((p.device for p in model.module.parameters()), torch.device("cpu"))
+            pixels = torch.full((1, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
+            model.module(made_for(pixels.to(place)))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return seen
+
+
+def _multiply_adds(part: nn.Module, record: _Pass) -> int:
+    if isinstance(part, CONVOLUTIONS):
+        return prod(record.output) * prod(part.kernel_size) * (part.in_channels // part.groups)
+    if isinstance(part, TRANSPOSED):
+        return prod(record.inputs) * prod(part.kernel_size) * (part.out_channels // part.groups)
+    if isinstance(part, nn.Linear):
+        return prod(record.output) * part.in_features
+    if isinstance(part, nn.MultiheadAttention):
+        # Four maps of each token, then every token against every token, twice (self-attention).
+        tokens, width = record.inputs[-2:]
+        return 4 * tokens * width**2 + 2 * tokens**2 * width
+    return 0
+
+
+def _row(name: str, part: nn.Module, record: _Pass | None) -> dict[str, Any]:
+    kernel, stride, padding = (_sides(part, key) for key in ("kernel_size", "stride", "padding"))
+    # Attention's output map is a child that is never called by itself.
+    whole = isinstance(part, nn.MultiheadAttention)
+    return {
+        "layer": name or "(itself)",
+        "kind": type(part).__name__,
+        "kernel": kernel,
+        "stride": stride,
+        "padding": padding,
+        "output": "x".join(map(str, record.output)) if record else "",
+        "formula": _formula(part, record) if record else "",
+        "parameters": sum(p.numel() for p in part.parameters(recurse=whole)),
+        "neurons": record.neurons if record else 0,
+        "multiply_adds": record.multiply_adds if record else 0,
+    }
+
+
+def _sides(part: nn.Module, key: str) -> str:
+    value = getattr(part, key, "")
+    if isinstance(value, tuple):
+        return (
+            "x".join(map(str, value))
+            if key == "kernel_size" or len(set(value)) > 1
+            else str(value[0])
+        )
+    if key == "kernel_size" and isinstance(value, int):
+        return f"{value}x{value}"
+    return str(value)
+
+
+def _formula(part: nn.Module, record: _Pass) -> str:
+    if isinstance(part, nn.Linear):
+        return f"{part.in_features} inputs"
+    if not isinstance(part, (*CONVOLUTIONS, *TRANSPOSED, *POOLS)) or len(record.output) < 2:
+        return ""
+    kernel, stride, padding = (
+        value[-1] if isinstance(value, tuple) else value
+        for value in (part.kernel_size, part.stride, part.padding)
+    )
+    before, after = record.inputs[-1], record.output[-1]
+    if isinstance(padding, str):
+        return f"{before}, padded to keep {after}"
+    if isinstance(part, TRANSPOSED):
+        return f"({before} - 1) * {stride} - 2*{padding} + {kernel} = {after}"
+    dilation = getattr(part, "dilation", 1)
+    reach = (dilation[-1] if isinstance(dilation, tuple) else dilation) * (kernel - 1) + 1
+    exact = (before + 2 * padding - reach) % stride == 0
+    rounded = (
+        "" if exact else ", rounded up" if getattr(part, "ceil_mode", False) else ", rounded down"
+    )
+    return f"({before} + 2*{padding} - {reach}) / {stride} + 1 = {after}{rounded}"

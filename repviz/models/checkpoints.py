@@ -1,0 +1,156 @@
+"""Trained weights in one file: safetensors, with a card in its header that says what they are.
+
+The card is JSON: model, options, classes, preprocessing, what the weights were trained on, and
+their hash. Nothing is unpickled, so a file from a stranger cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from repviz import durable, provenance
+from repviz.errors import Damaged, Mismatch, Unavailable
+from repviz.models.model import Model, Preprocessing, weights_hash
+
+FORMAT, VERSION = "repviz checkpoint", 1
+
+
+def save_checkpoint(
+    model: Model, path: str | Path, *, recipe: dict[str, Any] | None = None, images_key: str = ""
+) -> Path:
+    """Write ``model`` to ``path``, all or nothing, and give back that path.
+
+    Parameters
+    ----------
+    model : Model
+        What to keep.
+    path : str or Path
+        Where; ``.safetensors`` is the usual ending.
+    recipe : dict, optional
+        How it was trained, as JSON values.
+    images_key : str
+        The key of the images it was trained on.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written.
+    """
+    path, made_for = Path(path), model.preprocessing
+    card = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": model.name,
+        "options": model.options,
+        "classes": model.classes,
+        "preprocessing": {
+            "size": made_for.size,
+            "channels": made_for.channels,
+            "mean": made_for.mean,
+            "std": made_for.std,
+        },
+        "weights": model.weights,
+        "weights_hash": weights_hash(model.module),
+        "recipe": recipe or {},
+        "images": images_key,
+        "versions": provenance.versions(),
+    }
+    tensors = {name: value.contiguous() for name, value in model.module.state_dict().items()}
+    with durable.replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"repviz": json.dumps(card, sort_keys=True)})
+    return path
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """What the checkpoint ``path`` says of itself; the weights are not read.
+
+    Raises
+    ------
+    Unavailable
+        There is no such file.
+    Damaged
+        It is not a checkpoint, or is cut short.
+    """
+    if not Path(path).is_file():
+        raise Unavailable(
+            f"open_model: weights must be 'random', 'default' or the path of a checkpoint, and "
+            f"there is no file '{path}'. Check the path."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            card: dict[str, Any] = json.loads((file.metadata() or {}).get("repviz", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise Damaged(
+            f"{path}: this file is no whole safetensors file ({error}). Train again, or copy it "
+            "again from where it came."
+        ) from error
+    if card.get("format") != FORMAT or card.get("version") != VERSION:
+        raise Damaged(
+            f"{path}: this safetensors file holds no {FORMAT} of version {VERSION}. Give a file "
+            "that repviz wrote."
+        )
+    return card
+
+
+def load_checkpoint(path: str | Path) -> Model:
+    """The model in ``path``, as it was saved, in evaluation mode.
+
+    Raises
+    ------
+    Unavailable
+        There is no such file.
+    Damaged
+        It is not a checkpoint, is cut short, or its weights are not those that were saved.
+    """
+    from repviz.models import open_model
+
+    card = read_card(path)
+    model = open_model(card["model"], **card["options"])
+    _read_weights(path, card, model.module)
+    kept = card["preprocessing"]
+    return replace(
+        model,
+        preprocessing=Preprocessing(
+            (kept["size"][0], kept["size"][1]),
+            kept["channels"],
+            tuple(kept["mean"]),
+            tuple(kept["std"]),
+        ),
+        weights=card["weights"],
+        classes=None if card["classes"] is None else tuple(card["classes"]),
+    )
+
+
+def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
+    """Raise Mismatch unless the checkpoint ``path`` is of the model ``name`` with ``options``."""
+    card = read_card(path)
+    here = {"model": name, **options}
+    there = {"model": card["model"], **{key: card["options"].get(key) for key in options}}
+    if different := provenance.differences(there, here):
+        raise Mismatch(
+            f"{path}: the checkpoint is of another model: {'; '.join(different)}. Open the model "
+            "that it was made with; options left out are taken from it."
+        )
+
+
+def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            module.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, RuntimeError) as error:
+        raise Damaged(
+            f"{path}: the weights do not fit the model that the file says it is. Train again, or "
+            "copy the file again from where it came."
+        ) from error
+    if weights_hash(module) != card["weights_hash"]:
+        raise Damaged(
+            f"{path}: the weights have changed since they were written. Train again, or copy the "
+            "file again from where it came."
+        )

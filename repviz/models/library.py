@@ -1,0 +1,169 @@
+"""Other people's networks: torchvision's, timm's, and any function or module in Python."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision import models as zoo
+
+from repviz import checks
+from repviz.errors import InputError, Unavailable
+from repviz.models.model import Model, Preprocessing
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, where nothing else is said
+
+
+def torchvision_model(
+    argument: str, *, pretrained: bool = False, classes: int = 1000, size: int | None = None
+) -> Model:
+    """A classifier of torchvision.
+
+    Parameters
+    ----------
+    argument : str
+        Its name there ("resnet18").
+    pretrained : bool
+        Whether it comes with torchvision's default weights, and the preprocessing they ask for.
+    classes : int
+        Outputs, at least 2; 1000 with pretrained weights.
+    size : int, optional
+        Side of its input in pixels; what its weights were made for if left out.
+    """
+    who = f"open_model('torchvision:{argument}')"
+    checks.known(who, "torchvision model", argument, zoo.list_models(zoo))
+    checks.whole(who, "classes", classes, low=2)
+    _whole_head(who, pretrained, classes)
+    weights = zoo.get_model_weights(argument).DEFAULT
+    asked = weights.transforms()
+    try:
+        module = zoo.get_model(
+            argument, weights=weights if pretrained else None, num_classes=classes
+        )
+    except OSError as error:
+        raise _no_weights(who, "torchvision", error) from error
+    side = asked.crop_size[0] if size is None else checks.whole(who, "size", size, low=8)
+    preprocessing = Preprocessing((side, side), 3, tuple(asked.mean), tuple(asked.std))
+    return _model(module, preprocessing)
+
+
+def timm_model(
+    argument: str, *, pretrained: bool = False, classes: int = 1000, size: int | None = None
+) -> Model:
+    """A classifier of timm; the parameters are those of :func:`torchvision_model`."""
+    who = f"open_model('timm:{argument}')"
+    try:
+        import timm
+    except ImportError as error:
+        raise Unavailable(
+            f"{who}: the package timm is needed and is not installed. Run: pip install timm."
+        ) from error
+    checks.known(who, "timm model", argument, timm.list_models())
+    checks.whole(who, "classes", classes, low=2)
+    _whole_head(who, pretrained, classes)
+    sized: dict[str, Any] = {} if size is None else {"img_size": size}
+    try:
+        module = timm.create_model(argument, pretrained=pretrained, num_classes=classes)
+    except (OSError, RuntimeError) as error:
+        raise _no_weights(who, "timm", error) from error
+    asked = timm.data.resolve_model_data_config(module, args=sized)
+    preprocessing = Preprocessing(
+        tuple(asked["input_size"][1:]), asked["input_size"][0], asked["mean"], asked["std"]
+    )
+    return _model(module, preprocessing)
+
+
+def own_model(
+    argument: str,
+    *,
+    pretrained: bool = False,
+    classes: int | None = None,
+    size: int = 224,
+    channels: int = 3,
+) -> Model:
+    """A network of the user's own.
+
+    Parameters
+    ----------
+    argument : str
+        ``MODULE:ATTRIBUTE``, imported from Python's path or from the working folder: an
+        ``nn.Module``, or a function that returns one and is called with what it has parameters
+        for among ``classes`` and ``pretrained``.
+    pretrained : bool
+        Handed on to the function.
+    classes : int, optional
+        Handed on to the function.
+    size : int
+        Side of its input in pixels.
+    channels : int
+        1 or 3. The input is scaled with ImageNet's mean and standard deviation, 0.5 and 0.5 for
+        one channel, unless the module has an attribute ``preprocessing`` of its own.
+    """
+    who = f"open_model('{argument}')"
+    made = _attribute(who, argument)
+    if not isinstance(made, nn.Module):
+        made = made(**_asked_for(who, made, classes=classes, pretrained=pretrained or None))
+    if not isinstance(made, nn.Module):
+        raise InputError(
+            f"{who}: it must be a torch.nn.Module or return one, got {type(made).__name__}."
+        )
+    checks.whole(who, "size", size, low=8)
+    mean, std = (MEAN, STD) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
+    own = getattr(made, "preprocessing", None)
+    if not isinstance(own, Preprocessing):
+        own = Preprocessing((size, size), channels, mean, std)
+    return _model(made, own)
+
+
+def _attribute(who: str, argument: str) -> Any:
+    place, _, name = argument.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as python -m does
+    try:
+        module = import_module(place)
+    except ImportError as error:
+        raise InputError(
+            f"{who}: '{place}' must be a module that Python can import, got '{error}'. "
+            "Run in its folder, or install it."
+        ) from error
+    return getattr(module, checks.known(who, f"attribute of {place}", name, dir(module)))
+
+
+def _asked_for(who: str, function: Any, **values: Any) -> dict[str, Any]:
+    import inspect
+
+    if not callable(function):
+        raise InputError(
+            f"{who}: it must be a torch.nn.Module or return one, got {type(function).__name__}."
+        )
+    names = inspect.signature(function).parameters
+    given = {name: value for name, value in values.items() if value is not None}
+    for name in given:
+        checks.known(who, "parameter of the function", name, names)
+    return given
+
+
+def _whole_head(who: str, pretrained: bool, classes: int) -> None:
+    if pretrained and classes != 1000:
+        raise InputError(
+            f"{who}: classes must be 1000 with weights='default', got {classes}. Leave it out, or "
+            "use weights='random'."
+        )
+
+
+def _no_weights(who: str, library: str, error: Exception) -> Unavailable:
+    return Unavailable(
+        f"{who}: the weights could not be had from {library} ({error}). Use weights='random', or "
+        "run once where there is a network."
+    )
+
+
+def _model(module: nn.Module, preprocessing: Preprocessing) -> Model:
+    module = module.to(memory_format=torch.channels_last)
+    layers = tuple(name for name, _ in module.named_children())
+    return Model("", module, preprocessing, layers, "", {})

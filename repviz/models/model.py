@@ -1,0 +1,147 @@
+"""What a model is here: a plain module, how pixels become its input, and whence its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.transforms.v2 import functional as transforms
+
+from repviz import provenance
+from repviz.errors import InputError
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How uint8 pixels become a network's input.
+
+    Attributes
+    ----------
+    size : (int, int)
+        Height and width of the input, in pixels.
+    channels : int
+        1 (grey) or 3 (red, green, blue).
+    mean, std : tuple of float
+        Per channel, in units of the pixel range [0, 1]: the input is
+        ``(pixels / 255 - mean) / std``.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise InputError(
+                f"Preprocessing: channels must be 1 (grey) or 3 (colour), got {self.channels}."
+            )
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise InputError(
+                f"Preprocessing: mean and std must hold one number a channel ({self.channels}), "
+                f"got {len(self.mean)} and {len(self.std)}."
+            )
+
+    def fit(self, pixels: Tensor) -> Tensor:
+        """``pixels`` (b, c, h, w) uint8 at this size and number of channels, still uint8.
+
+        The shorter side is resized to fit (bilinear, antialiased), the rest cropped at the centre.
+        """
+        pixels = transforms.rgb_to_grayscale(pixels) if self.channels < pixels.shape[1] else pixels
+        height, width = pixels.shape[-2:]
+        if (height, width) != self.size:
+            scale = max(self.size[0] / height, self.size[1] / width)
+            resized = [
+                max(round(height * scale), self.size[0]),
+                max(round(width * scale), self.size[1]),
+            ]
+            pixels = transforms.resize(pixels, resized, antialias=True)
+            pixels = transforms.center_crop(pixels, list(self.size))
+        return pixels.expand(-1, self.channels, -1, -1)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """``pixels`` (b, c, h, w) uint8 as float32 input, on the device where they lie."""
+        shape = (1, self.channels, 1, 1)
+        std = torch.tensor(self.std, device=pixels.device).mul_(255)
+        mean = torch.tensor(self.mean, device=pixels.device).mul_(255)
+        x = pixels.to(torch.float32, memory_format=torch.channels_last)
+        return x.sub_(mean.view(shape)).div_(std.view(shape))
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """``pixels`` (b, c, h, w) uint8 of any size as (b, channels, *size) float32 input."""
+        return self.normalise(self.fit(pixels))
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and all that is needed to use it and to name it.
+
+    Attributes
+    ----------
+    name : str
+        What :func:`repviz.open_model` was given.
+    module : torch.nn.Module
+        The plain network, in evaluation mode.
+    preprocessing : Preprocessing
+        How pixels become its input.
+    layers : tuple of str
+        The layers that are extracted unless others are asked for, by module name.
+    weights : str
+        Where the weights are from: ``"random (seed 0)"``, ``"default"``, ``"trained: ..."``.
+    options : dict
+        The options it was built with, defaults included.
+    classes : tuple of str or None
+        The label that each output stands for, once it was trained on labels.
+    task : str
+        What its output is to match: ``"labels"`` or ``"pixels"``.
+    """
+
+    name: str
+    module: nn.Module = field(repr=False)
+    preprocessing: Preprocessing
+    layers: tuple[str, ...]
+    weights: str
+    options: dict[str, Any]
+    classes: tuple[str, ...] | None = None
+    task: str = "labels"
+
+    @cached_property
+    def key(self) -> str:
+        """The hash of the weights as they are when it is first asked for (64 hex digits)."""
+        return weights_hash(self.module)
+
+
+def weights_hash(module: nn.Module) -> str:
+    """The SHA-256 over the names, types, shapes and bytes of every parameter and buffer."""
+    parts: list[bytes] = []
+    for name, value in module.state_dict().items():
+        array = value.detach().cpu().contiguous()
+        parts.append(f"{name} {array.dtype} {tuple(array.shape)}".encode())
+        parts.append(array.reshape(-1).view(torch.uint8).numpy().data)
+    return provenance.sha256(*parts)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within the block torch's generators start from ``seed``; afterwards they are as before."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Within the block ``module`` is in evaluation mode and no gradients are kept."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode

@@ -1,0 +1,56 @@
+"""How a number is written: with as many digits as it can bear, and with its unit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+NOTHING = "–"
+
+
+def missing(value: Any) -> bool:
+    """Whether ``value`` is None, NaN or an empty text."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def plain(value: Any, digits: int = 3) -> str:
+    """A measured number to ``digits`` significant digits, never in scientific notation."""
+    if missing(value):
+        return NOTHING
+    value = float(value)
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands parted: ``60,965,224``."""
+    return NOTHING if missing(value) else f"{int(value):,}"
+
+
+def percent(share: Any) -> str:
+    """A share in [0, 1] as a percentage: one decimal, more where it is nearly 0 or nearly 1."""
+    if missing(share):
+        return NOTHING
+    share = float(share)
+    edge = min(share, 1 - share)
+    places = 1 if edge >= 0.001 or edge <= 0 else min(6, 1 - math.floor(math.log10(edge * 100)))
+    written = f"{share * 100:.{places}f}"
+    return f"{written.removesuffix('.0') if edge <= 0 else written} %"
+
+
+def text(value: Any) -> str:
+    """A value as it stands in the table."""
+    return NOTHING if missing(value) else str(value)
+
+
+def seconds(value: Any) -> str:
+    """A duration: ``0.4 s``, ``38 s``, ``2 min 05 s``."""
+    if missing(value):
+        return NOTHING
+    value = float(value)
+    if value < 10:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

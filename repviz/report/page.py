@@ -1,0 +1,179 @@
+"""One study folder, one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from repviz import durable
+from repviz.figures import theme
+from repviz.report import numbers
+from repviz.report.html import Markup, join, tag
+from repviz.report.pictures import image
+from repviz.report.reading import StudyFiles, open_files
+from repviz.report.sections import SECTIONS, Content
+
+SCRIPTS = ("page.js", "map.js")
+# What a study asks, in one sentence under its title.
+LEDES = {
+    "faces": "What does each layer of a network hold, how small can a face be squeezed, what shape "
+    "is the set that faces form, and how far from it is a random point?",
+    "bottleneck": "How few numbers can an image be squeezed into and still be drawn again?",
+}
+
+
+def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> Path:
+    """The path of the report written from a study folder.
+
+    The page holds everything inline and asks for nothing over a network. Its content security
+    policy allows the page's own scripts and style by their hashes, images as data, and no more.
+    The same folder gives the same bytes.
+
+    Parameters
+    ----------
+    study_folder : path
+        A folder with ``manifest.json``, ``results/*.csv`` and ``arrays/*.npy``.
+    out : path or None
+        The file to write; None writes ``report.html`` in the study folder.
+
+    Raises
+    ------
+    InputError
+        ``study_folder`` is no study folder.
+    Mismatch
+        It was written in another format or version.
+    Damaged
+        A table or an array in it cannot be read.
+    """
+    study = open_files(study_folder)
+    path = Path(out) if out is not None else study.folder / "report.html"
+    durable.write_text(path, _page(study))
+    return path
+
+
+def _page(study: StudyFiles) -> str:
+    style = theme.css_variables() + _asset("report.css")
+    scripts = [_asset(name) for name in SCRIPTS]
+    policy = (
+        "default-src 'none'; img-src data:; "
+        f"style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    shown = [(name, body) for name in SECTIONS if (body := _section(study, name)) is not None]
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{study.manifest['title']} · repviz"),
+        tag("style", Markup(style)),
+    )
+    body = tag(
+        "body",
+        tag("a", "Skip to the findings", href="#main", class_="skip"),
+        _header(study),
+        tag(
+            "div",
+            _contents([name for name, _ in shown]),
+            tag("main", [part for _, part in shown], id="main"),
+            class_="layout",
+        ),
+        _footer(study),
+        [tag("script", Markup(script)) for script in scripts],
+    )
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _section(study: StudyFiles, name: str) -> Markup | None:
+    """One section; the reason why it was skipped; or nothing where its files are absent."""
+    section = SECTIONS[name]
+    skipped = study.manifest.get("skipped", {})
+    reason = skipped.get(name) or skipped.get(section.stage)
+    heading = tag("h2", tag("a", section.question, href=f"#{name}"))
+    if reason:
+        sentence = f"{reason[0].upper()}{reason[1:].rstrip('.')}."
+        content = tag("p", tag("strong", "Left out."), " ", sentence, class_="left-out")
+    elif not study.has(*section.files) or (found := section.render(study)) is None:
+        return None
+    else:
+        content = _content(found)
+    return tag("section", heading, content, id=name)
+
+
+def _content(content: Content) -> Markup:
+    notes = [
+        tag("div", tag("h3", title), tag("p", words))
+        for title, words in (
+            ("How to read it", content.reading),
+            ("What it cannot show", content.limits),
+        )
+        if words
+    ]
+    return join([content.body, tag("div", notes, class_="notes") if notes else None])
+
+
+def _header(study: StudyFiles) -> Markup:
+    about = study.manifest["images"]
+    size = "×".join(map(str, about["size"])) if about.get("size") else "as they are"
+    colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
+    many = {"person": "people", "label": "labels"}[study.who]
+    people = f" of {numbers.count(about['people'])} {many}" if about.get("people") else ""
+    facts = [
+        f"{numbers.count(about['n'])} images{people}",
+        f"source {about['name']}",
+        f"{size} pixels {colour}".strip(),
+        f"seed {study.manifest['parameters'].get('seed', numbers.NOTHING)}",
+    ]
+    return tag(
+        "header",
+        tag(
+            "div",
+            tag("p", "repviz study · ", study.manifest["study"], class_="kicker"),
+            tag("button", "Theme", type="button", id="theme"),
+            class_="bar",
+        ),
+        tag("h1", study.manifest["title"]),
+        tag("p", lede, class_="lede") if (lede := LEDES.get(study.manifest["study"])) else None,
+        tag("p", " · ".join(facts), class_="facts"),
+        _first_of_each_rung(study),
+        class_="top",
+    )
+
+
+def _first_of_each_rung(study: StudyFiles) -> Markup | None:
+    """From noise to face in one line of pictures, where the study has them."""
+    if not study.has("arrays/ladder.npy", "results/ladder.csv"):
+        return None
+    rungs = study.table("ladder").sort_values("order")["title"]
+    samples = [
+        image(one, alt=title) for title, one in zip(rungs, study.array("ladder")[:, 0], strict=True)
+    ]
+    return tag("div", samples, class_="strip-of-rungs")
+
+
+def _contents(names: list[str]) -> Markup:
+    entries = [tag("li", tag("a", SECTIONS[name].short, href=f"#{name}")) for name in names]
+    return tag("nav", tag("ol", entries), aria_label="Sections")
+
+
+def _footer(study: StudyFiles) -> Markup:
+    version = study.manifest.get("versions", {}).get("repviz-toolkit", "")
+    return tag(
+        "footer",
+        tag(
+            "p",
+            f"Written by repviz {version}. This page holds everything inline; it asks for nothing "
+            "over a network.",
+        ),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("repviz.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"

@@ -1,0 +1,106 @@
+"""What sections are built of: a figure with its caption, a table in its own scrolling box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from repviz import figures
+from repviz.report import numbers
+from repviz.report.html import Child, Markup, join, tag
+from repviz.report.reading import records
+
+WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table on the page: its heading, and how a row's field is written."""
+
+    title: str
+    write: Callable[[Any], str]
+    numeric: bool = True
+
+
+def field(title: str, name: str, form: Callable[[Any], str] = numbers.text) -> Column:
+    """The column ``name``, written by ``form``; text stands left, numbers right."""
+    return Column(title, lambda row: form(row[name]), numeric=form is not numbers.text)
+
+
+def interval(title: str, low: str, high: str, form: Callable[[Any], str]) -> Column:
+    """Two columns as one interval: ``5.1 to 6.2``."""
+
+    def write(row: Any) -> str:
+        return (
+            f"{form(row[low])} to {form(row[high])}"
+            if not numbers.missing(row[low])
+            else numbers.NOTHING
+        )
+
+    return Column(title, write)
+
+
+def table(rows: pd.DataFrame, columns: Sequence[Column], *, label: str) -> Markup:
+    """A table that scrolls inside its own box where the page is narrow."""
+
+    def cell(column: Column, content: str, kind: str, **more: str) -> Markup:
+        return tag(kind, content, class_="number" if column.numeric else None, **more)
+
+    head = tag("tr", [cell(column, column.title, "th", scope="col") for column in columns])
+    body = [
+        tag("tr", [cell(column, column.write(row), "td") for column in columns])
+        for row in records(rows)
+    ]
+    return scrolling(tag("table", tag("thead", head), tag("tbody", body)), label)
+
+
+def scrolling(content: Markup, label: str) -> Markup:
+    """A box that scrolls sideways by itself where its content is wider than the page."""
+    return tag("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)
+
+
+def numbers_of(file: str, rows: pd.DataFrame, columns: Sequence[Column]) -> Markup:
+    """The table behind a figure, folded away, with the file that it comes from."""
+    summary = tag("summary", "The numbers ", tag("code", file))
+    return tag("details", summary, table(rows, columns, label=f"Table of {file}"))
+
+
+def figure(content: Child, caption: Child, *, class_: str | None = None) -> Markup:
+    """Anything with a caption under it."""
+    return tag("figure", content, tag("figcaption", caption), class_=class_)
+
+
+def chart(
+    kind: str, rows: pd.DataFrame, *, caption: Child, alt: str, keys: Sequence[Markup] = ()
+) -> Markup:
+    """A figure drawn twice, for a wide page and for a narrow one; the style sheet shows one."""
+    from repviz.figures.theme import svg
+
+    drawn = [
+        tag(
+            "div",
+            Markup(svg(figures.draw(kind, rows, width=width), f"{kind}-{name}", alt=alt)),
+            class_=f"chart {name}",
+        )
+        for name, width in WIDTHS.items()
+    ]
+    return figure(join([tag("p", keys, class_="legend") if keys else None, drawn]), caption)
+
+
+def key(role: str, words: str, *, form: str = "dot") -> Markup:
+    """A legend's entry: a "dot", "ring" or "cross" in the colour of ``role``, and its meaning."""
+    return tag(
+        "span", tag("span", class_=f"{form} {role}", aria_hidden="true"), words, class_="key"
+    )
+
+
+def weights_keys() -> list[Markup]:
+    """The legend of figures that set trained beside random weights."""
+    return [
+        key("first", "trained weights"),
+        key("second", "random weights", form="ring"),
+        key("third", "no weights"),
+    ]

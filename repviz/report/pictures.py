@@ -1,0 +1,76 @@
+"""Arrays of pixels as pictures that a page can hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from repviz.report.html import Markup, tag
+
+_PIXELS = 4_000_000  # of a sprite sheet, at most, while its pictures keep the least edge
+_LEAST = 16  # pixels: below this a thumbnail shows nothing
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sprite sheet: picture i stands in column i % columns, row i // columns."""
+
+    uri: str
+    columns: int
+    width: int  # of one picture, pixels
+    height: int
+
+
+def image(pixels: np.ndarray, alt: str, class_: str | None = None) -> Markup:
+    """One picture as an ``<img>``.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (h, w) or (c, h, w), uint8
+        Grey levels, or 1 or 3 channels.
+    alt : str
+        What it shows.
+    """
+    drawn = _picture(pixels)
+    return tag(
+        "img", src=_uri(drawn, 82), alt=alt, width=drawn.width, height=drawn.height, class_=class_
+    )
+
+
+def sheet(pixels: np.ndarray) -> Sheet:
+    """All pictures in one JPEG, made smaller where there are very many.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (n, h, w) or (n, c, h, w), uint8
+    """
+    n, (height, width) = len(pixels), pixels.shape[-2:]
+    shrink = min(1.0, math.sqrt(_PIXELS / (n * height * width)))
+    shrink = min(1.0, max(shrink, _LEAST / min(height, width)))
+    height, width = round(height * shrink), round(width * shrink)
+    across = math.ceil(math.sqrt(n))
+    mode = "RGB" if pixels.ndim == 4 and pixels.shape[1] == 3 else "L"
+    whole = Image.new(mode, (across * width, math.ceil(n / across) * height))
+    for i in range(n):
+        one = _picture(pixels[i])
+        one = one if shrink == 1 else one.resize((width, height), Image.Resampling.LANCZOS)
+        whole.paste(one, (i % across * width, i // across * height))
+    return Sheet(_uri(whole, 78), across, width, height)
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    pixels = np.asarray(pixels, dtype=np.uint8)
+    if pixels.ndim == 3:
+        pixels = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _uri(picture: Image.Image, quality: int) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,131 @@
+"""A study folder as the report reads it: a manifest, tables and arrays, each checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz import durable
+from repviz.errors import Damaged, InputError, Mismatch
+
+FORMAT, VERSION = "repviz study", 1
+
+# The columns that the report reads of each table.
+COLUMNS: dict[str, str] = {
+    "findings": "order section sentence",
+    "images": "row id label",
+    "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ratio ratio_low "
+    "ratio_high split",
+    "sweep_images": "engine bottleneck row mse",
+    "reconstruction_panels": "panel engine bottleneck",
+    "reconstruction_images": "position row id pick",
+    "training": "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high "
+    "chance n_train n_held_out learning_rate",
+    "anatomy": "layer kind kernel stride output formula parameters neurons multiply_adds "
+    "share_parameters share_multiply_adds",
+    "layers": "representation model weights layer n d dimension dimension_low dimension_high "
+    "calibrated participation_ratio components_90 nearest_same nearest_low nearest_high nearest_n "
+    "nearest_chance trustworthiness trustworthiness_k alarms",
+    "spectrum": "representation component cumulative",
+    "map": "representation row x y",
+    "ladder": "order title n accepted rate low high distance_q05 distance_median distance_q95 "
+    "threshold calibration_n calibration_quantile seed",
+}
+_TEXT = ("id", "label", "layer", "representation", "alarms", "kernel", "stride", "padding", "title")
+
+
+@dataclass(frozen=True)
+class StudyFiles:
+    """An opened study folder."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    def has(self, *paths: str) -> bool:
+        """Whether the folder holds every one of these files."""
+        return all((self.folder / path).is_file() for path in paths)
+
+    @property
+    def who(self) -> str:
+        """What a label names: a person in a study of faces, a label in any other."""
+        return "person" if self.manifest["study"] == "faces" else "label"
+
+    @property
+    def unseen(self) -> str:
+        """What is true of the images that the sweep was tested on, as it follows "images"."""
+        if records(self.table("sweep"))[0]["split"] != "label":
+            return "that were not in training"
+        person = self.who == "person"
+        return f"{'of people who were' if person else 'whose label was'} not in training"
+
+    def table(self, name: str) -> pd.DataFrame:
+        """``results/NAME.csv``. An empty field is missing; a label "NA" stays a label.
+
+        Raises
+        ------
+        Damaged
+            The file is missing, is no CSV, or lacks a column.
+        """
+        path = self.folder / "results" / f"{name}.csv"
+        try:
+            table = pd.read_csv(
+                path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(_TEXT, "str")
+            )
+        except (OSError, ValueError) as error:
+            raise Damaged(f"{path}: this table cannot be read. Make the study anew.") from error
+        lacking = [column for column in COLUMNS[name].split() if column not in table.columns]
+        if lacking:
+            raise Damaged(
+                f"{path}: this table lacks the column {', '.join(lacking)}. Make the study anew."
+            )
+        return table
+
+    def array(self, name: str) -> np.ndarray:
+        """``arrays/NAME.npy``.
+
+        Raises
+        ------
+        Damaged
+            The file is missing or is no array.
+        """
+        path = self.folder / "arrays" / f"{name}.npy"
+        try:
+            with path.open("rb") as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise Damaged(f"{path}: this array cannot be read. Make the study anew.") from error
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, column name to value."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def open_files(folder: str | Path) -> StudyFiles:
+    """The study folder ``folder``, opened for reading.
+
+    Raises
+    ------
+    InputError
+        There is no ``manifest.json`` in it.
+    Mismatch
+        The manifest is of another kind or version.
+    """
+    folder = Path(folder)
+    if not (folder / "manifest.json").is_file():
+        raise InputError(
+            f"write_report: {folder} must be a study folder, got no manifest.json in it. "
+            "Make one: repviz study."
+        )
+    manifest = durable.read_json(folder / "manifest.json")
+    found = (manifest.get("format"), manifest.get("version"))
+    if found != (FORMAT, VERSION):
+        raise Mismatch(
+            f"{folder}: the manifest must be of '{FORMAT}' version {VERSION}, got "
+            f"'{found[0]}' version {found[1]}. Make the study anew."
+        )
+    return StudyFiles(folder, manifest)

@@ -1,0 +1,52 @@
+"""Where the network's unknowns are and where its work is done."""
+
+from __future__ import annotations
+
+from repviz.report.html import join
+from repviz.report.numbers import count, percent, text
+from repviz.report.parts import chart, field, numbers_of
+from repviz.report.reading import StudyFiles
+from repviz.report.sections import Content
+
+_COLUMNS = (
+    field("layer", "layer", text),
+    field("kind", "kind", text),
+    field("kernel", "kernel", text),
+    field("stride", "stride", text),
+    field("output", "output", text),
+    field("parameters", "parameters", count),
+    field("share", "share_parameters", percent),
+    field("neurons", "neurons", count),
+    field("multiply-adds", "multiply_adds", count),
+    field("share", "share_multiply_adds", percent),
+    field("size formula", "formula", text),
+)
+
+
+def render(study: StudyFiles) -> Content | None:
+    """The two shares, layer by layer, and the full table."""
+    table = study.table("anatomy")
+    weighted = table[table["parameters"] > 0]
+    if weighted.empty:
+        return None
+    alt = "Share of parameters and of multiply-adds in each layer with weights."
+    caption = (
+        "Each layer’s share of all parameters (left) and of the multiply-adds that one image "
+        "costs (right)."
+    )
+    body = join(
+        [
+            chart("anatomy", weighted, caption=caption, alt=alt),
+            numbers_of("results/anatomy.csv", table, _COLUMNS),
+        ]
+    )
+    return Content(
+        body,
+        reading="Left is what must be learned and stored, right is what must be computed for "
+        "every image. The two sit at opposite ends of the network: the fully connected layers "
+        "hold the unknowns, the convolutions do the work, since each of their few weights is "
+        "used at every place of the image.",
+        limits="A count of multiply-adds is not a time: memory traffic and the hardware decide "
+        "how long each layer takes. Biases, normalisation and pooling are not counted as "
+        "multiply-adds.",
+    )

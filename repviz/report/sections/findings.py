@@ -1,0 +1,35 @@
+"""What came out: the study's sentences, numbers first."""
+
+from __future__ import annotations
+
+import re
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.reading import StudyFiles, records
+from repviz.report.sections import SECTIONS, Content
+
+_NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?(?:\s?%)?)")
+
+
+def render(study: StudyFiles) -> Content | None:
+    """One list entry a finding, with a link to the section that shows it."""
+    findings = study.table("findings").sort_values("order")
+    if findings.empty:
+        return None
+    entries = [
+        tag("li", _weighted(row["sentence"]), " ", _link(row["section"]))
+        for row in records(findings)
+    ]
+    return Content(tag("ol", entries, class_="sentences"))
+
+
+def _weighted(sentence: str) -> Markup:
+    """The sentence with its numbers set in weight."""
+    parts = _NUMBER.split(sentence)
+    return join([tag("b", part) if i % 2 else part for i, part in enumerate(parts)])
+
+
+def _link(section: str) -> Markup | None:
+    if section not in SECTIONS or section == "findings":
+        return None
+    return tag("a", SECTIONS[section].short, href=f"#{section}", class_="more")

@@ -1,0 +1,72 @@
+"""What was looked at: one image of each label, where they come from, how they were parted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.numbers import count
+from repviz.report.parts import figure
+from repviz.report.pictures import image
+from repviz.report.reading import StudyFiles, records
+from repviz.report.sections import Content
+
+SHOWN = 40  # pictures in the contact sheet, at most
+_ACROSS = 10
+
+
+def render(study: StudyFiles) -> Content | None:
+    """A contact sheet and the splits."""
+    table, about = study.table("images"), study.manifest["images"]
+    labelled = bool(table["label"].notna().any())
+    first = table.drop_duplicates("label") if labelled else table
+    rows = first["row"].to_numpy()[:SHOWN]
+    sheet = _contact_sheet(study.array("thumbnails")[rows])
+    which = f"first image of each {study.who}" if labelled else "first images"
+    caption = f"The {which}, {count(len(rows))} of {count(about['n'])}. {about['credit']}"
+    picture = image(sheet, alt=f"{len(rows)} of the images", class_="sheet")
+    return Content(
+        join([figure(picture, caption), _splits(study)]),
+        reading="Nothing is tested on an image that it was fitted to. Which images those are "
+        "depends on the question: whether a code holds faces as such is asked of people whom it "
+        "never saw; whether a network can tell people apart is asked of further images of them.",
+        limits="This is one collection, taken under its own light, poses and choice of subjects. "
+        "What holds here need not hold elsewhere.",
+    )
+
+
+def _contact_sheet(pixels: np.ndarray) -> np.ndarray:
+    """Pictures (m, ..., h, w) in rows of ten, as one picture; the last row is filled with white."""
+    missing = -len(pixels) % min(_ACROSS, len(pixels))
+    blank = np.full((missing, *pixels.shape[1:]), 255, dtype=pixels.dtype)
+    pixels = np.concatenate([pixels, blank])
+    strips = [
+        np.concatenate(list(pixels[i : i + _ACROSS]), axis=-1)
+        for i in range(0, len(pixels), _ACROSS)
+    ]
+    return np.concatenate(strips, axis=-2)
+
+
+def _splits(study: StudyFiles) -> Markup | None:
+    lines = []
+    if study.has("results/sweep.csv"):
+        row = records(study.table("sweep"))[0]
+        lines.append(
+            tag(
+                "li",
+                tag("strong", "To squeeze: "),
+                f"{count(row['n_train'])} images to train on and {count(row['n_test'])} images "
+                f"{study.unseen} to test on; others again choose when to stop.",
+            )
+        )
+    if study.has("results/training.csv"):
+        row = records(study.table("training"))[-1]
+        lines.append(
+            tag(
+                "li",
+                tag("strong", "To name: "),
+                f"{count(row['n_train'])} images to train on and {count(row['n_held_out'])} held "
+                f"out, every {study.who} on both sides.",
+            )
+        )
+    return tag("ul", lines) if lines else None

@@ -1,0 +1,81 @@
+"""Where the numbers come from, so that they can be traced and repeated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.numbers import seconds
+from repviz.report.parts import scrolling
+from repviz.report.reading import StudyFiles
+from repviz.report.sections import Content
+
+
+def render(study: StudyFiles) -> Content | None:
+    """The command, the parameters, the stages with their files and hashes, the versions."""
+    manifest = study.manifest
+    images = manifest["images"]
+    about = {
+        "images": f"{images['name']}, key {images['key'][:16]}",
+        "credit": images["credit"],
+        "study key": manifest["key"],
+        **{f"machine, {name}": value for name, value in manifest.get("machine", {}).items()},
+    }
+    body = join(
+        [
+            tag("pre", tag("code", _command(manifest.get("command", ""))), tabindex=0),
+            _pairs(about),
+            _folded("Parameters", _pairs(manifest["parameters"])),
+            _folded("Stages, times and files", _stages(manifest.get("stages", {}))),
+            _folded("Versions", _pairs(manifest.get("versions", {}))),
+        ]
+    )
+    return Content(
+        body,
+        reading="The command, run again with these versions on a machine of this kind, writes "
+        "the same tables. Each file stands with its SHA-256 hash, and every number in this page "
+        "stands in one of them.",
+        limits="Other versions of the packages, or another processor, may change the last "
+        "digits, and through them where a training ends.",
+    )
+
+
+def _command(command: Any) -> str:
+    return command if isinstance(command, str) else " ".join(map(str, command))
+
+
+def _folded(title: str, content: Markup) -> Markup:
+    return tag("details", tag("summary", title), content)
+
+
+def _pairs(values: Mapping[str, Any]) -> Markup:
+    lines = [
+        [
+            tag("dt", name),
+            tag("dd", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)),
+        ]
+        for name, value in values.items()
+    ]
+    return tag("dl", lines, class_="pairs")
+
+
+def _stages(stages: Mapping[str, Any]) -> Markup:
+    head = tag(
+        "tr",
+        [
+            tag("th", title, scope="col")
+            for title in ("stage", "time", "finished", "file", "SHA-256, first 16 digits")
+        ],
+    )
+    rows = []
+    for name, stage in stages.items():
+        files = list(stage.get("files", {}).items()) or [("", "")]
+        for place, (path, digest) in enumerate(files):
+            first = (name, seconds(stage.get("seconds")), str(stage.get("finished", "")))
+            cells = [tag("td", word if place == 0 else "") for word in first]
+            rows.append(
+                tag("tr", cells, tag("td", tag("code", path)), tag("td", tag("code", digest[:16])))
+            )
+    return scrolling(tag("table", tag("thead", head), tag("tbody", rows)), "Stages")

@@ -1,0 +1,110 @@
+"""What each size keeps: the same images, drawn again from more and more numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.numbers import count, plain
+from repviz.report.parts import figure, scrolling
+from repviz.report.pictures import image
+from repviz.report.reading import StudyFiles, records
+from repviz.report.sections import Content
+
+_ENGINES = {"pca": "PCA", "linear-start": "from PCA", "conv": "conv."}
+
+
+def render(study: StudyFiles) -> Content | None:
+    """A row an image and engine, a column a bottleneck size."""
+    shown = study.table("reconstruction_images").sort_values("position")
+    panels = study.table("reconstruction_panels")
+    if panels.empty or shown.empty:
+        return None
+    grid = _grid(study, records(panels))
+    first = shown.drop_duplicates("pick")
+    others = shown.drop(first.index)
+    caption = (
+        f"Test images {study.unseen}, drawn again by each engine from as many numbers as stand "
+        "above the column; under each its mean squared error (grey level²). Chosen by rule as "
+        "best, median and worst by the error of the last engine, not by eye."
+    )
+    more = tag("details", tag("summary", "More images"), grid.table(others))
+    return Content(
+        join([figure(grid.table(first), caption), None if others.empty else more]),
+        reading="Read along a row: what comes back first is what all these images share, then "
+        "light and pose, and last what makes one of them itself. Read down the rows of an image "
+        "for what an autoencoder adds to PCA.",
+        limits="A few images stand for the whole test set; the errors of all of them are in "
+        "results/sweep_images.csv. A picture that looks sharper is not always nearer to the "
+        "original.",
+    )
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Which panel shows which engine and size, and how large its error is."""
+
+    pixels: np.ndarray  # (panels, positions, h, w) or (panels, positions, 3, h, w), uint8
+    engines: list[str]
+    sizes: list[int]
+    panels: dict[tuple[str, int], int]
+    errors: dict[tuple[str, int, int], float]
+
+    def table(self, shown: pd.DataFrame) -> Markup:
+        """The images ``shown``, one under the other."""
+        head = tag(
+            "tr",
+            tag("th", "original", scope="col"),
+            tag("th", tag("span", "drawn by", class_="unseen")),
+            [tag("th", count(size), scope="col") for size in self.sizes],
+        )
+        body = [self._rows(one) for one in records(shown)]
+        wide = 34 + 98 * (1 + len(self.sizes))  # CSS pixels: few sizes do not fill the page
+        whole = tag("table", tag("thead", head), body, class_="panels", width=wide)
+        return scrolling(whole, "Reconstructions")
+
+    def _rows(self, one: dict[str, Any]) -> Markup:
+        """The rows of one image: the original beside one row an engine."""
+        original = self.pixels[self.panels["original", 0], one["position"]]
+        first = tag(
+            "th",
+            image(original, alt=f"original {one['id']}"),
+            tag("span", one["pick"], class_="pick"),
+            tag("span", one["id"]),
+            rowspan=len(self.engines),
+            scope="rowgroup",
+        )
+        rows: list[Markup] = []
+        for engine in self.engines:
+            label = tag("span", _ENGINES.get(engine, engine))
+            cells = [self._cell(one, engine, size) for size in self.sizes]
+            head = tag("th", label, scope="row", class_="engine")
+            rows.append(tag("tr", None if rows else first, head, cells))
+        return tag("tbody", rows)
+
+    def _cell(self, one: dict[str, Any], engine: str, size: int) -> Markup:
+        panel = self.panels.get((engine, size))
+        if panel is None:
+            return tag("td")
+        error = self.errors.get((engine, size, one["row"]))
+        drawn = image(
+            self.pixels[panel, one["position"]],
+            alt=f"{one['id']} drawn by {engine} from {size} numbers",
+        )
+        return tag("td", drawn, tag("span", plain(error, 2)))
+
+
+def _grid(study: StudyFiles, panels: list[dict[str, Any]]) -> _Grid:
+    errors = records(study.table("sweep_images")) if study.has("results/sweep_images.csv") else []
+    drawn = [panel for panel in panels if panel["engine"] != "original"]
+    return _Grid(
+        study.array("reconstructions"),
+        list(dict.fromkeys(panel["engine"] for panel in drawn)),
+        sorted({panel["bottleneck"] for panel in drawn}),
+        {(panel["engine"], panel["bottleneck"]): panel["panel"] for panel in panels},
+        {(row["engine"], row["bottleneck"], row["row"]): row["mse"] for row in errors},
+    )

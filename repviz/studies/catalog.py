@@ -1,0 +1,73 @@
+"""What there is, family by family; and whether a folder still is what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from repviz import checks
+from repviz.errors import Damaged
+
+
+def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
+    """Family -> member -> one line about it, as the families' own tables have it.
+
+    Parameters
+    ----------
+    family : str, optional
+        One family only: "sources", "models", "layers", "methods", "engines", "samplers",
+        "studies" or "sections".
+
+    Raises
+    ------
+    UnknownName
+        There is no such family.
+    """
+    from repviz.facespace import SAMPLERS
+    from repviz.images import SOURCES
+    from repviz.manifold.dimension import ESTIMATORS
+    from repviz.models import MODELS, open_model
+    from repviz.report.sections import SECTIONS
+    from repviz.studies import STUDIES
+    from repviz.studies.engines import ENGINE_SUMMARIES
+
+    families = {
+        "sources": {s.usage: s.summary for s in SOURCES.values()},
+        "models": {entry.usage: entry.summary for entry in MODELS.values()},
+        "layers": {name: ", ".join(open_model(name).layers) for name in ("alexnet", "autoencoder")},
+        "methods": {name: entry.summary for name, entry in ESTIMATORS.items()},
+        "engines": dict(ENGINE_SUMMARIES),
+        "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
+        "studies": {name: entry.summary for name, entry in STUDIES.items()},
+        "sections": {name: section.question for name, section in SECTIONS.items()},
+    }
+    if family is None:
+        return families
+    return {family: families[checks.known("list", "family", family, families)]}
+
+
+def verify(folder: str | Path) -> int:
+    """The number of files of an activations or study folder, each hashed and found unchanged.
+
+    Raises
+    ------
+    Damaged
+        A file is missing or was changed, or the folder holds neither activations nor a study.
+    """
+    from repviz import durable
+    from repviz.activations import store
+    from repviz.studies import folder as studies
+
+    folder = Path(folder)
+    form = durable.read_json(folder / "manifest.json").get("format")
+    if form == studies.FORMAT:
+        opened = studies.open_study(folder)
+        return sum(opened.check(stage) for stage in opened.manifest["stages"])
+    if form != store.FORMAT:
+        raise Damaged(f"{folder}: this folder holds neither activations nor a study, but '{form}'.")
+    found = store.verify(folder)
+    if not found.ok:
+        raise Damaged(
+            f"{folder}: {len(found.damaged)} of {found.files} files are not as they were written, "
+            f"'{found.damaged[0]}' first. Make the activations anew in another folder."
+        )
+    return found.files

@@ -1,0 +1,231 @@
+"""The study ``faces``: the whole walk, from real faces to one report.
+
+How small can a face's code be? What do AlexNet's layers hold before and after training? What shape
+is the set of faces in each of them, and how far from it is a random point?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from repviz import checks
+from repviz.activations.extraction import extract
+from repviz.activations.store import open_activations
+from repviz.facespace.ladder import ladder
+from repviz.images import split
+from repviz.images.collection import Images
+from repviz.models import autoencoder, open_model
+from repviz.models.anatomy import anatomy
+from repviz.models.model import Model
+from repviz.report.page import write_report
+from repviz.studies.bottleneck import (
+    describe,
+    sweep_stages,
+    usable_shape,
+    usable_sizes,
+    write_findings,
+    write_images,
+)
+from repviz.studies.engines import Task
+from repviz.studies.findings import (
+    ladder_findings,
+    layer_findings,
+    sweep_findings,
+    training_findings,
+)
+from repviz.studies.folder import Draft, Study, begin
+from repviz.studies.partition import partition
+from repviz.studies.representations import Representation, describe_representations
+from repviz.training import train
+
+ENGINES = ["pca", "conv", "linear-start"]
+LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
+CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
+
+
+def faces(
+    images: Images,
+    *,
+    out: str | Path,
+    size: int = 64,
+    bottlenecks: Iterable[int] | None = None,
+    epochs: int | None = None,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> Study:
+    """A study folder with the five questions answered on ``images``, and its report.
+
+    Parameters
+    ----------
+    images : Images
+        At least 10. Labels (who it is) make the split people-disjoint and AlexNet's training
+        possible; without them the report says what was left out.
+    out : path
+        The folder.
+    size : int
+        Side of the square grey images of the face space, in pixels, 16 to 128.
+    bottlenecks : iterable of int, optional
+        Sizes of the code; those of 2, 4, 8, 16, 32 and 64 that the images allow if left out.
+    epochs : int, optional
+        Of AlexNet's training; the recipe's own number where it is not given.
+    samples : int
+        Random points a rung of the ladder from noise to face, 100 to 1,000,000.
+    seed : int
+        Of everything random.
+
+    Returns
+    -------
+    Study
+        The folder, opened.
+    """
+    size = checks.whole("study faces", "size", size, low=16, high=128)
+    samples = checks.whole("study faces", "samples", samples, low=100, high=1_000_000)
+    usable_shape((1, size, size))
+    grey = images.at(size=size, grey=True)
+    parts = partition(grey, seed=seed)
+    sizes = usable_sizes(bottlenecks, parts, size * size)
+    # Decoded before anything is written: a bad image ends it here.
+    task = Task(grey.matrix(), parts, (1, size, size), seed, grey.key)
+    parameters = {
+        "images": images.name,
+        "size": size,
+        "bottlenecks": sizes,
+        "epochs": epochs,
+        "samples": samples,
+        "split": parts.by,
+        "seed": seed,
+    }
+    with begin(
+        out,
+        study="faces",
+        title=f"What {len(grey)} images of {images.name} look like from inside",
+        parameters=parameters,
+        images=describe(grey),
+    ) as study:
+        identity = split(images, (0.7, 0.3), by="image", seed=seed)
+        study.stage("images", partial(_images, images=grey, task=task, identity=identity))
+        sweep_stages(study, task, sizes, ENGINES)
+        code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
+        _alexnet_stages(study, images, identity, epochs, seed)
+        study.stage("manifold", partial(_manifold, study=study, images=grey, task=task, code=code))
+        study.stage("ladder", partial(_ladder, study=study, task=task, code=code, samples=samples))
+        study.stage("findings", partial(_findings, study=study))
+    write_report(out)
+    return Study(Path(out))
+
+
+def _images(draft: Draft, images: Images, task: Task, identity: tuple[np.ndarray, ...]) -> None:
+    names = np.full(len(images), "held-out", dtype=object)
+    names[identity[0]] = "train"
+    write_images(draft, images, task.parts, identity_split=names)
+
+
+def _alexnet_stages(
+    study: Study, images: Images, identity: tuple[np.ndarray, ...], epochs: int | None, seed: int
+) -> None:
+    """The paper's AlexNet: counted, extracted untrained, trained on identities, extracted again."""
+    classes = images.classes
+    untrained = open_model("alexnet", variant="paper", classes=max(len(classes), 2), seed=seed)
+    wide = images.at(size=untrained.preprocessing.size, grey=False)
+    study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(untrained)))
+    study.stage(
+        "extract untrained", partial(_extract, model=untrained, images=wide, name="untrained")
+    )
+    reason = _untrainable(images, identity)
+    if reason:
+        study.skip("training", reason)
+        return
+    weights = study.folder / "models" / "alexnet.safetensors"
+
+    def training(draft: Draft) -> None:
+        made = train(
+            untrained,
+            wide,
+            rows=identity,
+            epochs=epochs,
+            out=draft.path("models/alexnet.safetensors"),
+            seed=seed,
+        )
+        draft.table("training", made.table)
+
+    study.stage("training", training)
+    study.stage(
+        "extract trained",
+        lambda draft: _extract(
+            draft, open_model("alexnet", weights=str(weights)), wide, name="trained"
+        ),
+    )
+
+
+def _untrainable(images: Images, identity: tuple[np.ndarray, ...]) -> str:
+    """Why AlexNet cannot learn to tell these images' labels apart; empty where it can."""
+    if len(images.classes) < 2:
+        return "the images carry fewer than two labels, so there is nobody to tell apart"
+    labels = np.asarray(images.labels)
+    missing = set(labels[identity[1]]) - set(labels[identity[0]])
+    if missing:
+        return f"{len(missing)} labels have a single image, which cannot be both learned and tested"
+    return ""
+
+
+def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
+    folder = f"acts/{name}"
+    extract(model, images, layers=LAYERS, out=draft.folder / folder)
+    draft.path(f"{folder}/manifest.json")
+
+
+def _autoencoder(study: Study, code: int) -> Model:
+    weights = study.folder / "models" / f"linear-start-{code}.safetensors"
+    return open_model("autoencoder", weights=str(weights))
+
+
+def _manifold(draft: Draft, study: Study, images: Images, task: Task, code: int) -> None:
+    coder = _autoencoder(study, code)
+    codes = autoencoder.encode(coder.module, task.X)
+    listed = [
+        Representation("pixels", "pixels", "none", "pixels", task.X),
+        Representation(f"code {code}", "autoencoder", "trained", "code", codes),
+    ]
+    for state, weights in (("untrained", "random"), ("trained", "trained")):
+        folder = study.folder / "acts" / state
+        if folder.exists():
+            acts = open_activations(folder)
+            listed += [
+                Representation(f"{state} {layer}", "alexnet", weights, layer, acts[layer])
+                for layer in LAYERS
+            ]
+    table = study.result("images")
+    part = table["identity_split"].to_numpy()
+    identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
+    labels = images.labels
+    describe_representations(draft, listed, labels=labels, identity=identity, seed=task.seed)
+
+
+def _ladder(draft: Draft, study: Study, task: Task, code: int, samples: int) -> None:
+    coder = _autoencoder(study, code)
+    rungs = ladder(
+        task.X[task.parts.train],
+        task.X[task.parts.validation],
+        task.X[task.parts.test],
+        count=samples,
+        codes=autoencoder.encode(coder.module, task.X[task.parts.train]),
+        decode=lambda Z: autoencoder.decode(coder.module, Z),
+        seed=task.seed,
+    )
+    draft.table("ladder", rungs.table)
+    shown = np.rint(rungs.examples * 255).astype(np.uint8)  # (rungs, 8, d)
+    draft.array("ladder", shown.reshape(*shown.shape[:2], *task.shape[1:]))
+
+
+def _findings(draft: Draft, study: Study) -> None:
+    sentences = {
+        "sweep": sweep_findings(study),
+        "training": training_findings(study),
+        "dimension": layer_findings(study),
+        "ladder": ladder_findings(study),
+    }
+    write_findings(draft, sentences)

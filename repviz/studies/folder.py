@@ -1,0 +1,259 @@
+"""A study on disk: a folder that answers one question, stage by stage, and is resumed, not edited.
+
+::
+
+    manifest.json     parameters, versions, machine, and for each finished stage its files' hashes
+    results/*.csv     every number that the report shows
+    arrays/*.npy      images and coordinates that the report draws
+    models/, acts/    what was trained and extracted on the way
+    report.html
+
+A stage counts once the manifest lists it; until then its files may be there, and are made again.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz import durable, progress, provenance
+from repviz.errors import Damaged, Mismatch, StoreError
+from repviz.report.reading import FORMAT, VERSION
+
+
+@dataclass
+class Draft:
+    """What a stage writes to: tables, arrays and other files, listed for the manifest."""
+
+    folder: Path
+    files: list[str] = field(default_factory=list)
+
+    def table(self, name: str, table: pd.DataFrame) -> None:
+        """Keep ``table`` as results/<name>.csv; floats to 8 digits, so that runs compare."""
+        text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
+        durable.write_text(self.path(f"results/{name}.csv"), text)
+
+    def array(self, name: str, values: np.ndarray) -> None:
+        """Keep ``values`` as arrays/<name>.npy."""
+        with durable.replacing(self.path(f"arrays/{name}.npy")) as path, open(path, "wb") as file:
+            np.save(file, values, allow_pickle=False)
+
+    def path(self, relative: str) -> Path:
+        """The path of a file that this stage writes by itself; listed for the manifest."""
+        self.files.append(relative)
+        return self.folder / relative
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder, opened."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What made this study, as manifest.json has it."""
+        manifest = durable.read_json(self.folder / "manifest.json")
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise Damaged(f"{self.folder}: manifest.json is not of a study. Choose another folder.")
+        if manifest.get("version") != VERSION:
+            raise Mismatch(
+                f"{self.folder}: this study is of format version {manifest.get('version')}, "
+                f"this program reads version {VERSION}. Use the release that made it."
+            )
+        return manifest
+
+    @property
+    def report(self) -> Path:
+        """The HTML file."""
+        return self.folder / "report.html"
+
+    def result(self, name: str) -> pd.DataFrame:
+        """The table results/<name>.csv."""
+        path = self.folder / "results" / f"{name}.csv"
+        if not path.exists():
+            have = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
+            raise Damaged(f"{self.folder}: no result is called '{name}'. It has: {have}.")
+        return pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"])
+
+    def array(self, name: str) -> np.ndarray:
+        """The array arrays/<name>.npy, as a read-only memory map."""
+        path = self.folder / "arrays" / f"{name}.npy"
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise Damaged(f"{path}: this array cannot be read. Make the study anew.") from error
+
+    def stage(self, name: str, work: Callable[[Draft], None]) -> None:
+        """Do ``work`` once: a stage that the manifest lists is kept as it stands.
+
+        Raises
+        ------
+        Damaged
+            A file of the finished stage was changed or removed since.
+        """
+        if name in self.manifest["stages"]:
+            self.check(name)
+            progress.say(f"{name}: finished before, kept")
+            return
+        progress.say(f"{name} ...")
+        draft, start = Draft(self.folder), time.perf_counter()
+        work(draft)
+        self._record(
+            "stages",
+            name,
+            {
+                "seconds": round(time.perf_counter() - start, 2),
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
+            },
+        )
+
+    def skip(self, name: str, reason: str) -> None:
+        """Write down that a stage is left out, and why; the report says so in its place."""
+        progress.say(f"{name}: left out, {reason}")
+        self._record("skipped", name, reason)
+
+    def check(self, name: str) -> int:
+        """The number of files of a finished stage, each hashed and found unchanged."""
+        files: dict[str, str] = self.manifest["stages"][name]["files"]
+        for relative, digest in files.items():
+            path = self.folder / relative
+            state = "is missing" if not path.exists() else "was changed since it was written"
+            if not path.exists() or provenance.file_sha256(path) != digest:
+                raise Damaged(
+                    f"{path}: this file of the finished stage '{name}' {state}. "
+                    "Put it back, or start again in a new folder."
+                )
+        return len(files)
+
+    def _record(self, part: str, name: str, value: Any) -> None:
+        manifest = self.manifest
+        manifest[part][name] = value
+        durable.write_json(self.folder / "manifest.json", manifest)
+
+
+def open_study(folder: str | Path) -> Study:
+    """The study that lies in ``folder``.
+
+    Raises
+    ------
+    Damaged
+        There is no readable manifest.json of a study.
+    """
+    opened = Study(Path(folder))
+    _ = opened.manifest
+    return opened
+
+
+@contextmanager
+def begin(
+    folder: str | Path,
+    *,
+    study: str,
+    title: str,
+    parameters: dict[str, Any],
+    images: dict[str, Any],
+) -> Iterator[Study]:
+    """The study in ``folder``, new or taken up again, held by this process alone.
+
+    Parameters
+    ----------
+    folder : path
+        Where the study lies, or will lie: absent, empty, or this same study.
+    study, title : str
+        Which study it is, and the report's headline.
+    parameters : dict
+        All that the results depend on. JSON values.
+    images : dict
+        What the images are, with ``key`` and ``labels_key``, the hashes of pixels and labels.
+
+    Raises
+    ------
+    Mismatch
+        The folder holds a study with other parameters; the message names each.
+    StoreError
+        Another process is at work in it, it holds something else, or it cannot be written.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
+        strangers = sorted(p.name for p in folder.iterdir() if p.name != ".lock")
+        if strangers:
+            raise StoreError(
+                f"{folder}: this folder holds other files ('{strangers[0]}') and no study. "
+                "Choose another folder for out."
+            )
+    parameters = {
+        **parameters,
+        "images_key": images["key"],
+        "labels_key": images["labels_key"],
+        "repviz": _version(),
+    }
+    with _held(folder):
+        opened = Study(folder)
+        if (folder / "manifest.json").exists():
+            _agree(opened.manifest, folder, study, parameters)
+        else:
+            manifest = {
+                "format": FORMAT,
+                "version": VERSION,
+                "study": study,
+                "title": title,
+                "parameters": parameters,
+                "key": provenance.key(parameters),
+                "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),
+                "versions": provenance.versions(),
+                "machine": provenance.machine(),
+                "images": images,
+                "skipped": {},
+                "stages": {},
+            }
+            durable.write_json(folder / "manifest.json", manifest)
+        yield opened
+
+
+def _version() -> str:
+    return provenance.versions().get("repviz-toolkit", "not installed")
+
+
+def _agree(manifest: dict[str, Any], folder: Path, study: str, parameters: dict[str, Any]) -> None:
+    before = {**manifest["parameters"], "study": manifest["study"]}
+    changed = provenance.differences(before, {**parameters, "study": study})
+    if changed:
+        raise Mismatch(
+            f"{folder}: this study was made with other parameters: {'; '.join(changed)}. "
+            "Choose another folder for out, or give the old parameters to take it up again."
+        )
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    # flock is released by the kernel even after kill -9, so a lock never outlives its holder.
+    import fcntl
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: this folder cannot be written ({error.strerror}). Choose another for out."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(
+                f"{folder}: another process is at work in this folder. Wait for it, or choose "
+                "another folder for out."
+            ) from error
+        yield

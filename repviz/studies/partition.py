@@ -1,0 +1,69 @@
+"""Which images a study learns from, chooses with and is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.images import split
+from repviz.images.collection import Images
+
+SHARES = (0.7, 0.15, 0.15)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Three sets of rows that share no image, and no label where ``by`` is "label".
+
+    Attributes
+    ----------
+    train, validation, test : ndarray of int
+        Row numbers, ascending: to fit, to choose when to stop, to report.
+    groups : ndarray, shape (n,)
+        What is drawn whole when errors are resampled: the label, or the row where there is none.
+    by : str
+        "label" (people-disjoint where labels are people) or "image".
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    groups: np.ndarray
+    by: str
+
+    def names(self) -> np.ndarray:
+        """The part of each row, ``(n,)`` of "train", "validation" or "test"."""
+        names = np.empty(len(self.groups), dtype=object)
+        for part in ("train", "validation", "test"):
+            names[getattr(self, part)] = part
+        return names
+
+
+def partition(images: Images, *, by: str | None = None, seed: int = 0) -> Partition:
+    """Rows to train on (70 %), to validate on (15 %) and to test on (15 %).
+
+    Parameters
+    ----------
+    images : Images
+        At least 10.
+    by : {"label", "image"}, optional
+        "label" keeps every label wholly on one side. The default is "label" where there are at
+        least 7 labels, so that each part can hold one, and "image" elsewhere.
+    seed : int
+        Which rows, or labels, go where.
+
+    Raises
+    ------
+    InputError
+        There are too few images or labels for three parts.
+    """
+    if len(images) < 10:
+        raise InputError(
+            f"partition: a study needs at least 10 images, got {len(images)}. Give it more."
+        )
+    by = by or ("label" if len(images.classes) >= 7 else "image")
+    train, validation, test = split(images, SHARES, by=by, seed=seed)
+    groups = np.arange(len(images)) if images.labels is None else np.asarray(images.labels)
+    return Partition(train, validation, test, groups, by)

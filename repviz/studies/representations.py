@@ -1,0 +1,145 @@
+"""What is measured of each representation: spectrum, dimension, map, and who is nearest to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz import intervals, progress
+from repviz.manifold.dimension import dimension
+from repviz.manifold.embedding import umap
+from repviz.manifold.neighbors import neighbors, neighbors_between
+from repviz.manifold.pca import pca
+from repviz.manifold.quality import trustworthiness
+from repviz.studies.folder import Draft
+
+COMPONENTS = 50  # of the spectrum that is kept
+NEIGHBOURS = 50  # of the shared graph
+TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP looks at
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One (n, d) matrix of a study, and where it is from.
+
+    Attributes
+    ----------
+    name : str
+        As the report shows it: "pixels", "code 32", "trained fc7".
+    model, weights, layer : str
+        "alexnet", "random" or "trained" ("none" for pixels), "fc7".
+    X : array_like, shape (n, d)
+        A row an image; read when it is needed.
+    """
+
+    name: str
+    model: str
+    weights: str
+    layer: str
+    X: Any
+
+
+def describe_representations(
+    draft: Draft,
+    representations: Iterable[Representation],
+    *,
+    labels: np.ndarray | None,
+    identity: tuple[np.ndarray, np.ndarray],
+    seed: int,
+) -> None:
+    """Keep layers.csv, spectrum.csv and map.csv: a row a representation, component, point.
+
+    Parameters
+    ----------
+    draft : Draft
+        What the stage writes to.
+    representations : iterable of Representation
+        All with the same n rows.
+    labels : ndarray, shape (n,), or None
+        Who is on each image; None leaves the nearest-neighbour share out.
+    identity : (ndarray, ndarray)
+        Rows that are known, and held-out rows that are looked up among them.
+    seed : int
+        Of the maps.
+    """
+    representations = list(representations)
+    layers, spectra, maps = [], [], []
+    with progress.task("manifold", len(representations), "matrices") as advance:
+        for of in representations:
+            X = np.asarray(of.X)
+            graph = neighbors(X, k=min(NEIGHBOURS, len(X) - 1))
+            estimate = dimension(graph)
+            spectrum = pca(X)
+            xy = umap(graph, seed=seed)
+            ratio = spectrum.explained_variance_ratio
+            trust = min(TRUST, (len(X) - 1) // 2)
+            layers.append(
+                {
+                    "representation": of.name,
+                    "model": of.model,
+                    "weights": of.weights,
+                    "layer": of.layer,
+                    "n": len(X),
+                    "d": X.shape[1],
+                    "dimension": estimate.value,
+                    "dimension_low": estimate.low,
+                    "dimension_high": estimate.high,
+                    "calibrated": estimate.calibrated,
+                    "participation_ratio": spectrum.participation_ratio,
+                    "components_90": int(np.searchsorted(np.cumsum(ratio), 0.9) + 1),
+                    **_nearest_same(X, labels, identity),
+                    "trustworthiness": trustworthiness(graph, xy, k=trust),
+                    "trustworthiness_k": trust,
+                    "alarms": " ".join(estimate.alarms),
+                    "seed": seed,
+                }
+            )
+            kept = slice(0, COMPONENTS)
+            component = np.arange(1, len(ratio) + 1)
+            spectra.append(
+                pd.DataFrame(
+                    {
+                        "representation": of.name,
+                        "component": component[kept],
+                        "ratio": ratio[kept],
+                        "cumulative": np.cumsum(ratio)[kept],
+                    }
+                )
+            )
+            point = {
+                "representation": of.name,
+                "row": np.arange(len(X)),
+                "x": xy[:, 0],
+                "y": xy[:, 1],
+            }
+            maps.append(pd.DataFrame(point))
+            advance(1)
+    draft.table("layers", pd.DataFrame(layers))
+    draft.table("spectrum", pd.concat(spectra))
+    draft.table("map", pd.concat(maps))
+
+
+def _nearest_same(
+    X: np.ndarray, labels: np.ndarray | None, identity: tuple[np.ndarray, np.ndarray]
+) -> dict[str, float]:
+    """How often a held-out image's nearest known image shows the same person."""
+    if labels is None or len(np.unique(labels)) < 2:
+        return dict.fromkeys(
+            ["nearest_same", "nearest_low", "nearest_high", "nearest_n", "nearest_chance"], np.nan
+        )
+    known, looked_up = identity
+    found, _ = neighbors_between(X[looked_up], X[known], k=1)
+    hits = int((labels[known][found[:, 0]] == labels[looked_up]).sum())
+    low, high = intervals.share(hits, len(looked_up))
+    _, sizes = np.unique(labels[known], return_counts=True)
+    return {
+        "nearest_same": hits / len(looked_up),
+        "nearest_low": low,
+        "nearest_high": high,
+        "nearest_n": len(looked_up),
+        "nearest_chance": float(np.square(sizes / sizes.sum()).sum()),
+    }

@@ -1,0 +1,23 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium. Without one the test is left out; where CI is set, it fails."""
+    named = os.environ.get("REPVIZ_CHROMIUM")
+    found = shutil.which(named) if named else next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        sentence = f"no Chromium found: neither $REPVIZ_CHROMIUM nor {', '.join(BROWSERS)}"
+        if os.environ.get("CI"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return found

@@ -1,0 +1,387 @@
+"""A small study folder, made up but of the right form, for tests of what reads one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+SIZES = (2, 4, 8)
+PICKS = ("best", "best", "median", "median", "worst", "worst")
+LAYERS = ("pool1", "pool2", "pool5", "fc6", "fc7")
+RUNGS = (
+    ("uniform-pixels", "Every pixel any grey", 0.42, 0),
+    ("pixelwise-gaussian", "Each pixel as bright as in faces", 0.28, 0),
+    ("full-covariance-gaussian", "Pixels vary together as in faces", 0.15, 3),
+    ("decoded-codes", "Random codes, decoded", 0.10, 41),
+    ("mean-face-plus-noise", "Control: the mean face under noise", 0.12, 60),
+    ("held-out-faces", "Held-out faces", 0.08, 95),
+)
+
+
+def drawn(people: int, each: int, side: int, seed: int = 0) -> np.ndarray:
+    """Smooth grey blobs, alike within a person: (people * each, side, side) uint8."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[0:side, 0:side] / side - 0.5
+    faces = []
+    for _ in range(people):
+        base = generator.normal(size=4)
+        for _ in range(each):
+            a, b, c, d = base + 0.25 * generator.normal(size=4)
+            face = (
+                140
+                + 60 * np.cos(4 * x + a) * np.cos(5 * y + b)
+                + 30 * np.sin(9 * x * c + 7 * y * d)
+            )
+            faces.append(face)
+    return np.clip(np.array(faces), 0, 255).astype(np.uint8)
+
+
+def build(
+    folder: Path,
+    *,
+    faces: np.ndarray | None = None,
+    labels: list[str] | None = None,
+    ids: list[str] | None = None,
+    sizes: tuple[int, ...] = SIZES,
+    skipped: dict[str, str] | None = None,
+    seed: int = 0,
+) -> Path:
+    """Write the study folder ``folder``; stages named in ``skipped`` leave no files.
+
+    ``labels=[]`` makes a study without labels.
+    """
+    generator = np.random.default_rng(seed)
+    faces = drawn(5, 4, 24) if faces is None else faces
+    n = len(faces)
+    if labels is None:
+        labels = [f"p{i // 4}" for i in range(n)]
+    ids = [f"image/{i}" for i in range(n)] if ids is None else ids
+    skipped = skipped or {}
+    (folder / "results").mkdir(parents=True)
+    (folder / "arrays").mkdir()
+    writers = {
+        "findings": lambda: _findings(folder),
+        "images": lambda: _images(folder, faces, labels, ids),
+        "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
+        "training": lambda: _training(folder, n),
+        "anatomy": lambda: _anatomy(folder),
+        "manifold": lambda: _manifold(folder, faces, labels, sizes, generator),
+        "ladder": lambda: _ladder(folder, faces, generator),
+    }
+    for stage, write in writers.items():
+        if stage not in skipped:
+            write()
+    _manifest(folder, faces, labels, sizes, skipped)
+    return folder
+
+
+def _manifest(
+    folder: Path,
+    faces: np.ndarray,
+    labels: list[str],
+    sizes: tuple[int, ...],
+    skipped: dict[str, str],
+) -> None:
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    manifest = {
+        "format": "repviz study",
+        "version": 1,
+        "study": "faces",
+        "title": f"What {len(faces)} images of orl look like from inside",
+        "parameters": {"images": "orl", "size": 64, "bottlenecks": list(sizes), "seed": 0},
+        "key": "4c1f" * 16,
+        "command": "repviz study faces --images orl --size 64 --seed 0 --out reports/faces",
+        "versions": {"python": "3.11.2", "repviz-toolkit": "0.1.0", "torch": "2.14.0"},
+        "machine": {"system": "Linux x86_64", "processors": 2},
+        "images": {
+            "name": "orl",
+            "credit": "AT&T Laboratories Cambridge.",
+            "key": "9ab3" * 16,
+            "n": len(faces),
+            "people": len(set(labels)) or None,
+            "size": list(faces.shape[-2:]),
+            "grey": faces.ndim == 3,
+        },
+        "skipped": skipped,
+        "stages": {
+            "sweep": {
+                "seconds": 41.2,
+                "finished": "2025-01-01T12:00:00Z",
+                "files": dict.fromkeys(names, "ab" * 32),
+            }
+        },
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _write(folder: Path, name: str, rows: list[dict[str, object]]) -> None:
+    pd.DataFrame(rows).to_csv(folder / "results" / f"{name}.csv", index=False)
+
+
+def _findings(folder: Path) -> None:
+    sentences = [
+        (
+            "sweep",
+            "At 32 numbers an image, the autoencoder's error on new people is 0.93 (0.90 to 0.96) "
+            "times that of PCA, n = 60 images of 6 people.",
+        ),
+        (
+            "training",
+            "The network names 85.0 % (77.5 to 90.3 %) of 120 held-out images; chance is 2.5 %.",
+        ),
+        (
+            "identity",
+            "In trained fc7 the nearest other image shows the same person for 97.5 % of 400 "
+            "images; with random weights for 91.2 %.",
+        ),
+        (
+            "dimension",
+            "400 images with 4,096 pixels each have an intrinsic dimension of 7.9 (7.0 to 8.8).",
+        ),
+        ("ladder", "0 of 10,000 images of uniform noise are accepted as faces: at most 0.03 %."),
+    ]
+    _write(
+        folder,
+        "findings",
+        [
+            {"order": i, "section": section, "sentence": sentence}
+            for i, (section, sentence) in enumerate(sentences)
+        ],
+    )
+
+
+def _images(folder: Path, faces: np.ndarray, labels: list[str], ids: list[str]) -> None:
+    np.save(folder / "arrays" / "thumbnails.npy", faces)
+    splits = ("train", "train", "train", "validation", "test")
+    _write(
+        folder,
+        "images",
+        [
+            {
+                "row": i,
+                "id": ids[i],
+                "label": labels[i] if labels else "",
+                "people_split": splits[i * 5 // len(ids)],
+                "identity_split": "held-out" if i % 10 > 6 else "train",
+            }
+            for i in range(len(ids))
+        ],
+    )
+
+
+def _sweep(
+    folder: Path, faces: np.ndarray, labels: list[str], ids: list[str], sizes: tuple[int, ...]
+) -> None:
+    n, test = len(faces), range(len(faces) * 4 // 5, len(faces))
+    X = faces.reshape(n, -1) / 255
+    mean = X[: n * 4 // 5].mean(axis=0)
+    _, _, axes = np.linalg.svd(X[: n * 4 // 5] - mean, full_matrices=False)
+    rows, per_image, panels, pictures = [], [], [("original", 0)], [X[test]]
+    for engine, gain in (("pca", 0.0), ("conv", -0.3), ("linear-start", 0.06)):
+        for size in sizes:
+            kept = axes[:size]
+            back = mean + (X[test] - mean) @ kept.T @ kept
+            back = back + gain * (X[test] - back)
+            errors = ((back - X[test]) ** 2).mean(axis=1)
+            mse, ratio = errors.mean(), (1 - gain) ** 2
+            rows.append(
+                {
+                    "engine": engine,
+                    "bottleneck": size,
+                    "n_train": n * 4 // 5,
+                    "n_test": len(test),
+                    "split": "label" if labels else "image",
+                    "mse": mse,
+                    "mse_low": mse * 0.85,
+                    "mse_high": mse * 1.18,
+                    "psnr": -10 * np.log10(mse),
+                    "ratio": ratio,
+                    "ratio_low": ratio - 0.03 * bool(gain),
+                    "ratio_high": ratio + 0.03 * bool(gain),
+                }
+            )
+            per_image += [
+                {"engine": engine, "bottleneck": size, "row": row, "mse": error}
+                for row, error in zip(test, errors, strict=True)
+            ]
+            panels.append((engine, size))
+            pictures.append(back)
+    _write(folder, "sweep", rows)
+    _write(folder, "sweep_images", per_image)
+    named = [{"panel": i, "engine": e, "bottleneck": k} for i, (e, k) in enumerate(panels)]
+    _write(folder, "reconstruction_panels", named)
+    order = np.argsort([row["mse"] for row in per_image[-len(test) :]])
+    middle = len(order) // 2
+    picked = np.concatenate([order[:2], order[middle - 1 : middle + 1], order[-2:]])
+    shown = [
+        {"position": i, "row": test[at], "id": ids[test[at]], "pick": pick}
+        for i, (at, pick) in enumerate(zip(picked, PICKS, strict=True))
+    ]
+    _write(folder, "reconstruction_images", shown)
+    pixels = (np.stack(pictures)[:, picked].clip(0, 1) * 255).astype(np.uint8)
+    shape = (len(panels), len(picked), *faces.shape[1:])
+    np.save(folder / "arrays" / "reconstructions.npy", pixels.reshape(shape))
+
+
+def _training(folder: Path, n: int) -> None:
+    rows = []
+    for epoch in range(1, 13):
+        held_out = 0.86 / (1 + np.exp(-(epoch - 6) / 1.5))
+        rows.append(
+            {
+                "epoch": epoch,
+                "train_loss": 3.7 * np.exp(-epoch / 4),
+                "train_accuracy": min(1.0, held_out * 1.14),
+                "held_out_accuracy": held_out,
+                "held_out_low": held_out * 0.9,
+                "held_out_high": min(1, held_out * 1.08),
+                "chance": 0.025,
+                "n_train": n * 7 // 10,
+                "n_held_out": n - n * 7 // 10,
+                "learning_rate": 0.01,
+            }
+        )
+    _write(folder, "training", rows)
+
+
+def _anatomy(folder: Path) -> None:
+    layers = [
+        ("conv1", "Conv2d", "11x11", 34_944, 105_415_200, "96x55x55"),
+        ("relu1", "ReLU", "", 0, 0, "96x55x55"),
+        ("conv2", "Conv2d", "5x5", 307_456, 223_948_800, "256x27x27"),
+        ("conv3", "Conv2d", "3x3", 885_120, 149_520_384, "384x13x13"),
+        ("conv4", "Conv2d", "3x3", 663_936, 112_140_288, "384x13x13"),
+        ("conv5", "Conv2d", "3x3", 442_624, 74_760_192, "256x13x13"),
+        ("fc6", "Linear", "", 37_752_832, 37_748_736, "4096"),
+        ("fc7", "Linear", "", 16_781_312, 16_777_216, "4096"),
+        ("fc8", "Linear", "", 4_097_000, 4_096_000, "1000"),
+    ]
+    _write(
+        folder,
+        "anatomy",
+        [
+            {
+                "layer": layer,
+                "kind": kind,
+                "kernel": kernel,
+                "stride": "4" if layer == "conv1" else "",
+                "padding": "",
+                "output": output,
+                "formula": "(227 - 11) / 4 + 1 = 55" if layer == "conv1" else "",
+                "parameters": parameters,
+                "neurons": int(np.prod([int(s) for s in output.split("x")])),
+                "multiply_adds": work,
+                "share_parameters": parameters / 60_965_224,
+                "share_multiply_adds": work / 724_406_816,
+            }
+            for layer, kind, kernel, parameters, work, output in layers
+        ],
+    )
+
+
+def _manifold(
+    folder: Path,
+    faces: np.ndarray,
+    labels: list[str],
+    sizes: tuple[int, ...],
+    generator: np.random.Generator,
+) -> None:
+    n = len(faces)
+    names = [("pixels", "pixels", "none", "pixels", faces[0].size)]
+    names += [(f"code {size}", "autoencoder", "trained", "code", size) for size in sizes[-1:]]
+    names += [
+        (f"{words} {layer}", "alexnet", weights, layer, d)
+        for words, weights in (("untrained", "random"), ("trained", "trained"))
+        for layer, d in zip(LAYERS, (69_984, 43_264, 9_216, 4_096, 4_096), strict=True)
+    ]
+    codes = np.unique(labels, return_inverse=True)[1] if labels else np.zeros(n, dtype=int)
+    centres = generator.normal(size=(codes.max() + 1, 2))
+    rows, spectrum, points = [], [], []
+    for place, (name, model, weights, layer, d) in enumerate(names):
+        spread = 0.75 - 0.06 * place
+        same = 0.9 + 0.008 * place if labels else np.nan
+        value = 8.2 + 1.4 * np.sin(place)
+        rows.append(
+            {
+                "representation": name,
+                "model": model,
+                "weights": weights,
+                "layer": layer,
+                "n": n,
+                "d": d,
+                "dimension": value,
+                "dimension_low": value - 0.9,
+                "dimension_high": value + 0.9,
+                "calibrated": value * 1.09,
+                "participation_ratio": 12.4 + place,
+                "components_90": 60 + 9 * place,
+                "nearest_same": same,
+                "nearest_low": same - 0.03,
+                "nearest_high": same + 0.02,
+                "nearest_n": n if labels else np.nan,
+                "nearest_chance": 9 / 399 if labels else np.nan,
+                "trustworthiness": 0.91 + 0.007 * place,
+                "trustworthiness_k": 15,
+                "alarms": "4 of 400 rows have a duplicate: the estimate leaves them out."
+                if place == 0
+                else "",
+            }
+        )
+        ratio = np.arange(1, min(n, 120)) ** -(0.9 + 0.1 * place)
+        ratio /= ratio.sum() * 1.02
+        spectrum += [
+            {"representation": name, "component": i + 1, "ratio": r, "cumulative": c}
+            for i, (r, c) in enumerate(zip(ratio, ratio.cumsum(), strict=True))
+        ]
+        xy = centres[codes] * (1.4 + 0.2 * place) + spread * generator.normal(size=(n, 2))
+        points += [
+            {"representation": name, "row": i, "x": x, "y": y} for i, (x, y) in enumerate(xy)
+        ]
+    _write(folder, "layers", rows)
+    _write(folder, "spectrum", spectrum)
+    _write(folder, "map", points)
+
+
+def _ladder(folder: Path, faces: np.ndarray, generator: np.random.Generator) -> None:
+    rows = []
+    for order, (rung, title, distance, accepted) in enumerate(RUNGS):
+        n = 100 if rung == "held-out-faces" else 10_000
+        accepted = accepted if n == 100 else accepted * 50
+        rate = accepted / n
+        rows.append(
+            {
+                "rung": rung,
+                "order": order,
+                "title": title,
+                "n": n,
+                "accepted": accepted,
+                "rate": rate,
+                "low": max(0.0, rate * 0.9),
+                "high": min(1.0, rate * 1.05) if accepted else 0.0002995,
+                "distance_q05": distance * 0.9,
+                "distance_median": distance,
+                "distance_q95": distance * 1.15,
+                "threshold": 0.118,
+                "calibration_n": 60,
+                "calibration_quantile": 0.95,
+                "seed": 0,
+            }
+        )
+    _write(folder, "ladder", rows)
+    X = faces.reshape(len(faces), -1) / 255.0
+    mean, spread = X.mean(axis=0), X.std(axis=0)
+    _, values, axes = np.linalg.svd(X - mean, full_matrices=False)
+    scores = generator.normal(size=(8, len(values))) * values / np.sqrt(len(X))
+    samples = [
+        generator.uniform(size=(8, X.shape[1])),
+        mean + spread * generator.normal(size=(8, X.shape[1])),
+        mean + scores @ axes,
+        mean + scores[:, :12] @ axes[:12],
+        mean + 0.05 * generator.normal(size=(8, X.shape[1])),
+        X[-8:],
+    ]
+    pixels = (np.stack(samples).clip(0, 1) * 255).astype(np.uint8)
+    np.save(folder / "arrays" / "ladder.npy", pixels.reshape(len(samples), 8, *faces.shape[1:]))

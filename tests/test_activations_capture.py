@@ -1,0 +1,129 @@
+"""Captured layers against hand-run ones, in-place operations and early ends included."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from repviz.activations.capture import Capture, matching
+from repviz.errors import InputError, UnknownName
+
+
+def net_in_place():
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, 5), nn.ReLU()
+    )
+
+
+@pytest.fixture
+def x():
+    return torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_layer_is_read_before_the_next_one_changes_it(x):
+    net = net_in_place()
+    with Capture(net, ["0", "1", "3"]) as capture:
+        first, second = capture(x), capture(x)  # the whole pass, then the one that ends early
+    conv = net[0](x).detach()
+    assert conv.min() < 0
+    for outputs in (first, second):
+        torch.testing.assert_close(outputs["0"], conv)
+        torch.testing.assert_close(outputs["1"], conv.relu())
+        torch.testing.assert_close(outputs["3"], net[3](conv.relu().flatten(1)).detach())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["alexnet", "resnet18", "squeezenet1_0", "mobilenet_v3_small", "swin_t", "googlenet"]
+)
+def test_torchvisions_nets_give_what_their_not_in_place_twins_give(name):
+    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    net = models.get_model(name, weights=None, **extra).eval()
+    layers = [layer for layer, part in net.named_modules() if not any(part.children())]
+    twin = models.get_model(name, weights=None, **extra).eval()
+    twin.load_state_dict(net.state_dict())
+    expected: dict[str, torch.Tensor] = {}
+    for layer, part in twin.named_modules():
+        if getattr(part, "inplace", False):
+            part.inplace = False
+        part.register_forward_hook(
+            lambda _, __, y, layer=layer: expected.__setitem__(
+                layer, y.clone() if isinstance(y, torch.Tensor) else y
+            )
+        )
+    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        twin(x)
+    layers = [layer for layer in layers if layer in expected]
+    with Capture(net, layers) as capture:
+        capture(x)
+        got = capture(x)
+    for layer in layers:
+        torch.testing.assert_close(got[layer], expected[layer], msg=layer)
+
+
+def test_the_pass_ends_after_the_deepest_layer_asked_for(x):
+    net, worked = net_in_place(), []
+    for place, part in enumerate(net):
+        part.register_forward_hook(lambda *_, place=place: worked.append(place))
+    with Capture(net, ["1"]) as capture:
+        capture(x)
+        assert worked == [0, 1, 2, 3, 4]
+        worked.clear()
+        capture(x)
+    assert worked == [0, 1]
+
+
+def test_a_layer_that_works_twice_is_read_the_last_time(x):
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.act, self.twice = nn.ReLU(), nn.Identity()
+
+        def forward(self, x):
+            return self.twice(self.act(self.act(x) - 1) * 2)
+
+    with Capture(Twice(), ["act", "twice"]) as capture:
+        for _ in range(2):
+            outputs = capture(x)
+            torch.testing.assert_close(outputs["act"], (x.relu() - 1).relu())
+            torch.testing.assert_close(outputs["twice"], 2 * (x.relu() - 1).relu())
+
+
+def test_no_hook_is_left_whatever_happens(x):
+    net = net_in_place()
+    with pytest.raises(RuntimeError), Capture(net, ["3"]) as capture:
+        capture(x[:, :2])
+    assert not any(part._forward_hooks for part in net.modules())
+
+
+def test_globs_and_names_give_each_layer_once():
+    net = models.alexnet(weights=None)
+    assert matching(net, ["classifier.6", "features.1?", "classifier.*"]) == (
+        *("classifier.6", "features.10", "features.11", "features.12"),
+        *(f"classifier.{place}" for place in range(6)),
+    )
+
+
+def test_messages(x):
+    net = net_in_place()
+    with pytest.raises(UnknownName) as error:
+        Capture(net, ["5"])
+    assert str(error.value) == "capture: no layer is called '5'. Known: 0, 1, 2, 3, 4."
+    with pytest.raises(UnknownName) as error:
+        Capture(net, ["conv*"])
+    assert str(error.value) == "capture: no layer is called 'conv*'. Known: 0, 1, 2, 3, 4."
+    with pytest.raises(InputError) as error:
+        Capture(net, [])
+    assert str(error.value) == (
+        "capture: at least one layer must be asked for, got none. Known: 0, 1, 2, 3, 4."
+    )
+    idle = nn.ModuleDict({"a": nn.Identity(), "b": nn.Identity()})
+    idle.forward = lambda x: idle["a"](x)
+    with pytest.raises(InputError) as error, Capture(idle, ["a", "b"]) as capture:
+        capture(x)
+    assert str(error.value) == (
+        "capture: layer 'b' must take part in the forward pass, and it did not. Leave it out."
+    )

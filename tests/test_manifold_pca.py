@@ -1,0 +1,114 @@
+"""pca: scikit-learn's, in float64, on either side of n = d."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import decomposition
+
+from repviz.errors import InputError
+from repviz.manifold import pca as module
+from repviz.manifold.pca import pca
+
+SHAPES = [(200, 30), (30, 200), (60, 60)]
+
+
+def data(shape, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    spread = np.linspace(1, 5, shape[1])
+    return (7 + spread * rng.standard_normal(shape)).astype(dtype)
+
+
+# ---- truth
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_equals_scikit_learn(shape, dtype):
+    X = data(shape, dtype)
+    ours, peer = pca(X), decomposition.PCA(svd_solver="full").fit(X.astype(np.float64))
+    k = min(shape[0] - 1, shape[1])
+    assert ours.components.shape == (k, shape[1])
+    assert np.allclose(ours.components, peer.components_[:k], atol=1e-5)
+    assert np.allclose(ours.scores, peer.transform(X.astype(np.float64))[:, :k], atol=1e-5)
+    assert np.allclose(ours.explained_variance, peer.explained_variance_[:k], rtol=1e-5)
+    assert np.allclose(ours.explained_variance_ratio, peer.explained_variance_ratio_[:k], atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_some_components_are_the_first_of_all(shape):
+    X = data(shape)
+    some, every = pca(X, components=4), pca(X)
+    assert np.allclose(some.components, every.components[:4], atol=1e-9)
+    assert np.allclose(some.explained_variance_ratio, every.explained_variance_ratio[:4])
+    assert some.participation_ratio == pytest.approx(every.participation_ratio)
+
+
+def test_participation_ratio_counts_equal_directions():
+    X = np.vstack([np.eye(8), -np.eye(8)])
+    assert pca(X).participation_ratio == pytest.approx(8)
+    assert pca(np.arange(12.0)[:, None] * np.ones(5)).participation_ratio == pytest.approx(1)
+
+
+# ---- laws
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_transform_and_inverse_undo_each_other(shape):
+    X = data(shape)
+    fit = pca(X)
+    assert np.allclose(fit.transform(X), fit.scores)
+    assert np.allclose(fit.inverse(fit.scores), X)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_blocks_give_what_the_whole_gives(shape, monkeypatch):
+    X = data(shape, np.float32)
+    whole = pca(X)
+    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 7 * max(shape))
+    blocks = pca(X)
+    assert np.allclose(blocks.components, whole.components, atol=1e-9)
+    assert np.allclose(blocks.scores, whole.scores, atol=1e-9)
+
+
+def test_an_offset_changes_nothing():
+    X = data((200, 30))
+    assert np.allclose(pca(X + 1e3).explained_variance, pca(X).explained_variance, rtol=1e-8)
+
+
+# ---- edges
+
+
+@pytest.mark.parametrize("shape", [(40, 12), (12, 40)])
+def test_missing_rank_gives_zeros_and_no_nan(shape):
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((shape[0], 3)) @ rng.standard_normal((3, shape[1]))
+    fit = pca(X)
+    assert (fit.explained_variance[:3] > 0).all()
+    assert (fit.explained_variance[3:] == 0).all()
+    assert (fit.components[3:] == 0).all()
+    assert np.allclose(fit.inverse(fit.scores), X)
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5)])
+def test_rows_that_are_all_the_same(shape):
+    fit = pca(np.full(shape, 3.0))
+    assert fit.participation_ratio == 0
+    assert (fit.explained_variance_ratio == 0).all()
+    assert np.array_equal(fit.inverse(fit.scores), np.full(shape, 3.0))
+
+
+# ---- messages
+
+
+def test_says_what_is_wrong():
+    with pytest.raises(InputError) as caught:
+        pca(np.eye(5), components=5)
+    assert str(caught.value) == (
+        "pca: components must be at most min(n - 1, d) = 4, got 5. "
+        "Ask for fewer components or give it more images."
+    )
+    fit = pca(np.eye(5))
+    with pytest.raises(InputError) as caught:
+        fit.transform(np.ones((2, 4)))
+    assert str(caught.value) == ("PCA.transform: X must have 5 columns, as the fit has, got 4.")

@@ -1,0 +1,152 @@
+"""AlexNet against the paper's numbers, and its normalisation against torch's."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from repviz.errors import InputError, UnknownName
+from repviz.models import open_model
+from repviz.models.alexnet import VARIANTS
+from repviz.models.normalisation import LocalResponseNorm
+
+NAMES = [
+    "conv1",
+    "relu1",
+    "norm1",
+    "pool1",
+    "conv2",
+    "relu2",
+    "norm2",
+    "pool2",
+    "conv3",
+    "relu3",
+    "conv4",
+    "relu4",
+    "conv5",
+    "relu5",
+    "pool5",
+    "fc6",
+    "relu6",
+    "drop6",
+    "fc7",
+    "relu7",
+    "drop7",
+    "fc8",
+]
+
+
+def normalised_by_torch(x: torch.Tensor, *, k: float, divide: bool) -> torch.Tensor:
+    # torch divides alpha by n always: n times as large an alpha is the paper's formula.
+    alpha = 1e-4 if divide else 5e-4
+    return functional.local_response_norm(x, 5, alpha=alpha, beta=0.75, k=k)
+
+
+@pytest.mark.parametrize(("k", "divide"), [(2.0, False), (2.0, True), (1.0, True)])
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_normalisation_has_torchs_values_and_gradients(k, divide, order):
+    random = torch.Generator().manual_seed(0)
+    # Large values, so that the sum and not only k counts; more pixels than one block holds.
+    x = (torch.randn(3, 96, 40, 40, generator=random) * 60).contiguous(memory_format=order)
+    weight = torch.randn(x.shape, generator=random)
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    y = LocalResponseNorm(k=k, divide=divide)(ours)
+    expected = normalised_by_torch(theirs, k=k, divide=divide)
+    (y * weight).sum().backward()
+    (expected * weight).sum().backward()
+    assert expected.std() < 0.9 * x.std()  # the norm did something
+    torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-5)
+
+
+def test_normalisation_has_the_gradient_of_its_own_values():
+    norm = LocalResponseNorm(n=3, alpha=0.3, beta=0.6, k=1.5)
+    x = torch.randn(2, 5, 2, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(norm, (x,))
+
+
+def test_normalisation_as_the_paper_prints_it():
+    x = torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)
+    y = LocalResponseNorm(n=3, alpha=0.5, beta=0.75, k=2.0)(x).flatten()
+    sums = torch.tensor([1 + 4, 1 + 4 + 9, 4 + 9], dtype=torch.float32)
+    torch.testing.assert_close(y, x.flatten() / (2 + 0.5 * sums) ** 0.75)
+
+
+@pytest.mark.parametrize(
+    ("variant", "parameters"),
+    [  # Krizhevsky et al. 2012: "60 million"; counted by hand from kernel sizes and towers
+        ("paper", 60_965_224),
+        ("ungrouped", 62_378_344),
+        ("code2012", 60_965_224),
+        ("caffe", 60_965_224),
+        ("torchvision", 61_100_840),
+    ],
+)
+def test_parameters_of_each_variant(variant, parameters):
+    module = open_model("alexnet", variant=variant).module
+    assert sum(p.numel() for p in module.parameters()) == parameters
+
+
+def test_every_operation_is_a_named_layer_and_none_works_in_place():
+    module = open_model("alexnet", classes=3).module
+    assert [name for name, _ in module.named_children()] == NAMES
+    assert not any(getattr(part, "inplace", False) for part in module.modules())
+    assert sum(p.numel() for p in module.conv1.parameters()) == 34_944
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_variant_gives_one_score_a_class_and_its_layers_exist(variant):
+    model = open_model("alexnet", variant=variant, classes=7)
+    with torch.no_grad():
+        scores = model.module(model.preprocessing(torch.zeros(2, 1, 50, 40, dtype=torch.uint8)))
+    assert scores.shape == (2, 7)
+    assert set(model.layers) <= {name for name, _ in model.module.named_modules()}
+
+
+def test_paper_init_has_its_ones_and_its_spread():
+    module = open_model("alexnet", init="paper", classes=5).module
+    ones = {name for name, p in module.named_parameters() if "bias" in name and (p == 1).all()}
+    zeros = {name for name, p in module.named_parameters() if "bias" in name and (p == 0).all()}
+    assert ones == {"conv2.bias", "conv4.bias", "conv5.bias", "fc6.bias", "fc7.bias"}
+    assert zeros == {"conv1.bias", "conv3.bias", "fc8.bias"}
+    assert module.fc7.weight.std().item() == pytest.approx(0.01, rel=0.01)
+
+
+def test_one_seed_gives_one_net_and_leaves_the_global_generator():
+    before = torch.random.get_rng_state()
+    first, same, other = (open_model("alexnet", classes=2, seed=seed).key for seed in (1, 1, 2))
+    assert first == same != other
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_an_input_of_224_is_told_the_two_ways_to_55():
+    module = open_model("alexnet", classes=2).module
+    with pytest.raises(InputError) as error:
+        module(torch.zeros(1, 3, 224, 224))
+    assert str(error.value) == (
+        "AlexNet: the input must be 3x227x227, got 3x224x224. Two ways lead to conv1's 55 x 55 "
+        "maps: 227 pixels without padding, (227 - 11) / 4 + 1 = 55, as here; or 224 pixels padded "
+        "by 2, (224 + 4 - 11) / 4 + 1 = 55.25, rounded down, as in variant='torchvision'. "
+        "Resize to 227."
+    )
+
+
+def test_wrong_options_are_named():
+    with pytest.raises(UnknownName) as error:
+        open_model("alexnet", variant="papr")
+    assert str(error.value) == (
+        "open_model('alexnet'): no variant is called 'papr'. Did you mean 'paper'? Known: paper, "
+        "ungrouped, code2012, caffe, torchvision."
+    )
+    with pytest.raises(UnknownName) as error:
+        open_model("alexnet", klasses=3)
+    assert str(error.value) == (
+        "open_model('alexnet'): no option is called 'klasses'. Did you mean 'classes'? Known: "
+        "variant, classes, init."
+    )
+    with pytest.raises(InputError) as error:
+        open_model("alexnet", classes=1)
+    assert str(error.value) == (
+        "open_model('alexnet'): classes must be a whole number at least 2, got 1."
+    )

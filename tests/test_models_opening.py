@@ -1,0 +1,225 @@
+"""Opening models by name, what turns pixels into their input, and checkpoints."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import ResNet18_Weights
+
+from repviz.errors import Damaged, InputError, Mismatch, Unavailable, UnknownName
+from repviz.models import MODELS, open_model
+from repviz.models.checkpoints import load_checkpoint, save_checkpoint
+from repviz.models.model import Preprocessing, evaluating
+
+OWN = """
+from torch import nn
+def make(classes=4):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, classes))
+net = nn.Linear(2, 3)
+number = 7
+"""
+
+
+def pixels(*shape, seed=0):
+    values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    return torch.from_numpy(values)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "some_nets.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "some_nets"
+    sys.modules.pop("some_nets", None)
+
+
+def test_preprocessing_is_torchvisions():
+    model = open_model("torchvision:resnet18")
+    theirs = ResNet18_Weights.DEFAULT.transforms()
+    x = pixels(2, 3, 256, 256)
+    # Theirs resizes to 256 and then crops 224; what is cropped already must come out the same.
+    cropped = x[:, :, 16:240, 16:240]
+    torch.testing.assert_close(model.preprocessing(cropped), theirs(x), atol=1e-6, rtol=1e-5)
+
+
+def test_preprocessing_grey_to_colour_and_back():
+    grey = pixels(2, 1, 9, 12)
+    tripled = Preprocessing((9, 12), 3, (0.0,) * 3, (1.0,) * 3)(grey)
+    assert tripled.shape == (2, 3, 9, 12)
+    torch.testing.assert_close(tripled[:, 1], grey[:, 0] / 255)
+    single = Preprocessing((9, 12), 1, (0.0,), (1.0,))(grey.expand(-1, 3, -1, -1))
+    assert (single - grey / 255).abs().max() <= 1 / 255 + 1e-6
+
+
+def test_preprocessing_scales_the_shorter_side_and_crops_the_middle():
+    wide = torch.zeros(1, 1, 10, 30, dtype=torch.uint8)
+    wide[..., 10:20] = 200
+    fitted = Preprocessing((20, 20), 1, (0.5,), (0.25,)).fit(wide)
+    assert fitted.shape == (1, 1, 20, 20)
+    assert fitted[..., 2:-2].min() == 200
+    x = Preprocessing((20, 20), 1, (0.5,), (0.25,))(wide)
+    torch.testing.assert_close(x[0, 0, 5, 10].item(), (200 / 255 - 0.5) / 0.25, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("channels", [0, 2, 4])
+def test_preprocessing_refuses_other_channels(channels):
+    with pytest.raises(InputError) as error:
+        Preprocessing((8, 8), channels, (0.0,) * channels, (1.0,) * channels)
+    assert str(error.value) == (
+        f"Preprocessing: channels must be 1 (grey) or 3 (colour), got {channels}."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "autoencoder", "torchvision:resnet18", "timm:resnet10t", "some_nets:make"]
+)
+def test_every_family_member_opens_and_answers(own, name):
+    if name.startswith("timm"):
+        pytest.importorskip("timm")
+    options = {"size": 16} if name == "some_nets:make" else {}
+    model = open_model(name, **options)
+    assert model.name == name
+    assert model.weights == "random (seed 0)"
+    assert not model.module.training
+    assert set(model.layers) <= {layer for layer, _ in model.module.named_modules()}
+    with torch.no_grad():
+        assert model.module(model.preprocessing(pixels(2, 3, 30, 40))).shape[0] == 2
+    head = name.partition(":")[0]
+    known = MODELS[head if head in MODELS else "module"].options
+    assert model.options == known | options
+
+
+def test_an_own_function_gets_the_classes_that_it_asks_for(own):
+    model = open_model("some_nets:make", classes=9, size=16)
+    assert model.module[1].out_features == 9
+    with pytest.raises(InputError) as error:
+        open_model("some_nets:number")
+    assert str(error.value) == (
+        "open_model('some_nets:number'): it must be a torch.nn.Module or return one, got int."
+    )
+    with pytest.raises(UnknownName) as error:
+        open_model("some_nets:mak")
+    assert str(error.value).startswith(
+        "open_model('some_nets:mak'): no attribute of some_nets is called 'mak'. Did you mean "
+        "'make'? Known: "
+    )
+
+
+def test_names_that_are_no_models():
+    with pytest.raises(UnknownName) as error:
+        open_model("alexnett")
+    assert str(error.value) == (
+        "open_model: no model is called 'alexnett'. Did you mean 'alexnet'? Known: alexnet, "
+        "autoencoder, torchvision, timm, module."
+    )
+    with pytest.raises(UnknownName) as error:
+        open_model("torchvision:resnet81")
+    assert str(error.value).startswith(
+        "open_model('torchvision:resnet81'): no torchvision model is called 'resnet81'. Did you "
+        "mean 'resnet18'? Known: alexnet, "
+    )
+    with pytest.raises(InputError) as error:
+        open_model("nopackage.nets:make")
+    assert str(error.value) == (
+        "open_model('nopackage.nets:make'): 'nopackage.nets' must be a module that Python can "
+        "import, got 'No module named 'nopackage''. Run in its folder, or install it."
+    )
+    with pytest.raises(InputError) as error:
+        open_model("torchvision")
+    assert str(error.value) == (
+        "open_model('torchvision'): a name must follow the colon, got nothing. "
+        "Write torchvision:NAME."
+    )
+    with pytest.raises(Unavailable) as error:
+        open_model("alexnet", weights="default")
+    assert str(error.value) == (
+        "open_model('alexnet'): there are no published weights of this model. Use "
+        "weights='random', or the path of a checkpoint that you trained."
+    )
+
+
+def test_pretrained_weights_without_a_network(monkeypatch):
+    def offline(*args, **kwargs):
+        raise OSError("no route")
+
+    monkeypatch.setattr("repviz.models.library.zoo.get_model", offline)
+    with pytest.raises(Unavailable) as error:
+        open_model("torchvision:resnet18", weights="default")
+    assert str(error.value) == (
+        "open_model('torchvision:resnet18'): the weights could not be had from torchvision "
+        "(no route). Use weights='random', or run once where there is a network."
+    )
+
+
+def test_evaluating_puts_every_mode_back():
+    module = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(3))
+    module.train()
+    module[1].eval()
+    with evaluating(module):
+        assert not module[0].training
+        assert not torch.is_grad_enabled()
+    assert module.training
+    assert module[0].training
+    assert not module[1].training
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path):
+    from dataclasses import replace
+
+    model = replace(
+        open_model("autoencoder", size=16, bottleneck=3, width=4, seed=5),
+        weights="trained: a little",
+        classes=("a", "b"),
+    )
+    path = save_checkpoint(model, tmp_path / "net.safetensors", recipe={"epochs": 2})
+    again = load_checkpoint(path)
+    assert again.key == model.key
+    assert (again.name, again.weights, again.classes) == (model.name, model.weights, model.classes)
+    assert again.options == model.options
+    assert again.preprocessing == model.preprocessing
+    assert open_model("autoencoder", weights=str(path), bottleneck=3).key == model.key
+    assert (
+        path.read_bytes()
+        == save_checkpoint(model, tmp_path / "b", recipe={"epochs": 2}).read_bytes()
+    )
+
+
+def test_checkpoints_that_cannot_be_used(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_checkpoint(open_model("autoencoder", size=16, bottleneck=3, width=4), path)
+    with pytest.raises(Mismatch) as error:
+        open_model("autoencoder", weights=str(path), bottleneck=4)
+    assert str(error.value) == (
+        f"{path}: the checkpoint is of another model: bottleneck was 3 and is now 4. Open the "
+        "model that it was made with; options left out are taken from it."
+    )
+    with pytest.raises(Unavailable) as error:
+        load_checkpoint(tmp_path / "none")
+    assert str(error.value) == (
+        "open_model: weights must be 'random', 'default' or the path of a checkpoint, and there "
+        f"is no file '{tmp_path / 'none'}'. Check the path."
+    )
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(Damaged, match="is no whole safetensors file"):
+        load_checkpoint(path)
+    path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
+    with pytest.raises(Damaged) as error:
+        load_checkpoint(path)
+    assert str(error.value) == (
+        f"{path}: the weights have changed since they were written. Train again, or copy the "
+        "file again from where it came."
+    )
+    save_file({"x": torch.zeros(2)}, path, metadata={"repviz": json.dumps({"format": "other"})})
+    with pytest.raises(Damaged) as error:
+        load_checkpoint(path)
+    assert str(error.value) == (
+        f"{path}: this safetensors file holds no repviz checkpoint of version 1. Give a file that "
+        "repviz wrote."
+    )

@@ -1,0 +1,57 @@
+"""Hashes, versions, differences, and progress that goes where it is sent."""
+
+import hashlib
+from contextlib import contextmanager
+
+import numpy as np
+
+from repviz import progress, provenance
+
+
+def test_hashes_are_sha256(tmp_path):
+    (tmp_path / "f").write_bytes(b"abc")
+    # The value that FIPS 180-2, appendix B.1 gives for "abc".
+    truth = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert provenance.sha256(b"a", b"bc") == truth
+    assert provenance.file_sha256(tmp_path / "f") == truth
+    assert provenance.key({"b": 1, "a": 2}) == provenance.key({"a": 2, "b": 1})
+    assert provenance.key({"a": 2}) == hashlib.sha256(b'{"a": 2}').hexdigest()
+
+
+def test_differences_name_each_parameter():
+    before, now = {"seed": 0, "size": 64, "old": 1}, {"seed": 1, "size": 64, "new": [2]}
+    assert provenance.differences(before, now) == [
+        "new was 'not set' and is now [2]",
+        "old was 1 and is now 'not set'",
+        "seed was 0 and is now 1",
+    ]
+
+
+def test_versions_are_those_that_are_installed():
+    versions = provenance.versions()
+    assert versions["numpy"] == np.__version__
+    assert "repviz-toolkit" in versions
+    assert provenance.machine()["processors"] >= 1
+
+
+def test_progress_is_silent_until_it_is_shown():
+    shown = []
+
+    class Reporter:
+        @contextmanager
+        def task(self, label, total, unit):
+            shown.append((label, total, unit))
+            yield shown.append
+
+        def say(self, sentence):
+            shown.append(sentence)
+
+    with progress.task("decode", 2) as advance:
+        advance(1)
+    assert shown == []
+    with progress.shown_by(Reporter()):
+        progress.say("hello")
+        with progress.task("decode", 2, "rows") as advance:
+            advance(2)
+    progress.say("nobody hears this")
+    assert shown == ["hello", ("decode", 2, "rows"), 2]

@@ -1,0 +1,363 @@
+"""The report as a file: its numbers, its policy, and what it does with what is missing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from study_folder import build
+
+from repviz.errors import Damaged, InputError, Mismatch
+from repviz.report import reading
+from repviz.report.page import write_report
+from repviz.report.sections import SECTIONS
+
+HOSTILE = '</script><img src=x onerror="window.hacked=1">'
+
+
+class Page(HTMLParser):
+    """What stands in a page: its elements, its tables, the text of its scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.headings: list[str] = []
+        self._open: list[str] = []
+        self._section = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        self.elements.append((tag, named))
+        self._open.append(tag)
+        if tag == "section":
+            self._section = str(named["id"])
+        elif tag == "script":
+            self.scripts.append("")
+        elif tag == "style":
+            self.styles.append("")
+        elif tag == "h2":
+            self.headings.append("")
+        elif tag == "tr":
+            self.tables.setdefault(self._section, []).append([])
+        elif tag in ("td", "th") and self._section in self.tables:
+            self.tables[self._section][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        inside = self._open[-1] if self._open else ""
+        if inside == "script":
+            self.scripts[-1] += data
+        elif inside == "style":
+            self.styles[-1] += data
+        if "h2" in self._open:
+            self.headings[-1] += data
+        if {"td", "th"} & set(self._open):
+            self.tables[self._section][-1][-1] += data
+
+
+def written(folder: Path) -> str:
+    return write_report(folder).read_text(encoding="utf-8")
+
+
+def shown(text: str) -> list[str]:
+    return re.findall(r'<section id="(\w+)"', text)
+
+
+def changed(study: Path, to: Path, table: str, **columns: object) -> Path:
+    """A copy of the study in which columns of one table have other values."""
+    shutil.copytree(study, to)
+    path = to / "results" / f"{table}.csv"
+    pd.read_csv(path, keep_default_na=False).assign(**columns).to_csv(path, index=False)
+    return to
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("page") / "study")
+
+
+@pytest.fixture(scope="module")
+def text(study: Path) -> str:
+    return written(study)
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+# ---- truth --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "table", "columns"),
+    [
+        ("sweep", "sweep", {1: "bottleneck", 2: "mse", 4: "psnr", 5: "ratio", 7: "n_test"}),
+        ("training", "training", {0: "epoch", 1: "train_loss", 5: "n_held_out"}),
+        ("dimension", "layers", {2: "n", 3: "d", 4: "dimension", 6: "calibrated"}),
+        ("spectrum", "layers", {4: "components_90", 5: "participation_ratio"}),
+        ("ladder", "ladder", {1: "n", 2: "accepted", 5: "distance_median", 7: "threshold"}),
+        ("anatomy", "anatomy", {5: "parameters", 7: "neurons", 8: "multiply_adds"}),
+    ],
+)
+def test_every_number_of_a_table_is_the_number_of_the_file(
+    section: str, table: str, columns: dict[int, str], study: Path, page: Page
+) -> None:
+    expected = pd.read_csv(study / "results" / f"{table}.csv")
+    rows = [row for row in page.tables[section] if len(row) > max(columns)][-len(expected) :]
+    for place, name in columns.items():
+        printed = [float(row[place].replace(",", "")) for row in rows]
+        np.testing.assert_allclose(printed, expected[name], rtol=0.00501)
+
+
+def test_a_number_changed_in_the_file_changes_in_the_page(study: Path, tmp_path: Path) -> None:
+    folder = changed(study, tmp_path / "s", "training", held_out_accuracy=0.12345)
+    content = SECTIONS["training"].render(reading.open_files(folder))
+    assert content is not None
+    assert "12.3\N{NO-BREAK SPACE}%" in content.body
+
+
+def test_none_of_n_is_written_with_its_limit(text: str) -> None:
+    words = re.sub(r"<[^>]+>", " ", text).replace("\N{NO-BREAK SPACE}", " ")
+    assert "0 of 10,000 accepted  at most 0.030 %" in words
+    assert "95 of 100 accepted  95.0 % (85.5 % to 99.8 %)" in words
+
+
+def test_findings_keep_their_words_and_point_to_their_section(study: Path, text: str) -> None:
+    sentences = pd.read_csv(study / "results" / "findings.csv")["sentence"]
+    plain = re.sub(r"<[^>]+>", "", text).replace("\N{NO-BREAK SPACE}", " ")
+    for sentence in sentences:
+        assert sentence.replace("'", "&#x27;") in plain
+    assert '<a href="#ladder" class="more">' in text
+    assert "<b>10,000</b>" in text
+
+
+def test_the_map_holds_the_points_of_the_table(study: Path, text: str) -> None:
+    def unpacked(name: str) -> bytes:
+        found = re.search(f'id="{name}">([^<]*)<', text)
+        assert found
+        return zlib.decompress(base64.b64decode(found[1]))
+
+    words = json.loads(unpacked("map-words"))
+    table = pd.read_csv(study / "results" / "map.csv")
+    points = np.frombuffer(unpacked("map-points"), "<u2").reshape(12, -1, 2).astype(float)
+    names = [view["name"] for view in words["representations"]]
+    assert names[:4] == ["pixels", "code 8", "untrained pool1", "trained pool1"]
+    for name, drawn in zip(names, points, strict=True):
+        rows = table[table["representation"] == name]
+        for axis, column in enumerate("xy"):
+            assert np.corrcoef(drawn[:, axis], rows[column])[0, 1] > 0.999999
+
+
+# ---- laws ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_same_study_gives_the_same_bytes_wherever_it_is_written(
+    study: Path, text: str, tmp_path: Path
+) -> None:
+    path = write_report(study, out=tmp_path / "deep" / "r.html")
+    assert path == tmp_path / "deep" / "r.html"
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_the_policy_names_exactly_the_scripts_and_the_style_of_the_page(page: Page) -> None:
+    def hashes(parts: list[str]) -> set[str]:
+        digests = [hashlib.sha256(part.encode()).digest() for part in parts]
+        return {f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests}
+
+    metas = [attributes for tag, attributes in page.elements if tag == "meta"]
+    policy = next(m["content"] for m in metas if m.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    scripts = [attributes for tag, attributes in page.elements if tag == "script"]
+    code = [
+        script
+        for script, attributes in zip(page.scripts, scripts, strict=True)
+        if attributes.get("type") != "application/octet-stream"
+    ]
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert set(rules["script-src"].split()) == hashes(code)
+    assert set(rules["style-src"].split()) == hashes(page.styles)
+
+
+def test_nothing_in_the_page_points_outside_of_it(page: Page) -> None:
+    for _, attributes in page.elements:
+        for name in ("src", "href", "action", "data", "srcset", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:image/jpeg;base64,"))
+
+
+def test_no_element_has_a_style_or_a_handler(page: Page) -> None:
+    names = {name for _, attributes in page.elements for name in attributes}
+    assert "style" not in names
+    assert not [name for name in names if name.startswith("on")]
+
+
+def test_no_id_stands_twice(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_picture_says_what_it_shows(page: Page) -> None:
+    pictures = [attributes for tag, attributes in page.elements if tag == "img"]
+    silent = [one for one in pictures if not one["alt"]]
+    assert [one["id"] for one in silent] == ["map-sheet"]  # hidden: only the map draws from it
+
+
+def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> None:
+    contents = re.findall(r'<li><a href="#(\w+)">', text)
+    assert shown(text) == contents == list(SECTIONS)
+    assert page.headings == [section.question for section in SECTIONS.values()]
+
+
+# ---- edges --------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_labels_that_are_markup_stay_text(tmp_path: Path) -> None:
+    labels = [HOSTILE if i < 10 else "NA" for i in range(20)]
+    ids = [f"{HOSTILE}{i}" for i in range(20)]
+    text = written(build(tmp_path / "s", labels=labels, ids=ids))
+    assert "<img src=x" not in text
+    assert Page(text).headings[-1] == SECTIONS["provenance"].question
+
+
+@pytest.mark.slow
+def test_a_skipped_stage_is_given_with_its_reason(tmp_path: Path) -> None:
+    reason = "the images carry fewer than two labels, so there is nobody to tell apart"
+    text = written(build(tmp_path / "s", labels=[], skipped={"training": reason}))
+    assert f"<strong>Left out.</strong> {reason.capitalize()}." in text
+    assert "training" in shown(text)
+
+
+def test_sections_without_their_files_are_left_out(tmp_path: Path) -> None:
+    folder = build(tmp_path / "s")
+    shutil.rmtree(folder / "results")
+    shutil.rmtree(folder / "arrays")
+    assert shown(written(folder)) == ["provenance"]
+
+
+@pytest.mark.slow
+def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
+    text = written(build(tmp_path / "s", labels=[]))
+    assert "identity" not in shown(text)
+    assert "map-person" not in text.split("<script>")[0]
+    assert "4 test images that were not in training" in text
+    assert "people who were not in training" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "words"),
+    [
+        ("faces", "label", "of people who were not in training"),
+        ("bottleneck", "label", "whose label was not in training"),
+        ("bottleneck", "image", "that were not in training"),
+    ],
+)
+def test_what_was_tested_is_called_what_it_is(
+    name: str, split: str, words: str, study: Path, tmp_path: Path
+) -> None:
+    opened = reading.open_files(changed(study, tmp_path / "s", "sweep", split=split))
+    assert reading.StudyFiles(opened.folder, {**opened.manifest, "study": name}).unseen == words
+
+
+@pytest.mark.slow
+def test_colour_images_are_shown(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (20, 16, 16), dtype=np.uint8)
+    faces = np.stack([grey, grey // 2, grey // 3], axis=1)
+    assert shown(written(build(tmp_path / "s", faces=faces))) == list(SECTIONS)
+
+
+def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
+    folder = changed(study, tmp_path / "s", "layers", alarms="Beware.")
+    content = SECTIONS["dimension"].render(reading.open_files(folder))
+    assert content is not None
+    assert content.body.count("</b>Beware.</li>") == 1
+
+
+# ---- contract over the family -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "findings"])
+def test_every_section_says_how_to_read_it_and_what_it_cannot_show(name: str, study: Path) -> None:
+    content = SECTIONS[name].render(reading.open_files(study))
+    assert content is not None
+    for words in (content.reading, content.limits):
+        assert isinstance(words, str)
+        assert 60 < len(words) < 600
+        assert words.endswith(".")
+
+
+@pytest.mark.parametrize("name", reading.COLUMNS)
+def test_every_table_must_have_its_columns(name: str, study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    shutil.copytree(study, folder)
+    path = folder / "results" / f"{name}.csv"
+    lost = reading.COLUMNS[name].split()[-1]
+    pd.read_csv(path).drop(columns=lost).to_csv(path, index=False)
+    with pytest.raises(Damaged) as caught:
+        reading.open_files(folder).table(name)
+    assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study anew."
+
+
+# ---- messages -----------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_no_study(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        write_report(tmp_path)
+    assert str(caught.value) == (
+        f"write_report: {tmp_path} must be a study folder, got no manifest.json in it. "
+        "Make one: repviz study."
+    )
+
+
+def test_a_manifest_of_another_version(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"format": "repviz study", "version": 9}')
+    with pytest.raises(Mismatch) as caught:
+        write_report(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: the manifest must be of 'repviz study' version 1, got 'repviz study' "
+        "version 9. Make the study anew."
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00v\x00{'descr'"])
+def test_an_array_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    shutil.copytree(study, folder)
+    path = folder / "arrays" / "ladder.npy"
+    path.write_bytes(content)
+    with pytest.raises(Damaged) as caught:
+        reading.open_files(folder).array("ladder")
+    assert str(caught.value) == f"{path}: this array cannot be read. Make the study anew."
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n"1'])
+def test_a_table_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    shutil.copytree(study, folder)
+    path = folder / "results" / "sweep.csv"
+    path.write_bytes(content)
+    with pytest.raises(Damaged) as caught:
+        reading.open_files(folder).table("sweep")
+    assert str(caught.value) == f"{path}: this table cannot be read. Make the study anew."

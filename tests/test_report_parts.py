@@ -1,0 +1,158 @@
+"""The small parts of the report: markup, numbers, pictures, the map's data."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from repviz.report import numbers, pictures
+from repviz.report.html import Markup, join, tag
+from repviz.report.sections.map import _quantised
+
+
+class Reader(HTMLParser):
+    """The tags, attributes and text that a browser's parser would see."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))
+
+# ---- html: truth and laws -----------------------------------------------------------------------
+
+
+@given(words, words)
+def test_any_text_comes_back_as_the_same_text_and_no_tag(content: str, attribute: str) -> None:
+    read = Reader(tag("p", content, title=attribute))
+    assert read.tags == ["p"]
+    assert read.text == content.replace(" %", "\N{NO-BREAK SPACE}%")
+    assert read.attributes == [("title", attribute)]
+
+
+def test_markup_stands_as_it_is_and_text_does_not() -> None:
+    assert tag("p", tag("b", "1 < 2"), " & ", None, ["a", "b"]) == (
+        "<p><b>1 &lt; 2</b> &amp; ab</p>"
+    )
+
+
+def test_attributes_are_written_by_their_html_names() -> None:
+    written = tag("a", class_="x", aria_label="y", hidden=True, open=False, title=None, tabindex=0)
+    assert written == '<a class="x" aria-label="y" hidden tabindex="0"></a>'
+
+
+def test_an_element_without_content_has_no_end() -> None:
+    assert tag("img", src="a", alt="") == '<img src="a" alt="">'
+
+
+def test_joined_markup_is_not_escaped_again() -> None:
+    assert isinstance(join(["<"]), Markup)
+    assert join([join(["<"])]) == "&lt;"
+
+
+# ---- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "written"),
+    [
+        (numbers.plain, 0.0041234, "0.00412"),
+        (numbers.plain, 7.91, "7.91"),
+        (numbers.plain, 1234.5, "1,234"),
+        (numbers.plain, 0.0, "0"),
+        (numbers.plain, float("nan"), "–"),
+        (numbers.count, 60_965_224, "60,965,224"),
+        (numbers.count, 400.0, "400"),
+        (numbers.count, float("nan"), "–"),
+        (numbers.percent, 0.8533, "85.3 %"),
+        (numbers.percent, 0.0002995, "0.030 %"),
+        (numbers.percent, 0.99998, "99.9980 %"),
+        (numbers.percent, 1.0, "100 %"),
+        (numbers.percent, 0, "0 %"),
+        (numbers.percent, None, "–"),
+        (numbers.text, "NA", "NA"),
+        (numbers.text, float("nan"), "–"),
+        (numbers.seconds, 0.42, "0.4 s"),
+        (numbers.seconds, 38.2, "38 s"),
+        (numbers.seconds, 125, "2 min 05 s"),
+        (numbers.seconds, None, "–"),
+    ],
+)
+def test_numbers_are_written(form: object, value: object, written: str) -> None:
+    assert form(value) == written  # type: ignore[operator]
+
+
+@given(st.floats(1e-6, 1e9))
+def test_three_digits_are_within_half_a_step(value: float) -> None:
+    assert float(numbers.plain(value).replace(",", "")) == pytest.approx(value, rel=0.00501)
+
+
+# ---- pictures -----------------------------------------------------------------------------------
+
+
+def decoded(uri: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+@pytest.mark.parametrize("shape", [(7, 16, 24), (7, 1, 16, 24)])
+def test_every_picture_stands_at_its_place_in_the_sheet(shape: tuple[int, ...]) -> None:
+    pixels = np.zeros(shape, dtype=np.uint8)
+    pixels[:] = np.linspace(0, 255, 7).astype(np.uint8).reshape(7, *[1] * (len(shape) - 1))
+    sheet = pictures.sheet(pixels)
+    whole = decoded(sheet.uri)
+    assert (sheet.columns, sheet.width, sheet.height) == (3, 24, 16)
+    for i in range(7):
+        y, x = i // 3 * 16, i % 3 * 24
+        assert abs(int(whole[y + 8, x + 12]) - int(pixels[i].flat[0])) <= 3
+
+
+def test_colour_pictures_stay_in_colour() -> None:
+    pixels = np.zeros((2, 3, 16, 16), dtype=np.uint8)
+    pixels[1, 0] = 255
+    red = decoded(pictures.sheet(pixels).uri)[8, 24]
+    assert red[0] > 240
+    assert max(red[1:]) < 15
+
+
+def test_very_many_pictures_are_made_smaller() -> None:
+    sheet = pictures.sheet(np.zeros((4_000, 64, 64), dtype=np.uint8))
+    assert sheet.width == sheet.height == 32
+
+
+def test_a_picture_never_gets_smaller_than_sixteen_pixels() -> None:
+    assert pictures.sheet(np.zeros((40_000, 32, 32), dtype=np.uint8)).width == 16
+
+
+# ---- the map's points ---------------------------------------------------------------------------
+
+
+def test_both_axes_of_the_map_have_one_scale() -> None:
+    rows = pd.DataFrame({"row": [0, 1, 2], "x": [0.0, 4.0, 2.0], "y": [0.0, 2.0, 1.0]})
+    points = _quantised(rows, 4)
+    assert points[:3].tolist() == [[0, 16384], [65534, 49150], [32767, 32767]]
+    assert points[3].tolist() == [65535, 65535]  # not in this map
+
+
+def test_a_map_of_one_point_is_in_the_middle() -> None:
+    rows = pd.DataFrame({"row": [0, 1], "x": [3.0, np.nan], "y": [5.0, 1.0]})
+    assert _quantised(rows, 2).tolist() == [[32767, 32767], [65535, 65535]]

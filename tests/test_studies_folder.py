@@ -1,0 +1,144 @@
+"""A study folder: stages done once, refused when it is another's, sound after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from repviz.errors import Damaged, Mismatch, StoreError
+from repviz.studies import folder as studies
+
+IMAGES = {"name": "orl", "key": "abc", "labels_key": "def", "n": 2}
+
+
+def begin(folder, **parameters):
+    return studies.begin(
+        folder, study="test", title="A test", parameters={"seed": 0, **parameters}, images=IMAGES
+    )
+
+
+def write(draft):
+    draft.table("numbers", pd.DataFrame({"x": [1 / 3, 2.0], "name": ["a", ""]}))
+    draft.array("grid", np.arange(4))
+
+
+def test_a_stage_is_done_once_and_read_back(tmp_path):
+    done = []
+    for _ in range(2):
+        with begin(tmp_path / "s") as study:
+            study.stage("one", lambda draft: (done.append(1), write(draft)))
+    assert done == [1]
+    assert study.result("numbers")["x"].tolist() == [0.33333333, 2.0]
+    assert study.result("numbers")["name"].tolist() == ["a", ""]
+    np.testing.assert_array_equal(study.array("grid"), np.arange(4))
+    stage = study.manifest["stages"]["one"]
+    assert sorted(stage["files"]) == ["arrays/grid.npy", "results/numbers.csv"]
+    assert study.check("one") == 2
+
+
+def test_a_stage_that_is_killed_is_done_again(tmp_path):
+    code = f"""
+        import os, signal
+        from tests.test_studies_folder import begin, write
+        with begin({str(tmp_path / "s")!r}) as study:
+            study.stage("one", write)
+            def dies(draft):
+                write(draft)
+                os.kill(os.getpid(), signal.SIGKILL)
+            study.stage("two", dies)
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=_root())
+    assert killed.returncode == -signal.SIGKILL
+    assert list(studies.open_study(tmp_path / "s").manifest["stages"]) == ["one"]
+    with begin(tmp_path / "s") as study:
+        study.stage("two", write)
+    assert list(study.manifest["stages"]) == ["one", "two"]
+
+
+def test_other_parameters_are_refused_and_named(tmp_path):
+    with begin(tmp_path / "s", size=64):
+        pass
+    with pytest.raises(Mismatch) as caught, begin(tmp_path / "s", size=32):
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path / 's'}: this study was made with other parameters: size was 64 and is now 32. "
+        "Choose another folder for out, or give the old parameters to take it up again."
+    )
+
+
+def test_a_changed_file_of_a_finished_stage_is_found(tmp_path):
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    path = tmp_path / "s" / "results" / "numbers.csv"
+    path.write_text("x\n1\n")
+    with begin(tmp_path / "s") as study, pytest.raises(Damaged) as caught:
+        study.stage("one", write)
+    assert str(caught.value) == (
+        f"{path}: this file of the finished stage 'one' was changed since it was written. "
+        "Put it back, or start again in a new folder."
+    )
+    path.unlink()
+    with pytest.raises(Damaged, match="is missing"):
+        study.check("one")
+
+
+def test_a_strangers_folder_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(StoreError) as caught, begin(tmp_path):
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path}: this folder holds other files ('thesis.tex') and no study. "
+        "Choose another folder for out."
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path):
+    with begin(tmp_path / "s"), pytest.raises(StoreError) as caught, begin(tmp_path / "s"):
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path / 's'}: another process is at work in this folder. Wait for it, or choose "
+        "another folder for out."
+    )
+
+
+def test_what_is_no_study_is_one_sentence(tmp_path):
+    with pytest.raises(Damaged, match="this file is missing"):
+        studies.open_study(tmp_path)
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "other"}))
+    with pytest.raises(Damaged) as caught:
+        studies.open_study(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: manifest.json is not of a study. Choose another folder."
+    )
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "repviz study", "version": 9}))
+    with pytest.raises(Mismatch) as caught:
+        studies.open_study(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: this study is of format version 9, this program reads version 1. "
+        "Use the release that made it."
+    )
+
+
+def test_a_result_that_is_not_there_lists_those_that_are(tmp_path):
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    with pytest.raises(Damaged) as caught:
+        study.result("sweep")
+    assert str(caught.value) == (f"{tmp_path / 's'}: no result is called 'sweep'. It has: numbers.")
+
+
+def test_what_is_left_out_says_why(tmp_path):
+    with begin(tmp_path / "s") as study:
+        study.skip("training", "there are no labels")
+    assert study.manifest["skipped"] == {"training": "there are no labels"}
+
+
+def _root():
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

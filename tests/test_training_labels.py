@@ -1,0 +1,171 @@
+"""The classifier's training: it learns, honestly, and the same twice."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from repviz import intervals
+from repviz.errors import InputError
+from repviz.images import open_images, split
+from repviz.models import open_model
+from repviz.models.model import weights_hash
+from repviz.training import train
+from repviz.training.alexnet_recipe import settle
+from repviz.training.loop import Pace
+
+NETS = """
+from torch import nn
+def small(classes):
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(392, classes)
+    )
+"""
+COLUMNS = [
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "held_out_accuracy",
+    "held_out_low",
+    "held_out_high",
+    "chance",
+    "n_train",
+    "n_held_out",
+    "learning_rate",
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """So small a net gains nothing from more, and loses much where others use the machine too."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    (tmp_path / "small_nets.py").write_text(NETS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield lambda classes=10: open_model("small_nets:small", classes=classes, size=16, channels=1)
+    sys.modules.pop("small_nets", None)
+
+
+def test_it_learns_digits_and_says_how_sure_it_is(small):
+    images = open_images("digits", limit=600, size=16)
+    made = train(small(), images, epochs=12, batch=4)
+    table = made.table
+    assert table.columns.tolist() == COLUMNS
+    last = table.iloc[-1]
+    assert last["held_out_accuracy"] > 0.7 > 5 * last["chance"]
+    assert table["train_loss"].iloc[-1] < table["train_loss"].iloc[0] / 2
+    assert (last["n_train"], last["n_held_out"]) == (420, 180)
+    right = round(last["held_out_accuracy"] * 180)
+    assert (last["held_out_low"], last["held_out_high"]) == intervals.share(right, 180)
+    assert made.model.classes == tuple("0123456789")
+    # The figure of the last epoch is that of the model that is handed over.
+    _, held_out = split(images, (0.7, 0.3), by="image", seed=0)
+    with torch.no_grad():
+        x = made.model.preprocessing(torch.from_numpy(images.pixels(held_out)))
+        found = made.model.module(x).argmax(1).numpy()
+    assert (found == images.codes[held_out]).mean() == last["held_out_accuracy"]
+
+
+def test_held_out_images_choose_nothing(small):
+    images = open_images("digits", limit=100, size=16)
+    rows = np.arange(60), np.arange(60, 100)
+    fewer = np.arange(60), np.arange(60, 70)
+    hashes = {
+        weights_hash(train(small(), images, epochs=2, rows=parts).model.module)
+        for parts in (rows, fewer)
+    }
+    assert len(hashes) == 1
+
+
+def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_given_one(small):
+    images = open_images("digits", limit=80, size=16)
+    model, before = small(), torch.random.get_rng_state()
+    untouched = weights_hash(model.module)
+    hashes = [
+        weights_hash(train(model, images, epochs=2, seed=seed).model.module) for seed in (0, 0, 1)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert weights_hash(model.module) == untouched
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_settled_units_have_mean_0_and_variance_1():
+    net = nn.Sequential(
+        nn.Conv2d(1, 6, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(216, 9, bias=False),
+        nn.ReLU(),
+        nn.Linear(9, 4),
+    )
+    x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 5 + 3
+    last = net[5].weight.clone()
+    settle(net, x)
+    with torch.no_grad():
+        maps = net[0](x)
+        torch.testing.assert_close(maps.mean((0, 2, 3)), torch.zeros(6), atol=1e-4, rtol=0)
+        torch.testing.assert_close(maps.std((0, 2, 3)), torch.ones(6), atol=1e-3, rtol=0)
+        units = net[3](net[:3](x))  # without a bias only the scale can be settled
+        torch.testing.assert_close(units.std(0), torch.ones(9), atol=1e-3, rtol=0)
+    assert torch.equal(net[5].weight, last)
+    assert not net[0]._forward_hooks
+
+
+def test_the_rate_rises_and_falls():
+    pace = Pace(epochs=2, steps=10, warm_up=0.2)
+    factors = [pace.factor(step) for step in range(20)]
+    assert all(0 < factor <= 1 for factor in factors)
+    assert int(np.argmax(factors)) == 4
+    assert factors[0] == pytest.approx(0.2)
+    assert factors[12] == pytest.approx(0.5)
+
+
+@pytest.mark.slow
+def test_alexnet_learns_who_is_who():
+    images = open_images("orl")
+    images = images.take([row for row in range(400) if images.labels[row] in {"s1", "s2", "s3"}])
+    made = train(open_model("alexnet", classes=3), images, epochs=4, batch=8)
+    last = made.table.iloc[-1]
+    assert last["held_out_low"] > last["chance"] == pytest.approx(1 / 3)
+    assert made.model.module.conv1.weight.isfinite().all()
+
+
+def test_messages(small, tmp_path):
+    images = open_images("digits", limit=80, size=16)
+    with pytest.raises(InputError) as error:
+        train(small(9), images)
+    assert str(error.value) == (
+        "train: the model must have one output a label (10), got 9. Open it with classes=10."
+    )
+    np.save(tmp_path / "plain.npy", images.pixels())
+    with pytest.raises(InputError) as error:
+        train(small(), open_images(f"array:{tmp_path / 'plain.npy'}"))
+    assert str(error.value) == (
+        f"train: images 'array:{tmp_path / 'plain.npy'}' must have labels to learn, and have "
+        "none. Sort them into a folder a label."
+    )
+    with pytest.raises(InputError) as error:
+        train(small(), images, rows=(np.arange(5), np.arange(4, 9)))
+    assert str(error.value) == (
+        "train: rows must be two arrays with no row twice and neither empty, got 5 and 5 rows, 9 "
+        "different."
+    )
+    with pytest.raises(InputError) as error:
+        train(small(), images, rows=(np.arange(5), np.arange(78, 85)))
+    assert str(error.value) == "train: rows must be from 0 to 79, got 0 to 84."
+    with pytest.raises(InputError) as error:
+        train(small(), images, epochs=0)
+    assert str(error.value) == "train: epochs must be a whole number at least 1, got 0."
+    with pytest.raises(InputError) as error:
+        train(small(), images, held_out=1.5)
+    assert str(error.value) == ("train: held_out must be a number from 0.001 to 0.999, got 1.5.")
