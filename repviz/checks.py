@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+MOST_LISTED = 150  # names in a message; timm alone knows over a thousand
+
+
 def known(who: str, kind: str, name: str, names: Iterable[str]) -> str:
     """``name``, which must be one of ``names``.
 
@@ -27,7 +30,7 @@ def known(who: str, kind: str, name: str, names: Iterable[str]) -> str:
     name : str
         What the user wrote.
     names : iterable of str
-        Every name that is known; the message lists them all.
+        Every name that is known; the message lists them all, up to 150.
 
     Raises
     ------
@@ -37,9 +40,17 @@ def known(who: str, kind: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
-    near = get_close_matches(str(name), names, n=1)
+    near = get_close_matches(str(name), names, n=5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise UnknownName(f"{who}: no {kind} is called '{name}'.{hint} Known: {', '.join(names)}.")
+    listed = f"Known: {', '.join(names)}."
+    if len(names) > MOST_LISTED:
+        listed = f"Known: {len(names)} names, such as {', '.join((near or names)[:5])}."
+    raise UnknownName(f"{who}: no {kind} is called '{name}'.{hint} {listed}")
+
+
+def several(values: Any) -> list[Any]:
+    """``values`` as a list; a single text or number is a list of one."""
+    return [values] if isinstance(values, str) or not hasattr(values, "__iter__") else list(values)
 
 
 def whole(who: str, what: str, value: Any, *, low: int, high: int | None = None) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,7 @@ def study(
     bottlenecks: Sizes = None,
     epochs: Annotated[int | None, typer.Option(help="faces: of AlexNet's training.")] = None,
     samples: Annotated[int | None, typer.Option(help="faces: random points a rung.")] = None,
-    limit: Limit = 2000,
+    limit: Limit = None,
     label: Label = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -111,9 +112,10 @@ def sweep(
 
 @app.command()
 def train(
-    model: Annotated[str, typer.Argument(help="alexnet or autoencoder")],
+    model: Annotated[str, typer.Argument(help="alexnet, autoencoder, torchvision:NAME, ...")],
     images: ImagesName,
     out: Annotated[Path, typer.Option(help="The checkpoint to write (.safetensors).")],
+    weights: Weights = "random",
     variant: Variant = None,
     bottleneck: Bottleneck = None,
     epochs: Annotated[int | None, typer.Option(help="How many.")] = None,
@@ -125,13 +127,13 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on images; keep a checkpoint."""
+    options = {"variant": variant, "bottleneck": bottleneck}
     with _progress():
         opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
-        options = {"variant": variant, "bottleneck": bottleneck}
-        if model == "alexnet":
+        if model != "autoencoder" and opened.classes:
             options["classes"] = len(opened.classes)
         made = repviz.train(
-            repviz.open_model(model, seed=seed, **_given(options)),
+            repviz.open_model(model, weights=weights, seed=seed, **_given(options)),
             opened,
             out=out,
             epochs=epochs,
@@ -152,8 +154,12 @@ def extract(
     variant: Variant = None,
     classes: Classes = None,
     reduce: Annotated[str, typer.Option(help="none, or mean over space.")] = "none",
+    batch: Annotated[int, typer.Option(help="Images at a time.")] = 64,
+    strict: Annotated[bool, typer.Option(help="Stop at an unreadable image.")] = False,
     size: Size = None,
+    grey: Grey = None,
     limit: Limit = None,
+    label: Label = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -166,10 +172,12 @@ def extract(
                 seed=seed,
                 **_given({"variant": variant, "classes": classes}),
             ),
-            repviz.open_images(images, size=size, limit=limit, seed=seed),
+            repviz.open_images(images, size=size, grey=grey, limit=limit, label=label, seed=seed),
             layers=layers.split(",") if layers else None,
             out=out,
             reduce=reduce,
+            batch=batch,
+            strict=strict,
         )
     shapes = {name: list(acts[name].shape) for name in acts.layers}
     bad = int((acts.rows["status"] != "ok").sum())
@@ -256,6 +264,9 @@ def verify(
 
 def main() -> None:
     """Run the command line: exit 0 when done, 2 with one sentence when refused."""
+    # Threads that wait sleep: spinning, they take the processor from whatever else runs, and on a
+    # busy machine small networks train twenty times slower. Read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except RepvizError as error:
@@ -356,7 +367,8 @@ def _progress() -> Iterator[None]:
         def say(self, sentence: str) -> None:
             console.print(sentence, markup=False)
 
-    with bars, progress.shown_by(Bars()):
+    with bars, progress.shown_by(Bars()), warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: console.print(f"{message}", markup=False)
         yield
 
 

@@ -41,6 +41,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def leftovers(folder: str | Path) -> list[Path]:
+    """The temporary files under ``folder`` that killed processes left behind."""
+    return [path for path in Path(folder).rglob(".*.tmp") if path.is_file()]
+
+
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write ``data`` to ``path``, all or nothing."""
     with replacing(path) as temporary:
@@ -53,8 +58,8 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write ``value`` to ``path`` as JSON with sorted keys, all or nothing."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    """Write ``value`` to ``path`` as JSON, keys in their own order, all or nothing."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from repviz import checks
@@ -11,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def share(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The Clopper-Pearson interval of ``count`` out of ``n``: never too narrow.
+    """The Clopper-Pearson interval of ``count`` out of ``n``: it covers at least its level.
 
-    Where ``count`` is 0 or ``n`` the interval is one-sided, so that its upper limit for 0 of n is
-    ``1 - (1 - level) ** (1 / n)``, close to 3 / n at the 95 % level.
+    For 0 of n its upper end is ``1 - ((1 - level) / 2) ** (1 / n)``, close to 3.7 / n at 95 %.
 
     Parameters
     ----------
     count, n : int
-        Successes and trials, 0 <= count <= n, n >= 1.
+        Successes and trials, 0 <= count <= n, n >= 1. Trials that are not independent (images of
+        one person) make it too narrow.
     level : float
         Confidence, in (0, 1).
 
@@ -36,49 +37,57 @@ def share(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
 
     n = checks.whole("share", "n", n, low=1)
     count = checks.whole("share", "count", count, low=0, high=n)
-    tail = (1 - level) if count in (0, n) else (1 - level) / 2
+    tail = (1 - level) / 2
     low = 0.0 if count == 0 else float(beta.ppf(tail, count, n - count + 1))
     high = 1.0 if count == n else float(beta.ppf(1 - tail, count + 1, n - count))
     return low, high
 
 
-def resampled_weights(groups: np.ndarray, *, draws: int = 2000, seed: int = 0) -> np.ndarray:
-    """How often each row is drawn when whole groups are resampled: the rows of a cluster bootstrap.
+def jackknife(
+    values: np.ndarray,
+    groups: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """The interval of a statistic of means, from leaving out one group of rows at a time.
 
-    Images of one person are not independent: drawing whole people keeps what they share together.
+    Images of one person are not independent: leaving out whole people keeps together what they
+    share. With few groups Student's t, of one degree of freedom less than groups, keeps the level
+    where resampling by a bootstrap falls short (6 groups: about 85 instead of 95 %).
 
     Parameters
     ----------
+    values : ndarray, shape (n, m)
+        m numbers a row.
     groups : ndarray, shape (n,)
         The group of each row (a person; the row itself where rows are independent).
-    draws : int
-        Bootstrap samples, at least 1.
-    seed : int
-        Seed of the draws.
+    statistic : callable
+        From means, shape (..., m), to the statistic, shape (...). Best on a scale where its error
+        is even: the logarithm of a ratio.
+    level : float
+        Confidence, in (0, 1).
 
     Returns
     -------
-    ndarray, shape (draws, n), float64
-        Weights that sum to 1 in each draw: a statistic's draws are ``weights @ values``.
+    low, high : float
+        NaN where there are fewer than two groups: one person says nothing about others.
 
     References
     ----------
-    Davison & Hinkley 1997, Bootstrap Methods, section 3.8 (resampling of clusters).
+    Efron & Stein 1981, Annals of Statistics 9, on the variance; Tukey 1958 for the t.
     """
     import numpy as np
+    from scipy.stats import t
 
     names, member = np.unique(groups, return_inverse=True)
-    drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
-    counts = np.zeros((draws, len(names)))
-    np.add.at(counts, (np.arange(draws)[:, None], drawn), 1.0)
-    weights: np.ndarray = counts[:, member]
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
-
-
-def middle(draws: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """The central percentile interval of bootstrap draws, ``(low, high)``."""
-    import numpy as np
-
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    if len(names) < 2:
+        return float("nan"), float("nan")
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, member, values)
+    sizes = np.bincount(member)[:, None]
+    left = statistic((sums.sum(axis=0) - sums) / (len(values) - sizes))
+    spread = (len(names) - 1) / len(names) * np.square(left - left.mean()).sum()
+    reach = t.ppf((1 + level) / 2, len(names) - 1) * np.sqrt(spread)
+    centre = float(statistic(values.mean(axis=0)))
+    return float(centre - reach), float(centre + reach)

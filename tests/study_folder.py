@@ -101,7 +101,7 @@ def _manifest(
             "credit": "AT&T Laboratories Cambridge.",
             "key": "9ab3" * 16,
             "n": len(faces),
-            "people": len(set(labels)) or None,
+            "labels": len(set(labels)) or None,
             "size": list(faces.shape[-2:]),
             "grey": faces.ndim == 3,
         },
@@ -164,7 +164,7 @@ def _images(folder: Path, faces: np.ndarray, labels: list[str], ids: list[str]) 
                 "row": i,
                 "id": ids[i],
                 "label": labels[i] if labels else "",
-                "people_split": splits[i * 5 // len(ids)],
+                "sweep_split": splits[i * 5 // len(ids)],
                 "identity_split": "held-out" if i % 10 > 6 else "train",
             }
             for i in range(len(ids))

@@ -145,7 +145,7 @@ def test_a_rung_counts_what_the_judge_accepts(faces, climbed):
 def test_none_accepted_is_given_with_its_upper_limit(climbed):
     row = climbed.table.set_index("rung").loc["uniform-pixels"]
     assert (row.accepted, row.low) == (0, 0)
-    assert row.high == pytest.approx(1 - 0.05 ** (1 / 2500))
+    assert row.high == pytest.approx(1 - 0.025 ** (1 / 2500))
 
 
 def test_noise_is_refused_and_faces_are_not(climbed):

@@ -1,8 +1,8 @@
-"""Intervals of shares and of resampled means."""
+"""Intervals of shares, and of means over people."""
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, ttest_1samp
 
 from repviz import intervals
 from repviz.errors import InputError
@@ -14,19 +14,20 @@ def test_a_share_has_the_exact_interval(count, n):
     assert intervals.share(count, n) == pytest.approx((truth.low, truth.high), abs=1e-12)
 
 
-def test_none_of_n_has_the_one_sided_limit():
+def test_none_of_n_has_an_upper_limit():
     low, high = intervals.share(0, 10_000)
     assert low == 0
-    assert high == pytest.approx(1 - 0.05 ** (1 / 10_000))  # (1 - p)^n = 0.05
-    assert high == pytest.approx(3 / 10_000, rel=0.01)  # the rule of three
-    assert intervals.share(20, 20) == pytest.approx((0.05 ** (1 / 20), 1.0))
+    assert high == pytest.approx(1 - 0.025 ** (1 / 10_000))  # (1 - p)^n = 0.025
+    assert intervals.share(20, 20) == pytest.approx((0.025 ** (1 / 20), 1.0))
 
 
-@pytest.mark.parametrize("p", [0.02, 0.3, 0.5])
-def test_the_interval_covers_at_least_its_level(p):
-    counts = np.arange(41)
-    covered = [low <= p <= high for low, high in (intervals.share(c, 40) for c in counts)]
-    assert binom.pmf(counts, 40, p)[covered].sum() >= 0.95
+@pytest.mark.parametrize("n", [5, 10, 40, 120])
+def test_the_interval_covers_at_least_its_level_at_every_share(n):
+    counts = np.arange(n + 1)
+    ends = np.array([intervals.share(c, n) for c in counts])
+    for p in np.linspace(0, 1, 401):
+        covered = (ends[:, 0] <= p) & (p <= ends[:, 1])
+        assert binom.pmf(counts, n, p)[covered].sum() >= 0.95
 
 
 def test_a_count_above_n_is_refused():
@@ -35,24 +36,36 @@ def test_a_count_above_n_is_refused():
     assert str(caught.value) == "share: count must be a whole number from 0 to 10, got 11."
 
 
-def test_resampling_rows_gives_the_standard_error_of_the_mean():
-    values = np.random.default_rng(0).normal(size=400)
-    draws = intervals.resampled_weights(np.arange(400), draws=4000, seed=1) @ values
-    assert draws.std() == pytest.approx(values.std() / 20, rel=0.05)
-    low, high = intervals.middle(draws)
-    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.06)
+def first(means):
+    return means[..., 0]
 
 
-def test_resampling_people_knows_that_their_images_go_together():
-    person = np.repeat(np.arange(40), 10)
-    values = np.random.default_rng(0).normal(size=40)[person]  # a person's images are all alike
-    draws = intervals.resampled_weights(person, draws=4000, seed=1) @ values
-    assert draws.std() == pytest.approx(values.std() / np.sqrt(40), rel=0.05)
+def test_leaving_out_rows_gives_the_t_interval_of_the_mean():
+    values = np.random.default_rng(0).normal(size=(12, 1))
+    truth = ttest_1samp(values[:, 0], 0).confidence_interval(0.95)
+    got = intervals.jackknife(values, np.arange(12), first)
+    assert got == pytest.approx((truth.low, truth.high))
 
 
-def test_weights_are_weights_and_the_seed_decides_them():
-    weights = intervals.resampled_weights(np.array(["a", "a", "b"]), draws=50, seed=3)
-    np.testing.assert_allclose(weights.sum(axis=1), 1)
-    np.testing.assert_array_equal(weights[:, 0], weights[:, 1])
-    again = intervals.resampled_weights(np.array(["a", "a", "b"]), draws=50, seed=3)
-    np.testing.assert_array_equal(weights, again)
+def test_leaving_out_people_knows_that_their_images_go_together():
+    each = np.random.default_rng(0).normal(size=(8, 1))
+    person = np.repeat(np.arange(8), 10)  # a person's images are all alike
+    got = intervals.jackknife(each[person], person, first)
+    assert got == pytest.approx(intervals.jackknife(each, np.arange(8), first))
+
+
+@pytest.mark.parametrize("people", [4, 6, 20])
+def test_the_interval_of_a_ratio_covers_its_level_with_few_people(people):
+    rng, hits, repeats = np.random.default_rng(1), 0, 1500
+    person = np.repeat(np.arange(people), 10)
+    for _ in range(repeats):
+        both = np.exp(rng.normal(scale=0.3, size=(people, 1)) + np.zeros((1, 2)))
+        both[:, 0] *= 0.9 * np.exp(rng.normal(scale=0.1, size=people))
+        values = both[person] * np.exp(rng.normal(scale=0.2, size=(10 * people, 2)))
+        low, high = intervals.jackknife(values, person, lambda m: np.log(m[..., 0] / m[..., 1]))
+        hits += low <= np.log(0.9 * np.exp(0.1**2 / 2)) <= high
+    assert 0.93 <= hits / repeats <= 0.98
+
+
+def test_one_person_says_nothing_about_others():
+    assert np.isnan(intervals.jackknife(np.ones((5, 1)), np.zeros(5), first)).all()

@@ -116,7 +116,7 @@ def test_names_that_are_no_models():
         open_model("alexnett")
     assert str(error.value) == (
         "open_model: no model is called 'alexnett'. Did you mean 'alexnet'? Known: alexnet, "
-        "autoencoder, torchvision, timm, module."
+        "autoencoder, torchvision:NAME, timm:NAME, MODULE:ATTRIBUTE."
     )
     with pytest.raises(UnknownName) as error:
         open_model("torchvision:resnet81")

@@ -99,6 +99,27 @@ def test_a_strangers_folder_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_what_a_killed_process_left_is_swept_away(tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / ".manifest.json.123.tmp").write_text("half")
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    (tmp_path / "s" / "results" / ".numbers.csv.124.tmp").write_text("half")
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    assert not list((tmp_path / "s").rglob("*.tmp"))
+
+
+def test_numbers_of_two_versions_are_not_mixed(tmp_path):
+    with begin(tmp_path / "s") as study:
+        manifest = study.manifest
+    manifest["versions"]["numpy"] = "1.0.0"
+    (tmp_path / "s" / "manifest.json").write_text(json.dumps(manifest))
+    sentence = r"other parameters: numpy was '1\.0\.0' and is now '"
+    with pytest.raises(Mismatch, match=sentence), begin(tmp_path / "s"):
+        pass
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path):
     with begin(tmp_path / "s"), pytest.raises(StoreError) as caught, begin(tmp_path / "s"):
         pass

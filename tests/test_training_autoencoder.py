@@ -64,6 +64,13 @@ def test_it_never_ends_above_pca_on_the_validation_images(digits):
     assert history["validation_mse"][0] == pytest.approx(linear, rel=1e-4)
 
 
+def test_a_random_start_is_the_mean_image(digits):
+    first, second = digits
+    _, history = fit_autoencoder(first, second, shape=SHAPE, bottleneck=5, start="random", epochs=0)
+    mean = mirrored(first, SHAPE).mean(axis=0)
+    assert history["validation_mse"][0] == pytest.approx(np.mean((mean - second) ** 2), rel=1e-4)
+
+
 @pytest.mark.parametrize("start", ["pca", "random"])
 def test_it_learns_and_keeps_the_best_epoch(digits, start):
     first, second = digits

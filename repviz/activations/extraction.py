@@ -16,6 +16,7 @@ from repviz.activations import store
 from repviz.activations.capture import Capture, matching
 from repviz.activations.store import Activations
 from repviz.errors import ImageError
+from repviz.images import opened
 from repviz.images.collection import Images
 from repviz.models.model import Model, evaluating
 
@@ -31,9 +32,9 @@ REDUCTIONS = {
 
 def extract(
     model: Model,
-    images: Images,
+    images: Images | str,
     *,
-    layers: Iterable[str] | None = None,
+    layers: Iterable[str] | str | None = None,
     out: str | Path,
     batch: int = 64,
     reduce: str = "none",
@@ -48,9 +49,10 @@ def extract(
     ----------
     model : Model
         From :func:`repviz.open_model` or :func:`repviz.train`.
-    images : Images
-        From :func:`repviz.open_images`; the model's preprocessing brings them to its size.
-    layers : iterable of str, optional
+    images : Images or str
+        From :func:`repviz.open_images`, or the name of a source; the model's preprocessing brings
+        them to its size.
+    layers : str or iterable of str, optional
         Names or globs of layers (``"features.*"``); the model's own choice if left out.
     out : str or Path
         A new folder, or one from an interrupted call.
@@ -76,7 +78,8 @@ def extract(
     """
     checks.whole("extract", "batch", batch, low=1)
     checks.known("extract", "reduction", reduce, REDUCTIONS)
-    asked = matching(model.module, model.layers if layers is None else layers)
+    images = opened(images)
+    asked = matching(model.module, model.layers if layers is None else checks.several(layers))
     path = Path(out)
     with evaluating(model.module), Capture(model.module, asked) as capture:
         shapes = _shapes(model, capture, reduce)

@@ -236,7 +236,8 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "versions": provenance.versions(),
     }
     if not (path / "manifest.json").exists():
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        strangers = path.is_dir() and set(path.iterdir()) - set(durable.leftovers(path))
+        if strangers or path.is_file():
             raise StoreError(
                 f"{path}: activations need a folder of their own, and this one holds something "
                 "else. Choose another folder."

@@ -27,8 +27,8 @@ class Ladder:
     Attributes
     ----------
     table : DataFrame
-        A row a rung: rung, order, title, n, accepted, rate, low, high (Clopper-Pearson at 95 %;
-        where none or all were accepted, the one-sided limit), distance_q05, distance_median,
+        A row a rung: rung, order, title, n, accepted, rate, low, high (Clopper-Pearson at 95 %,
+        as if images were independent), distance_q05, distance_median,
         distance_q95 (root mean square pixel difference to the nearest known face, in [0, 1]),
         threshold, calibration_n, calibration_quantile, seed.
     examples : ndarray of float32, shape (rungs, 8, d)
@@ -110,7 +110,7 @@ def ladder(
             rungs.append(_rung(name, order, sampler.title, distances, judge, seed))
             examples.append(first)
     distances = judge.distances(held_out)
-    rungs.append(_rung(HELD_OUT, len(chosen), "Faces of strangers", distances, judge, seed))
+    rungs.append(_rung(HELD_OUT, len(chosen), "Held-out images", distances, judge, seed))
     examples.append(_eight(held_out))
     return Ladder(_table(rungs), np.stack(examples), judge)
 

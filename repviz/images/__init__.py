@@ -176,3 +176,8 @@ def open_images(
         random = np.random.default_rng([seed, 3])  # a stream apart from the drawn faces'
         images = images.take(np.sort(random.choice(len(images), limit, replace=False)))
     return replace(images, name=str(name), size=shape[0], grey=shape[1])
+
+
+def opened(images: Images | str) -> Images:
+    """``images`` as it is, or the images that the name of a source opens."""
+    return open_images(images) if isinstance(images, str) else images

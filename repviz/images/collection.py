@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import EllipsisType
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 
@@ -124,8 +124,15 @@ class Images:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        return self.read(row)
+    @overload
+    def __getitem__(self, row: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, row: Rows) -> Images: ...
+
+    def __getitem__(self, row: int | Rows) -> np.ndarray | Images:
+        """One image, (c, h, w) uint8; or, for a slice, a list or a mask, those images as a set."""
+        return self.read(int(row)) if isinstance(row, int | np.integer) else self.take(row)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self.read(row) for row in range(len(self)))

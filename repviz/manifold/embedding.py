@@ -12,13 +12,14 @@ from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embe
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import Neighbors
+from repviz.manifold.neighbors import neighbors as nearest
 
 EPOCHS_SMALL, EPOCHS_LARGE, LARGE = 500, 200, 10_000  # umap-learn's own schedule
 TELEPORT = 1e-2  # weight, beside a row's own, of the thread that ties every row to every other
 
 
 def umap(
-    graph: Neighbors,
+    graph: Neighbors | Any,
     *,
     components: int = 2,
     neighbors: int = 15,
@@ -34,8 +35,9 @@ def umap(
 
     Parameters
     ----------
-    graph : Neighbors
+    graph : Neighbors or array_like, shape (n, d)
         With at least ``neighbors - 1`` neighbours a row; fewer rows than that use what there is.
+        Of a matrix the graph is made here.
     components : int
         Coordinates of the map, from 1 to 10.
     neighbors : int
@@ -59,6 +61,11 @@ def umap(
     components = checks.whole("umap", "components", components, low=1, high=10)
     seed = checks.whole("umap", "seed", seed, low=0, high=2**32 - 1)
     min_dist = checks.real("umap", "min_dist", min_dist, low=0, high=1)
+    if not isinstance(graph, Neighbors):
+        rows = checks.matrix("umap", graph)
+        graph = nearest(
+            rows, k=min(checks.whole("umap", "neighbors", neighbors, low=2), len(rows)) - 1
+        )
     near = min(checks.whole("umap", "neighbors", neighbors, low=2), graph.n) - 1
     if graph.k < near:
         raise InputError(

@@ -109,7 +109,9 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
     head, colon, argument = name.partition(":")
     if head not in MODELS and colon:
         head, argument = "module", name
-    architecture = MODELS[checks.known("open_model", "model", head, MODELS)]
+    if head not in MODELS:
+        checks.known("open_model", "model", name, [entry.usage for entry in MODELS.values()])
+    architecture = MODELS[head]
     own = architecture.options
     for option in options:
         checks.known(who, "option", option, own)

@@ -73,6 +73,8 @@ class ConvAutoencoder(nn.Module):
         """Let the reconstruction start at ``mean`` (d,), the mean image, whatever the code."""
         with torch.no_grad():
             self.mean.copy_(torch.from_numpy(np.asarray(mean)).view_as(self.mean))
+            self.decoder[-1].weight.zero_()
+            self.decoder[-1].bias.zero_()
 
     def start_at_pca(self, mean: np.ndarray, components: np.ndarray, spread: np.ndarray) -> None:
         """Let codes be PCA scores and reconstructions PCA's, exactly, until training goes on.
@@ -103,9 +105,8 @@ class ConvAutoencoder(nn.Module):
             self.project.weight.zero_()[:k] = rows
             self.restore.weight.zero_()[:, :k] = rows.T
             self.spread.fill_(1.0)[:k] = torch.from_numpy(np.asarray(spread, dtype=np.float32))
-            for last in (self.encoder[-1], self.decoder[-1]):
-                last.weight.zero_()
-                last.bias.zero_()
+            self.encoder[-1].weight.zero_()
+            self.encoder[-1].bias.zero_()
 
     def encode(self, x: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x`` (b, channels, size, size)."""

@@ -19,8 +19,9 @@ class LocalResponseNorm(nn.Module):
     ``local_response_norm`` divides it, as the code of 2012 and Caffe did: ``divide=True``.
 
     The sum over neighbouring channels is a product with a banded matrix, taken on blocks that fit
-    the cache, and the backward pass computes the norm again instead of keeping it: 7-8 times
-    faster than torch's on two AVX2 cores at (32, 96, 55, 55), with less memory.
+    the cache, and the backward pass computes the norm again instead of keeping it. At (32, 96, 55,
+    55) on two AVX2 cores, forward and backward: 6 to 8 times faster than torch's for channels_last
+    input, 3 times for contiguous.
 
     Parameters
     ----------

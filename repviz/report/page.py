@@ -120,7 +120,7 @@ def _header(study: StudyFiles) -> Markup:
     size = "×".join(map(str, about["size"])) if about.get("size") else "as they are"
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
     many = {"person": "people", "label": "labels"}[study.who]
-    people = f" of {numbers.count(about['people'])} {many}" if about.get("people") else ""
+    people = f" of {numbers.count(about['labels'])} {many}" if about.get("labels") else ""
     facts = [
         f"{numbers.count(about['n'])} images{people}",
         f"source {about['name']}",

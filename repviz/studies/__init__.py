@@ -63,9 +63,5 @@ def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -
     own = [p for p in inspect.signature(function).parameters if p not in ("images", "out")]
     for option in options:
         checks.known(f"study {name}", "option", option, own)
-    if isinstance(images, str):
-        from repviz.images import open_images
-
-        images = open_images(images)
     made: Study = function(images, out=out, **options)
     return made

@@ -17,6 +17,7 @@ import pandas as pd
 
 from repviz import checks, intervals, provenance
 from repviz.errors import InputError
+from repviz.images import opened
 from repviz.images.collection import Images
 from repviz.models.checkpoints import save_checkpoint
 from repviz.report.page import write_report
@@ -38,11 +39,12 @@ class Sweep(Study):
 
 
 def sweep(
-    images: Images,
+    images: Images | str,
     *,
-    bottlenecks: Iterable[int] | None = None,
+    bottlenecks: Iterable[int] | int | None = None,
     out: str | Path,
-    engines: Iterable[str] = ("pca", "conv", "linear-start"),
+    engines: Iterable[str] | str = ("pca", "conv", "linear-start"),
+    size: int | None = None,
     split: str | None = None,
     seed: int = 0,
 ) -> Sweep:
@@ -50,8 +52,8 @@ def sweep(
 
     Parameters
     ----------
-    images : Images
-        All of one size (give ``size=`` to :func:`repviz.open_images`).
+    images : Images or str
+        Squares of one size, or the name of a source (then give ``size``).
     bottlenecks : iterable of int, optional
         Sizes of the code, each at least 1 and below twice the number of training images and the
         number of pixels; those of 2, 4, 8, 16, 32 and 64 that fit if left out.
@@ -59,10 +61,12 @@ def sweep(
         The study folder. A killed sweep is taken up again; other parameters are refused.
     engines : iterable of str
         Names in ``ENGINES``. "pca" is always among them: it is the baseline.
+    size : int, optional
+        Pixels a side that the images are brought to; as they were opened if left out.
     split : {"label", "image"}, optional
         Whether a label (a person) may lie on two sides; see :func:`repviz.studies.partition`.
     seed : int
-        Of the split, the training and the resampling.
+        Of the split and the training.
 
     Returns
     -------
@@ -76,9 +80,10 @@ def sweep(
     Mismatch
         ``out`` holds a sweep with other parameters.
     """
-    engines = list(
-        dict.fromkeys(["pca", *(checks.known("sweep", "engine", e, ENGINES) for e in engines)])
-    )
+    images = opened(images)
+    images = images if size is None else images.at(size=size)
+    asked = [checks.known("sweep", "engine", name, ENGINES) for name in checks.several(engines)]
+    engines = list(dict.fromkeys(["pca", *asked]))
     parts = partition(images, by=split, seed=seed)
     sizes = usable_sizes(bottlenecks, parts, images[0].size)
     usable_shape(images[0].shape)
@@ -110,13 +115,17 @@ def sweep(
     return Sweep(Path(out))
 
 
-def usable_sizes(bottlenecks: Iterable[int] | None, parts: Partition, pixels: int) -> list[int]:
+def usable_sizes(
+    bottlenecks: Iterable[int] | int | None, parts: Partition, pixels: int
+) -> list[int]:
     """The sizes in ascending order, each once: the default ones that fit, or those asked for."""
     # The mirrored twins are counted: k components need more than k rows once the mean is taken off.
     most = min(2 * len(parts.train) - 1, pixels)
     if bottlenecks is None:
         return [k for k in BOTTLENECKS if k <= most]
-    sizes = sorted({checks.whole("sweep", "a bottleneck", k, low=1) for k in bottlenecks})
+    sizes = sorted(
+        {checks.whole("sweep", "a bottleneck", k, low=1) for k in checks.several(bottlenecks)}
+    )
     if not sizes:
         raise InputError("sweep: at least one bottleneck size is needed, got none. Write 2,8,32.")
     if sizes[-1] > most:
@@ -146,7 +155,7 @@ def describe(images: Images) -> dict[str, Any]:
         "key": images.key,
         "labels_key": provenance.key([] if images.labels is None else images.labels.tolist()),
         "n": len(images),
-        "people": len(images.classes),
+        "labels": len(images.classes),
         "size": [height, width],
         "grey": channels == 1,
     }
@@ -158,7 +167,7 @@ def write_images(draft: Draft, images: Images, parts: Partition, **columns: np.n
         "row": np.arange(len(images)),
         "id": images.ids,
         "label": "" if images.labels is None else images.labels,
-        "people_split": parts.names(),
+        "sweep_split": parts.names(),
         **columns,
     }
     draft.table("images", pd.DataFrame(table))
@@ -179,7 +188,7 @@ def _one_size(draft: Draft, task: Task, k: int, engines: list[str]) -> None:
     shown = np.empty((len(engines), len(test), *task.shape), dtype=np.uint8)
     parameters = []
     for e, engine in enumerate(engines):
-        coder = ENGINES[engine](task, k)
+        coder = ENGINES[engine].fit(task, k)
         output = np.clip(coder.decode(coder.encode(test)), 0, 1)
         errors[e] = np.square(output - test, dtype=np.float64).mean(axis=1)
         shown[e] = np.rint(output * 255).reshape(shown[e].shape)
@@ -195,44 +204,48 @@ def _one_size(draft: Draft, task: Task, k: int, engines: list[str]) -> None:
 
 def _gather(draft: Draft, study: Study, task: Task, sizes: list[int], engines: list[str]) -> None:
     test = task.parts.test
-    weights = intervals.resampled_weights(
-        task.parts.groups[test], seed=task.seed
-    )  # (draws, n_test)
+    groups = task.parts.groups[test]
     rows, images = [], []
     for k in sizes:
         errors = study.array(f"sweep_{k}_errors")  # (engines, n_test)
         parameters = study.array(f"sweep_{k}_parameters")
-        draws = weights @ errors.T  # (draws, engines)
-        baseline = engines.index("pca")
-        for e, engine in enumerate(engines):
-            mse = float(errors[e].mean())
-            low, high = intervals.middle(draws[:, e])
-            ratio_low, ratio_high = intervals.middle(draws[:, e] / draws[:, baseline])
+        baseline = errors[engines.index("pca")]
+        for engine, own, count in zip(engines, errors, parameters, strict=True):
             rows.append(
                 {
                     "engine": engine,
                     "bottleneck": k,
                     "n_train": len(task.parts.train),
                     "n_test": len(test),
-                    "groups_test": len(np.unique(task.parts.groups[test])),
-                    "mse": mse,
-                    "mse_low": low,
-                    "mse_high": high,
-                    "psnr": -10 * np.log10(max(mse, 1e-12)),
-                    "ratio": mse / errors[baseline].mean(),
-                    "ratio_low": ratio_low,
-                    "ratio_high": ratio_high,
-                    "parameters": int(parameters[e]),
+                    "groups_test": len(np.unique(groups)),
+                    **_compared(own, baseline, groups),
+                    "parameters": int(count),
                     "split": task.parts.by,
                     "seed": task.seed,
                 }
             )
-            images.append(
-                pd.DataFrame({"engine": engine, "bottleneck": k, "row": test, "mse": errors[e]})
-            )
+            each = {"engine": engine, "bottleneck": k, "row": test, "mse": own}
+            images.append(pd.DataFrame(each))
     draft.table("sweep", pd.DataFrame(rows))
     draft.table("sweep_images", pd.concat(images))
     _panels(draft, study, task, sizes, engines)
+
+
+def _compared(own: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """Mean error and its ratio to the baseline's, with intervals over groups (of logarithms)."""
+    both = np.maximum(np.stack([own, baseline], axis=1), 1e-12)  # (n_test, 2)
+    mse, pca_mse = both.mean(axis=0)
+    low, high = intervals.jackknife(both, groups, lambda m: np.log(m[..., 0]))
+    below, above = intervals.jackknife(both, groups, lambda m: np.log(m[..., 0] / m[..., 1]))
+    return {
+        "mse": float(mse),
+        "mse_low": float(np.exp(low)),
+        "mse_high": float(np.exp(high)),
+        "psnr": float(-10 * np.log10(mse)),
+        "ratio": float(mse / pca_mse),
+        "ratio_low": float(np.exp(below)),
+        "ratio_high": float(np.exp(above)),
+    }
 
 
 def _panels(draft: Draft, study: Study, task: Task, sizes: list[int], engines: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from repviz import checks
-from repviz.errors import Damaged
+from repviz.errors import Damaged, StoreError
 
 
 def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
@@ -25,17 +25,18 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.facespace import SAMPLERS
     from repviz.images import SOURCES
     from repviz.manifold.dimension import ESTIMATORS
-    from repviz.models import MODELS, open_model
+    from repviz.models import MODELS
+    from repviz.models.alexnet import LAYERS
     from repviz.report.sections import SECTIONS
     from repviz.studies import STUDIES
-    from repviz.studies.engines import ENGINE_SUMMARIES
+    from repviz.studies.engines import ENGINES
 
     families = {
         "sources": {s.usage: s.summary for s in SOURCES.values()},
         "models": {entry.usage: entry.summary for entry in MODELS.values()},
-        "layers": {name: ", ".join(open_model(name).layers) for name in ("alexnet", "autoencoder")},
+        "layers": {"alexnet": ", ".join(LAYERS), "autoencoder": "code"},
         "methods": {name: entry.summary for name, entry in ESTIMATORS.items()},
-        "engines": dict(ENGINE_SUMMARIES),
+        "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},
         "sections": {name: section.question for name, section in SECTIONS.items()},
@@ -51,13 +52,20 @@ def verify(folder: str | Path) -> int:
     Raises
     ------
     Damaged
-        A file is missing or was changed, or the folder holds neither activations nor a study.
+        A file is missing or was changed.
+    StoreError
+        The folder holds neither activations nor a study.
     """
     from repviz import durable
     from repviz.activations import store
     from repviz.studies import folder as studies
 
     folder = Path(folder)
+    if not (folder / "manifest.json").is_file():
+        raise StoreError(
+            f"{folder}: this must be a folder of activations or of a study, and has no "
+            "manifest.json. Check the path."
+        )
     form = durable.read_json(folder / "manifest.json").get("format")
     if form == studies.FORMAT:
         opened = studies.open_study(folder)

@@ -76,14 +76,48 @@ def _trained(start: str) -> Callable[[Task, int], Coder]:
     return fit
 
 
-# Engine -> what fits it to a task at one bottleneck size.
-ENGINES: dict[str, Callable[[Task, int], Coder]] = {
-    "pca": _pca,
-    "conv": _trained("random"),
-    "linear-start": _trained("pca"),
-}
-ENGINE_SUMMARIES = {
-    "pca": "principal components of the mirrored training images: the linear optimum",
-    "conv": "convolutional autoencoder from random weights",
-    "linear-start": "PCA plus convolutional corrections that start at zero",
+@dataclass(frozen=True)
+class Engine:
+    """One way to squeeze images.
+
+    Attributes
+    ----------
+    name : str
+        Its key in :data:`ENGINES`.
+    title : str
+        What a sentence calls it.
+    summary : str
+        One line on how it works.
+    fit : callable
+        From a task and a bottleneck size to the fitted pair.
+    """
+
+    name: str
+    title: str
+    summary: str
+    fit: Callable[[Task, int], Coder]
+
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine(
+            "pca",
+            "PCA",
+            "principal components of the mirrored training images: the linear optimum",
+            _pca,
+        ),
+        Engine(
+            "conv",
+            "the plain convolutional autoencoder",
+            "a convolutional autoencoder from random weights",
+            _trained("random"),
+        ),
+        Engine(
+            "linear-start",
+            "the autoencoder that starts at PCA",
+            "PCA plus convolutional corrections that start at zero",
+            _trained("pca"),
+        ),
+    )
 }

@@ -16,7 +16,7 @@ from repviz import checks
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
 from repviz.facespace.ladder import ladder
-from repviz.images import split
+from repviz.images import opened, split
 from repviz.images.collection import Images
 from repviz.models import autoencoder, open_model
 from repviz.models.anatomy import anatomy
@@ -32,8 +32,9 @@ from repviz.studies.bottleneck import (
 )
 from repviz.studies.engines import Task
 from repviz.studies.findings import (
+    dimension_findings,
+    identity_findings,
     ladder_findings,
-    layer_findings,
     sweep_findings,
     training_findings,
 )
@@ -41,6 +42,7 @@ from repviz.studies.folder import Draft, Study, begin
 from repviz.studies.partition import partition
 from repviz.studies.representations import Representation, describe_representations
 from repviz.training import train
+from repviz.training.alexnet_recipe import start
 
 ENGINES = ["pca", "conv", "linear-start"]
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
@@ -48,7 +50,7 @@ CODE = 32  # the bottleneck whose codes are looked at closer: the size swept tha
 
 
 def faces(
-    images: Images,
+    images: Images | str,
     *,
     out: str | Path,
     size: int = 64,
@@ -61,9 +63,10 @@ def faces(
 
     Parameters
     ----------
-    images : Images
-        At least 10. Labels (who it is) make the split people-disjoint and AlexNet's training
-        possible; without them the report says what was left out.
+    images : Images or str
+        At least 10, or the name of a source. Labels (who it is) make the split people-disjoint,
+        where there are 20 or more, and AlexNet's training possible; without them the report says
+        what was left out.
     out : path
         The folder.
     size : int
@@ -82,8 +85,11 @@ def faces(
     Study
         The folder, opened.
     """
+    images = opened(images)
     size = checks.whole("study faces", "size", size, low=16, high=128)
     samples = checks.whole("study faces", "samples", samples, low=100, high=1_000_000)
+    if epochs is not None:
+        epochs = checks.whole("study faces", "epochs", epochs, low=1)
     usable_shape((1, size, size))
     grey = images.at(size=size, grey=True)
     parts = partition(grey, seed=seed)
@@ -113,8 +119,8 @@ def faces(
         _alexnet_stages(study, images, identity, epochs, seed)
         study.stage("manifold", partial(_manifold, study=study, images=grey, task=task, code=code))
         study.stage("ladder", partial(_ladder, study=study, task=task, code=code, samples=samples))
-        study.stage("findings", partial(_findings, study=study))
-    write_report(out)
+        study.stage("findings", partial(_findings, study=study, code=code))
+        write_report(out)
     return Study(Path(out))
 
 
@@ -127,38 +133,33 @@ def _images(draft: Draft, images: Images, task: Task, identity: tuple[np.ndarray
 def _alexnet_stages(
     study: Study, images: Images, identity: tuple[np.ndarray, ...], epochs: int | None, seed: int
 ) -> None:
-    """The paper's AlexNet: counted, extracted untrained, trained on identities, extracted again."""
-    classes = images.classes
-    untrained = open_model("alexnet", variant="paper", classes=max(len(classes), 2), seed=seed)
-    wide = images.at(size=untrained.preprocessing.size, grey=False)
-    study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(untrained)))
-    study.stage(
-        "extract untrained", partial(_extract, model=untrained, images=wide, name="untrained")
-    )
+    """The paper's AlexNet: counted, extracted as training starts, trained, extracted again."""
+    random = open_model("alexnet", variant="paper", classes=max(len(images.classes), 2), seed=seed)
+    wide = images.at(size=random.preprocessing.size, grey=False)
+    study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(random)))
+
+    def untrained(draft: Draft) -> None:
+        # Where training starts, not the raw random network: what differs later was then learned.
+        _extract(draft, start(random, wide, identity[0], seed=seed), wide, name="untrained")
+
+    study.stage("extract untrained", untrained)
     reason = _untrainable(images, identity)
     if reason:
         study.skip("training", reason)
         return
-    weights = study.folder / "models" / "alexnet.safetensors"
+    weights = "models/alexnet.safetensors"
 
     def training(draft: Draft) -> None:
-        made = train(
-            untrained,
-            wide,
-            rows=identity,
-            epochs=epochs,
-            out=draft.path("models/alexnet.safetensors"),
-            seed=seed,
-        )
+        out = draft.path(weights)
+        made = train(random, wide, rows=identity, epochs=epochs, out=out, seed=seed)
         draft.table("training", made.table)
 
+    def trained(draft: Draft) -> None:
+        model = open_model("alexnet", weights=str(study.folder / weights))
+        _extract(draft, model, wide, name="trained")
+
     study.stage("training", training)
-    study.stage(
-        "extract trained",
-        lambda draft: _extract(
-            draft, open_model("alexnet", weights=str(weights)), wide, name="trained"
-        ),
-    )
+    study.stage("extract trained", trained)
 
 
 def _untrainable(images: Images, identity: tuple[np.ndarray, ...]) -> str:
@@ -173,9 +174,10 @@ def _untrainable(images: Images, identity: tuple[np.ndarray, ...]) -> str:
 
 
 def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
-    folder = f"acts/{name}"
-    extract(model, images, layers=LAYERS, out=draft.folder / folder)
-    draft.path(f"{folder}/manifest.json")
+    out = draft.folder / "acts" / name
+    extract(model, images, layers=LAYERS, out=out, strict=True)
+    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+        draft.path(path.relative_to(draft.folder).as_posix())
 
 
 def _autoencoder(study: Study, code: int) -> Model:
@@ -221,11 +223,12 @@ def _ladder(draft: Draft, study: Study, task: Task, code: int, samples: int) -> 
     draft.array("ladder", shown.reshape(*shown.shape[:2], *task.shape[1:]))
 
 
-def _findings(draft: Draft, study: Study) -> None:
+def _findings(draft: Draft, study: Study, code: int) -> None:
     sentences = {
-        "sweep": sweep_findings(study),
+        "sweep": sweep_findings(study, code),
         "training": training_findings(study),
-        "dimension": layer_findings(study),
+        "dimension": dimension_findings(study),
+        "identity": identity_findings(study),
         "ladder": ladder_findings(study),
     }
     write_findings(draft, sentences)

@@ -5,32 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.report.numbers import percent
+from repviz.studies.engines import ENGINES
 from repviz.studies.folder import Study
 
-AUTOENCODERS = {
-    "linear-start": "the autoencoder that starts at PCA",
-    "conv": "the plain convolutional autoencoder",
-}
 
+def sweep_findings(study: Study, k: int | None = None) -> list[str]:
+    """Each autoencoder's error against PCA's at ``k`` numbers, and its range over all sizes.
 
-def sweep_findings(study: Study) -> list[str]:
-    """How far each autoencoder got below PCA's error, and where it did not."""
+    ``k`` is chosen before the results are seen; the middle size where it is not given.
+    """
     table = study.result("sweep")
-    unseen = "new labels" if table["split"].iloc[0] == "label" else "new images"
+    sizes = sorted(table["bottleneck"].unique())
+    k = k or sizes[len(sizes) // 2]
     sentences = []
-    for engine, name in AUTOENCODERS.items():
-        of = table[table["engine"] == engine]
+    for engine in [engine for engine in ENGINES.values() if engine.name != "pca"]:
+        of = table[table["engine"] == engine.name]
         if of.empty:
             continue
-        ranked = of.sort_values("ratio", kind="stable")
-        best: Any = ranked.iloc[0]
-        worst: Any = ranked.iloc[-1]
-        ahead = int((of["ratio_high"] < 1).sum())
+        row: Any = of[of["bottleneck"] == k].iloc[0]
+        span = (
+            f"; over the sizes from {sizes[0]} to {sizes[-1]} the ratio runs from "
+            f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
+        )
+        groups = f" of {row.groups_test} labels not trained on" if row.split == "label" else ""
         sentences.append(
-            f"{_ratio(best)} times PCA's squared error is the best of {name}, with "
-            f"{best.bottleneck} numbers an image; its worst is {_ratio(worst)} times, with "
-            f"{worst.bottleneck}. Its interval lies below PCA's error at {ahead} of {len(of)} "
-            f"sizes ({best.n_test} test images of {best.groups_test} {unseen})."
+            f"{_ratio(row)} times PCA's squared error is left by {engine.title} with {k} numbers "
+            f"an image{span if len(sizes) > 1 else ''} ({row.n_test} test images{groups})."
         )
     return sentences
 
@@ -48,50 +48,57 @@ def training_findings(study: Study) -> list[str]:
     ]
 
 
-def layer_findings(study: Study) -> list[str]:
-    """The dimension of the pixels and of the code, and what training did to the last layer."""
+def dimension_findings(study: Study) -> list[str]:
+    """The dimension of the pixels, of the code and of the deepest layer."""
     table = study.result("layers").set_index("representation")
     pixels: Any = table.loc["pixels"]
     code: Any = table[table["model"] == "autoencoder"].iloc[0]
-    sentences = [
-        f"{_dimension(pixels)} is the intrinsic dimension (TwoNN) of {pixels.n} images that have "
-        f"{pixels.d:,} pixels each; of their {code.d}-number codes it is {_dimension(code)}."
+    deep = [name for name in table.index if table.loc[name, "model"] == "alexnet"][-1]
+    return [
+        f"{_dimension(pixels)} is the intrinsic dimension (TwoNN) of {pixels.n} images of "
+        f"{pixels.d:,} pixels each; of their {code.d}-number codes it is {_dimension(code)}, of "
+        f"{deep}'s {table.loc[deep, 'd']:,} numbers {_dimension(table.loc[deep])}."
     ]
+
+
+def identity_findings(study: Study) -> list[str]:
+    """How often the nearest image shows the same label: trained, untrained, in the pixels."""
+    table = study.result("layers").set_index("representation")
     layers = [layer for layer in table["layer"].unique() if f"trained {layer}" in table.index]
-    if layers and "nearest_same" in table and table["nearest_same"].notna().all():
-        deepest = layers[-1]
-        after: Any = table.loc[f"trained {deepest}"]
-        before: Any = table.loc[f"untrained {deepest}"]
-        sentences.append(
-            f"{_nearest(after)} of {after.nearest_n:.0f} held-out images have the same person "
-            f"nearest in the trained {deepest}, {_nearest(before)} in the untrained one and "
-            f"{_nearest(pixels)} in the pixels."
-        )
-    return sentences
+    if not layers or table["nearest_same"].isna().any():
+        return []
+    deepest = layers[-1]
+    after: Any = table.loc[f"trained {deepest}"]
+    return [
+        f"{_nearest(after)} of {after.nearest_n:.0f} held-out images have an image of the same "
+        f"label nearest in the trained {deepest}, {_nearest(table.loc[f'untrained {deepest}'])} in "
+        f"the untrained one and {_nearest(table.loc['pixels'])} in the pixels."
+    ]
 
 
 def ladder_findings(study: Study) -> list[str]:
-    """How often a random point is taken for a face, and how often a face is."""
+    """How often a random point is taken for one of the images, and how often an image is."""
     rungs = study.result("ladder").set_index("rung")
     noise: Any = rungs.loc["uniform-pixels"]
-    face: Any = rungs.loc["held-out-faces"]
-    rate = f"at most {percent(noise.high)}" if noise.accepted == 0 else percent(noise.rate)
-    sentences = [
-        f"{noise.accepted} of {noise.n:,} random points of the pixel space pass as a face "
-        f"({rate}, 95 % limit), {face.accepted} of {face.n} held-out faces do."
-    ]
-    gaussian: Any = rungs.loc["full-covariance-gaussian"]
-    codes: Any = rungs.loc["decoded-codes"]
+    held: Any = rungs.loc["held-out-faces"]
     control: Any = rungs.loc["mean-face-plus-noise"]
-    sentences.append(
-        f"{_rate(gaussian)} of points whose pixels vary together as in faces and {_rate(codes)} of "
-        f"random codes, decoded, pass as well; but so does {percent(control.rate)} of the mean "
-        "face under noise, so passing means near to faces in pixels and no more."
+    rate = f"at most {percent(noise.high)}" if noise.accepted == 0 else _rate(noise)
+    weak = (
+        f" But {percent(control.rate)} of the control pass too, the mean image under noise: "
+        "passing means near in pixels, and no more."
     )
-    return sentences
+    return [
+        f"{noise.accepted} of {noise.n:,} random points of the pixel space pass as one of the "
+        f"images ({rate}, 95 % interval); {held.accepted} of {held.n} held-out images do.",
+        f"{_rate(rungs.loc['full-covariance-gaussian'])} of random points whose pixels vary "
+        f"together as in the images pass, and {_rate(rungs.loc['decoded-codes'])} of random codes, "
+        f"decoded.{weak if control.rate > 0.5 else ''}",
+    ]
 
 
 def _ratio(row: Any) -> str:
+    if row.ratio_low != row.ratio_low:  # NaN: one label in the test says nothing about others
+        return f"{row.ratio:.2f} [no interval]"
     return f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]"
 
 

@@ -181,13 +181,15 @@ def begin(
     Raises
     ------
     Mismatch
-        The folder holds a study with other parameters; the message names each.
+        The folder holds a study with other parameters or of other package versions; the message
+        names each.
     StoreError
         Another process is at work in it, it holds something else, or it cannot be written.
     """
     folder = Path(folder)
-    if folder.is_dir() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
-        strangers = sorted(p.name for p in folder.iterdir() if p.name != ".lock")
+    if folder.is_dir() and not (folder / "manifest.json").exists():
+        own = {".lock", *(path.name for path in durable.leftovers(folder))}
+        strangers = sorted(path.name for path in folder.iterdir() if path.name not in own)
         if strangers:
             raise StoreError(
                 f"{folder}: this folder holds other files ('{strangers[0]}') and no study. "
@@ -197,9 +199,10 @@ def begin(
         **parameters,
         "images_key": images["key"],
         "labels_key": images["labels_key"],
-        "repviz": _version(),
     }
     with _held(folder):
+        for path in durable.leftovers(folder):
+            path.unlink()
         opened = Study(folder)
         if (folder / "manifest.json").exists():
             _agree(opened.manifest, folder, study, parameters)
@@ -222,13 +225,11 @@ def begin(
         yield opened
 
 
-def _version() -> str:
-    return provenance.versions().get("repviz-toolkit", "not installed")
-
-
 def _agree(manifest: dict[str, Any], folder: Path, study: str, parameters: dict[str, Any]) -> None:
     before = {**manifest["parameters"], "study": manifest["study"]}
     changed = provenance.differences(before, {**parameters, "study": study})
+    # Numbers of two versions side by side in one study could not be traced to either.
+    changed = changed or provenance.differences(manifest["versions"], provenance.versions())
     if changed:
         raise Mismatch(
             f"{folder}: this study was made with other parameters: {'; '.join(changed)}. "

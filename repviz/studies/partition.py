@@ -11,6 +11,7 @@ from repviz.images import split
 from repviz.images.collection import Images
 
 SHARES = (0.7, 0.15, 0.15)
+ENOUGH_LABELS = 20
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Partition:
     train, validation, test : ndarray of int
         Row numbers, ascending: to fit, to choose when to stop, to report.
     groups : ndarray, shape (n,)
-        What is drawn whole when errors are resampled: the label, or the row where there is none.
+        What is left out whole for the intervals: the label, or the row where there is none.
     by : str
         "label" (people-disjoint where labels are people) or "image".
     """
@@ -50,7 +51,7 @@ def partition(images: Images, *, by: str | None = None, seed: int = 0) -> Partit
         At least 10.
     by : {"label", "image"}, optional
         "label" keeps every label wholly on one side. The default is "label" where there are at
-        least 7 labels, so that each part can hold one, and "image" elsewhere.
+        least 20 labels, so that three or more are tested on, and "image" elsewhere.
     seed : int
         Which rows, or labels, go where.
 
@@ -63,7 +64,7 @@ def partition(images: Images, *, by: str | None = None, seed: int = 0) -> Partit
         raise InputError(
             f"partition: a study needs at least 10 images, got {len(images)}. Give it more."
         )
-    by = by or ("label" if len(images.classes) >= 7 else "image")
+    by = by or ("label" if len(images.classes) >= ENOUGH_LABELS else "image")
     train, validation, test = split(images, SHARES, by=by, seed=seed)
     groups = np.arange(len(images)) if images.labels is None else np.asarray(images.labels)
     return Partition(train, validation, test, groups, by)

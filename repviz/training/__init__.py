@@ -73,7 +73,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "labels": Recipe(
-        "classify the labels: SGD with momentum, shifts and mirror images",
+        "classify the labels: SGD with momentum, shifted images, settled units",
         "alexnet_recipe:train_on_labels",
         by="image",
     ),

@@ -1,12 +1,14 @@
 """How a classifier is trained: the recipe of 2012, with a start that lets few images suffice.
 
 Krizhevsky et al. (2012) train 90 epochs on 1.2 million images: stochastic gradient descent with
-momentum 0.9, weight decay 0.0005, dropout in the network, shifts and mirror images. Kept. On some
-hundred images there are only dozens of steps, too few to find the scale of eight layers, so here
+momentum 0.9, weight decay 0.0005, dropout in the network, random shifts. All kept. On some hundred
+images there are only dozens of steps, too few to find the scale of eight layers, so here
 
 - before the first step each unit is scaled and shifted to mean 0 and variance 1 over training
   images (:func:`settle`);
-- the learning rate rises, then falls along half a cosine, instead of in steps by hand.
+- the learning rate rises, then falls along half a cosine, instead of in steps by hand;
+- there are no mirror images: in 6 epochs of 280 AT&T faces they cost more (0.70 of the held-out
+  images right) than they bring (0.84 to 0.88 without, at rates 0.001 and 0.002).
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from repviz.images.collection import Images
 
 EPOCHS, BATCH = 6, 32
-RATE, MOMENTUM, DECAY = 1e-3, 0.9, 5e-4
+RATE, MOMENTUM, DECAY = 1.5e-3, 0.9, 5e-4
 SETTLING = 128  # images
 
 
@@ -55,18 +57,16 @@ def train_on_labels(
     fitting = images.at(size=made_for.size)
     pixels, targets = torch.from_numpy(fitting.pixels(parts[0])), codes[parts[0]]
     held_out, answers = torch.from_numpy(fitting.pixels(parts[1])), codes[parts[1]]
-    module = copy.deepcopy(model.module)
     random = torch.Generator().manual_seed(seed)
+    module = _settled(model, pixels, random)
     count = _Count(module, made_for, held_out, answers, len(pixels))
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         for rows in shuffled(len(pixels), batch, random):
-            x = made_for.fit(jittered(pixels[rows], generator=random))
+            x = made_for.fit(jittered(pixels[rows], mirror=False, generator=random))
             yield made_for.normalise(x), targets[rows]
 
     with seeded(seed):
-        some = shuffled(len(pixels), min(SETTLING, len(pixels)), random)[0]
-        settle(module, made_for(pixels[some]))
         optimizer = torch.optim.SGD(
             module.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=DECAY, fused=True
         )
@@ -82,6 +82,35 @@ def train_on_labels(
     weights = f"trained: {epochs} x {len(pixels)} images (seed {seed})"
     trained = replace(model, module=module.eval(), weights=weights, classes=classes)
     return trained, pd.DataFrame(count.history)
+
+
+def start(model: Model, images: Images, rows: np.ndarray, *, seed: int = 0) -> Model:
+    """The network from which training on ``rows`` starts: random weights, each unit settled.
+
+    It has seen no label and made no step: what a trained network has beyond it was learned.
+
+    Parameters
+    ----------
+    model : Model
+        With random weights.
+    images : Images
+        The images that training would see.
+    rows : ndarray of int, shape (n,)
+        The rows to train on.
+    seed : int
+        Of the images that settle it, as in :func:`repviz.train`.
+    """
+    pixels = torch.from_numpy(images.at(size=model.preprocessing.size).pixels(rows))
+    module = _settled(model, pixels, torch.Generator().manual_seed(seed))
+    return replace(model, module=module.eval(), weights=f"{model.weights}, settled on the images")
+
+
+def _settled(model: Model, pixels: Tensor, random: torch.Generator) -> nn.Module:
+    """A copy of the model's network, settled on some of the pixels."""
+    module = copy.deepcopy(model.module)
+    some = shuffled(len(pixels), min(SETTLING, len(pixels)), random)[0]
+    settle(module, model.preprocessing(pixels[some]))
+    return module
 
 
 def settle(module: nn.Module, x: Tensor) -> None:

@@ -39,9 +39,10 @@ def render(study: StudyFiles) -> Content | None:
     return Content(
         body,
         reading="Take a held-out image and find the nearest training image in this "
-        "representation: does it show the same person? The untrained network is the control. "
-        "What it reaches, the wiring and the pixels alone can do; only what the trained one "
-        "adds was learned.",
+        "representation: does it show the same person? The untrained network is the control: "
+        "the very one that training started from, random weights with each unit scaled to the "
+        "images, no label seen. What it reaches, the wiring and the pixels alone can do; only "
+        "what the trained one adds was learned.",
         limits="Images of one person share light, background and pose, which helps even plain "
         "pixels. It says how people lie relative to each other, not how well a trained classifier "
         "would do, and nothing about people outside of the training images.",

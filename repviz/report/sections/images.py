@@ -28,8 +28,9 @@ def render(study: StudyFiles) -> Content | None:
     return Content(
         join([figure(picture, caption), _splits(study)]),
         reading="Nothing is tested on an image that it was fitted to. Which images those are "
-        "depends on the question: whether a code holds faces as such is asked of people whom it "
-        "never saw; whether a network can tell people apart is asked of further images of them.",
+        "depends on the question, and stands above: a code is asked about images, and where "
+        "there are many labels about labels, that it never saw; a network that names is asked "
+        "about further images of those that it learned.",
         limits="This is one collection, taken under its own light, poses and choice of subjects. "
         "What holds here need not hold elsewhere.",
     )

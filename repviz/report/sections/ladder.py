@@ -61,13 +61,14 @@ def render(study: StudyFiles) -> Content | None:
         body,
         reading="Rung by rung the random images know more about faces: first nothing, then how "
         "bright each pixel is, then how pixels go together, then the code of an autoencoder. A "
-        "control, the mean face under noise, tests the judge itself. The last rung is real faces "
+        "control, the mean face under noise, tests the judge itself. The last rung is real images "
         "that the judge never saw. Where no sample passed, the rate is not zero but at most the "
-        "limit given (95 %, one-sided).",
+        "limit given, the upper end of its 95 % interval.",
         limits="The judge measures distance to known faces and nothing else: a blurred average "
         "may pass, a clear face in a new pose may not. It was calibrated on few faces, so its "
-        "threshold has an uncertainty of its own. It shows how rare faces are among these "
-        "random images, not how rare they are as such.",
+        "threshold has an uncertainty of its own. Several of the real faces show one person, so "
+        "the last interval is too narrow. It shows how rare faces are among these random images, "
+        "not how rare they are as such.",
     )
 
 

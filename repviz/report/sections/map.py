@@ -46,7 +46,7 @@ def render(study: StudyFiles) -> Content | None:
             tag("div", id="map-views", class_="views", role="group", aria_label="Representation"),
             class_="map-layout",
         ),
-        tag("p", "The map needs scripts, and a browser of 2023 or later.", id="map-missing"),
+        tag("p", "The map needs scripts, and a browser of 2024 or later.", id="map-missing"),
         tag("img", src=pictures.uri, alt="", id="map-sheet", hidden=True),
         _data("map-points", points.astype("<u2").tobytes()),
         _data("map-words", json.dumps(words, ensure_ascii=False).encode()),

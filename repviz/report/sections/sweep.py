@@ -34,7 +34,7 @@ def render(study: StudyFiles) -> Content | None:
     drawn = {"label": "people" if study.who == "person" else "labels"}.get(first["split"], "images")
     caption = (
         f"Error on {count(first['n_test'])} test images {study.unseen}; bands are 95 % intervals "
-        f"from drawing those {drawn} anew (bootstrap)."
+        f"from leaving out one of those {drawn} at a time."
     )
     keys = [key(*_KEYS.get(engine, ("ink", engine))) for engine in table["engine"].unique()]
     alt = "Reconstruction error against bottleneck size, and its ratio to the error of PCA."
@@ -52,6 +52,6 @@ def render(study: StudyFiles) -> Content | None:
         "numbers; below 1 it is ahead.",
         limits="The error counts grey levels, not likeness: a blurred face scores well. The "
         "autoencoders were trained once, with one seed, for a short and fixed time, so another "
-        "training may end lower or higher than the band. A curve like this has no elbow of its "
-        "own, so it names no right size.",
+        "training may end lower or higher than the band; their recipe was worked out on the AT&T "
+        "faces. A curve like this has no elbow of its own, so it names no right size.",
     )

@@ -1,0 +1,209 @@
+"""The whole walk on a small set: what it writes, that it repeats, and that nothing kills it."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import repviz
+from repviz.errors import Damaged, Mismatch
+from repviz.studies import folder
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = {"size": 16, "bottlenecks": [2, 4], "epochs": 1, "samples": 200, "seed": 3}
+STAGES = [
+    "images",
+    "sweep 2",
+    "sweep 4",
+    "sweep",
+    "anatomy",
+    "extract untrained",
+    "training",
+    "extract trained",
+    "manifold",
+    "ladder",
+    "findings",
+]
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A .npz of 60 images of 20 people, each a pattern of its own under noise."""
+    rng = np.random.default_rng(0)
+    patterns = np.kron(rng.integers(60, 190, size=(20, 1, 8, 8)), np.ones((1, 1, 2, 2), int))
+    images = patterns + rng.integers(-25, 25, size=(20, 3, 16, 16))
+    path = tmp_path_factory.mktemp("people") / "people.npz"
+    labels = np.repeat([f"p{i}" for i in range(20)], 3)
+    np.savez(path, images=images.reshape(60, 16, 16).astype(np.uint8), labels=labels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(people, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "faces"
+    return repviz.study("faces", f"array:{people}", out=out, **OPTIONS)
+
+
+def tables(of):
+    return {path.name: path.read_bytes() for path in sorted((of / "results").glob("*.csv"))}
+
+
+def test_every_stage_leaves_its_files(study):
+    assert list(study.manifest["stages"]) == STAGES
+    assert study.report.stat().st_size > 50_000
+    assert repviz.verify(study.folder) == sum(
+        len(stage["files"]) for stage in study.manifest["stages"].values()
+    )
+
+
+def test_no_person_is_on_two_sides(study):
+    images = study.result("images")
+    assert images.groupby("label")["sweep_split"].nunique().max() == 1
+    assert set(images["sweep_split"]) == {"train", "validation", "test"}
+    # For naming, every person is on both sides: one can only recognise whom one has seen.
+    assert images.groupby("label")["identity_split"].nunique().min() == 2
+
+
+def test_the_sweeps_errors_are_those_of_its_pictures(study):
+    sweep, each = study.result("sweep"), study.result("sweep_images")
+    mean = each.groupby(["engine", "bottleneck"])["mse"].mean()
+    for row in sweep.itertuples():
+        assert row.mse == pytest.approx(mean[row.engine, row.bottleneck], rel=1e-6)
+        assert row.mse_low <= row.mse <= row.mse_high
+        assert row.psnr == pytest.approx(-10 * np.log10(row.mse), rel=1e-6)
+    panels = study.result("reconstruction_panels")
+    shown = study.result("reconstruction_images")
+    pictures = study.array("reconstructions").astype(float) / 255
+    for panel in panels[panels["engine"] != "original"].itertuples():
+        got = np.square(pictures[panel.panel] - pictures[0]).mean(axis=(1, 2))
+        of = each[(each["engine"] == panel.engine) & (each["bottleneck"] == panel.bottleneck)]
+        truth = of.set_index("row").loc[shown["row"], "mse"].to_numpy()
+        np.testing.assert_allclose(got, truth, atol=3e-4)  # the pictures are rounded to 8 bits
+
+
+def test_pca_is_the_baseline_that_scikit_learn_gives(study, people):
+    from sklearn.decomposition import PCA
+
+    images = study.result("images")
+    X = np.load(people)["images"].reshape(60, 16, 16) / 255
+    train = X[images["sweep_split"] == "train"]
+    test = X[images["sweep_split"] == "test"].reshape(-1, 256)
+    both = np.concatenate([train, train[:, :, ::-1]]).reshape(-1, 256)
+    pca = PCA(4, svd_solver="full").fit(both)
+    output = np.clip(pca.inverse_transform(pca.transform(test)), 0, 1)
+    sweep = study.result("sweep").set_index(["engine", "bottleneck"])
+    assert sweep.loc[("pca", 4), "mse"] == pytest.approx(np.square(output - test).mean(), rel=1e-4)
+
+
+def test_every_representation_is_measured_with_the_control_beside_it(study):
+    layers = study.result("layers").set_index("representation")
+    for layer in ("pool1", "pool2", "pool5", "fc6", "fc7"):
+        assert layers.loc[f"untrained {layer}", "weights"] == "random"
+        assert layers.loc[f"trained {layer}", "weights"] == "trained"
+    assert (layers["n"] == 60).all()
+    assert (layers["dimension_low"] <= layers["dimension"]).all()
+    assert (layers["dimension"] <= layers["dimension_high"]).all()
+    points = study.result("map").groupby("representation").size()
+    assert (points == 60).all()
+    assert set(points.index) == set(layers.index)
+
+
+def test_a_second_run_in_another_folder_gives_the_same_tables(study, people, tmp_path):
+    again = repviz.study("faces", f"array:{people}", out=tmp_path / "again", **OPTIONS)
+    assert tables(again.folder) == tables(study.folder)
+
+
+def test_killed_in_each_stage_it_ends_with_the_same_tables(study, people, tmp_path):
+    out = tmp_path / "killed"
+    code = """
+        import os, signal, sys
+        import repviz
+        from repviz.studies.folder import Study
+        record, doomed = Study._record, sys.argv[1]
+
+        def dies(self, part, name, value):
+            if name == doomed:  # its files are written, but the manifest does not list them yet
+                os.kill(os.getpid(), signal.SIGKILL)
+            record(self, part, name, value)
+
+        Study._record = dies
+        repviz.study("faces", f"array:{sys.argv[2]}", out=sys.argv[3], **eval(sys.argv[4]))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    for stage in STAGES:
+        arguments = [stage, str(people), str(out), repr(OPTIONS)]
+        killed = subprocess.run([*command, *arguments], capture_output=True)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+        assert stage not in folder.open_study(out).manifest["stages"]
+    ended = repviz.study("faces", f"array:{people}", out=out, **OPTIONS)
+    assert tables(ended.folder) == tables(study.folder)
+
+
+def test_the_control_is_what_training_started_from(study, people):
+    """Of the untrained network every unit has mean 0 and variance 1 over the training images."""
+    acts = repviz.open_activations(study.folder / "acts" / "untrained")
+    assert acts.manifest["weights"] == "random (seed 3), settled on the images"
+    train = study.result("images")["identity_split"].to_numpy() == "train"
+    fc6 = acts["fc6"][train].astype(float)
+    np.testing.assert_allclose(fc6.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(fc6.std(axis=0, ddof=0), 1, atol=0.05)
+
+
+def test_a_changed_shard_is_found(study, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(study.folder, copy)
+    shard = next((copy / "acts" / "trained" / "layers" / "fc7").glob("*.npy"))
+    damaged = bytearray(shard.read_bytes())
+    damaged[-1] ^= 1
+    shard.write_bytes(damaged)
+    with pytest.raises(Damaged) as caught:
+        repviz.verify(copy)
+    assert str(caught.value) == (
+        f"{shard}: this file of the finished stage 'extract trained' was changed since it was "
+        "written. Put it back, or start again in a new folder."
+    )
+
+
+def test_other_parameters_are_refused(study, people):
+    with pytest.raises(Mismatch, match="seed was 3 and is now 4"):
+        repviz.study("faces", f"array:{people}", out=study.folder, **{**OPTIONS, "seed": 4})
+
+
+def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
+    np.savez(tmp_path / "nobody.npz", images=np.load(people)["images"])
+    made = repviz.study("faces", f"array:{tmp_path / 'nobody.npz'}", out=tmp_path / "s", **OPTIONS)
+    reason = "the images carry fewer than two labels, so there is nobody to tell apart"
+    assert made.manifest["skipped"] == {"training": reason}
+    assert reason[1:] in made.report.read_text(encoding="utf-8")  # it opens with a capital there
+    assert set(made.result("sweep")["split"]) == {"image"}
+    assert not made.result("layers")["representation"].str.startswith("trained").any()
+
+
+def test_a_sweep_stands_alone(people, tmp_path):
+    images = repviz.open_images(f"array:{people}")
+    made = repviz.sweep(images, bottlenecks=[2], engines=["linear-start"], out=tmp_path / "s")
+    assert made.table["engine"].tolist() == ["pca", "linear-start"]
+    assert made.report.is_file()
+    assert "people" not in made.result("findings")["sentence"].iloc[0]
+
+
+def test_the_example_of_the_readme_runs_as_it_stands(people, tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```python\n")[1].split("```")[0]
+    example = example.replace('"orl"', repr(f"array:{people}")).replace("classes=40", "classes=20")
+    example = example.replace('out="reports/faces")', 'out="reports/faces", epochs=1, samples=100)')
+    monkeypatch.chdir(tmp_path)
+    made = {}
+    exec(example, made)
+    assert made["acts"].layers == ("conv1", "pool5", "fc7")
+    assert made["xy"].shape == (60, 2)
+    assert made["d"].low < made["d"].value < made["d"].high
+    assert made["p"].scores.shape == (60, 50)
+    assert sorted(set(made["sweep"].table["bottleneck"])) == [2, 8, 32]
+    assert made["study"].report.is_file()
