@@ -67,7 +67,7 @@ def _splits(study: StudyFiles) -> Markup | None:
                 "li",
                 tag("strong", "To name: "),
                 f"{count(row['n_train'])} images to train on and {count(row['n_held_out'])} held "
-                f"out, every {study.who} on both sides.",
+                f"out, each of a {study.who} that was learned.",
             )
         )
     return tag("ul", lines) if lines else None
