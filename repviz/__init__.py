@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from repviz.manifold.dimension import dimension
     from repviz.manifold.embedding import umap
     from repviz.manifold.neighbors import neighbors
-    from repviz.manifold.pca import pca
     from repviz.models import open_model
     from repviz.models.anatomy import anatomy
+    from repviz.principal import pca
     from repviz.report.page import write_report
     from repviz.studies import study
     from repviz.studies.bottleneck import sweep
@@ -41,7 +41,7 @@ _VERBS = {
     "open_activations": "repviz.activations.store",
     "neighbors": "repviz.manifold.neighbors",
     "dimension": "repviz.manifold.dimension",
-    "pca": "repviz.manifold.pca",
+    "pca": "repviz.principal",
     "umap": "repviz.manifold.embedding",
     "sweep": "repviz.studies.bottleneck",
     "study": "repviz.studies",

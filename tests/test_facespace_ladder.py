@@ -12,7 +12,7 @@ from repviz.facespace.judges import NearestFace
 from repviz.facespace.ladder import ladder
 from repviz.facespace.samplers import CHUNK, Known
 from repviz.images import open_images, split
-from repviz.manifold.pca import pca
+from repviz.principal import pca
 
 COLUMNS = [
     "rung",

@@ -10,8 +10,8 @@ from repviz.errors import InputError
 from repviz.manifold import embedding, quality
 from repviz.manifold.embedding import umap
 from repviz.manifold.neighbors import neighbors
-from repviz.manifold.pca import pca
 from repviz.manifold.quality import continuity, trustworthiness
+from repviz.principal import pca
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from repviz.manifold.pca import pca
 from repviz.models import autoencoder
+from repviz.principal import pca
 from repviz.studies.partition import Partition
 from repviz.training.autoencoder_recipe import fit_autoencoder, mirrored
 

@@ -18,7 +18,7 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
     sizes = sorted(table["bottleneck"].unique())
     k = k or sizes[len(sizes) // 2]
     sentences = []
-    for engine in [engine for engine in ENGINES.values() if engine.name != "pca"]:
+    for engine in reversed([engine for engine in ENGINES.values() if engine.name != "pca"]):
         of = table[table["engine"] == engine.name]
         if of.empty:
             continue

@@ -13,8 +13,8 @@ from repviz import intervals, progress
 from repviz.manifold.dimension import dimension
 from repviz.manifold.embedding import umap
 from repviz.manifold.neighbors import neighbors, neighbors_between
-from repviz.manifold.pca import pca
 from repviz.manifold.quality import trustworthiness
+from repviz.principal import pca
 from repviz.studies.folder import Draft
 
 COMPONENTS = 50  # of the spectrum that is kept
@@ -71,56 +71,46 @@ def describe_representations(
     with progress.task("manifold", len(representations), "matrices") as advance:
         for of in representations:
             X = np.asarray(of.X)
-            graph = neighbors(X, k=min(NEIGHBOURS, len(X) - 1))
-            estimate = dimension(graph)
-            spectrum = pca(X)
-            xy = umap(graph, seed=seed)
-            ratio = spectrum.explained_variance_ratio
-            trust = min(TRUST, (len(X) - 1) // 2)
-            layers.append(
-                {
-                    "representation": of.name,
-                    "model": of.model,
-                    "weights": of.weights,
-                    "layer": of.layer,
-                    "n": len(X),
-                    "d": X.shape[1],
-                    "dimension": estimate.value,
-                    "dimension_low": estimate.low,
-                    "dimension_high": estimate.high,
-                    "calibrated": estimate.calibrated,
-                    "participation_ratio": spectrum.participation_ratio,
-                    "components_90": int(np.searchsorted(np.cumsum(ratio), 0.9) + 1),
-                    **_nearest_same(X, labels, identity),
-                    "trustworthiness": trustworthiness(graph, xy, k=trust),
-                    "trustworthiness_k": trust,
-                    "alarms": " ".join(estimate.alarms),
-                    "seed": seed,
-                }
-            )
-            kept = slice(0, COMPONENTS)
-            component = np.arange(1, len(ratio) + 1)
-            spectra.append(
-                pd.DataFrame(
-                    {
-                        "representation": of.name,
-                        "component": component[kept],
-                        "ratio": ratio[kept],
-                        "cumulative": np.cumsum(ratio)[kept],
-                    }
-                )
-            )
-            point = {
-                "representation": of.name,
-                "row": np.arange(len(X)),
-                "x": xy[:, 0],
-                "y": xy[:, 1],
-            }
-            maps.append(pd.DataFrame(point))
+            row, spectrum, xy = _measured(X, seed)
+            named = {"representation": of.name, "model": of.model, "weights": of.weights}
+            nearest = _nearest_same(X, labels, identity)
+            layers.append({**named, "layer": of.layer, **row, **nearest, "seed": seed})
+            spectra.append(spectrum.assign(representation=of.name))
+            maps.append(pd.DataFrame(xy, columns=["x", "y"]).assign(representation=of.name))
             advance(1)
     draft.table("layers", pd.DataFrame(layers))
     draft.table("spectrum", pd.concat(spectra))
-    draft.table("map", pd.concat(maps))
+    draft.table("map", pd.concat(maps).rename_axis("row").reset_index())
+
+
+def _measured(X: np.ndarray, seed: int) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray]:
+    """One matrix: a row of numbers, its spectrum, and its map (n, 2)."""
+    graph = neighbors(X, k=min(NEIGHBOURS, len(X) - 1))
+    estimate = dimension(graph)
+    spectrum = pca(X)
+    xy = umap(graph, seed=seed)
+    trust = min(TRUST, (len(X) - 1) // 2)
+    ratio = spectrum.explained_variance_ratio
+    cumulative = np.cumsum(ratio)
+    row = {
+        "n": len(X),
+        "d": X.shape[1],
+        "dimension": estimate.value,
+        "dimension_low": estimate.low,
+        "dimension_high": estimate.high,
+        "calibrated": estimate.calibrated,
+        "participation_ratio": spectrum.participation_ratio,
+        "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
+        "trustworthiness": trustworthiness(graph, xy, k=trust),
+        "trustworthiness_k": trust,
+        "alarms": " ".join(estimate.alarms),
+    }
+    table = {
+        "component": np.arange(1, len(ratio) + 1),
+        "ratio": ratio,
+        "cumulative": cumulative,
+    }
+    return row, pd.DataFrame(table)[:COMPONENTS], xy
 
 
 def _nearest_same(

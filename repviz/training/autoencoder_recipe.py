@@ -17,6 +17,7 @@ from repviz.errors import InputError
 from repviz.models import open_model
 from repviz.models.autoencoder import ConvAutoencoder, reconstruct
 from repviz.models.model import Model, seeded
+from repviz.principal import pca
 from repviz.training import loop
 from repviz.training.augmenting import jittered, shuffled
 
@@ -208,19 +209,13 @@ class _Best:
 
 
 def _start(module: ConvAutoencoder, pixels: np.ndarray) -> None:
-    mean = pixels.mean(axis=0, dtype=np.float64)
     if module.project is None:
-        module.start_at_mean(mean)
+        module.start_at_mean(pixels.mean(axis=0, dtype=np.float64))
         return
-    centred = pixels - mean
-    k = min(module.bottleneck, len(pixels) - 1, pixels.shape[1])
-    # The n x n side is the small one: components are the rows' own combinations.
-    variances, vectors = np.linalg.eigh(centred @ centred.T)
-    top = np.argsort(variances)[::-1][:k]
-    top = top[variances[top] > variances[top[0]] * 1e-10]
-    lengths = np.sqrt(variances[top])
-    components = (vectors[:, top] / lengths).T @ centred
-    module.start_at_pca(mean, components, lengths / np.sqrt(len(pixels)))
+    fitted = pca(pixels, components=min(module.bottleneck, len(pixels) - 1, pixels.shape[1]))
+    variance = fitted.explained_variance
+    kept = variance > variance[0] * 1e-10
+    module.start_at_pca(fitted.mean, fitted.components[kept], np.sqrt(variance[kept]))
 
 
 def _groups(module: ConvAutoencoder) -> list[dict[str, object]]:

@@ -16,7 +16,7 @@ import numpy as np
 from repviz.errors import InputError
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import interval
-from repviz.manifold.pca import pca
+from repviz.principal import pca
 
 FEWEST = 10
 LEVEL = 0.95

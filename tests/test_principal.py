@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn import decomposition
 
+from repviz import principal as module
 from repviz.errors import InputError
-from repviz.manifold import pca as module
-from repviz.manifold.pca import pca
+from repviz.principal import pca
 
 SHAPES = [(200, 30), (30, 200), (60, 60)]
 
