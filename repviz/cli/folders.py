@@ -1,0 +1,36 @@
+"""Commands about what there is: the families, and folders on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import repviz
+from repviz.cli import options as option
+from repviz.cli.output import write
+
+
+def catalog(
+    family: Annotated[str | None, typer.Argument(help="One family only.")] = None,
+    as_json: option.Json = False,
+) -> None:
+    """Show every source, model, layer, method and section."""
+    families = repviz.catalog(family)
+    lines = []
+    for name, members in families.items():
+        width = max(len(member) for member in members)
+        lines += [name, *(f"  {member:<{width}}  {text}" for member, text in members.items()), ""]
+    write(families, as_json, lines[:-1])
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A folder of activations or of a study.")],
+    as_json: option.Json = False,
+) -> None:
+    """Hash a folder's files again: are they as written?"""
+    files = repviz.verify(folder)
+    write(
+        {"folder": str(folder), "files": files, "sound": True}, as_json, [f"{files} files, sound"]
+    )

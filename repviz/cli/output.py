@@ -1,0 +1,78 @@
+"""What a command leaves: text or one JSON object on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from repviz import progress
+
+SHOWN_AFTER = 1.0  # seconds
+
+
+def write(values: dict[str, Any], as_json: bool, lines: list[str]) -> None:
+    """Print ``values`` as one JSON object, or the ``lines`` that say the same to a person."""
+    print(json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def write_table(table: Any, as_json: bool, **values: Any) -> None:
+    """Print a DataFrame and the ``values`` that go with it."""
+    rows = json.loads(table.to_json(orient="records", double_precision=15))
+    lines = [table.to_string(index=False), ""]
+    lines += [f"{name}: {value}" for name, value in values.items()]
+    write({**values, "rows": rows}, as_json, lines)
+
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Within the block, bars with rate and time left, on standard error."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Any:
+            unit = task.fields["unit"]
+            return "" if task.speed is None else f"{task.speed:,.1f} {unit}/s"
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    bars = Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+    class Bars:
+        @contextmanager
+        def task(self, label: str, total: int, unit: str) -> Iterator[progress.Advance]:
+            number, start = bars.add_task(label, total=total, unit=unit), time.monotonic()
+            try:
+                yield lambda done: bars.update(number, advance=done)
+            finally:
+                bars.remove_task(number)
+            seconds = time.monotonic() - start
+            if seconds > SHOWN_AFTER and not console.is_terminal:  # a log file has no bars
+                self.say(f"  {label}: {total} {unit} in {seconds:.1f} s")
+
+        def say(self, sentence: str) -> None:
+            console.print(sentence, markup=False)
+
+    with bars, progress.shown_by(Bars()), warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: console.print(f"{message}", markup=False)
+        yield

@@ -1,0 +1,81 @@
+"""Commands that end in a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import repviz
+from repviz.cli import options as option
+from repviz.cli.output import progress_bars, write, write_table
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="faces or bottleneck")] = "faces",
+    images: option.ImagesName = "orl",
+    out: Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels a side of the face space.")] = None,
+    bottlenecks: option.Sizes = None,
+    epochs: Annotated[int | None, typer.Option(help="faces: of AlexNet's training.")] = None,
+    samples: Annotated[int | None, typer.Option(help="faces: random points a rung.")] = None,
+    limit: option.Limit = None,
+    label: option.Label = None,
+    seed: option.Seed = 0,
+    as_json: option.Json = False,
+) -> None:
+    """From images to an HTML report; run again, it goes on."""
+    options = {
+        "size": size,
+        "bottlenecks": option.numbers(bottlenecks),
+        "epochs": epochs,
+        "samples": samples,
+    }
+    with progress_bars():
+        opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
+        folder = out or Path("reports") / name
+        made = repviz.study(name, opened, out=folder, seed=seed, **option.given(options))
+    findings = made.result("findings")["sentence"].tolist()
+    write(
+        {"study": str(made.folder), "report": str(made.report), "findings": findings},
+        as_json,
+        [*findings, "", f"Report: {made.report}"],
+    )
+
+
+def sweep(
+    images: option.ImagesName,
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.")],
+    bottlenecks: option.Sizes = None,
+    engines: Annotated[str, typer.Option(help="Separated by commas.")] = "pca,conv,linear-start",
+    size: option.Size = 64,
+    grey: option.Grey = True,
+    split: Annotated[
+        str | None, typer.Option(help="By image or by label (people-disjoint).")
+    ] = None,
+    limit: option.Limit = None,
+    label: option.Label = None,
+    seed: option.Seed = 0,
+    as_json: option.Json = False,
+) -> None:
+    """Autoencoders at each bottleneck size, with PCA beside."""
+    with progress_bars():
+        made = repviz.sweep(
+            repviz.open_images(images, size=size, grey=grey, limit=limit, label=label, seed=seed),
+            bottlenecks=option.numbers(bottlenecks),
+            out=out,
+            engines=engines.split(","),
+            split=split,
+            seed=seed,
+        )
+    write_table(made.table, as_json, sweep=str(made.folder), report=str(made.report))
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A study folder.")],
+    as_json: option.Json = False,
+) -> None:
+    """Write a study's HTML report again, from its tables."""
+    path = repviz.write_report(folder)
+    write({"report": str(path)}, as_json, [f"Report: {path}"])
