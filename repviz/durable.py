@@ -29,16 +29,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
-        _flush(path.parent)
-    except OSError as error:
-        raise _sentence(path, error) from error
+        with named_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+            _flush(path.parent)
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Within the block what the system says of ``path`` becomes one sentence, a StoreError."""
+    try:
+        yield
+    except OSError as error:
+        raise _sentence(path, error) from error
 
 
 def leftovers(folder: str | Path) -> list[Path]:

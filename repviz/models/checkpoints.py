@@ -1,7 +1,8 @@
 """Trained weights in one file: safetensors, with a card in its header that says what they are.
 
 The card is JSON: model, options, classes, preprocessing, what the weights were trained on, and
-their hash. Nothing is unpickled, so a file from a stranger cannot run code.
+their hash. Nothing is unpickled, so a file from a stranger cannot run code. A training under way is
+kept in the same form: its own tensors lie beside the weights, under another name, until it is over.
 """
 
 from __future__ import annotations
@@ -13,17 +14,24 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from repviz import durable, provenance
 from repviz.errors import Damaged, Mismatch, Unavailable
 from repviz.models.model import Model, Preprocessing, weights_hash
 
 FORMAT, VERSION = "repviz checkpoint", 1
+UNDER_WAY = "training/"  # what the names of a training's own tensors begin with
 
 
 def save_checkpoint(
-    model: Model, path: str | Path, *, recipe: dict[str, Any] | None = None, images_key: str = ""
+    model: Model,
+    path: str | Path,
+    *,
+    recipe: dict[str, Any] | None = None,
+    images_key: str = "",
+    training: dict[str, Any] | None = None,
+    tensors: dict[str, Tensor] | None = None,
 ) -> Path:
     """Write ``model`` to ``path``, all or nothing, and give back that path.
 
@@ -37,6 +45,10 @@ def save_checkpoint(
         How it was trained, as JSON values.
     images_key : str
         The key of the images it was trained on.
+    training : dict, optional
+        How far the training is, as JSON values.
+    tensors : dict of str to Tensor, optional
+        What a training that is not over needs besides the weights.
 
     Raises
     ------
@@ -60,11 +72,15 @@ def save_checkpoint(
         "weights_hash": weights_hash(model.module),
         "recipe": recipe or {},
         "images": images_key,
+        "training": training or {},
         "versions": provenance.versions(),
     }
-    tensors = {name: value.contiguous() for name, value in model.module.state_dict().items()}
+    kept = dict(model.module.state_dict())
+    kept |= {f"{UNDER_WAY}{name}": value for name, value in (tensors or {}).items()}
+    # A tensor that is no view of another, in the order of its axes, on the processor.
+    whole = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
     with durable.replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"repviz": json.dumps(card, sort_keys=True)})
+        save_file(whole, temporary, metadata={"repviz": json.dumps(card, sort_keys=True)})
     return path
 
 
@@ -125,7 +141,24 @@ def load_checkpoint(path: str | Path) -> Model:
         ),
         weights=card["weights"],
         classes=None if card["classes"] is None else tuple(card["classes"]),
+        recipe=card["recipe"] | {"images": card["images"]},
     )
+
+
+def load_training(path: str | Path, module: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """How far the training in ``path`` is, and its own tensors; its weights go into ``module``.
+
+    Raises
+    ------
+    Unavailable, Damaged
+        As :func:`load_checkpoint`.
+    """
+    card = read_card(path)
+    _read_weights(path, card, module)
+    with safe_open(path, framework="pt") as file:
+        own = [name for name in file.keys() if name.startswith(UNDER_WAY)]  # noqa: SIM118
+        tensors = {name.removeprefix(UNDER_WAY): file.get_tensor(name) for name in own}
+    return card["training"], tensors
 
 
 def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
@@ -143,7 +176,8 @@ def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
 def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> None:
     try:
         with safe_open(path, framework="pt") as file:
-            module.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            names = [name for name in file.keys() if not name.startswith(UNDER_WAY)]  # noqa: SIM118
+            module.load_state_dict({name: file.get_tensor(name) for name in names})
     except (SafetensorError, RuntimeError) as error:
         raise Damaged(
             f"{path}: the weights do not fit the model that the file says it is. Train again, or "

@@ -99,6 +99,8 @@ class Model:
         The label that each output stands for, once it was trained on labels.
     task : str
         What its output is to match: ``"labels"`` or ``"pixels"``.
+    recipe : dict
+        How it was trained, and on which images, as its checkpoint says; empty where it was not.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Model:
     options: dict[str, Any]
     classes: tuple[str, ...] | None = None
     task: str = "labels"
+    recipe: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def key(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from repviz import checks
 from repviz.errors import InputError
+from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from repviz.images.collection import Images
     from repviz.models.model import Model
 
-__all__ = ["RECIPES", "Recipe", "Training", "train"]
+__all__ = ["RECIPES", "Recipe", "Settings", "Training", "train"]
 
 Parts = tuple[np.ndarray, np.ndarray]
 
@@ -53,34 +55,67 @@ class Recipe:
         One line on what it does.
     home : str
         ``file:function`` of this package. The function takes the model, the images and the rows
-        of both parts, and by name ``epochs``, ``batch`` (None for its own choice) and ``seed``; it
-        gives the trained copy and the table.
+        of both parts, and by name ``settings``, ``seed`` and ``keep``; it gives the trained copy
+        and the table.
     by : str
         How :func:`repviz.split` parts the images: "image", or "label" where labels are known.
+    task : str
+        What the models it trains are to match.
+    usual : str
+        ``file:name`` of its :class:`Settings`.
+    resumes : bool
+        Whether it goes on where it was when it is started again.
     """
 
     summary: str
     home: str
     by: str
+    task: str
+    usual: str
+    resumes: bool
 
     @property
     def run(self) -> Callable[..., tuple[Model, pd.DataFrame]]:
         """The function that ``home`` names."""
-        file, _, function = self.home.partition(":")
-        found: Callable[..., Any] = getattr(import_module(f"{__name__}.{file}"), function)
+        found: Callable[..., Any] = _named(self.home)
         return found
+
+    @property
+    def settings(self) -> Settings:
+        """What it decides where nothing else is said."""
+        found: Settings = _named(self.usual)
+        return found
+
+
+def _named(place: str) -> Any:
+    file, _, name = place.partition(":")
+    return getattr(import_module(f"{__name__}.{file}"), name)
 
 
 RECIPES: dict[str, Recipe] = {
     "labels": Recipe(
-        "classify the labels: SGD with momentum, shifted images, settled units",
+        "classify the labels, from few images: settled units, shifted images, 6 epochs",
         "alexnet_recipe:train_on_labels",
         by="image",
+        task="labels",
+        usual="alexnet_recipe:FEW",
+        resumes=True,
+    ),
+    "paper": Recipe(
+        "classify the labels as in 2012: batch 128, crops, flips, PCA colour, at most 90 epochs",
+        "alexnet_recipe:train_on_labels",
+        by="image",
+        task="labels",
+        usual="alexnet_recipe:PAPER",
+        resumes=True,
     ),
     "pixels": Recipe(
         "reconstruct the images: from PCA where the model can, the best validated epoch kept",
         "autoencoder_recipe:train_on_pixels",
         by="label",
+        task="pixels",
+        usual="autoencoder_recipe:SETTINGS",
+        resumes=False,
     ),
 }
 
@@ -95,6 +130,7 @@ def train(
     rows: Sequence[np.ndarray] | None = None,
     batch: int | None = None,
     seed: int = 0,
+    recipe: str | Settings | None = None,
 ) -> Training:
     """A trained copy of ``model``, with a table of how training went.
 
@@ -105,7 +141,10 @@ def train(
     images : Images
         From :func:`repviz.open_images`, with labels where labels are to be learned.
     out : str or Path, optional
-        The checkpoint to write (``.safetensors``).
+        The checkpoint to write (``.safetensors``), and beside it the curves (``.csv``). While a
+        network learns labels it is kept there every two minutes, and when a signal ends the
+        process; the same call then goes on from there, bit by bit as if nothing had been. A
+        training that is over is read, not repeated.
     epochs : int, optional
         Passes over the training images, at least 1; the recipe's own number if left out.
     held_out : float
@@ -116,6 +155,8 @@ def train(
         Images a step, at least 1.
     seed : int
         Of the split, the order, the shifts and the dropout, at least 0.
+    recipe : str or Settings, optional
+        A key of :data:`RECIPES`, or settings of one's own; that of the model's task if left out.
 
     Returns
     -------
@@ -130,23 +171,94 @@ def train(
     ------
     InputError
         The images do not fit the model, or the loss does not stay finite.
+    UnknownName
+        No such recipe.
     StoreError
-        ``out`` cannot be written.
+        ``out`` cannot be written, or holds another training.
     """
     from repviz.models.checkpoints import save_checkpoint
 
-    recipe = RECIPES[model.task]
+    chosen, settings = _recipe(model, recipe)
     checks.whole("train", "seed", seed, low=0, high=2**32 - 1)
-    for what, value in (("epochs", epochs), ("batch", batch)):
-        if value is not None:
-            checks.whole("train", what, value, low=1)
-    parts = _parts(images, recipe, held_out, seed) if rows is None else _given(rows, len(images))
-    trained, table = recipe.run(model, images, parts, epochs=epochs, batch=batch, seed=seed)
-    checkpoint = None
-    if out is not None:
-        how = {"recipe": model.task, "epochs": len(table), "seed": seed, "rows": len(parts[0])}
-        checkpoint = save_checkpoint(trained, out, recipe=how, images_key=images.key)
+    settings = replace(
+        settings,
+        epochs=settings.epochs if epochs is None else epochs,
+        batch=settings.batch if batch is None else batch,
+    )
+    parts = _parts(images, chosen, held_out, seed) if rows is None else _given(rows, len(images))
+    keep = None
+    if out is not None and chosen.resumes:
+        keep = partial(
+            _keeping,
+            out=Path(out),
+            start=model,
+            images=images,
+            parts=parts,
+            seed=seed,
+            settings=settings,
+        )
+    trained, table = chosen.run(model, images, parts, settings=settings, seed=seed, keep=keep)
+    checkpoint = None if out is None else Path(out)
+    if out is not None and keep is None:
+        how = settings.decisions | {"seed": seed, "rows": len(parts[0])}
+        save_checkpoint(trained, out, recipe=how, images_key=images.key)
     return Training(trained, table, checkpoint)
+
+
+def _recipe(model: Model, recipe: str | Settings | None) -> tuple[Recipe, Settings]:
+    name = recipe if isinstance(recipe, str) else model.task
+    chosen = RECIPES[checks.known("train", "recipe", name, RECIPES)]
+    if chosen.task != model.task:
+        able = ", ".join(key for key, entry in RECIPES.items() if entry.task == model.task)
+        raise InputError(
+            f"train: the recipe must be one for {model.task}, which the model is to match, got "
+            f"'{name}'. Use {able}."
+        )
+    return chosen, chosen.settings if isinstance(recipe, str) or recipe is None else recipe
+
+
+def _keeping(
+    trained: Model,
+    *,
+    out: Path,
+    start: Model,
+    images: Images,
+    parts: Parts,
+    seed: int,
+    settings: Settings,
+) -> Any:
+    from repviz import provenance
+    from repviz.training.keeping import Keeping
+
+    hashes = images.hashes()
+    learned = [hashes[row] for row in parts[0]]
+    identity = {
+        "model": start.name,
+        "options": start.options,
+        "weights": start.key,
+        "images": images.key,
+        "rows": provenance.key([part.tolist() for part in parts]),
+        "seed": seed,
+        **settings.decisions,
+    }
+    grown = 1 + settings.augment.get("crop", 0.0)
+    recipe = (
+        settings.decisions
+        | {
+            "seed": seed,
+            "rows": len(learned),
+            "grown": grown,  # how much larger than the input the images are before they are cropped
+            "trained_on": [value[:16] for value in learned],
+        }
+    )
+    return Keeping(
+        trained,
+        out,
+        identity=identity,
+        recipe=recipe,
+        images_key=images.key,
+        every=settings.save_every,
+    )
 
 
 def _parts(images: Images, recipe: Recipe, held_out: float, seed: int) -> Parts:

@@ -1,9 +1,21 @@
-"""Small changes that leave an image what it is: each epoch sees each image a little otherwise."""
+"""Small changes that leave an image what it is: each epoch sees each image a little otherwise.
+
+What is random about a change is drawn first, a row of numbers an image; the change then follows
+from the image and its row. So a part of a batch is changed as it would be within the whole.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from repviz import checks
 
 SHIFT = 1 / 32  # the farthest move, as a share of an image's height and width
 
@@ -27,22 +39,214 @@ def jittered(
     generator : torch.Generator
         Where the random numbers are from.
     """
-    b, _, height, width = images.shape
     if mirror:
-        flipped = torch.rand(b, generator=generator) < 0.5
-        images = torch.where(flipped[:, None, None, None], images.flip(-1), images)
-    rows, columns = (_moved(side, round(shift * side), b, generator) for side in (height, width))
-    which = torch.arange(b)[:, None, None]
-    moved = images.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
-
-
-def _moved(side: int, farthest: int, b: int, generator: torch.Generator) -> Tensor:
-    """For each of ``b`` images, the old place (b, side) of what stands at each place now."""
-    moves = torch.randint(-farthest, farthest + 1, (b, 1), generator=generator)
-    return (torch.arange(side) + moves).clamp_(0, side - 1)
+        images = _flipped(images, _uniform(1)(len(images), generator), 0.5)
+    return _shifted(images, _uniform(2)(len(images), generator), shift)
 
 
 def shuffled(n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """The rows 0 to n - 1 in random order, in parts of ``batch``; the last may be smaller."""
     return torch.randperm(n, generator=generator).split(batch)
+
+
+Draw = Callable[[int, torch.Generator], Tensor]
+Change = Callable[[Tensor, Tensor, float, "Augmenter"], Tensor]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """One entry of :data:`AUGMENTATIONS`.
+
+    Attributes
+    ----------
+    summary : str
+        One line on what it does, with the unit of its amount.
+    usual : float
+        The amount where none is given.
+    most : float
+        The largest amount that makes sense.
+    draw : callable
+        From a number of images and a generator to their random numbers, (b, k).
+    change : callable
+        From images (b, c, h, w) uint8, their random numbers, the amount and the recipe's
+        :class:`Augmenter` to changed images.
+    """
+
+    summary: str
+    usual: float
+    most: float
+    draw: Draw
+    change: Change
+
+
+@dataclass(frozen=True)
+class Augmenter:
+    """The changes of one recipe, in the order in which they are made.
+
+    Attributes
+    ----------
+    amounts : mapping of str to float
+        A key of :data:`AUGMENTATIONS` to how much of it.
+    size : (int, int)
+        Height and width of what comes out, in pixels.
+    palette : Tensor, shape (3, 3), or None
+        From :func:`palette`; "colour" needs it.
+    """
+
+    amounts: Mapping[str, float]
+    size: tuple[int, int]
+    palette: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        for name, amount in self.amounts.items():
+            checks.known("train", "augmentation", name, AUGMENTATIONS)
+            most = AUGMENTATIONS[name].most
+            checks.real("train", f"augmentation '{name}'", amount, low=0.0, high=most)
+
+    @property
+    def side(self) -> tuple[int, int]:
+        """Height and width of what goes in: larger than ``size`` where windows are cut out."""
+        grown = 1 + self.amounts.get("crop", 0.0)
+        return round(self.size[0] * grown), round(self.size[1] * grown)
+
+    def draw(self, b: int, generator: torch.Generator) -> list[Tensor]:
+        """The random numbers of ``b`` images, one (b, k) a change."""
+        return [entry.draw(b, generator) for entry, _ in self._chosen()]
+
+    def change(self, images: Tensor, drawn: list[Tensor]) -> Tensor:
+        """``images`` (b, c, *side) uint8, changed: (b, c, *size) uint8."""
+        for (entry, amount), numbers in zip(self._chosen(), drawn, strict=True):
+            images = entry.change(images, numbers, amount, self)
+        return images
+
+    def _chosen(self) -> list[tuple[Augmentation, float]]:
+        return [
+            (entry, self.amounts[name])
+            for name, entry in AUGMENTATIONS.items()
+            if name in self.amounts
+        ]
+
+
+def _uniform(k: int) -> Draw:
+    return lambda b, generator: torch.rand(b, k, generator=generator)
+
+
+def _normal(k: int) -> Draw:
+    return lambda b, generator: torch.randn(b, k, generator=generator)
+
+
+def _seeds(b: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(2**62, (b, 1), generator=generator)
+
+
+def palette(pixels: np.ndarray) -> Tensor:
+    """The principal axes of the colours in ``pixels``, each as long as its standard deviation.
+
+    Parameters
+    ----------
+    pixels : ndarray, uint8, shape (n, 3, h, w)
+        Training images; a thousand of them, evenly spread, are looked at.
+
+    Returns
+    -------
+    Tensor, float32, shape (3, 3)
+        A column an axis, in grey levels.
+    """
+    some = pixels[:: -(-len(pixels) // 1000), :, ::8, ::8].astype(np.float64)
+    values, axes = np.linalg.eigh(np.cov(some.transpose(1, 0, 2, 3).reshape(3, -1)))
+    return torch.from_numpy(axes * np.sqrt(values.clip(0))).float()
+
+
+def _flipped(images: Tensor, drawn: Tensor, share: float, _: Augmenter | None = None) -> Tensor:
+    return torch.where((drawn < share)[:, :, None, None], images.flip(-1), images)
+
+
+def _shifted(images: Tensor, drawn: Tensor, shift: float, _: Augmenter | None = None) -> Tensor:
+    b, _channels, height, width = images.shape
+    places = []
+    for axis, side in enumerate((height, width)):
+        farthest = round(shift * side)
+        moves = (drawn[:, axis : axis + 1] * (2 * farthest + 1)).long() - farthest
+        places.append((torch.arange(side) + moves).clamp_(0, side - 1))  # old place of each new
+    which = torch.arange(b)[:, None, None]
+    moved = images.permute(0, 2, 3, 1)[which, places[0][:, :, None], places[1][:, None, :]]
+    return moved.permute(0, 3, 1, 2)
+
+
+def _cropped(images: Tensor, drawn: Tensor, _: float, recipe: Augmenter) -> Tensor:
+    height, width = recipe.size
+    spare = torch.tensor(images.shape[-2:]) - torch.tensor(recipe.size)
+    out = images.new_empty(len(images), images.shape[1], height, width)
+    corners = (drawn * (spare + 1)).long().tolist()
+    for window, image, (top, left) in zip(out, images, corners, strict=True):
+        window.copy_(image[:, top : top + height, left : left + width])
+    return out
+
+
+def _rotated(images: Tensor, drawn: Tensor, degrees: float, _: Augmenter) -> Tensor:
+    angle = (2 * drawn[:, 0] - 1) * math.radians(degrees)
+    return _warped(images, angle.cos(), -angle.sin(), angle.sin(), angle.cos())
+
+
+def _sheared(images: Tensor, drawn: Tensor, degrees: float, _: Augmenter) -> Tensor:
+    slope = ((2 * drawn[:, 0] - 1) * math.radians(degrees)).tan()
+    one = torch.ones_like(slope)
+    return _warped(images, one, slope, torch.zeros_like(slope), one)
+
+
+def _warped(images: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+    """Each image read at [[a, b], [c, d]] @ its places; beyond the edges it is mirrored."""
+    zero = torch.zeros_like(a)
+    ratio = images.shape[-2] / images.shape[-1]  # places run from -1 to 1 along both axes
+    theta = torch.stack([a, b * ratio, zero, c / ratio, d, zero], 1).view(-1, 2, 3)
+    grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+    warped = functional.grid_sample(
+        images.float(), grid, padding_mode="reflection", align_corners=False
+    )
+    return warped.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _recoloured(images: Tensor, drawn: Tensor, spread: float, recipe: Augmenter) -> Tensor:
+    """Red, green and blue moved together, as in Krizhevsky et al. (2012), section 4.1.
+
+    They scale the axes by the eigenvalues of the covariance; here, as in what became usual since,
+    by their roots, so that ``spread`` has no unit.
+    """
+    if recipe.palette is None:
+        return images
+    moved = (drawn * spread) @ recipe.palette.T  # (b, 3), grey levels
+    changed = images.to(torch.int16) + moved.round().to(torch.int16)[:, :, None, None]
+    return changed.clamp_(0, 255).to(torch.uint8)
+
+
+def _noisy(images: Tensor, drawn: Tensor, levels: float, _: Augmenter) -> Tensor:
+    out = torch.empty_like(images)
+    for image, changed, seed in zip(images, out, drawn[:, 0].tolist(), strict=True):
+        random = np.random.default_rng(seed)  # an image's own, so that a part is changed alike
+        noise = random.standard_normal(tuple(image.shape), dtype=np.float32) * levels
+        changed.copy_(torch.from_numpy(noise).add_(image).round_().clamp_(0, 255))
+    return out
+
+
+# In the order in which they are made: what bends an image before what cuts it.
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "rotation": Augmentation("turned by up to so many degrees", 10, 180, _uniform(1), _rotated),
+    "shear": Augmentation("sheared by up to so many degrees", 10, 60, _uniform(1), _sheared),
+    "shift": Augmentation(
+        "moved by up to this share of a side; edges repeat", SHIFT, 1, _uniform(2), _shifted
+    ),
+    "crop": Augmentation(
+        "a window out of an image larger by this share", 256 / 227 - 1, 1, _uniform(2), _cropped
+    ),
+    "flip": Augmentation(
+        "mirrored left to right, this share of them", 0.5, 1, _uniform(1), _flipped
+    ),
+    "colour": Augmentation(
+        "along the principal axes of the set's colours, by so many standard deviations",
+        0.1,
+        2,
+        _normal(3),
+        _recoloured,
+    ),
+    "noise": Augmentation("grey levels of Gaussian noise", 5, 128, _seeds, _noisy),
+}

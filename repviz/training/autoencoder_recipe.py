@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,12 @@ from repviz import checks
 from repviz.errors import InputError
 from repviz.models import open_model
 from repviz.models.autoencoder import ConvAutoencoder, reconstruct
-from repviz.models.model import Model, seeded
+from repviz.models.model import Model
 from repviz.principal import pca
 from repviz.training import loop
-from repviz.training.augmenting import jittered, shuffled
+from repviz.training.augmenting import jittered
+from repviz.training.feeding import Feed
+from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,7 @@ STARTS = {
 }
 EPOCHS, BATCH = 24, 32
 RATE, LINEAR_RATE = 1e-3, 1e-4
+SETTINGS = Settings(epochs=EPOCHS, batch=BATCH, rate=RATE, decay=0.0, start="given")
 
 
 def fit_autoencoder(
@@ -112,9 +114,9 @@ def train_on_pixels(
     images: Images,
     parts: tuple[np.ndarray, np.ndarray],
     *,
-    epochs: int | None,
-    batch: int | None,
+    settings: Settings,
     seed: int,
+    keep: None = None,
 ) -> tuple[Model, pd.DataFrame]:
     """A copy of ``model`` trained to reconstruct ``images``; see :func:`repviz.train`."""
     made_for = model.preprocessing
@@ -123,8 +125,8 @@ def train_on_pixels(
     return _fitted(
         replace(model, module=copy.deepcopy(model.module)),
         *(first, second),
-        epochs=EPOCHS if epochs is None else epochs,
-        batch=BATCH if batch is None else batch,
+        epochs=settings.epochs,
+        batch=settings.batch,
         mirror=True,
         seed=seed,
     )
@@ -156,25 +158,21 @@ def _fitted(
     _start(module, mirrored(pixels, shape) if mirror else pixels)
     best = _Best(module, validation)
     shown = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32)).view(-1, *shape)
-    random = torch.Generator().manual_seed(seed)
 
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for rows in shuffled(len(shown), batch, random):
-            x = jittered(shown[rows], mirror=mirror, generator=random)
-            yield x, x
+    def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        x = jittered(shown[rows], mirror=mirror, generator=random)[part]
+        return x, x
 
     optimizer = torch.optim.AdamW(_groups(module), lr=RATE, weight_decay=0.0)
-    steps = -(-len(shown) // batch)
-    with seeded(seed):
-        loop.run(
-            module,
-            batches,
-            loss=functional.mse_loss,
-            optimizer=optimizer,
-            pace=loop.Pace(epochs, steps),
-            after_epoch=best.look,
-            label=f"autoencoder, {module.bottleneck} numbers",
-        )
+    feed = Feed(len(shown), batch, seed, make, f"autoencoder, {module.bottleneck} numbers")
+    loop.run(
+        module,
+        feed,
+        loss=functional.mse_loss,
+        optimizer=optimizer,
+        pace=loop.Pace(epochs, feed.steps),
+        after_epoch=best.look,
+    )
     module.load_state_dict(best.state)
     history = pd.DataFrame(best.history)
     history["kept"] = history["epoch"] == best.epoch
@@ -192,7 +190,7 @@ class _Best:
         self.state: dict[str, Tensor] = {}
         self.look(loop.Epoch(0, float("nan"), 0.0))
 
-    def look(self, epoch: loop.Epoch) -> None:
+    def look(self, epoch: loop.Epoch) -> loop.Row:
         left = reconstruct(self.module, self.validation) - self.validation
         mse = float(np.mean(np.square(left, dtype=np.float64)))
         self.history.append(
@@ -206,6 +204,7 @@ class _Best:
         if mse < self.least:
             self.epoch, self.least = epoch.number, mse
             self.state = {name: value.clone() for name, value in self.module.state_dict().items()}
+        return self.history[-1]
 
 
 def _start(module: ConvAutoencoder, pixels: np.ndarray) -> None:

@@ -1,0 +1,114 @@
+"""Images decoded once: their pixels on the disk, as one array that every process may map."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from repviz import durable, progress
+from repviz.errors import ImageError, InputError
+from repviz.images.collection import Images
+
+CHUNK = 64  # images that are decoded side by side
+
+
+def cached(images: Images, *, folder: str | Path | None = None) -> np.ndarray:
+    """The pixels of ``images``, uint8 of shape (n, c, h, w), as a read-only map of a file.
+
+    The file is found again by what it holds: the images' contents and order, their size and
+    colour, and the policy of decoding. It is written under another name and renamed once it is
+    whole; processes that want the same file wait for the one that writes it.
+
+    Parameters
+    ----------
+    images : Images
+        With ``size`` and ``grey`` set, so that all have one shape.
+    folder : path, optional
+        Where it lies; :func:`home` if left out. To make room delete what is in it.
+
+    Raises
+    ------
+    InputError
+        The images have no common shape.
+    ImageError
+        An image cannot be decoded; the message names it.
+    StoreError
+        The folder cannot be written.
+    """
+    if images.size is None or images.grey is None:
+        raise InputError(
+            f"images '{images.name}': a cache must know their shape, got size={images.size} and "
+            f"grey={images.grey}. Give both: images.at(size=64, grey=True)."
+        )
+    shape = (len(images), 1 if images.grey else 3, *images.size)
+    path = Path(folder or home()) / f"{images.key}.npy"
+    found = _mapped(path, shape)
+    if found is None:
+        with _alone(path):
+            found = _mapped(path, shape)  # another process may have written it meanwhile
+            if found is None:
+                _write(images, path, shape)
+                found = np.load(path, mmap_mode="r")
+    return found
+
+
+def home() -> Path:
+    """The folder of decoded images: ``$REPVIZ_CACHE``, or ``repviz`` among the user's caches."""
+    own = os.environ.get("REPVIZ_CACHE")
+    return Path(own) if own else Path.home() / ".cache" / "repviz"
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    try:
+        found: np.ndarray = np.load(path, mmap_mode="r")
+    except (OSError, ValueError):
+        found = np.empty(0)
+    if found.shape == shape and found.dtype == np.uint8:
+        return found
+    progress.say(f"{path}: the decoded images are not whole and are decoded again.")
+    return None
+
+
+def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
+    with durable.replacing(path) as temporary:
+        block = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        with (
+            progress.task("decode", len(images)) as advance,
+            ThreadPoolExecutor(os.cpu_count()) as pool,
+        ):
+            for start in range(0, len(images), CHUNK):
+                rows = range(start, min(start + CHUNK, len(images)))
+                for row, pixels in zip(rows, pool.map(images.read, rows), strict=True):
+                    if pixels.shape != shape[1:]:
+                        raise ImageError(
+                            f"images '{images.name}': all must have the shape {shape[1:]}, got "
+                            f"{pixels.shape} ({images.ids[row]})."
+                        )
+                    block[row] = pixels
+                advance(len(rows))
+        block.flush()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Within the block no other process writes ``path``. The lock ends with the process."""
+    import fcntl
+
+    lock = path.with_suffix(".lock")
+    with durable.named_errors(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = open(lock, "w")  # noqa: SIM115  closed below, which lets go of the lock
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left in lock.parent.glob(f".{path.name}.*.tmp"):  # of processes that were killed
+            left.unlink(missing_ok=True)
+        yield
+    finally:
+        file.close()

@@ -1,0 +1,77 @@
+"""Two sets of images as one: a training set and the validation set that came with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.images.collection import Images, Store
+
+
+@dataclass(frozen=True)
+class Chained:
+    """The pictures of one store after those of another."""
+
+    first: Store
+    second: Store
+    n: int  # pictures in the first
+
+    def where(self, row: int) -> str:
+        """As the store it lies in calls it."""
+        store, at = self._place(row)
+        return store.where(at)
+
+    def stored(self, row: int) -> bytes:
+        """The bytes in the store it lies in."""
+        store, at = self._place(row)
+        return store.stored(at)
+
+    def decoded(self, row: int) -> np.ndarray:
+        """As the store it lies in decodes it."""
+        store, at = self._place(row)
+        return store.decoded(at)
+
+    def _place(self, row: int) -> tuple[Store, int]:
+        return (self.first, row) if row < self.n else (self.second, row - self.n)
+
+
+def joined(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray, np.ndarray]]:
+    """The images of both, and the rows of each among them.
+
+    Size and colour are the first's. Each id has its set's name before it.
+
+    Raises
+    ------
+    InputError
+        One has labels and the other has none.
+    """
+    if (first.labels is None) != (second.labels is None):
+        raise InputError(
+            f"joined: both sets must have labels or neither, got '{first.name}' "
+            f"{'without' if first.labels is None else 'with'} and '{second.name}' "
+            f"{'without' if second.labels is None else 'with'}."
+        )
+    n = int(first._index.max()) + 1
+    together = Images(
+        name=f"{first.name} + {second.name}",
+        ids=tuple(f"{part.name}/{name}" for part in (first, second) for name in part.ids),
+        labels=None
+        if first.labels is None or second.labels is None
+        else np.concatenate([first.labels, second.labels]),
+        factors={
+            name: np.concatenate([values, second.factors[name]])
+            for name, values in first.factors.items()
+            if name in second.factors
+        },
+        credit=first.credit
+        if first.credit == second.credit
+        else f"{first.credit} {second.credit}".strip(),
+        size=first.size,
+        grey=first.grey,
+        _store=Chained(first._store, second._store, n),
+        _index=np.concatenate([first._index, second._index + n]),
+    )
+    rows = np.arange(len(together))
+    return together, (rows[: len(first)], rows[len(first) :])
