@@ -17,32 +17,40 @@ if TYPE_CHECKING:
     from repviz.activations.extraction import extract
     from repviz.activations.store import open_activations
     from repviz.images import open_images, split
+    from repviz.images.joining import joined
     from repviz.manifold.dimension import dimension
     from repviz.manifold.embedding import umap
     from repviz.manifold.neighbors import neighbors
     from repviz.models import open_model
     from repviz.models.anatomy import anatomy
+    from repviz.models.checkpoints import open_checkpoint
     from repviz.principal import pca
     from repviz.report.page import write_report
     from repviz.studies import study
+    from repviz.studies.augmentation import draw_augmentation
     from repviz.studies.bottleneck import sweep
     from repviz.studies.catalog import catalog, verify
     from repviz.studies.folder import open_study
     from repviz.training import train
+    from repviz.training.evaluation import evaluate
 
 # Public verb -> the module that holds it, in the order of the work.
 _VERBS = {
     "open_images": "repviz.images",
     "split": "repviz.images",
+    "joined": "repviz.images.joining",
     "open_model": "repviz.models",
+    "open_checkpoint": "repviz.models.checkpoints",
     "anatomy": "repviz.models.anatomy",
     "train": "repviz.training",
+    "evaluate": "repviz.training.evaluation",
     "extract": "repviz.activations.extraction",
     "open_activations": "repviz.activations.store",
     "neighbors": "repviz.manifold.neighbors",
     "dimension": "repviz.manifold.dimension",
     "pca": "repviz.principal",
     "umap": "repviz.manifold.embedding",
+    "draw_augmentation": "repviz.studies.augmentation",
     "sweep": "repviz.studies.bottleneck",
     "study": "repviz.studies",
     "open_study": "repviz.studies.folder",
@@ -54,15 +62,19 @@ _VERBS = {
 __all__ = [
     "open_images",
     "split",
+    "joined",
     "open_model",
+    "open_checkpoint",
     "anatomy",
     "train",
+    "evaluate",
     "extract",
     "open_activations",
     "neighbors",
     "dimension",
     "pca",
     "umap",
+    "draw_augmentation",
     "sweep",
     "study",
     "open_study",

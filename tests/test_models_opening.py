@@ -14,7 +14,7 @@ from torchvision.models import ResNet18_Weights
 
 from repviz.errors import Damaged, InputError, Mismatch, Unavailable, UnknownName
 from repviz.models import MODELS, open_model
-from repviz.models.checkpoints import load_checkpoint, save_checkpoint
+from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Preprocessing, evaluating
 
 OWN = """
@@ -178,7 +178,7 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path):
         classes=("a", "b"),
     )
     path = save_checkpoint(model, tmp_path / "net.safetensors", recipe={"epochs": 2})
-    again = load_checkpoint(path)
+    again = open_checkpoint(path)
     assert again.key == model.key
     assert (again.name, again.weights, again.classes) == (model.name, model.weights, model.classes)
     assert again.options == model.options
@@ -200,7 +200,7 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
         "model that it was made with; options left out are taken from it."
     )
     with pytest.raises(Unavailable) as error:
-        load_checkpoint(tmp_path / "none")
+        open_checkpoint(tmp_path / "none")
     assert str(error.value) == (
         "open_model: weights must be 'random', 'default' or the path of a checkpoint, and there "
         f"is no file '{tmp_path / 'none'}'. Check the path."
@@ -208,17 +208,17 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
     with pytest.raises(Damaged, match="is no whole safetensors file"):
-        load_checkpoint(path)
+        open_checkpoint(path)
     path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
     with pytest.raises(Damaged) as error:
-        load_checkpoint(path)
+        open_checkpoint(path)
     assert str(error.value) == (
         f"{path}: the weights have changed since they were written. Train again, or copy the "
         "file again from where it came."
     )
     save_file({"x": torch.zeros(2)}, path, metadata={"repviz": json.dumps({"format": "other"})})
     with pytest.raises(Damaged) as error:
-        load_checkpoint(path)
+        open_checkpoint(path)
     assert str(error.value) == (
         f"{path}: this safetensors file holds no repviz checkpoint of version 1. Give a file that "
         "repviz wrote."

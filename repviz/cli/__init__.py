@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "study": studies.study,
     "sweep": studies.sweep,
     "train": models.train,
+    "evaluate": models.evaluate,
     "extract": activations.extract,
     "dimension": manifold.dimension,
     "anatomy": models.anatomy,
@@ -49,9 +51,9 @@ def main() -> None:
     except RepvizError as error:
         print(f"repviz: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("repviz: stopped. What is finished is kept; run again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(128 + getattr(stop, "signal", signal.SIGINT)) from None
     except BrokenPipeError:  # the reader of our output (head, less) went away: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None

@@ -1,15 +1,15 @@
-"""Commands about networks: train them, count them."""
+"""Commands about networks: train them, judge them, count them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import repviz
 from repviz.cli import options as option
-from repviz.cli.output import progress_bars, write_table
+from repviz.cli.output import progress_bars, write, write_table
 
 
 def train(
@@ -18,31 +18,109 @@ def train(
     out: Annotated[Path, typer.Option(help="The checkpoint to write (.safetensors).")],
     weights: option.Weights = "random",
     variant: option.Variant = None,
+    init: Annotated[str | None, typer.Option(help="alexnet: robust or paper.")] = None,
+    map_dropout: Annotated[
+        float | None, typer.Option(help="alexnet: share of whole feature maps dropped out.")
+    ] = None,
     bottleneck: option.Bottleneck = None,
+    recipe: Annotated[str | None, typer.Option(help="labels, paper or pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How many.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
+    rate: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="crop,flip,colour,rotation=15,shear,noise,shift; or none.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, tf32, bf16 or auto.")] = None,
+    compile_: Annotated[
+        bool | None, typer.Option("--compile", help="Let torch compile the network first.")
+    ] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="A source of its own for the images held out.")
+    ] = None,
     held_out: Annotated[float, typer.Option(help="Share of the images held out.")] = 0.3,
-    batch: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Of the split (default: --seed).")] = None,
+    show_augmentation: Annotated[
+        bool, typer.Option("--show-augmentation", help="Only draw what the changes look like.")
+    ] = False,
+    tensorboard: Annotated[
+        bool | None, typer.Option("--tensorboard", help="Write the curves for it too.")
+    ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """Train a model on images; keep a checkpoint."""
-    options = {"variant": variant, "bottleneck": bottleneck}
+    """Train a model on images; keep a checkpoint, and go on from it."""
+    from repviz.training.settings import changed
+
+    network = {
+        "variant": variant,
+        "init": init,
+        "map_dropout": map_dropout,
+        "bottleneck": bottleneck,
+    }
+    decided = {
+        "rate": rate,
+        "augment": augment,
+        "precision": precision,
+        "compile": compile_,
+        "tensorboard": tensorboard,
+    }
     with progress_bars():
         opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
+        rows: tuple[Any, ...] | None = None
+        if validation is not None:
+            opened, rows = repviz.joined(opened, repviz.open_images(validation, label=label))
+        elif split_seed is not None:
+            rows = repviz.split(opened, (1 - held_out, held_out), seed=split_seed)
         if model != "autoencoder" and opened.classes:
-            options["classes"] = len(opened.classes)
+            network["classes"] = len(opened.classes)
+        start = repviz.open_model(model, weights=weights, seed=seed, **option.given(network))
+        settings = changed(recipe or start.task, **option.given(decided))
+        if show_augmentation:
+            path = repviz.draw_augmentation(start, opened, settings, out=out, seed=seed)
+            write({"sheet": str(path)}, as_json, [f"The changes: {path}"])
+            return
         made = repviz.train(
-            repviz.open_model(model, weights=weights, seed=seed, **option.given(options)),
+            start,
             opened,
             out=out,
             epochs=epochs,
             held_out=held_out,
+            rows=rows,
             batch=batch,
             seed=seed,
+            recipe=settings,
         )
     write_table(made.table, as_json, checkpoint=str(made.checkpoint))
+
+
+def evaluate(
+    checkpoints: Annotated[list[str], typer.Argument(help="Trained classifiers; several vote.")],
+    images: option.ImagesName,
+    views: Annotated[str, typer.Option(help="centre, or ten for ten crops.")] = "centre",
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Count images that a model was trained on too.")
+    ] = False,
+    precision: Annotated[str, typer.Option(help="fp32, tf32, bf16 or auto.")] = "fp32",
+    limit: option.Limit = None,
+    label: option.Label = None,
+    seed: option.Seed = 0,
+    as_json: option.Json = False,
+) -> None:
+    """How often classifiers are right on images new to them: each, and all together."""
+    from repviz.training.machine import Machine
+
+    with progress_bars():
+        opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
+        made = repviz.evaluate(
+            [repviz.open_checkpoint(path) for path in checkpoints],
+            opened,
+            views=views,
+            seen=seen,
+            machine=Machine(precision),
+        )
+    write_table(made.table, as_json, images=images)
 
 
 def anatomy(

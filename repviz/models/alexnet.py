@@ -62,7 +62,13 @@ class AlexNet(nn.Sequential):
         return x
 
 
-def build(*, variant: str = "paper", classes: int = 1000, init: str = "robust") -> Model:
+def build(
+    *,
+    variant: str = "paper",
+    classes: int = 1000,
+    init: str = "robust",
+    map_dropout: float = 0.0,
+) -> Model:
     """AlexNet with random weights.
 
     Parameters
@@ -73,13 +79,25 @@ def build(*, variant: str = "paper", classes: int = 1000, init: str = "robust") 
         Outputs of fc8, at least 2.
     init : str
         A key of :data:`INITS`.
+    map_dropout : float
+        Share of whole feature maps that training drops out after each convolution (layers
+        ``drop1`` to ``drop5``), in [0, 0.9]; 0 leaves these layers out, as the paper does. Single
+        values would teach nothing: their neighbours in the map say the same (Tompson et al. 2015).
     """
     checks.known("open_model('alexnet')", "variant", variant, VARIANTS)
     checks.known("open_model('alexnet')", "init", init, INITS)
     checks.whole("open_model('alexnet')", "classes", classes, low=2)
+    checks.real("open_model('alexnet')", "map_dropout", map_dropout, low=0, high=0.9)
+    if map_dropout and variant == "torchvision":
+        raise InputError(
+            "open_model('alexnet'): map_dropout goes with the variants of 2012, got "
+            "variant='torchvision'. Leave one of the two out."
+        )
     with torch.device("meta"):  # each weight is drawn once, below
         module: nn.Module = (
-            _torchvision_net(classes) if variant == "torchvision" else _net(variant, classes)
+            _torchvision_net(classes)
+            if variant == "torchvision"
+            else _net(variant, classes, map_dropout)
         )
     module = module.to_empty(device="cpu")
     _initialise(module, init)
@@ -89,7 +107,7 @@ def build(*, variant: str = "paper", classes: int = 1000, init: str = "robust") 
     return Model("alexnet", module, Preprocessing((side, side), 3, MEAN, STD), layers, "random", {})
 
 
-def _net(variant: str, classes: int) -> AlexNet:
+def _net(variant: str, classes: int, map_dropout: float) -> AlexNet:
     towers = 1 if variant == "ungrouped" else 2
     k, divide = (1.0 if variant == "caffe" else 2.0), variant in ("code2012", "caffe")
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -115,7 +133,26 @@ def _net(variant: str, classes: int) -> AlexNet:
     layers["relu7"] = nn.ReLU()
     layers["drop7"] = nn.Dropout(0.5)
     layers["fc8"] = nn.Linear(4096, classes)
-    return AlexNet(layers)
+    return AlexNet(_with_map_dropout(layers, map_dropout) if map_dropout else layers)
+
+
+def _with_map_dropout(
+    layers: OrderedDict[str, nn.Module], share: float
+) -> OrderedDict[str, nn.Module]:
+    """``layers`` with a dropout of whole maps after what follows each convolution."""
+    last = {
+        "pool1": "drop1",
+        "pool2": "drop2",
+        "relu3": "drop3",
+        "relu4": "drop4",
+        "pool5": "drop5",
+    }
+    found: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, layer in layers.items():
+        found[name] = layer
+        if name in last:
+            found[last[name]] = nn.Dropout2d(share)
+    return found
 
 
 def _torchvision_net(classes: int) -> nn.Module:

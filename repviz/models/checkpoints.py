@@ -80,7 +80,7 @@ def save_checkpoint(
     # A tensor that is no view of another, in the order of its axes, on the processor.
     whole = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
     with durable.replacing(path) as temporary:
-        save_file(whole, temporary, metadata={"repviz": json.dumps(card, sort_keys=True)})
+        save_file(whole, temporary, metadata={"repviz": json.dumps(card)})
     return path
 
 
@@ -115,7 +115,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     return card
 
 
-def load_checkpoint(path: str | Path) -> Model:
+def open_checkpoint(path: str | Path) -> Model:
     """The model in ``path``, as it was saved, in evaluation mode.
 
     Raises
@@ -151,7 +151,7 @@ def load_training(path: str | Path, module: nn.Module) -> tuple[dict[str, Any], 
     Raises
     ------
     Unavailable, Damaged
-        As :func:`load_checkpoint`.
+        As :func:`open_checkpoint`.
     """
     card = read_card(path)
     _read_weights(path, card, module)

@@ -24,7 +24,7 @@ def opened(
     """The model that ``architecture`` builds, with ``weights``; see :func:`repviz.open_model`."""
     if weights not in ("random", "default"):
         checkpoints.must_be_of(weights, name, options)
-        return checkpoints.load_checkpoint(weights)
+        return checkpoints.open_checkpoint(weights)
     with seeded(seed):
         model = _built(name, argument, architecture, weights == "default", options)
     model.module.eval()

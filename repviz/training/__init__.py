@@ -258,6 +258,7 @@ def _keeping(
         recipe=recipe,
         images_key=images.key,
         every=settings.save_every,
+        tensorboard=settings.tensorboard,
     )
 
 

@@ -35,7 +35,6 @@ def probabilities(
     *,
     machine: Machine,
     views: str = "centre",
-    advance: progress.Advance = lambda done: None,
 ) -> Tensor:
     """What ``module`` holds each class for, (n, classes) float32 on the processor; rows sum to 1.
 
@@ -51,8 +50,6 @@ def probabilities(
         On what it runs.
     views : str
         A key of :data:`VIEWS`.
-    advance : callable
-        Told how many images are done.
     """
     home = next(module.parameters()).device
     module.to(machine.device)
@@ -63,9 +60,8 @@ def probabilities(
             crops = _crops(some, made_for.size, views)
             each = [module(made_for(crop)).float().softmax(1) for crop in crops]
             found.append(torch.stack(each).mean(0).cpu())
-            advance(len(some))
     module.to(home)
-    return torch.cat(found) if found else torch.empty(0, 0)
+    return torch.cat(found)
 
 
 def _crops(images: Tensor, size: tuple[int, int], views: str) -> list[Tensor]:
@@ -92,7 +88,7 @@ class Evaluation:
     rows : ndarray of int, shape (n,)
         The images that were looked at.
     probabilities : ndarray of float32, shape (n, classes)
-        Of the ensemble, or of the one model.
+        Of the ensemble, or of the one model. Of several processes each holds its own images'.
     """
 
     table: pd.DataFrame
@@ -157,25 +153,23 @@ def evaluate(
     each = []
     with progress.task("evaluate", len(mine) * len(models)) as advance:
         for model in models:
-            pixels = at_side(images, model, views).take(mine)
-            block = pixels.pixels() if len(mine) else np.empty((0, 3, 8, 8), np.uint8)
-            each.append(
-                probabilities(
-                    model.module,
-                    model.preprocessing,
-                    block,
-                    machine=machine,
-                    views=views,
-                    advance=advance,
+            fitting = at_side(images, model, views).take(mine)
+            found = [torch.empty(0, len(model.classes or ()))]
+            for _, block in fitting.batches(BATCH):
+                found.append(
+                    probabilities(
+                        model.module, model.preprocessing, block, machine=machine, views=views
+                    )
                 )
-            )
+                advance(len(block))
+            each.append(torch.cat(found))
     together = torch.stack(each).mean(0)
     names = [f"{place}: {model.name}, {model.weights}" for place, model in enumerate(models, 1)]
     judged = list(zip(names, each, strict=True))
     judged += [(f"ensemble of {len(models)}", together)] if len(models) > 1 else []
     answers = torch.from_numpy(codes[mine])
-    counts = [(found.argmax(1) == answers).sum() if len(mine) else 0 for _, found in judged]
-    right = machine.summed(torch.tensor([int(count) for count in counts], dtype=torch.float32))
+    counts = [float((found.argmax(1) == answers).sum()) for _, found in judged]
+    right = machine.summed(torch.tensor(counts))
     chance = np.bincount(codes[rows]).max() / len(rows)
     table = pd.DataFrame(
         [

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from repviz import durable, provenance
-from repviz.errors import Mismatch
+from repviz.errors import Mismatch, Unavailable
 from repviz.models.checkpoints import load_training, read_card, save_checkpoint
 from repviz.models.model import Model
-from repviz.training.loop import State
+from repviz.training.loop import Row, State
 
 
 class Keeping:
@@ -32,6 +32,8 @@ class Keeping:
         The key of the images.
     every : float
         Seconds between two times of keeping it.
+    tensorboard : bool
+        Whether the curves go to TensorBoard too, in a folder beside the checkpoint.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class Keeping:
         recipe: dict[str, Any],
         images_key: str,
         every: float,
+        tensorboard: bool = False,
     ) -> None:
         self.model, self.path, self.every = model, path, every
         self.identity, self.recipe, self.images_key = identity, recipe, images_key
+        self.board = _board(path.with_suffix(".tensorboard")) if tensorboard else None
 
     def kept(self) -> State | None:
         """The state that :meth:`keep` wrote, or None; the weights are then back in the module."""
@@ -78,6 +82,24 @@ class Keeping:
             },
             tensors={} if over else state.tensors,
         )
-        if state.history:
-            curves = pd.DataFrame(state.history).to_csv(index=False)
-            durable.write_text(self.path.with_suffix(".csv"), curves)
+
+    def epoch_over(self, history: list[Row]) -> None:
+        """The curves, as a table beside the checkpoint and, if asked for, in TensorBoard."""
+        curves = pd.DataFrame(history).to_csv(index=False)
+        durable.write_text(self.path.with_suffix(".csv"), curves)
+        if self.board is not None:
+            row = history[-1]
+            for name, value in row.items():
+                self.board.add_scalar(name, value, int(row["epoch"]))
+            self.board.flush()
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise Unavailable(
+            "train: the package tensorboard is needed for its curves and is not installed. Run: "
+            "pip install tensorboard."
+        ) from error
+    return SummaryWriter(folder)

@@ -145,6 +145,9 @@ class Keeper(Protocol):
     def keep(self, state: State, *, over: bool = False) -> None:
         """Write the state and the module's weights, all or nothing."""
 
+    def epoch_over(self, history: list[Row]) -> None:
+        """Show the curves as they are now."""
+
 
 class Stopped(KeyboardInterrupt):
     """The process was told to end, and the training is kept."""
@@ -203,11 +206,10 @@ def run(
     with walk.begun(), _told_to_stop(keeper is not None) as told:
         while walk.goes_on():
             total = walk.pass_over(loss, score, told)
-            walk.state.history.append(after_epoch(total))
-            walk.state.loss = walk.state.score = 0.0
+            walk.turn_over(after_epoch(total))
             if walk.goes_on():
                 walk.keep_if_due(told)
-        walk.close()
+        walk.close(told)
     module.to(home)
     walk.machine.release()
     return walk.state.history
@@ -229,6 +231,7 @@ class _Walk:
         self.machine, self.keeper = machine, keeper
         self.highest = [group["lr"] for group in optimizer.param_groups]
         self.state = (keeper.kept() if keeper else None) or State()
+        self.began = self.state.step
         self.network = machine.prepared(module)
         _give_back(optimizer, self.state.tensors)
         self.state.tensors = {}
@@ -335,11 +338,20 @@ class _Walk:
         if stop:
             raise Stopped(told.by or signal.SIGTERM)
 
-    def close(self) -> None:
-        """Keep the end."""
+    def turn_over(self, row: Row) -> None:
+        """An epoch is over."""
+        self.state.history.append(row)
+        self.state.loss = self.state.score = 0.0
         if self.keeper and self.machine.process == 0:
+            self.keeper.epoch_over(self.state.history)
+
+    def close(self, told: _Told) -> None:
+        """Keep the end, unless it was over before."""
+        if self.keeper and self.machine.process == 0 and self.state.step > self.began:
             self.keeper.keep(self.state, over=True)
         self.machine.wait()
+        if told.by:
+            raise Stopped(told.by)
 
 
 def _own_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from repviz import checks
@@ -78,11 +78,31 @@ class Settings:
         return {name: value for name, value in values.items() if name not in _OUTWARD}
 
 
+def changed(recipe: str, **decided: Any) -> Settings:
+    """The settings of a recipe with some of them decided otherwise.
+
+    Parameters
+    ----------
+    recipe : str
+        A key of :data:`repviz.training.RECIPES`.
+    **decided
+        Attributes of :class:`Settings` by name; ``augment`` may be text, as in :func:`amounts`.
+    """
+    from repviz.training import RECIPES
+
+    settings = RECIPES[checks.known("train", "recipe", recipe, RECIPES)].settings
+    for name in decided:
+        checks.known("train", "setting", name, [entry.name for entry in fields(Settings)])
+    if isinstance(decided.get("augment"), str):
+        decided["augment"] = amounts(decided["augment"])
+    return replace(settings, **decided)
+
+
 _OUTWARD = {"save_every", "tensorboard"}
 
 
 def amounts(text: str) -> dict[str, float]:
-    """``"crop,flip,rotation=15"`` as amounts; one that is left out is the usual one.
+    """``"crop,flip,rotation=15"`` as amounts, the usual one where none is given; "none" is none.
 
     Raises
     ------
@@ -94,6 +114,7 @@ def amounts(text: str) -> dict[str, float]:
     from repviz.training.augmenting import AUGMENTATIONS
 
     found: dict[str, float] = {}
+    text = "" if text.strip() == "none" else text
     for word in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = word.partition("=")
         checks.known("train", "augmentation", name, AUGMENTATIONS)

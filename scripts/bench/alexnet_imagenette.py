@@ -50,6 +50,7 @@ class Log:
 
 
 def main(folder: str, out: str, epochs: int = 20) -> None:
+    """Train, or go on; print a row an epoch."""
     images, rows = joined(
         repviz.open_images(f"folder:{folder}/train"), repviz.open_images(f"folder:{folder}/val")
     )

@@ -1,0 +1,278 @@
+"""The loop: any step can be the last; several processes are one; it costs next to nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from repviz.errors import InputError, Mismatch, UnknownName
+from repviz.images import open_images
+from repviz.models import open_model
+from repviz.models.checkpoints import read_card
+from repviz.models.model import weights_hash
+from repviz.training import RECIPES, Settings, loop, train
+from repviz.training.feeding import Feed
+from repviz.training.machine import Machine
+
+NETS = """
+from torch import nn
+def small(classes):
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Dropout(0.5), nn.Linear(392, classes)
+    )
+def plain(classes):
+    return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1568, classes))
+"""
+SETTINGS = Settings(
+    epochs=3,
+    batch=16,
+    rate=1e-3,
+    augment={"rotation": 10, "crop": 0.125, "flip": 0.5, "noise": 5},
+    save_every=0.0,
+)
+# What a process of its own runs: train, and write down the table and the weights' hash.
+SCRIPT = """
+import json, sys, time
+sys.path.insert(0, {folder!r})
+import torch
+torch.set_num_threads(1)
+from repviz.images import open_images
+from repviz.models import open_model
+from repviz.models.model import weights_hash
+from repviz.training import Settings, loop, train
+from repviz.training.machine import Machine
+images = open_images("digits", limit=120, size=16)
+model = open_model("small_nets:{net}", classes=10, size=16, channels=1)
+step = loop._Walk._step
+def slow(*given):
+    time.sleep({pause})
+    step(*given)
+    print("step", flush=True)
+loop._Walk._step = slow
+made = train(model, images, out={out!r}, recipe=Settings(**{settings!r}))
+machine = Machine()
+if machine.process == 0:
+    made.table.to_json({out!r} + ".json", orient="records")
+print("hash", weights_hash(made.model.module), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def nets(tmp_path, monkeypatch):
+    (tmp_path / "small_nets.py").write_text(NETS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("small_nets", None)
+
+
+def small(net="small"):
+    return open_model(f"small_nets:{net}", classes=10, size=16, channels=1)
+
+
+def script(folder: Path, out: Path, net: str = "small", pause: float = 0.0, **settings) -> Path:
+    path = folder / "run.py"
+    text = SCRIPT.format(folder=str(folder), net=net, out=str(out), pause=pause, settings=settings)
+    path.write_text(text)
+    return path
+
+
+def settings_of(settings: Settings) -> dict:
+    return settings.decisions | {"save_every": settings.save_every}
+
+
+class KilledAfterSteps(loop._Walk):
+    """A training that ends as if the process had, after so many steps."""
+
+    left = 0
+
+    def _step(self, *given):
+        if not KilledAfterSteps.left:
+            raise MemoryError
+        KilledAfterSteps.left -= 1
+        super()._step(*given)
+
+
+def test_killed_at_any_step_and_resumed_it_is_the_unbroken_training(nets, tmp_path, monkeypatch):
+    images = open_images("digits", limit=60, size=16)
+    settings = replace(SETTINGS, epochs=2)
+    whole = train(small(), images, recipe=settings)
+    monkeypatch.setattr(loop, "_Walk", KilledAfterSteps)
+    steps = 2 * -(-42 // 16)
+    for kill in range(1, steps - 1):
+        out = tmp_path / f"{kill}.safetensors"
+        for KilledAfterSteps.left in (kill, 1):  # and once more, one step later
+            with pytest.raises(MemoryError):
+                train(small(), images, out=out, recipe=settings)
+        KilledAfterSteps.left = steps
+        made = train(small(), images, out=out, recipe=settings)
+        assert steps - KilledAfterSteps.left == steps - kill - 1
+        assert weights_hash(made.model.module) == weights_hash(whole.model.module)
+        pd.testing.assert_frame_equal(made.table, whole.table)
+
+
+@pytest.mark.slow
+def test_kill_9_loses_nothing(nets, tmp_path):
+    images = open_images("digits", limit=120, size=16)
+    whole = train(small(), images, recipe=SETTINGS)
+    out = tmp_path / "net.safetensors"
+    path = script(nets, out, pause=0.05, **settings_of(SETTINGS))
+    process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, text=True)
+    for _ in range(7):
+        process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not read_card(out)["training"]["over"]
+    made = train(small(), images, out=out, recipe=SETTINGS)
+    assert weights_hash(made.model.module) == weights_hash(whole.model.module)
+    assert read_card(out)["training"]["over"]
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_ends(nets, tmp_path, by):
+    settings = replace(SETTINGS, save_every=1e9)
+    out = tmp_path / "net.safetensors"
+    path = script(nets, out, pause=0.05, **settings_of(settings))
+    process = subprocess.Popen(
+        [sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(4):
+        process.stdout.readline()
+    process.send_signal(by)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert f"Stopped: stopped by {by.name}" in err
+    assert read_card(out)["training"]["state"]["step"] >= 4
+
+
+@pytest.mark.slow
+def test_two_processes_are_one(nets, tmp_path):
+    images = open_images("digits", limit=120, size=16)
+    settings = replace(SETTINGS, batch=17, epochs=2)  # 84 images: 5 steps an epoch, uneven parts
+    one = train(small("plain"), images, recipe=settings)
+    out = tmp_path / "net.safetensors"
+    path = script(nets, out, net="plain", **settings_of(settings))
+    run = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", str(path)]
+    env = os.environ | {"OMP_NUM_THREADS": "1", "MASTER_PORT": "29541"}
+    done = subprocess.run(run, capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    hashes = [line for line in done.stdout.splitlines() if line.startswith("hash")]
+    assert len(set(hashes)) == 1
+    assert len(hashes) == 2
+    two = pd.DataFrame(json.loads((tmp_path / "net.safetensors.json").read_text()))
+    np.testing.assert_allclose(two["train_loss"], one.table["train_loss"], rtol=1e-4)
+    for column in ("train_accuracy", "held_out_accuracy", "n_held_out"):
+        np.testing.assert_allclose(two[column], one.table[column], rtol=1e-6)
+
+
+def test_the_share_of_a_process_leaves_nothing_out_and_counts_nothing_twice(monkeypatch):
+    for n in range(9):
+        for processes in range(1, 5):
+            found = []
+            monkeypatch.setattr(Machine, "processes", processes)
+            for process in range(processes):
+                monkeypatch.setattr(Machine, "process", process)
+                found += list(range(n))[Machine().share(n)]
+            assert found == list(range(n))
+
+
+def test_a_finished_training_is_read_and_not_repeated(nets, tmp_path, monkeypatch):
+    images = open_images("digits", limit=60, size=16)
+    out = tmp_path / "net.safetensors"
+    first = train(small(), images, out=out, recipe=SETTINGS)
+    before = out.stat().st_mtime_ns
+    monkeypatch.setattr(loop._Walk, "_step", None)
+    again = train(small(), images, out=out, recipe=SETTINGS)
+    assert weights_hash(again.model.module) == weights_hash(first.model.module)
+    pd.testing.assert_frame_equal(again.table, first.table)
+    assert out.stat().st_mtime_ns == before
+    curves = pd.read_csv(out.with_suffix(".csv"))
+    np.testing.assert_allclose(curves["train_loss"], first.table["train_loss"])
+
+
+def test_the_rate_falls_when_validation_accuracy_stops_rising():
+    pace = loop.Plateau(epochs=90, steps=4, watched="v", patience=2, drops=1)
+    rows = [{"v": value} for value in (0.1, 0.3, 0.2, 0.3, 0.4, 0.4, 0.3, 0.5)]
+    factors = [pace.factor(0, rows[:epochs]) for epochs in range(len(rows) + 1)]
+    assert factors == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.0, 0.0])
+
+
+def test_the_paper_s_recipe_chooses_on_images_of_its_own(nets):
+    images = open_images("digits", limit=120, size=16)
+    settings = replace(RECIPES["paper"].settings, epochs=2, batch=16, precision="fp32")
+    table = train(small(), images, recipe=settings).table
+    assert table["n_validation"].iloc[0] + table["n_train"].iloc[0] == 84
+    assert table["n_held_out"].iloc[0] == 36
+    assert table["learning_rate"].tolist() == [0.01, 0.01]
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_images():
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(net.weight)
+    x = torch.arange(10.0)[:, None]
+
+    def make(rows, part, random):
+        return x[rows[part]], torch.zeros(len(rows[part]), 1)
+
+    seen = []
+    loop.run(
+        net,
+        Feed(10, 4, 0, make, "test"),
+        loss=nn.functional.mse_loss,
+        score=lambda output, target: torch.tensor(len(output)),
+        optimizer=torch.optim.SGD(net.parameters(), lr=1e-12),
+        pace=loop.Pace(1, 3),
+        after_epoch=lambda epoch: seen.append(epoch) or {},
+    )
+    assert seen[0].loss == pytest.approx(sum(i * i for i in range(10)) / 10)
+    assert seen[0].score == 1
+
+
+def test_messages(nets, tmp_path):
+    images = open_images("digits", limit=60, size=16)
+    out = tmp_path / "net.safetensors"
+    train(small(), images, out=out, recipe=SETTINGS)
+    with pytest.raises(Mismatch) as error:
+        train(small(), images, out=out, epochs=4, recipe=SETTINGS)
+    assert str(error.value) == (
+        f"{out}: it holds another training: epochs was 3 and is now 4. Choose another file, or "
+        "delete this one."
+    )
+    with pytest.raises(InputError) as error:
+        train(small(), images, recipe="pixels")
+    assert str(error.value) == (
+        "train: the recipe must be one for labels, which the model is to match, got 'pixels'. Use "
+        "labels, paper."
+    )
+    with pytest.raises(UnknownName) as error:
+        replace(SETTINGS, pace="slow")
+    assert str(error.value) == "train: no pace is called 'slow'. Known: cosine, plateau."
+    with pytest.raises(InputError) as error:
+        train(small(), images, recipe=replace(SETTINGS, rate=900.0))
+    assert str(error.value).startswith("train: the loss must stay finite, got ")
+    with pytest.raises(UnknownName) as error:
+        Machine("int8")
+    assert str(error.value) == (
+        "train: no precision is called 'int8'. Known: fp32, tf32, bf16, auto."
+    )
