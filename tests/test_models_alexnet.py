@@ -143,7 +143,7 @@ def test_wrong_options_are_named():
         open_model("alexnet", klasses=3)
     assert str(error.value) == (
         "open_model('alexnet'): no option is called 'klasses'. Did you mean 'classes'? Known: "
-        "variant, classes, init."
+        "variant, classes, init, map_dropout."
     )
     with pytest.raises(InputError) as error:
         open_model("alexnet", classes=1)
