@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from repviz.errors import InputError, UnknownName
-from repviz.models import open_model
+from repviz.models import normalisation, open_model
 from repviz.models.alexnet import VARIANTS
 from repviz.models.normalisation import LocalResponseNorm
 
@@ -71,6 +71,43 @@ def test_normalisation_as_the_paper_prints_it():
     y = LocalResponseNorm(n=3, alpha=0.5, beta=0.75, k=2.0)(x).flatten()
     sums = torch.tensor([1 + 4, 1 + 4 + 9, 4 + 9], dtype=torch.float32)
     torch.testing.assert_close(y, x.flatten() / (2 + 0.5 * sums) ** 0.75)
+
+
+def test_normalisation_is_the_same_on_every_device_and_in_parts(monkeypatch):
+    x = torch.randn(3, 7, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    a, g = x.permute(0, 2, 3, 1).reshape(-1, 7), torch.randn(60, 7, dtype=torch.float64)
+    constants = (5, 0.3, 2.0, 0.75)
+    monkeypatch.setattr(normalisation, "ROWS", 16)
+    for here, elsewhere, given in (
+        (normalisation._forward_here, normalisation._forward_banded, (a,)),
+        (normalisation._backward_here, normalisation._backward_banded, (a, g)),
+    ):
+        torch.testing.assert_close(here(*given, *constants), elsewhere(*given, *constants))
+
+
+def test_normalisation_in_half_precision_rounds_once_and_shows_what_is_no_number():
+    x = torch.randn(2, 96, 3, 3, generator=torch.Generator().manual_seed(0)) * 30
+    half = x.bfloat16().requires_grad_()
+    y = LocalResponseNorm()(half)
+    y.sum().backward()
+    torch.testing.assert_close(y, LocalResponseNorm()(half.float()).bfloat16())
+    assert half.grad.dtype == torch.bfloat16
+    x[0, 50, 1, 1] = torch.nan
+    found = LocalResponseNorm()(x).isnan()
+    assert found[0, 48:53, 1, 1].all()
+    assert found.sum() == 5
+
+
+def test_whole_maps_drop_out_and_the_other_layers_stay():
+    model = open_model("alexnet", classes=2, map_dropout=0.5)
+    names = [name for name, _ in model.module.named_children()]
+    assert [name for name in names if name not in NAMES] == [f"drop{i}" for i in range(1, 6)]
+    assert [name for name in names if name in NAMES] == NAMES
+    maps = model.module.drop3.train()(torch.ones(4, 384, 13, 13))
+    gone = (maps == 0).flatten(2)
+    assert torch.equal(gone.all(2), gone.any(2))
+    assert 0.4 < gone.float().mean() < 0.6
+    assert open_model("alexnet", classes=2).key == model.key
 
 
 @pytest.mark.parametrize(

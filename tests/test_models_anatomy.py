@@ -26,6 +26,9 @@ def test_the_papers_net_number_by_number():
     assert table.attrs == {
         "parameters": 60_965_224,
         "multiply_adds": 724_406_816,
+        # Three of 290,400, 186,624, 4096 and 4096, two of 64,896, 64,896 and 43,264, and 69,984,
+        # 43,264, 9216 and 1000, at 4 bytes each.
+        "activation_bytes": 7_700_896,
         "neurons": 659_272,  # 290,400 + 186,624 + 64,896 + 64,896 + 43,264 + 4096 + 4096 + 1000
     }
     assert weighted["neurons"].tolist() == [
@@ -38,6 +41,12 @@ def test_the_papers_net_number_by_number():
     ]
     assert table.loc["pool5", "formula"] == "(13 + 2*0 - 3) / 2 + 1 = 6"
     assert table.loc["fc6", "formula"] == "9216 inputs"
+    assert table.loc["conv1", "activation_bytes"] == 4 * 290_400
+    assert table["towers"][table["towers"] != ""].to_dict() == {
+        "conv2": "0-127 see 0-47, 128-255 see 48-95",
+        "conv4": "0-191 see 0-191, 192-383 see 192-383",
+        "conv5": "0-127 see 0-191, 128-255 see 192-383",
+    }
 
 
 def test_the_other_nets_of_that_name():

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 import repviz
+from repviz import durable
 from repviz.cli import options as option
-from repviz.cli.output import progress_bars, write, write_table
+from repviz.cli.output import progress_bars, save_figure, write, write_table
 
 
 def train(
@@ -128,9 +129,15 @@ def anatomy(
     variant: option.Variant = None,
     classes: option.Classes = None,
     bottleneck: option.Bottleneck = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table there too.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Draw the shares there (.png).")] = None,
     as_json: option.Json = False,
 ) -> None:
     """Count shapes, parameters, neurons and work by layer."""
     options = {"variant": variant, "classes": classes, "bottleneck": bottleneck}
     table = repviz.anatomy(repviz.open_model(model, **option.given(options)))
+    if csv is not None:
+        durable.write_text(csv, table.to_csv(index=False))
+    if figure is not None:
+        save_figure("anatomy", table[table["parameters"] > 0], figure)
     write_table(table, as_json, model=model, total=dict(table.attrs))

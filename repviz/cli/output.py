@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from repviz import progress
@@ -25,6 +26,14 @@ def write_table(table: Any, as_json: bool, **values: Any) -> None:
     lines = [table.to_string(index=False), ""]
     lines += [f"{name}: {value}" for name, value in values.items()]
     write({**values, "rows": rows}, as_json, lines)
+
+
+def save_figure(kind: str, table: Any, path: Path) -> None:
+    """Write the figure of a kind, drawn from ``table``, to the PNG file ``path``."""
+    from repviz import figures
+    from repviz.figures.pictures import save_png
+
+    save_png(figures.draw(kind, table), path)
 
 
 @contextmanager

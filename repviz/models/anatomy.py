@@ -22,12 +22,17 @@ COLUMNS = [
     "padding",
     "output",
     "formula",
+    "towers",
     "parameters",
     "neurons",
     "multiply_adds",
+    "activation_bytes",
     "share_parameters",
+    "share_neurons",
     "share_multiply_adds",
+    "share_activation_bytes",
 ]
+SHARED = ["parameters", "neurons", "multiply_adds", "activation_bytes"]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
@@ -52,14 +57,19 @@ def anatomy(model: Model) -> pd.DataFrame:
         ``kernel``, ``stride``, ``padding`` : "11x11"; empty where there is none
         ``output`` : shape for one image, "96x55x55"
         ``formula`` : where the output's side comes from, "(227 + 2*0 - 11) / 4 + 1 = 55"
+        ``towers`` : which of its maps see which of its inputs, where not all see all:
+        "0-127 see 0-47, 128-255 see 48-95"
         ``parameters`` : learned numbers of the layer itself, at least 0
         ``neurons`` : outputs of a convolution or fully connected layer; 0 elsewhere, since
         normalising, pooling and rectifying are what happens to those neurons
         ``multiply_adds`` : of convolutions, fully connected and attention layers, for one image,
         without biases; a layer that is used twice counts twice
-        ``share_parameters``, ``share_multiply_adds`` : of the totals, in [0, 1]
+        ``activation_bytes`` : what its output takes for one image in float32; training keeps most
+        of them until the backward pass
+        ``share_parameters``, ``share_neurons``, ``share_multiply_adds``,
+        ``share_activation_bytes`` : of the totals, in [0, 1]
 
-        The totals stand in ``df.attrs`` as ``parameters``, ``neurons``, ``multiply_adds``.
+        The totals stand in ``df.attrs`` under the names of the four.
     """
     import pandas as pd
 
@@ -68,11 +78,10 @@ def anatomy(model: Model) -> pd.DataFrame:
     seen = _one_pass(model, layers)
     order = [*seen, *(name for name in layers if name not in seen)]
     table = pd.DataFrame([_row(name, layers[name], seen.get(name)) for name in order])
-    for column in ("parameters", "multiply_adds"):
+    for column in SHARED:
         total = int(table[column].sum())
         table[f"share_{column}"] = table[column] / total if total else 0.0
         table.attrs[column] = total
-    table.attrs["neurons"] = int(table["neurons"].sum())
     return table[COLUMNS]
 
 
@@ -155,10 +164,25 @@ def _row(name: str, part: nn.Module, record: _Pass | None) -> dict[str, Any]:
         "padding": padding,
         "output": "x".join(map(str, record.output)) if record else "",
         "formula": _formula(part, record) if record else "",
+        "towers": _towers(part),
         "parameters": sum(p.numel() for p in part.parameters(recurse=whole)),
         "neurons": record.neurons if record else 0,
         "multiply_adds": record.multiply_adds if record else 0,
+        "activation_bytes": 4 * prod(record.output) if record else 0,
     }
+
+
+def _towers(part: nn.Module) -> str:
+    groups = getattr(part, "groups", 1)
+    if not isinstance(part, (*CONVOLUTIONS, *TRANSPOSED)) or groups == 1:
+        return ""
+    out, into = part.out_channels // groups, part.in_channels // groups
+    if groups > 4:
+        return f"{groups} groups: {out} of its maps see {into} of its inputs"
+    return ", ".join(
+        f"{tower * out}-{(tower + 1) * out - 1} see {tower * into}-{(tower + 1) * into - 1}"
+        for tower in range(groups)
+    )
 
 
 def _sides(part: nn.Module, key: str) -> str:

@@ -1,0 +1,62 @@
+"""AlexNet's training killed with -9 at random moments and resumed, beside an unbroken one.
+
+    python scripts/bench/kill_and_resume.py [SEED]
+
+Both end with the same weights, bit by bit: order, dropout and augmentation included.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import repviz
+from repviz.models.checkpoints import read_card
+
+KILLS = 2
+
+
+def command(out: Path) -> list[str]:
+    """What trains AlexNet in a process of its own, and keeps the state every second."""
+    code = (
+        "import repviz; from repviz.training.settings import changed; "
+        "images = repviz.open_images('orl', limit=80); "
+        "model = repviz.open_model('alexnet', classes=len(images.classes)); "
+        "settings = changed('labels', augment='crop,flip,colour,noise', save_every=1.0); "
+        f"repviz.train(model, images, out={str(out)!r}, epochs=2, batch=8, recipe=settings)"
+    )
+    return [sys.executable, "-c", code]
+
+
+def main(seed: int = 0) -> None:
+    """Train both, and print the hashes of their weights."""
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        whole, broken = Path(folder) / "whole.safetensors", Path(folder) / "broken.safetensors"
+        start = time.monotonic()
+        subprocess.run(command(whole), check=True)
+        took = time.monotonic() - start
+        for _ in range(KILLS):
+            process = subprocess.Popen(command(broken))
+            after = took * chance.uniform(0.3, 0.9)
+            try:
+                process.wait(after)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            far = read_card(broken)["training"]["state"]["step"] if broken.exists() else 0
+            print(f"killed after {after:.0f} s; kept: step {far}")
+        subprocess.run(command(broken), check=True)
+        hashes = [read_card(path)["weights_hash"] for path in (whole, broken)]
+        repviz.open_checkpoint(str(broken))  # the weights are those that the hash is of
+    print(f"unbroken: {hashes[0]}\nresumed:  {hashes[1]}")
+    print("bit-identical" if hashes[0] == hashes[1] else "DIFFERENT")
+    raise SystemExit(hashes[0] != hashes[1])
+
+
+if __name__ == "__main__":
+    main(*(int(text) for text in sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""What the training loop costs beside a bare forward, backward and step on preloaded tensors.
+
+    python scripts/bench/loop.py [STEPS]
+
+AlexNet, batch 64, one process; the two take turns, and the medians are compared. The loop shuffles,
+cuts, mirrors and normalises its images; the bare steps are given theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from contextlib import contextmanager
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: others may use the processor
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+import repviz
+from repviz import progress
+from repviz.training import loop
+from repviz.training.augmenting import Augmenter
+from repviz.training.feeding import Feed
+from repviz.training.settings import amounts
+
+BATCH = 64
+
+
+class Clock:
+    """Notes the time of each step that the loop says is done."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    @contextmanager
+    def task(self, label, total, unit):
+        """Give the loop what notes the time."""
+        yield lambda done: self.times.append(time.perf_counter())
+
+    def say(self, sentence):
+        """Print it."""
+        print(sentence)
+
+
+def main(steps: int = 6, rounds: int = 3) -> None:
+    """Print both medians and their ratio."""
+    model = repviz.open_model("alexnet", classes=10)
+    module, n = model.module, BATCH * steps
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (n, 3, 256, 256), dtype=np.uint8)
+    labels = torch.from_numpy(random.integers(0, 10, n))
+    augmenter = Augmenter(amounts("crop,flip"), model.preprocessing.size)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1e-4, momentum=0.9, fused=True)
+
+    def make(rows, part, generator):
+        drawn = [numbers[part] for numbers in augmenter.draw(len(rows), generator)]
+        images = torch.from_numpy(pixels[rows[part].numpy()])
+        return model.preprocessing(augmenter.change(images, drawn)), labels[rows[part]]
+
+    feed = Feed(n, BATCH, 0, make, "loop")
+    ready = feed.load(torch.arange(BATCH), 0, 0, slice(None))
+    bare, looped = [], []
+    for _ in range(rounds):
+        module.train()
+        for step in range(steps + 1):
+            start = time.perf_counter()
+            value = functional.cross_entropy(module(ready[0]), ready[1])
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            bare += [time.perf_counter() - start] if step else []
+        clock = Clock()
+        with progress.shown_by(clock):
+            loop.run(
+                module,
+                feed,
+                loss=functional.cross_entropy,
+                score=lambda output, target: (output.argmax(1) == target).sum(),
+                optimizer=optimizer,
+                pace=loop.Pace(1, steps),
+                after_epoch=lambda epoch: {},
+            )
+        looped += np.diff(clock.times).tolist()
+    one, other = statistics.median(bare), statistics.median(looped)
+    print(f"bare: {one:.3f} s a step ({len(bare)} steps), loop: {other:.3f} s ({len(looped)})")
+    print(f"the loop costs {other / one - 1:+.1%}")
+
+
+if __name__ == "__main__":
+    main(*(int(text) for text in sys.argv[1:]))
