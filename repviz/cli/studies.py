@@ -13,13 +13,17 @@ from repviz.cli.output import progress_bars, write, write_table
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="faces or bottleneck")] = "faces",
+    name: Annotated[str, typer.Argument(help="faces, bottleneck or network")] = "faces",
     images: option.ImagesName = "orl",
     out: Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side of the face space.")] = None,
     bottlenecks: option.Sizes = None,
     epochs: Annotated[int | None, typer.Option(help="faces: of AlexNet's training.")] = None,
     samples: Annotated[int | None, typer.Option(help="faces: random points a rung.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="network: the checkpoint.")] = None,
+    photographs: Annotated[
+        bool | None, typer.Option(help="network: whether the report may show the images.")
+    ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
     seed: option.Seed = 0,
@@ -31,6 +35,8 @@ def study(
         "bottlenecks": option.numbers(bottlenecks),
         "epochs": epochs,
         "samples": samples,
+        "weights": weights,
+        "photographs": photographs,
     }
     with progress_bars():
         opened = repviz.open_images(images, limit=limit, label=label, seed=seed)

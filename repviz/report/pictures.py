@@ -26,7 +26,9 @@ class Sheet:
     height: int
 
 
-def image(pixels: np.ndarray, alt: str, class_: str | None = None) -> Markup:
+def image(
+    pixels: np.ndarray, alt: str, class_: str | None = None, *, exact: bool = False
+) -> Markup:
     """One picture as an ``<img>``.
 
     Parameters
@@ -35,11 +37,12 @@ def image(pixels: np.ndarray, alt: str, class_: str | None = None) -> Markup:
         Grey levels, or 1 or 3 channels.
     alt : str
         What it shows.
+    exact : bool
+        Whether every pixel must stay what it is (PNG); a photograph need not (JPEG).
     """
     drawn = _picture(pixels)
-    return tag(
-        "img", src=_uri(drawn, 82), alt=alt, width=drawn.width, height=drawn.height, class_=class_
-    )
+    source = _uri(drawn, None if exact else 82)
+    return tag("img", src=source, alt=alt, width=drawn.width, height=drawn.height, class_=class_)
 
 
 def sheet(pixels: np.ndarray) -> Sheet:
@@ -70,7 +73,8 @@ def _picture(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _uri(picture: Image.Image, quality: int) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _uri(picture: Image.Image, quality: int | None) -> str:
+    buffer, kind = io.BytesIO(), "png" if quality is None else "jpeg"
+    more = {} if quality is None else {"quality": quality}
+    picture.save(buffer, kind, optimize=True, **more)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -25,6 +25,9 @@ COLUMNS: dict[str, str] = {
     "reconstruction_images": "position row id pick",
     "training": "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high "
     "chance n_train n_held_out learning_rate",
+    "evaluation": "model views accuracy low high right n chance",
+    "filters": "tower first last",
+    "answers": "panel layer unit tower rank row id label value n",
     "anatomy": "layer kind kernel stride output formula parameters neurons multiply_adds "
     "share_parameters share_multiply_adds",
     "layers": "representation model weights layer n d dimension dimension_low dimension_high "

@@ -32,6 +32,10 @@ STUDIES: dict[str, Entry] = {
         "repviz.studies.bottleneck:sweep",
         "how small the code can be, with PCA beside every autoencoder",
     ),
+    "network": Entry(
+        "repviz.studies.network:network",
+        "a trained classifier: its layers, curves, filters, units, and how often it is right",
+    ),
 }
 
 

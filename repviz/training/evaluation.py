@@ -57,22 +57,25 @@ def probabilities(
     with evaluating(module), machine.rounding():
         for start in range(0, len(pixels), BATCH):
             some = torch.from_numpy(np.array(pixels[start : start + BATCH])).to(machine.device)
-            crops = _crops(some, made_for.size, views)
-            each = [module(made_for(crop)).float().softmax(1) for crop in crops]
+            each = [
+                module(made_for(crop)).float().softmax(1)
+                for crop in crops(some, made_for.size, views)
+            ]
             found.append(torch.stack(each).mean(0).cpu())
     module.to(home)
     return torch.cat(found)
 
 
-def _crops(images: Tensor, size: tuple[int, int], views: str) -> list[Tensor]:
+def crops(images: Tensor, size: tuple[int, int], views: str) -> list[Tensor]:
+    """What the views of ``images`` (b, c, h, w) are: each (b, c, *size)."""
     (height, width), (h, w) = images.shape[-2:], size
     down, right = height - h, width - w
     middle = (round(down / 2), round(right / 2))
     places = (
         [middle] if views == "centre" else [(0, 0), (0, right), (down, 0), (down, right), middle]
     )
-    crops = [images[..., top : top + h, left : left + w] for top, left in places]
-    return crops if views == "centre" else crops + [crop.flip(-1) for crop in crops]
+    straight = [images[..., top : top + h, left : left + w] for top, left in places]
+    return straight if views == "centre" else straight + [crop.flip(-1) for crop in straight]
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,12 @@ def evaluate(
         ]
     )
     return Evaluation(table, mine, together.numpy())
+
+
+def unseen(models: Sequence[Model] | Model, images: Images) -> np.ndarray:
+    """The rows of the images that none of the models was trained on, by their contents."""
+    models = [models] if isinstance(models, Model) else list(models)
+    return np.flatnonzero(~_trained_on(models, images))
 
 
 def at_side(images: Images, model: Model, views: str = "centre") -> Images:

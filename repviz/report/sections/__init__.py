@@ -80,9 +80,30 @@ _LINES = (
     Section(
         "training",
         "Learning",
-        "Did the network learn to tell the people apart?",
+        "Did the network learn to tell the labels apart?",
         "training",
         ("results/training.csv",),
+    ),
+    Section(
+        "evaluation",
+        "New images",
+        "How often is the network right on images new to it?",
+        "evaluation",
+        ("results/evaluation.csv",),
+    ),
+    Section(
+        "filters",
+        "First filters",
+        "What does the first layer look for?",
+        "filters",
+        ("arrays/filters.npy", "results/filters.csv"),
+    ),
+    Section(
+        "answers",
+        "Units",
+        "Which images does each unit answer to most?",
+        "answers",
+        ("results/answers.csv", "arrays/answers.npy"),
     ),
     Section(
         "identity",

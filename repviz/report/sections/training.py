@@ -25,6 +25,7 @@ def render(study: StudyFiles) -> Content | None:
     if table.empty:
         return None
     last = records(table)[-1]
+    who = "people" if study.who == "person" else "labels"
     caption = (
         f"Accuracy on {count(last['n_train'])} training images and on {count(last['n_held_out'])} "
         "held-out images of the same people; the band is the 95 % interval. After epoch "
@@ -46,11 +47,11 @@ def render(study: StudyFiles) -> Content | None:
     )
     return Content(
         body,
-        reading="The network sees the training images again and again and must name the person. "
-        "Only the held-out curve says whether it learned people and not pictures; the gap "
+        reading="The network sees the training images again and again and must name them. "
+        f"Only the held-out curve says whether it learned {who} and not pictures; the gap "
         "between the curves is what it learned by heart.",
         limits="One short training with one seed: another would end elsewhere by a few images. "
-        "The held-out images show the same people under the same conditions, so nothing is said "
+        f"The held-out images show the same {who} under the same conditions, so nothing is said "
         "about strangers or other cameras. Within this run nothing was chosen by the held-out "
         "images; but the recipe’s own rate and shifts were, on the AT&T faces, so for these the "
         "figure flatters a little.",

@@ -1,0 +1,188 @@
+"""The study ``network``: a trained classifier, looked at from all sides.
+
+What is it made of, how did it learn, how often is it right on images new to it, what does its first
+layer look for, and which images do its units answer to?
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from repviz import checks, progress
+from repviz.activations.capture import Capture
+from repviz.figures import pictures
+from repviz.images import opened
+from repviz.images.collection import Images
+from repviz.models.anatomy import anatomy
+from repviz.models.checkpoints import open_checkpoint, read_card
+from repviz.models.model import Model, evaluating
+from repviz.report.numbers import percent
+from repviz.report.page import write_report
+from repviz.studies.bottleneck import describe, write_findings
+from repviz.studies.folder import Draft, Study, begin
+from repviz.training.evaluation import VIEWS, at_side, crops, evaluate, unseen
+
+STRONGEST = 8  # images a unit
+THUMBNAIL = 64  # pixels
+
+
+def network(
+    images: Images | str,
+    *,
+    out: str | Path,
+    weights: str | Path,
+    units: int = 8,
+    photographs: bool = True,
+    seed: int = 0,
+) -> Study:
+    """A study folder about one trained classifier, and its report.
+
+    Parameters
+    ----------
+    images : Images or str
+        With labels that the network knows; those that it was trained on are left out.
+    out : path
+        The folder.
+    weights : path
+        The checkpoint.
+    units : int
+        Units a layer that are shown with the images they answer to most, 1 to 64.
+    photographs : bool
+        Whether the report may show the images; without, it holds numbers and filters only.
+    seed : int
+        Kept with the study; nothing here is random.
+
+    Returns
+    -------
+    Study
+        The folder, opened.
+    """
+    images = opened(images)
+    units = checks.whole("study network", "units", units, low=1, high=64)
+    model, card = open_checkpoint(weights), read_card(weights)
+    judged = at_side(images, model)
+    rows = unseen(model, judged)
+    parameters = {
+        "images": images.name,
+        "weights": model.key,
+        "units": units,
+        "photographs": photographs,
+        "seed": seed,
+    }
+    title = f"{model.name}, {model.weights}"
+    with begin(
+        out, study="network", title=title, parameters=parameters, images=describe(judged)
+    ) as study:
+        study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(model)))
+        history = pd.DataFrame(card["training"].get("state", {}).get("history", []))
+        if history.empty:
+            study.skip("training", "the checkpoint says nothing of how it was trained")
+        else:
+            study.stage("training", lambda draft: draft.table("training", history))
+        study.stage("evaluation", partial(_evaluation, model=model, images=images, rows=rows))
+        _filter_stage(study, model)
+        if photographs:
+            shown = judged.take(rows)
+            study.stage("answers", partial(_answers, model=model, images=shown, units=units))
+        study.stage("findings", partial(_findings, study=study))
+        write_report(out)
+    return Study(Path(out))
+
+
+def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) -> None:
+    tables = [evaluate(model, images, rows=rows, views=views).table for views in VIEWS]
+    draft.table("evaluation", pd.concat(tables))
+
+
+def _filter_stage(study: Study, model: Model) -> None:
+    convolutions = [part for part in model.module.modules() if isinstance(part, nn.Conv2d)]
+    if not convolutions or convolutions[0].in_channels not in (1, 3):
+        study.skip("filters", "the network’s first layer is no convolution over colours")
+        return
+    study.stage("filters", partial(_filters, weight=convolutions[0].weight, towers=towers(model)))
+
+
+def _filters(draft: Draft, weight: Tensor, towers: int) -> None:
+    filters = weight.detach().numpy().astype(np.float32)
+    draft.array("filters", np.ascontiguousarray(filters))
+    each = len(filters) // towers
+    spans = [(tower + 1, tower * each, (tower + 1) * each - 1) for tower in range(towers)]
+    draft.table("filters", pd.DataFrame(spans, columns=["tower", "first", "last"]))
+    pictures.save_png(pictures.filters(filters, towers=towers), draft.path("filters.png"))
+
+
+def towers(model: Model) -> int:
+    """Into how many towers the maps of the first layer fall: the groups of the second's."""
+    convolutions = [part for part in model.module.modules() if isinstance(part, nn.Conv2d)]
+    groups = int(convolutions[1].groups) if len(convolutions) > 1 else 1
+    return groups if 1 < groups <= 4 else 1
+
+
+def _answers(draft: Draft, model: Model, images: Images, units: int) -> None:
+    """For units at equal steps through each layer, the images with the largest activation."""
+    layers = list(model.layers)
+    strength = _strengths(model, images, layers)
+    thumbnails = images.at(size=THUMBNAIL)
+    split = towers(model)
+    found: list[dict[str, object]] = []
+    panels: list[np.ndarray] = []
+    for layer in layers:
+        values = strength[layer]  # (n, units of the layer)
+        chosen = np.unique(np.linspace(0, values.shape[1] - 1, units).round().astype(int))
+        for unit in chosen:
+            best = np.argsort(-values[:, unit], kind="stable")[:STRONGEST]
+            for rank, row in enumerate(best, 1):
+                in_tower = layer.startswith("conv") and split > 1
+                found.append(
+                    {
+                        "panel": len(panels),
+                        "layer": layer,
+                        "unit": unit,
+                        "tower": 1 + unit * split // values.shape[1] if in_tower else 0,
+                        "rank": rank,
+                        "row": row,
+                        "id": images.ids[row],
+                        "label": "" if images.labels is None else images.labels[row],
+                        "value": values[row, unit],
+                        "n": len(images),
+                    }
+                )
+                panels.append(thumbnails[int(row)])
+    draft.table("answers", pd.DataFrame(found))
+    draft.array("answers", np.stack(panels))
+
+
+def _strengths(model: Model, images: Images, layers: list[str]) -> dict[str, np.ndarray]:
+    """Each unit's activation for each image, (n, units); of a map the strongest place."""
+    parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    with (
+        evaluating(model.module),
+        Capture(model.module, layers) as capture,
+        progress.task("answers", len(images)) as advance,
+    ):
+        for _, block in images.batches(64):
+            (centre,) = crops(torch.from_numpy(block), model.preprocessing.size, "centre")
+            for layer, values in capture(model.preprocessing(centre)).items():
+                strongest = values.flatten(2).amax(2) if values.ndim > 2 else values
+                parts[layer].append(strongest.clone())
+            advance(len(block))
+    return {layer: torch.cat(values).numpy() for layer, values in parts.items()}
+
+
+def _findings(draft: Draft, study: Study) -> None:
+    sentences = [
+        (
+            f"{percent(row['accuracy'])} [{percent(row['low'])}, {percent(row['high'])}] of "
+            f"{row['n']} images new to it are named rightly by "
+            f"{'ten crops' if row['views'] == 'ten' else 'the centre crop'}; guessing gets "
+            f"{percent(row['chance'])}."
+        )
+        for row in study.result("evaluation").to_dict("records")
+    ]
+    write_findings(draft, {"evaluation": sentences})
