@@ -28,7 +28,7 @@ def render(study: StudyFiles) -> Content | None:
     who = "people" if study.who == "person" else "labels"
     caption = (
         f"Accuracy on {count(last['n_train'])} training images and on {count(last['n_held_out'])} "
-        "held-out images of the same people; the band is the 95 % interval. After epoch "
+        f"held-out images of the same {who}; the band is the 95 % interval. After epoch "
         f"{count(last['epoch'])}: {percent(last['held_out_accuracy'])} "
         f"({percent(last['held_out_low'])} to {percent(last['held_out_high'])}), chance "
         f"{percent(last['chance'])}."
