@@ -49,7 +49,7 @@ HOMES = {
     "safetensors": ["models/checkpoints.py"],
     "faiss": ["manifold/neighbors.py"],
     "umap": ["manifold/embedding.py"],
-    "numba": ["manifold/embedding.py", "models/normalisation.py"],
+    "numba": ["manifold/embedding.py", "models/normalisation_kernels.py"],
     "matplotlib": ["figures"],
     "typer": ["cli"],
     "rich": ["cli"],

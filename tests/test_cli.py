@@ -109,6 +109,37 @@ def test_extract_then_dimension_then_verify(run, faces, tmp_path):
     assert out.endswith("sound\n")
 
 
+def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
+    (tmp_path / "cli_nets.py").write_text(
+        "from torch import nn\n"
+        "def linear(classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 224 * 224, classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ["cli_nets:linear", "--images", f"array:{faces}", "--label", "labels"]
+    recipe = ["--rate", "1e-6", "--augment", "flip,noise=2", "--epochs", "2", "--split-seed", "0"]
+    sheet = ["--out", "a.safetensors", "--show-augmentation"]
+    code, out, _ = run("train", *words, *recipe, *sheet)
+    assert (code, out) == (0, "The changes: a.png\n")
+    assert Image.open("a.png").size[0] == 1800
+    for seed in (0, 1):
+        out = f"{seed}.safetensors"
+        code, _, err = run("train", *words, *recipe, "--out", out, "--seed", seed)
+        assert code == 0, err
+    judged = ["evaluate", "0.safetensors", "1.safetensors", *words[1:], "--json"]
+    code, out, err = run(*judged)
+    assert code == 0, err
+    rows = json.loads(out)["rows"]
+    assert [row["n"] for row in rows] == [7, 7, 7]
+    assert rows[2]["model"] == "ensemble of 2"
+    code, _, err = run("train", *words, *recipe, "--out", "0.safetensors", "--batch", "3")
+    assert (code, err) == (
+        2,
+        "repviz: 0.safetensors: it holds another training: batch was 32 and is now 3. Choose "
+        "another file, or delete this one.\n",
+    )
+
+
 def test_dimension_of_a_plain_matrix(run, tmp_path):
     np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=(500, 3)))
     code, out, _ = run("dimension", tmp_path / "X.npy", "--json")

@@ -73,16 +73,21 @@ def test_normalisation_as_the_paper_prints_it():
     torch.testing.assert_close(y, x.flatten() / (2 + 0.5 * sums) ** 0.75)
 
 
-def test_normalisation_is_the_same_on_every_device_and_in_parts(monkeypatch):
-    x = torch.randn(3, 7, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    a, g = x.permute(0, 2, 3, 1).reshape(-1, 7), torch.randn(60, 7, dtype=torch.float64)
+@pytest.mark.parametrize("last", [True, False])
+def test_normalisation_is_the_same_on_every_device_in_every_order_and_in_parts(monkeypatch, last):
+    random = torch.Generator().manual_seed(1)
+    x, g = (torch.randn(3, 7, 5, 4, dtype=torch.float64, generator=random) for _ in range(2))
     constants = (5, 0.3, 2.0, 0.75)
     monkeypatch.setattr(normalisation, "ROWS", 16)
+    monkeypatch.setattr(normalisation, "SMALL", 0)
+    flat = [normalisation._flat(value, last) for value in (x, g)]
     for here, elsewhere, given in (
-        (normalisation._forward_here, normalisation._forward_banded, (a,)),
-        (normalisation._backward_here, normalisation._backward_banded, (a, g)),
+        (normalisation._forward_here, normalisation._forward_banded, flat[:1]),
+        (normalisation._backward_here, normalisation._backward_banded, flat),
     ):
-        torch.testing.assert_close(here(*given, *constants), elsewhere(*given, *constants))
+        ours = here(*given, *constants, last)
+        torch.testing.assert_close(ours, elsewhere(*given, *constants, last))
+        assert ours.is_contiguous()
 
 
 def test_normalisation_in_half_precision_rounds_once_and_shows_what_is_no_number():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,9 +16,15 @@ from repviz import progress
 SHOWN_AFTER = 1.0  # seconds
 
 
+def first_process() -> bool:
+    """Whether this is the process that speaks, where ``torchrun`` started several."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
+
+
 def write(values: dict[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print ``values`` as one JSON object, or the ``lines`` that say the same to a person."""
-    print(json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines))
+    if first_process():
+        print(json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines))
 
 
 def write_table(table: Any, as_json: bool, **values: Any) -> None:
@@ -82,6 +89,7 @@ def progress_bars() -> Iterator[None]:
         def say(self, sentence: str) -> None:
             console.print(sentence, markup=False)
 
-    with bars, progress.shown_by(Bars()), warnings.catch_warnings():
+    shown = Bars() if first_process() else progress.SILENT
+    with bars, progress.shown_by(shown), warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: console.print(f"{message}", markup=False)
         yield

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -83,6 +84,21 @@ def anatomy(model: Model) -> pd.DataFrame:
         table[f"share_{column}"] = table[column] / total if total else 0.0
         table.attrs[column] = total
     return table[COLUMNS]
+
+
+def first_filters(model: Model) -> np.ndarray | None:
+    """The weights of the first convolution, float32 (maps, 1 or 3, h, w), if that is what it is."""
+    first = next((part for part in model.module.modules() if isinstance(part, nn.Conv2d)), None)
+    if first is None or first.weight.shape[1] not in (1, 3):
+        return None
+    return np.ascontiguousarray(first.weight.detach().cpu().float().numpy())
+
+
+def towers(model: Model) -> int:
+    """Into how many towers the maps of the first convolution fall: the groups of the second."""
+    convolutions = [part for part in model.module.modules() if isinstance(part, nn.Conv2d)]
+    groups = int(convolutions[1].groups) if len(convolutions) > 1 else 1
+    return groups if 1 < groups <= 4 else 1
 
 
 def _layers(module: nn.Module) -> dict[str, nn.Module]:

@@ -11,22 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor, nn
 
-from repviz import checks, progress
-from repviz.activations.capture import Capture
+from repviz import checks
+from repviz.activations.strengths import strengths
 from repviz.figures import pictures
 from repviz.images import opened
 from repviz.images.collection import Images
-from repviz.models.anatomy import anatomy
+from repviz.models.anatomy import anatomy, first_filters, towers
 from repviz.models.checkpoints import open_checkpoint, read_card
-from repviz.models.model import Model, evaluating
+from repviz.models.model import Model
 from repviz.report.numbers import percent
 from repviz.report.page import write_report
 from repviz.studies.bottleneck import describe, write_findings
 from repviz.studies.folder import Draft, Study, begin
-from repviz.training.evaluation import VIEWS, at_side, crops, evaluate, unseen
+from repviz.training.evaluation import VIEWS, at_side, evaluate, unseen
 
 STRONGEST = 8  # images a unit
 THUMBNAIL = 64  # pixels
@@ -101,33 +99,25 @@ def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) ->
 
 
 def _filter_stage(study: Study, model: Model) -> None:
-    convolutions = [part for part in model.module.modules() if isinstance(part, nn.Conv2d)]
-    if not convolutions or convolutions[0].in_channels not in (1, 3):
+    found = first_filters(model)
+    if found is None:
         study.skip("filters", "the network’s first layer is no convolution over colours")
         return
-    study.stage("filters", partial(_filters, weight=convolutions[0].weight, towers=towers(model)))
+    study.stage("filters", partial(_filters, filters=found, towers=towers(model)))
 
 
-def _filters(draft: Draft, weight: Tensor, towers: int) -> None:
-    filters = weight.detach().numpy().astype(np.float32)
-    draft.array("filters", np.ascontiguousarray(filters))
+def _filters(draft: Draft, filters: np.ndarray, towers: int) -> None:
+    draft.array("filters", filters)
     each = len(filters) // towers
     spans = [(tower + 1, tower * each, (tower + 1) * each - 1) for tower in range(towers)]
     draft.table("filters", pd.DataFrame(spans, columns=["tower", "first", "last"]))
     pictures.save_png(pictures.filters(filters, towers=towers), draft.path("filters.png"))
 
 
-def towers(model: Model) -> int:
-    """Into how many towers the maps of the first layer fall: the groups of the second's."""
-    convolutions = [part for part in model.module.modules() if isinstance(part, nn.Conv2d)]
-    groups = int(convolutions[1].groups) if len(convolutions) > 1 else 1
-    return groups if 1 < groups <= 4 else 1
-
-
 def _answers(draft: Draft, model: Model, images: Images, units: int) -> None:
     """For units at equal steps through each layer, the images with the largest activation."""
     layers = list(model.layers)
-    strength = _strengths(model, images, layers)
+    strength = strengths(model, images, layers)
     thumbnails = images.at(size=THUMBNAIL)
     split = towers(model)
     found: list[dict[str, object]] = []
@@ -156,23 +146,6 @@ def _answers(draft: Draft, model: Model, images: Images, units: int) -> None:
                 panels.append(thumbnails[int(row)])
     draft.table("answers", pd.DataFrame(found))
     draft.array("answers", np.stack(panels))
-
-
-def _strengths(model: Model, images: Images, layers: list[str]) -> dict[str, np.ndarray]:
-    """Each unit's activation for each image, (n, units); of a map the strongest place."""
-    parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
-    with (
-        evaluating(model.module),
-        Capture(model.module, layers) as capture,
-        progress.task("answers", len(images)) as advance,
-    ):
-        for _, block in images.batches(64):
-            (centre,) = crops(torch.from_numpy(block), model.preprocessing.size, "centre")
-            for layer, values in capture(model.preprocessing(centre)).items():
-                strongest = values.flatten(2).amax(2) if values.ndim > 2 else values
-                parts[layer].append(strongest.clone())
-            advance(len(block))
-    return {layer: torch.cat(values).numpy() for layer, values in parts.items()}
 
 
 def _findings(draft: Draft, study: Study) -> None:

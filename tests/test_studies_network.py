@@ -1,0 +1,128 @@
+"""The study of one trained network: what it writes, and that its pictures are what they say."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from repviz.errors import Unavailable
+from repviz.images import open_images, split
+from repviz.models import open_model
+from repviz.models.checkpoints import open_checkpoint
+from repviz.report.sections.filters import ACROSS, GAP, SCALE, _sheet
+from repviz.studies import study
+from repviz.training import train
+
+NETS = """
+from torch import nn
+def small(classes):
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=2), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(288, classes),
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("net")
+    (folder / "small_nets.py").write_text(NETS)
+    sys.path.insert(0, str(folder))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    images = open_images("digits", limit=120, size=16)
+    model = open_model("small_nets:small", classes=10, size=16, channels=3)
+    weights = folder / "net.safetensors"
+    train(model, images, out=weights, epochs=3, batch=8)
+    made = study("network", images, out=folder / "study", weights=weights, units=3)
+    bare = study("network", images, out=folder / "bare", weights=weights, photographs=False)
+    yield images, weights, made, bare
+    torch.set_num_threads(threads)
+    sys.path.remove(str(folder))
+    sys.modules.pop("small_nets", None)
+
+
+def test_every_stage_is_there_and_counts_new_images_only(trained):
+    images, _, made, _ = trained
+    assert [*made.manifest["stages"]] == [
+        "anatomy",
+        "training",
+        "evaluation",
+        "filters",
+        "answers",
+        "findings",
+    ]
+    held_out = split(images, (0.7, 0.3), by="image", seed=0)[1]
+    judged = made.result("evaluation")
+    assert judged["n"].tolist() == [len(held_out)] * 2
+    assert judged["views"].tolist() == ["centre", "ten"]
+    assert judged["accuracy"].iloc[0] == pytest.approx(
+        made.result("training")["held_out_accuracy"].iloc[-1]
+    )
+    html = made.report.read_text(encoding="utf-8")
+    for words in (
+        "Tower 2: maps 4 to 7",
+        "How often is the network right",
+        "are named rightly by ten crops",
+    ):
+        assert words in html
+
+
+def test_the_filters_are_the_first_layer_s_weights(trained):
+    _, weights, made, _ = trained
+    module = open_checkpoint(weights).module
+    np.testing.assert_array_equal(made.array("filters"), module[0].weight.detach().numpy())
+    assert made.result("filters").to_dict("list") == {
+        "tower": [1, 2],
+        "first": [0, 4],
+        "last": [3, 7],
+    }
+
+
+def test_the_strongest_images_are_the_strongest(trained):
+    images, weights, made, _ = trained
+    model = open_checkpoint(weights)
+    new = images.take(split(images, (0.7, 0.3), by="image", seed=0)[1])
+    with torch.no_grad():
+        x = model.preprocessing(torch.from_numpy(new.pixels()))
+        strongest = model.module[0](x).amax((2, 3))
+    table = made.result("answers")
+    for unit in (0, 7):
+        of = table[(table["layer"].astype(str) == "0") & (table["unit"] == unit)]
+        expected = strongest[:, unit].sort(descending=True).values[:8]
+        np.testing.assert_allclose(of["value"], expected, rtol=1e-4)
+        assert of["id"].tolist() == [new.ids[row] for row in of["row"]]
+        assert of["n"].unique().tolist() == [36]
+    assert len(made.array("answers")) == len(table)
+
+
+def test_without_photographs_there_is_none(trained):
+    bare = trained[3]
+    assert "answers" not in bare.manifest["stages"]
+    assert not (bare.folder / "arrays" / "answers.npy").exists()
+    assert "image/jpeg" not in bare.report.read_text(encoding="utf-8")
+
+
+def test_a_filter_is_drawn_at_its_own_contrast_with_grey_for_zero():
+    weights = np.zeros((13, 3, 2, 2), np.float32)
+    weights[0, 0], weights[12, 2, 0, 0] = 0.5, -3
+    sheet = _sheet(weights)
+    step = (2 + GAP) * SCALE
+    assert sheet.shape == (3, 2 * step - SCALE * GAP, ACROSS * step - SCALE * GAP)
+    assert sheet[:, 0, 0].tolist() == [255, 128, 128]
+    assert sheet[:, step, 0].tolist() == [128, 128, 0]
+    assert sheet[:, 0, step].tolist() == [128, 128, 128]
+    assert sheet[:, 0, step - 1].tolist() == [255, 255, 255]
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(Unavailable) as error:
+        study("network", open_images("digits"), out=tmp_path / "x", weights=tmp_path / "none")
+    assert str(error.value) == (
+        f"open_model: weights must be 'random', 'default' or the path of a checkpoint, and there "
+        f"is no file '{tmp_path / 'none'}'. Check the path."
+    )
+    assert not (tmp_path / "x").exists()
