@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from repviz import intervals
+
 SIZES = (2, 4, 8)
 PICKS = ("best", "best", "median", "median", "worst", "worst")
 LAYERS = ("pool1", "pool2", "pool5", "fc6", "fc7")
@@ -68,6 +70,9 @@ def build(
         "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
         "training": lambda: _training(folder, n),
         "anatomy": lambda: _anatomy(folder),
+        "evaluation": lambda: _evaluation(folder),
+        "filters": lambda: _filters(folder),
+        "answers": lambda: _answers(folder, faces, ids),
         "manifold": lambda: _manifold(folder, faces, labels, sizes, generator),
         "ladder": lambda: _ladder(folder, faces, generator),
     }
@@ -280,6 +285,35 @@ def _anatomy(folder: Path) -> None:
             for layer, kind, kernel, parameters, work, output in layers
         ],
     )
+
+
+def _evaluation(folder: Path) -> None:
+    rows = []
+    for views, right in (("centre", 101), ("ten", 104)):
+        low, high = intervals.share(right, 120)
+        row = {"model": "1: alexnet", "views": views, "accuracy": right / 120, "low": low}
+        rows.append({**row, "high": high, "right": right, "n": 120, "chance": 0.025})
+    _write(folder, "evaluation", rows)
+
+
+def _filters(folder: Path) -> None:
+    weights = np.random.default_rng(1).normal(size=(16, 3, 5, 5)).astype(np.float32)
+    np.save(folder / "arrays" / "filters.npy", weights)
+    spans = [{"tower": t + 1, "first": 8 * t, "last": 8 * t + 7} for t in range(2)]
+    _write(folder, "filters", spans)
+
+
+def _answers(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
+    rows: list[dict[str, object]] = []
+    for layer, tower in (("conv1", 1), ("fc7", 0)):
+        for unit in (0, 5):
+            for rank in (1, 2, 3):
+                at = {"layer": layer, "unit": unit, "tower": tower, "rank": rank, "row": rank}
+                more = {"id": ids[rank], "label": "a", "value": 4.0 - rank, "n": len(faces)}
+                rows.append({"panel": len(rows), **at, **more})
+    _write(folder, "answers", rows)
+    shown = faces[[int(str(row["row"])) for row in rows]]
+    np.save(folder / "arrays" / "answers.npy", shown)
 
 
 def _manifold(

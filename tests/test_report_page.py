@@ -203,7 +203,9 @@ def test_nothing_in_the_page_points_outside_of_it(page: Page) -> None:
     for _, attributes in page.elements:
         for name in ("src", "href", "action", "data", "srcset", "poster"):
             value = attributes.get(name)
-            assert value is None or value.startswith(("#", "data:image/jpeg;base64,"))
+            assert value is None or value.startswith(
+                ("#", "data:image/jpeg;base64,", "data:image/png;base64,")
+            )
 
 
 def test_no_element_has_a_style_or_a_handler(page: Page) -> None:
