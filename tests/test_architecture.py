@@ -46,7 +46,7 @@ HOMES = {
     "torchvision": ["models", "training", "images/decoding.py", "images/torchvision_sets.py"],
     "accelerate": ["training/machine.py"],
     "timm": ["models/library.py"],
-    "safetensors": ["models/checkpoints.py"],
+    "safetensors": ["models/checkpoints.py", "models/weight_files.py"],
     "faiss": ["manifold/neighbors.py"],
     "umap": ["manifold/embedding.py"],
     "numba": ["manifold/embedding.py", "models/normalisation.py"],
