@@ -101,7 +101,7 @@ def extract(
     images, path = opened(images), Path(out)
     asked = model.layers if layers is None else checks.several(layers)
     with evaluating(model.module), Capture(model.module, asked) as capture:
-        seen = _probe(model, capture)
+        seen = probe(model, capture)
         reduced = reductions(seen, reduce, seed)
         manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
         with durable.held(path):
@@ -117,21 +117,28 @@ def extract(
     return acts
 
 
-def _probe(model: Model, capture: Capture) -> list[Layer]:
-    """What each layer gives for one image, found with two grey ones."""
+def probe(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
+    """What each layer gives for one image, found with two grey ones.
+
+    Raises
+    ------
+    InputError
+        A layer that was asked for by name, or where ``strict`` any, gives no row an image.
+    """
     made_for = model.preprocessing
     pixels = torch.full((2, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
     outputs = capture(made_for(pixels.to(place(model))))
     parts = dict(model.module.named_modules())
     seen = []
     for name, y in outputs.items():
-        if y.ndim < 2 or len(y) != 2 or y.is_complex():
+        shape = tuple(y.shape[1:])
+        if shape and len(y) == 2 and not y.is_complex():
+            seen.append(Layer(name, shape, axes_of(parts[name], shape, made_for.size)))
+        elif strict:
             raise InputError(
                 f"extract: layer '{name}' must give one row an image, got shape {tuple(y.shape)} "
                 "for 2 images. Ask for the layer around it."
             )
-        shape = tuple(y.shape[1:])
-        seen.append(Layer(name, shape, axes_of(parts[name], shape, made_for.size)))
     return seen
 
 
