@@ -46,6 +46,8 @@ HOMES = {
     "torchvision": ["models", "training", "images/decoding.py", "images/torchvision_sets.py"],
     "accelerate": ["training/machine.py"],
     "timm": ["models/library.py"],
+    "zarr": ["activations/exporting.py"],
+    "anndata": ["activations/exporting.py"],
     "safetensors": ["models/checkpoints.py", "models/weight_files.py"],
     "faiss": ["manifold/neighbors.py"],
     "umap": ["manifold/embedding.py"],
@@ -55,7 +57,7 @@ HOMES = {
     "rich": ["cli"],
     "PIL": ["images", "report"],
     "simplejpeg": ["images/decoding.py"],
-    "pyarrow": ["activations/store.py"],
+    "pyarrow": ["activations/store.py", "activations/exporting.py"],
     "sklearn": [
         "activations/components.py",
         "manifold",

@@ -3,7 +3,7 @@
 
     scripts/bench/capture_against_reference.py                 # nine families, about two minutes
     scripts/bench/capture_against_reference.py resnet50 ...    # these
-    scripts/bench/capture_against_reference.py all             # every classifier with an in-place op
+    scripts/bench/capture_against_reference.py all             # every classifier of torchvision
 
 The reference is the same net with every module's ``inplace`` switched off and torch's functional
 in-place activations replaced, read with hooks that clone. A peer is read beside ours: torchvision's
@@ -58,10 +58,12 @@ def net(name: str) -> nn.Module:
 
 
 def has_index_buffers(module: nn.Module) -> bool:
+    """Whether it looks values up at places that are computed when it is built."""
     return any("index" in name for name, _ in module.named_buffers())
 
 
 def reference(module: nn.Module, layers: list[str], x: Tensor) -> dict[str, Tensor]:
+    """What hooks read that clone, while nothing works in place."""
     found: dict[str, Tensor] = {}
     parts, handles = dict(module.named_modules()), []
     switched = [part for part in module.modules() if getattr(part, "inplace", False)]
@@ -107,12 +109,14 @@ def theirs(module: nn.Module, layers: list[str], x: Tensor) -> dict[str, Tensor]
 
 
 def wrong(got: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """The layers that differ in any bit."""
     return [name for name in got if name in expected and not torch.equal(got[name], expected[name])]
 
 
 def main(names: list[str]) -> int:
+    """Print a row a net; 1 if a layer of ours differs, else 0."""
     if names == ["all"]:
-        names = [name for name in models.list_models(models)]
+        names = list(models.list_models(models))
     failed = 0
     print(
         f"{'net':<20} {'layers':>6} {'changed in place':>16} {'ours wrong':>10} torchvision wrong"
