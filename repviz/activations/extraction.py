@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SHARD_BYTES = 64 * 2**20  # of the widest layer, about
 SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
-BATCH, BATCH_BYTES = 64, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
+BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
 DTYPES = ("float32", "float16")
 NAMED = 50  # unreadable images that the warning names; rows.parquet names them all
 
@@ -66,7 +66,7 @@ def extract(
     out : str or Path
         A new folder, or one from an interrupted call.
     batch : int, optional
-        Images at a time, at least 1. Left out, 64, or fewer where 64 would fill more than 256 MB.
+        Images at a time, at least 1. Left out, 32, or fewer where those would fill over 256 MB.
     reduce : str or mapping of str to str
         What is kept of a layer, as in :data:`~repviz.activations.reduction.REDUCTIONS`:
         ``"mean"``, ``"grid:3"``; or for each layer or glob its own:

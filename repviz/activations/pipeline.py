@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from repviz import provenance
 from repviz.errors import ImageError
 from repviz.images.collection import Images
 from repviz.models.model import Preprocessing
@@ -131,8 +132,9 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
     for place in places:
         row = batch.rows[place]
         try:
-            batch.hashes[place] = images.content_hash(row)
-            pixels = torch.from_numpy(images.decoded(row))
+            stored = images.stored(row)
+            batch.hashes[place] = provenance.sha256(stored)
+            pixels = torch.from_numpy(images.decoded(row, stored))
             batch.pixels[place] = preprocessing.fit(pixels[None])[0]
         except ImageError as error:
             batch.unreadable[row] = str(error)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LISTED = 8  # differences that a refusal names
+PIECE = 1 << 20  # bytes that are written at a time
 TO_HASH_BESIDE = 1 << 20  # bytes from which on hashing in a thread of its own is worth the switch
 
 
@@ -113,13 +115,17 @@ class Shard:
     ) -> None:
         self.path, self.number, self.rows = path, number, rows
         self._files: dict[str, Path] = {}
+        self._written = dict.fromkeys(features, 0)  # bytes
         self._hashes = {layer: hashlib.sha256() for layer in features}
         self._stack = ExitStack()
         self._hasher = self._stack.enter_context(ThreadPoolExecutor(1, "hash"))
         for layer, d in features.items():
             file = store.shard_path(path, layer, number)
             self._files[layer] = self._stack.enter_context(durable.replacing(file))
-            self._write(layer, _header((rows, d), np.dtype(dtype)), "wb")
+            header = _header((rows, d), np.dtype(dtype))
+            with durable.named_errors(file), open(self._files[layer], "wb") as new:
+                _reserve(new, len(header) + rows * d * np.dtype(dtype).itemsize)
+            self._write(layer, header)
 
     def __enter__(self) -> Shard:
         return self
@@ -136,7 +142,7 @@ class Shard:
     def append(self, blocks: Mapping[str, np.ndarray]) -> None:
         """Write the next rows (m, d) of each layer, contiguous and of the shard's type."""
         for layer, block in blocks.items():
-            self._write(layer, memoryview(block.data).cast("B"), "ab")
+            self._write(layer, memoryview(block.data).cast("B"))
 
     def commit(self, record: dict[str, Any]) -> None:
         """Flush and rename the files, then write the commit: what ``record`` says, and hashes."""
@@ -144,12 +150,14 @@ class Shard:
         hashes = {layer: digest.hexdigest() for layer, digest in self._hashes.items()}
         durable.write_json(store.commit_path(self.path, self.number), {"sha256": hashes, **record})
 
-    def _write(self, layer: str, data: bytes | memoryview, mode: str) -> None:
+    def _write(self, layer: str, data: bytes | memoryview) -> None:
         # Opened for each block: a network may have more layers than a process may open files.
         with (
             durable.named_errors(store.shard_path(self.path, layer, self.number)),
-            open(self._files[layer], mode, buffering=0) as file,
+            open(self._files[layer], "r+b", buffering=0) as file,
         ):
+            file.seek(self._written[layer])
+            self._written[layer] += len(data)
             if len(data) < TO_HASH_BESIDE:
                 self._hashes[layer].update(data)
                 _write_all(file, data)
@@ -173,10 +181,17 @@ def records(path: Path, numbers: Iterable[int]) -> list[dict[str, Any]]:
     return [durable.read_json(store.commit_path(path, number)) for number in numbers]
 
 
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Ask the disk for the room before it is filled: cheaper, and a full disk is known at once."""
+    if hasattr(os, "posix_fallocate") and size:
+        os.posix_fallocate(file.fileno(), 0, size)
+
+
 def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:
+    """In pieces that stay in the processor's cache on their way: half the cost of one large one."""
     view, done = memoryview(data), 0
     while done < len(view):  # the system may take less than it is given
-        done += file.write(view[done:])
+        done += file.write(view[done : done + PIECE])
 
 
 def _header(shape: tuple[int, int], dtype: np.dtype) -> bytes:

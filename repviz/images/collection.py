@@ -28,8 +28,11 @@ class Store(Protocol):
     def stored(self, row: int) -> bytes:
         """The bytes that are hashed."""
 
-    def decoded(self, row: int) -> np.ndarray:
-        """The picture in its own size, uint8 of shape (1 or 3, h, w)."""
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+        """The picture in its own size, uint8 of shape (1 or 3, h, w).
+
+        ``stored`` may hand in the bytes, where they were read already.
+        """
 
 
 class Files:
@@ -53,9 +56,10 @@ class Files:
                 "Put it back or leave it out."
             ) from error
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The file's picture, by the policy of :mod:`repviz.images.decoding`."""
-        return decoding.decode(self.stored(row), self.where(row))
+        data = self.stored(row) if stored is None else stored
+        return decoding.decode(data, self.where(row))
 
 
 class Arrays:
@@ -72,7 +76,7 @@ class Arrays:
         """The shape and the pixels, since equal bytes of another shape are another picture."""
         return f"{self.pixels.shape[1:]}".encode() + self.pixels[row].tobytes()
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """A copy of the slice."""
         return np.array(self.pixels[row])
 
@@ -149,13 +153,24 @@ class Images:
         """
         return np.ascontiguousarray(self.decoded(row))
 
-    def decoded(self, row: int) -> np.ndarray:
+    def stored(self, row: int) -> bytes:
+        """The bytes of the picture that its content hash is taken of.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        """
+        return self._store.stored(int(self._index[row]))
+
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """As :meth:`read`, in whatever memory order decoding left it: channels are often last.
 
-        Who copies the pixels elsewhere anyway saves a copy.
+        Who copies the pixels elsewhere anyway saves a copy, and who has read :meth:`stored` already
+        need not read the file again.
         """
         at = int(self._index[row])
-        pixels = self._store.decoded(at)
+        pixels = self._store.decoded(at, stored)
         if self.grey is not None:
             pixels = decoding.to_grey(pixels) if self.grey else decoding.to_colour(pixels)
         if self.size is not None:
@@ -176,7 +191,7 @@ class Images:
         """
         if "_hashes" in self.__dict__:
             return self._hashes[row]
-        return provenance.sha256(self._store.stored(int(self._index[row])))
+        return provenance.sha256(self.stored(row))
 
     def pixels(self, rows: Rows | None = None) -> np.ndarray:
         """The images as one uint8 array of shape (n, c, h, w), grey levels 0 to 255.

@@ -30,7 +30,7 @@ class Items:
         pixels = self.decoded(row)
         return f"{pixels.shape}".encode() + pixels.tobytes()
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The item's picture, uint8 of shape (1 or 3, h, w)."""
         where = self.where(row)
         try:

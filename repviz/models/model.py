@@ -80,8 +80,8 @@ class Preprocessing:
         if scaled != pixels.shape[-2:]:
             how = INTERPOLATIONS[self.interpolation]
             pixels = transforms.resize(pixels, list(scaled), interpolation=how, antialias=True)
-        if scaled != self.size:
-            pixels = transforms.center_crop(pixels, list(self.size))
+        top, left = (round((have - want) / 2) for have, want in zip(scaled, self.size, strict=True))
+        pixels = pixels[..., top : top + self.size[0], left : left + self.size[1]]
         return pixels.expand(-1, self.channels, -1, -1)
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
@@ -96,12 +96,15 @@ class Preprocessing:
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """``pixels`` (b, c, h, w) uint8 as float32 input, on the device where they lie."""
-        shape = (1, self.channels, 1, 1)
-        std = torch.tensor(self.std, device=pixels.device).mul_(255)
-        mean = torch.tensor(self.mean, device=pixels.device).mul_(255)
         pixels = pixels.flip(1) if self.order == "BGR" else pixels
-        x = pixels.to(torch.float32, memory_format=torch.channels_last)
-        return x.sub_(mean.view(shape)).div_(std.view(shape))
+        batch, channels, height, width = pixels.shape
+        # A line of pixels is one long vector; over three channels at a time it costs five times
+        # as much.
+        lines = pixels.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
+        x = lines.to(torch.float32)
+        x.sub_(torch.tensor(self.mean, device=x.device).mul_(255).repeat(width))
+        x.div_(torch.tensor(self.std, device=x.device).mul_(255).repeat(width))
+        return x.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
     def card(self) -> dict[str, Any]:
         """Every attribute, as JSON values."""
