@@ -18,6 +18,7 @@ from repviz.errors import Damaged, InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
 
+SURPLUS = 16  # components, at least, that are followed besides those asked for
 LEAST_ROWS = 256  # that are taken in at a time: the more, the nearer to an exact PCA
 
 
@@ -74,10 +75,7 @@ def _found(
     wanted: dict[str, Components],
 ) -> dict[str, tuple[np.ndarray, list[float]]]:
     """For each layer its mean above its components (1 + k, d), and their shares of variance."""
-    from sklearn.decomposition import IncrementalPCA
-
-    solvers = {name: IncrementalPCA(r.shape[0]) for name, r in wanted.items()}
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
+    solvers = {name: _Solver(r.shape[0]) for name, r in wanted.items()}
     n, size = len(images), manifest["batch"]
     spans = [range(start, min(start + size, n)) for start in range(0, n, size)]
     device = next((value.device for value in model.module.parameters()), torch.device("cpu"))
@@ -89,23 +87,52 @@ def _found(
             good = [i for i, row in enumerate(batch.rows) if row not in batch.unreadable]
             rows += len(good)
             for name, solver in solvers.items():
-                kept[name].append(outputs[name][good])
-                _take_in(solver, kept[name], whole=False)
+                solver.take(outputs[name][good])
             advance(len(batch.rows))
     for name, solver in solvers.items():
-        if rows < solver.n_components:
+        if rows < solver.size:
             raise InputError(
-                f"extract: {solver.n_components} components of layer '{name}' need as many "
-                f"readable images, got {rows}. Ask for fewer components."
+                f"extract: {solver.size} components of layer '{name}' need as many readable "
+                f"images, got {rows}. Ask for fewer components."
             )
-        _take_in(solver, kept[name], whole=True)
-    return {
-        name: (
-            np.vstack([s.mean_, s.components_]).astype(np.float32),
-            s.explained_variance_ratio_.tolist(),
-        )
-        for name, s in solvers.items()
-    }
+    return {name: solver.components() for name, solver in solvers.items()}
+
+
+class _Solver:
+    """The first ``size`` components of rows that come a few at a time.
+
+    More are followed than are asked for, since what is dropped on the way is lost to them.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.waiting = size, list[np.ndarray]()
+        self.solver: Any = None
+        self.least = max(LEAST_ROWS, 2 * self._followed)
+
+    @property
+    def _followed(self) -> int:
+        return self.size + max(self.size, SURPLUS)
+
+    def take(self, rows: np.ndarray) -> None:
+        self.waiting.append(rows)
+        if sum(map(len, self.waiting)) >= 2 * self.least:
+            joined = np.concatenate(self.waiting)
+            self.waiting = [joined[-self.least :]]  # the last ones must be enough, too
+            self._fit(joined[: -self.least])
+
+    def components(self) -> tuple[np.ndarray, list[float]]:
+        """The mean above the components (1 + size, d), and their shares of the variance."""
+        self._fit(np.concatenate(self.waiting))
+        found, size = self.solver, self.size
+        basis = np.vstack([found.mean_, found.components_[:size]]).astype(np.float32)
+        return basis, found.explained_variance_ratio_[:size].tolist()
+
+    def _fit(self, rows: np.ndarray) -> None:
+        from sklearn.decomposition import IncrementalPCA
+
+        if self.solver is None:
+            self.solver = IncrementalPCA(min(self._followed, *rows.shape))
+        self.solver.partial_fit(rows)
 
 
 def _flat(wanted: dict[str, Components]) -> Any:
@@ -113,13 +140,3 @@ def _flat(wanted: dict[str, Components]) -> Any:
         return y.flatten(1).float().cpu().numpy().copy() if name in wanted else None
 
     return keep
-
-
-def _take_in(solver: Any, kept: list[np.ndarray], *, whole: bool) -> None:
-    """Give the solver what was kept but for the last rows, which wait: they must be enough too."""
-    least = max(LEAST_ROWS, solver.n_components)
-    if not whole and sum(map(len, kept)) < 2 * least:
-        return
-    rows = np.concatenate(kept)
-    kept[:] = [] if whole else [rows[-least:]]
-    solver.partial_fit(rows if whole else rows[:-least])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import checks, durable
-from repviz.activations.store import Activations
+from repviz.activations.store import Activations, npy_header
 from repviz.errors import InputError, Unavailable
 
 if TYPE_CHECKING:
@@ -94,12 +94,7 @@ def export(
 def _npy(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
     matrix = acts[layer]
     with path.open("wb") as file:
-        header = {
-            "descr": np.lib.format.dtype_to_descr(matrix.dtype),
-            "fortran_order": False,
-            "shape": matrix.shape,
-        }
-        np.lib.format.write_array_header_1_0(file, header)
+        file.write(npy_header(matrix.shape, matrix.dtype))
         for _, block in matrix.blocks():
             file.write(np.ascontiguousarray(block).data)
 

@@ -6,6 +6,7 @@ To add a reduction, write a class with a ``prepare`` (what it needs to know of t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -167,12 +168,15 @@ class Projection:
         random = np.random.default_rng([seed, name])  # each layer its own directions
         places = np.stack([np.sort(random.choice(d, entries, replace=False)) for _ in range(size)])
         signs = random.integers(0, 2, (size, entries), dtype=np.int8) * 2 - 1
-        self._matrix = torch.sparse_csr_tensor(
-            torch.arange(0, size * entries + 1, entries),
-            torch.from_numpy(places.reshape(-1)),
-            torch.from_numpy(signs.reshape(-1).astype(np.float32)) * (d / (entries * size)) ** 0.5,
-            size=(size, d),
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch calls the format a beta; it is old
+            self._matrix = torch.sparse_csr_tensor(
+                torch.arange(0, size * entries + 1, entries),
+                torch.from_numpy(places.reshape(-1)),
+                torch.from_numpy(signs.reshape(-1) * np.float32((d / (entries * size)) ** 0.5)),
+                size=(size, d),
+                check_invariants=False,
+            )
 
     def __call__(self, y: Tensor) -> Tensor:
         """(b, ...) as (b, size)."""

@@ -16,9 +16,11 @@ there. This file reads; :mod:`repviz.activations.writing` writes.
 from __future__ import annotations
 
 import html
+import io
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT, VERSION = "repviz activations", 1
+WIDE = 4096  # bytes from which on rows are copied one by one
 MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
 # Of the manifest, what says how it was made and not which numbers come out.
 NOT_PARAMETERS = ("versions", "key")
@@ -90,30 +93,59 @@ class Matrix:
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         out = np.empty((len(rows), self.shape[1]), self.dtype)
-        shards = rows // self._step
-        if len(rows) and shards[0] == shards[-1] and (shards == shards[0]).all():
-            np.take(self._shard(int(shards[0])), rows - shards[0] * self._step, axis=0, out=out)
-            return out
-        for number in np.unique(shards):
-            here = np.flatnonzero(shards == number)
-            out[here] = self._shard(int(number))[rows[here] - number * self._step]
+        numbers = rows // self._step
+        wide = self.shape[1] * self.dtype.itemsize >= WIDE
+        for number in np.unique(numbers):
+            here = np.flatnonzero(numbers == number)
+            shard, wanted = self._shard(int(number)), rows[here] - number * self._step
+            if len(here) == len(rows):
+                np.take(shard, wanted, axis=0, out=out)
+            elif wide:  # row by row: picking them out first would copy each twice
+                for place, row in zip(here.tolist(), wanted.tolist(), strict=True):
+                    out[place] = shard[row]
+            else:
+                out[here] = shard[wanted]
         return out
 
     def _shard(self, number: int) -> np.ndarray:
-        if number in self._open:
-            return self._open[number]
-        path = self._folder / f"{number:06d}.npy"
-        expected = (min(self._step, len(self) - number * self._step), self.shape[1])
-        try:
-            shard = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise Damaged(_lost(path)) from error
-        if shard.shape != expected or shard.dtype != self.dtype:
-            raise Damaged(_lost(path))
-        if len(self._open) >= MAPS_OPEN:
-            self._open.pop(next(iter(self._open)))
-        self._open[number] = np.asarray(shard)  # memmap's own indexing is several times slower
+        if number not in self._open:
+            if len(self._open) >= MAPS_OPEN:
+                self._open.pop(next(iter(self._open)))
+            rows = min(self._step, len(self) - number * self._step)
+            shape = rows, self.shape[1]
+            self._open[number] = _mapped(self._folder / f"{number:06d}.npy", shape, self.dtype)
         return self._open[number]
+
+
+def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """The shard in ``path`` as a memory map.
+
+    Its header is not parsed, as ``numpy.load`` would at ten times the cost, but must be what it was
+    written as.
+    """
+    header = npy_header(shape, dtype)
+    try:
+        with path.open("rb") as file:
+            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise Damaged(_lost(path)) from error
+    size = shape[0] * shape[1] * dtype.itemsize
+    if whole[: len(header)] != header or len(whole) != len(header) + size:
+        raise Damaged(_lost(path))
+    return np.frombuffer(whole, dtype, offset=len(header)).reshape(shape)
+
+
+@lru_cache(maxsize=256)
+def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
+    """What stands before the numbers in the ``.npy`` file of a matrix."""
+    out = io.BytesIO()
+    described = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    np.lib.format.write_array_header_1_0(out, described)
+    return out.getvalue()
 
 
 @dataclass(frozen=True, eq=False)

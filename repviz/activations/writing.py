@@ -9,7 +9,6 @@ or not at all.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -122,7 +121,7 @@ class Shard:
         for layer, d in features.items():
             file = store.shard_path(path, layer, number)
             self._files[layer] = self._stack.enter_context(durable.replacing(file))
-            header = _header((rows, d), np.dtype(dtype))
+            header = store.npy_header((rows, d), np.dtype(dtype))
             with durable.named_errors(file), open(self._files[layer], "wb") as new:
                 _reserve(new, len(header) + rows * d * np.dtype(dtype).itemsize)
             self._write(layer, header)
@@ -192,17 +191,6 @@ def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:
     view, done = memoryview(data), 0
     while done < len(view):  # the system may take less than it is given
         done += file.write(view[done : done + PIECE])
-
-
-def _header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
-    out = io.BytesIO()
-    described = {
-        "descr": np.lib.format.dtype_to_descr(dtype),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    np.lib.format.write_array_header_1_0(out, described)
-    return out.getvalue()
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
