@@ -14,9 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from repviz.activations.exporting import export
     from repviz.activations.extraction import extract
+    from repviz.activations.importing import import_matrix
+    from repviz.activations.listing import layers
     from repviz.activations.store import open_activations
-    from repviz.images import open_images, split
+    from repviz.images import open_images, open_own, split
     from repviz.images.joining import joined
     from repviz.manifold.dimension import dimension
     from repviz.manifold.embedding import umap
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 # Public verb -> the module that holds it, in the order of the work.
 _VERBS = {
     "open_images": "repviz.images",
+    "open_own": "repviz.images",
     "split": "repviz.images",
     "joined": "repviz.images.joining",
     "open_model": "repviz.models",
@@ -44,8 +48,11 @@ _VERBS = {
     "anatomy": "repviz.models.anatomy",
     "train": "repviz.training",
     "evaluate": "repviz.training.evaluation",
+    "layers": "repviz.activations.listing",
     "extract": "repviz.activations.extraction",
     "open_activations": "repviz.activations.store",
+    "import_matrix": "repviz.activations.importing",
+    "export": "repviz.activations.exporting",
     "neighbors": "repviz.manifold.neighbors",
     "dimension": "repviz.manifold.dimension",
     "pca": "repviz.principal",
@@ -61,6 +68,7 @@ _VERBS = {
 
 __all__ = [
     "open_images",
+    "open_own",
     "split",
     "joined",
     "open_model",
@@ -68,8 +76,11 @@ __all__ = [
     "anatomy",
     "train",
     "evaluate",
+    "layers",
     "extract",
     "open_activations",
+    "import_matrix",
+    "export",
     "neighbors",
     "dimension",
     "pca",

@@ -7,8 +7,10 @@ folder, flushed to the disk, then renamed. A reader never sees half a file.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +49,60 @@ def named_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _sentence(path, error) from error
+
+
+@contextmanager
+def making(path: str | Path) -> Iterator[Path]:
+    """As :func:`replacing`, for something new that may be a file or a folder.
+
+    Raises
+    ------
+    StoreError
+        ``path`` is there already, the disk is full, or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with named_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            yield temporary
+            for file in [*temporary.rglob("*"), temporary]:
+                _flush(file)
+            os.replace(temporary, path)
+            _flush(path.parent)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        elif temporary.exists():
+            temporary.unlink()
+
+
+@contextmanager
+def held(folder: str | Path) -> Iterator[None]:
+    """Within the block no other process holds ``folder``; a killed process holds it no longer.
+
+    Raises
+    ------
+    StoreError
+        Another process holds it, or it cannot be made.
+    """
+    folder = Path(folder)
+    with named_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(
+                f"{folder}: one process at a time must write this folder, and another one is at "
+                "it. Wait until it ends, or choose another folder."
+            ) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def leftovers(folder: str | Path) -> list[Path]:

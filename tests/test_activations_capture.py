@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +12,9 @@ from torchvision import models
 
 from repviz.activations.capture import Capture, matching
 from repviz.errors import InputError, UnknownName
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "bench"))
+import capture_against_reference as bench
 
 
 def net_in_place():
@@ -35,33 +41,41 @@ def test_a_layer_is_read_before_the_next_one_changes_it(x):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["alexnet", "resnet18", "squeezenet1_0", "mobilenet_v3_small", "swin_t", "googlenet"]
-)
+@pytest.mark.parametrize("name", bench.NETS)
 def test_torchvisions_nets_give_what_their_not_in_place_twins_give(name):
-    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
-    net = models.get_model(name, weights=None, **extra).eval()
-    layers = [layer for layer, part in net.named_modules() if not any(part.children())]
-    twin = models.get_model(name, weights=None, **extra).eval()
-    twin.load_state_dict(net.state_dict())
-    expected: dict[str, torch.Tensor] = {}
-    for layer, part in twin.named_modules():
-        if getattr(part, "inplace", False):
-            part.inplace = False
-        part.register_forward_hook(
-            lambda _, __, y, layer=layer: expected.__setitem__(
-                layer, y.clone() if isinstance(y, torch.Tensor) else y
-            )
-        )
+    net = bench.net(name)
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
-    with torch.no_grad():
-        twin(x)
-    layers = [layer for layer in layers if layer in expected]
-    with Capture(net, layers) as capture:
-        capture(x)
-        got = capture(x)
-    for layer in layers:
-        torch.testing.assert_close(got[layer], expected[layer], msg=layer)
+    expected = bench.reference(net, [layer for layer, _ in net.named_modules() if layer], x)
+    with Capture(net, ["*"]) as capture:
+        first, second = capture(x), capture(x)
+    assert first.keys() == second.keys() == expected.keys()
+    for got in (first, second):
+        assert bench.wrong(got, expected) == []
+
+
+def test_what_is_kept_is_taken_before_the_next_layer_changes_it(x):
+    net = net_in_place()
+    with Capture(net, ["0"], keep=lambda name, y: (name, y.amin())) as capture:
+        kept = [capture(x)["0"] for _ in range(2)]
+    assert [name for name, _ in kept] == ["0", "0"]
+    assert all(low == net[0](x).min() < 0 for _, low in kept)
+    assert capture.changed == {"0"}
+
+
+def test_what_a_glob_fits_and_does_no_work_is_left_out(x):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Identity())
+    net.register_module("idle", nn.Linear(2, 2))
+    net.register_module("many", _Pairs())
+    net.forward = lambda x: net.many(net[0](x))
+    with Capture(net, ["*"]) as capture:
+        first, second = capture(x), capture(x)
+    assert list(first) == list(second) == ["0", "many"]
+    torch.testing.assert_close(second["many"], net[0](x).detach() + 1)
+
+
+class _Pairs(nn.Module):
+    def forward(self, x):
+        return {"states": x + 1, "mask": None}
 
 
 def test_the_pass_ends_after_the_deepest_layer_asked_for(x):
@@ -104,6 +118,18 @@ def test_globs_and_names_give_each_layer_once():
     assert matching(net, ["classifier.6", "features.1?", "classifier.*"]) == (
         *("classifier.6", "features.10", "features.11", "features.12"),
         *(f"classifier.{place}" for place in range(6)),
+    )
+
+
+def test_layers_by_type():
+    net = models.alexnet(weights=None)
+    assert matching(net, ["type:Linear"]) == ("classifier.1", "classifier.4", "classifier.6")
+    assert "features.2" in matching(net, ["type:_MaxPoolNd"])  # a class that it derives from
+    with pytest.raises(UnknownName) as error:
+        matching(net, ["type:Conv3d"])
+    assert str(error.value) == (
+        "capture: no type of layer is called 'Conv3d'. Did you mean 'Conv2d'? Known: "
+        "AdaptiveAvgPool2d, Conv2d, Dropout, Linear, MaxPool2d, ReLU, Sequential."
     )
 
 

@@ -12,13 +12,18 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import TensorDataset
 
-from repviz.activations import extraction, store
+from repviz import durable
+from repviz.activations import extraction, writing
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations, verify
 from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
-from repviz.images import open_images
+from repviz.images import open_images, open_own
 from repviz.models import open_model
+from repviz.models.model import Model, Preprocessing
+from repviz.principal import pca
 
 LAYERS = ["encoder.0", "encoder.2", "code"]
 
@@ -67,6 +72,59 @@ def test_matrices_hold_what_the_layers_answer(model, images, tmp_path, small_sha
         np.testing.assert_allclose(np.asarray(matrix), expected, atol=1e-5)
     assert acts["encoder.0"].feature_shape == (4, 8, 8)
     assert len(list((tmp_path / "acts" / "layers" / "code").iterdir())) == 5
+
+
+def test_each_layer_may_have_its_own_reduction(model, images, tmp_path):
+    reduce = {"encoder.0": "grid:2", "encoder.*": "max"}
+    acts = extract(model, images, layers=LAYERS, out=tmp_path / "acts", reduce=reduce)
+    expected = by_hand(model, images)
+    maps = expected["encoder.0"].reshape(23, 4, 2, 4, 2, 4)
+    np.testing.assert_allclose(acts["encoder.0"][:], maps.mean((3, 5)).reshape(23, -1), atol=1e-5)
+    highest = expected["encoder.2"].reshape(23, 8, 16).max(2)
+    np.testing.assert_allclose(acts["encoder.2"][:], highest, atol=1e-5)
+    np.testing.assert_allclose(acts["code"][:], expected["code"], atol=1e-5)
+    assert acts["encoder.0"].feature_shape == (4, 2, 2)
+
+
+def test_components_are_nearly_those_of_an_exact_pca(model, tmp_path):
+    images = open_images("digits", limit=600, size=16)
+    acts = extract(model, images, layers=["encoder.2"], out=tmp_path / "a", reduce="pca:3")
+    exact = pca(by_hand(model, images)["encoder.2"], components=3)
+    scores = acts["encoder.2"][:]
+    agreement = np.abs(np.corrcoef(scores.T, exact.scores.T)[:3, 3:]).diagonal()
+    assert agreement.min() > 0.99
+    np.testing.assert_allclose(scores.var(0, ddof=1), exact.explained_variance, rtol=0.02)
+    assert verify(tmp_path / "a").ok
+    again = extract(model, images, layers=["encoder.2"], out=tmp_path / "b", reduce="pca:3")
+    np.testing.assert_array_equal(again["encoder.2"][:], scores)
+
+
+def test_half_precision_counts_what_it_cannot_hold(images, tmp_path):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(256, 2, bias=False))
+    net[1].weight.data = torch.stack([torch.full((256,), 1e-3), torch.full((256,), 1e3)])
+    made_for = Preprocessing((16, 16), 1, (0.0,), (1 / 255,))
+    model = Model("sum", net, made_for, ("1",), "by hand", {})
+    with pytest.warns(UserWarning, match=r"beyond 65,504 became infinite.*\(1: 23\)"):
+        acts = extract(model, images, out=tmp_path / "a", dtype="float16")
+    sums = images.pixels().reshape(23, -1).sum(1, dtype=float)
+    assert acts["1"].dtype == np.float16
+    np.testing.assert_allclose(acts["1"][:, 0], sums * 1e-3, rtol=2e-3)
+    assert np.isposinf(acts["1"][:, 1]).all()
+    assert acts.overflow == {"1": 23}
+
+
+def test_pictures_of_ones_own(model, tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 16, 16), dtype=np.uint8)
+    expected = extract(model, list(pixels), out=tmp_path / "a")
+    as_floats = [torch.from_numpy(picture / np.float32(255)) for picture in pixels]
+    paired = TensorDataset(torch.from_numpy(pixels)[:, None], torch.arange(6))
+    for name, items in {"floats": as_floats, "data set": paired, "array": pixels}.items():
+        acts = extract(model, items, out=tmp_path / name)
+        np.testing.assert_array_equal(acts["code"][:], expected["code"][:])
+    named = open_own(pixels, ids="abcdef", labels=[0, 0, 0, 1, 1, 1])
+    rows = extract(model, named, out=tmp_path / "named").rows
+    assert (rows["id"].tolist(), rows["label"].tolist()) == (list("abcdef"), list("000111"))
 
 
 def test_mean_over_space(model, images, tmp_path):
@@ -118,14 +176,14 @@ def test_a_run_that_ends_early_goes_on(
     model, images, tmp_path, small_shards, monkeypatch, killed_at
 ):
     extract(model, images, layers=LAYERS, out=tmp_path / "whole", batch=5)
-    write, written = store.write_shard, []
+    commit, written = writing.Shard.commit, []
 
-    def dies(path, number, matrices, reasons):
-        if number == killed_at:
+    def dies(shard, record):
+        if shard.number == killed_at:
             raise KeyboardInterrupt
-        write(path, number, matrices, reasons)
+        commit(shard, record)
 
-    monkeypatch.setattr(store, "write_shard", dies)
+    monkeypatch.setattr(writing.Shard, "commit", dies)
     with pytest.raises(KeyboardInterrupt):
         extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     with pytest.raises(Damaged) as error:
@@ -135,11 +193,11 @@ def test_a_run_that_ends_early_goes_on(
         "there. Run it again with the same parameters: it goes on where it stopped."
     )
 
-    def counts(path, number, matrices, reasons):
-        written.append(number)
-        write(path, number, matrices, reasons)
+    def counts(shard, record):
+        written.append(shard.number)
+        commit(shard, record)
 
-    monkeypatch.setattr(store, "write_shard", counts)
+    monkeypatch.setattr(writing.Shard, "commit", counts)
     extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     assert written == list(range(killed_at, 5))
     assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "whole")
@@ -150,21 +208,26 @@ def test_a_run_that_ends_early_goes_on(
 def test_kill_9_and_run_again(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys
-        from repviz.activations import extraction, store
-        from repviz.images import open_images
+        from torch import nn
+from torch.utils.data import TensorDataset
+
+from repviz import durable
+from repviz.activations import extraction, writing
+        from repviz.images import open_images, open_own
         from repviz.models import open_model
+from repviz.models.model import Model, Preprocessing
+from repviz.principal import pca
         out, at = sys.argv[1], int(sys.argv[2])
         extraction.SHARD_BYTES = 4 * 256 * 5
-        save = store.np.save
-        def dies(file, array):
+        write = writing._write_all
+        def dies(file, data):
             global at
             if at == 0:
-                file.write(b"half")
-                file.flush()
+                os.write(file.fileno(), b"half")
                 os.kill(os.getpid(), signal.SIGKILL)
             at -= 1
-            save(file, array)
-        store.np.save = dies
+            write(file, data)
+        writing._write_all = dies
         model = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
         images = open_images("digits", limit=23, size=16)
         extraction.extract(model, images, layers=["encoder.0", "code"], out=out, batch=5)
@@ -178,11 +241,11 @@ def test_kill_9_and_run_again(tmp_path):
         ).returncode
 
     assert run(tmp_path / "whole", 1000) == 0
-    assert run(tmp_path / "cut", 3) == -signal.SIGKILL
+    assert run(tmp_path / "cut", 7) == -signal.SIGKILL  # in the second shard, numbers of a layer
+    left = [name for name in bytes_of(tmp_path / "cut") if name.endswith(".tmp")]
+    assert len(left) == 2
     assert run(tmp_path / "cut", 1000) == 0
-    left = {name for name in bytes_of(tmp_path / "cut") if name.endswith(".tmp")}
-    kept = {k: v for k, v in bytes_of(tmp_path / "cut").items() if k not in left}
-    assert kept == bytes_of(tmp_path / "whole")
+    assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "whole")
     assert verify(tmp_path / "cut").ok
 
 
@@ -206,6 +269,34 @@ def test_an_unreadable_image_keeps_its_row(model, tmp_path):
     np.testing.assert_allclose(codes[3], alone["code"][0], atol=1e-5)
     with pytest.raises(ImageError, match=r"2\.png"):
         extract(model, images, layers=["code"], out=tmp_path / "strict", strict=True)
+
+
+def test_images_that_changed_since_are_refused(model, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
+    extract(model, pixels, out=tmp_path / "a")
+    pixels[2, 5, 5] ^= 1
+    with pytest.raises(Mismatch) as error:
+        extract(model, pixels, out=tmp_path / "a")
+    assert str(error.value) == (
+        f"{tmp_path / 'a'}: the images must be those that the folder was made of, and 1 have "
+        "changed since, 'own images, image 2' first. Choose another folder, or delete this one."
+    )
+
+
+def test_a_folder_that_is_held_is_refused(model, images, tmp_path):
+    with durable.held(tmp_path / "a"), pytest.raises(StoreError) as error:
+        extract(model, images, out=tmp_path / "a")
+    assert str(error.value) == (
+        f"{tmp_path / 'a'}: one process at a time must write this folder, and another one is at "
+        "it. Wait until it ends, or choose another folder."
+    )
+    assert extract(model, images, out=tmp_path / "a")["code"].shape == (23, 3)
+
+
+def test_the_notebook_shows_what_there_is(model, images, tmp_path):
+    page = extract(model, images, layers=LAYERS, out=tmp_path / "a")._repr_html_()
+    for text in ("23 of digits", "autoencoder, weights: random (seed 1)", "4 x 8 x 8", "23 x 256"):
+        assert text in page
 
 
 def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
@@ -241,9 +332,9 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
     with pytest.raises(Mismatch) as error:
         extract(model, images, layers=["code"], out=path, reduce="mean", batch=8)
     assert str(error.value) == (
-        f"{path}: the folder holds activations made otherwise: batch was 64 and is now 8; reduce "
-        "was 'none' and is now 'mean'; rows_per_shard was 5592384 and is now 5592400. Choose "
-        "another folder, or delete this one."
+        f"{path}: the folder holds activations made otherwise: batch was 32 and is now 8; "
+        "layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or delete this "
+        "one."
     )
     other = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=2)
     with pytest.raises(Mismatch, match="weights was 'random \\(seed 1\\)' and is now 'random"):
@@ -280,8 +371,10 @@ def test_messages(model, images, tmp_path):
         "capture: no layer is called 'coda'. Did you mean 'code'? Known: encoder, encoder.0, "
     )
     with pytest.raises(UnknownName) as error:
-        extract(model, images, out=tmp_path / "a", reduce="max")
-    assert str(error.value) == "extract: no reduction is called 'max'. Known: none, mean."
+        extract(model, images, out=tmp_path / "a", reduce="min")
+    assert str(error.value) == (
+        "extract: no reduction is called 'min'. Known: none, mean, max, cls, grid, project, pca."
+    )
     with pytest.raises(InputError) as error:
         extract(model, images, out=tmp_path / "a", batch=0)
     assert str(error.value) == "extract: batch must be a whole number at least 1, got 0."

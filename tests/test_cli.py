@@ -62,6 +62,8 @@ def test_list_shows_every_family(run):
         "sources",
         "models",
         "layers",
+        "reductions",
+        "exports",
         "methods",
         "engines",
         "samplers",

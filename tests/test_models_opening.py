@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import ResNet18_Weights
+from torchvision import models as zoo
 
 from repviz.errors import Damaged, InputError, Mismatch, Unavailable, UnknownName
-from repviz.models import MODELS, open_model
+from repviz.models import MODELS, library, open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Preprocessing, evaluating
 
@@ -39,13 +41,27 @@ def own(tmp_path, monkeypatch):
     sys.modules.pop("some_nets", None)
 
 
-def test_preprocessing_is_torchvisions():
-    model = open_model("torchvision:resnet18")
-    theirs = ResNet18_Weights.DEFAULT.transforms()
-    x = pixels(2, 3, 256, 256)
-    # Theirs resizes to 256 and then crops 224; what is cropped already must come out the same.
-    cropped = x[:, :, 16:240, 16:240]
-    torch.testing.assert_close(model.preprocessing(cropped), theirs(x), atol=1e-6, rtol=1e-5)
+@pytest.mark.parametrize("name", ["resnet18", "swin_t", "efficientnet_v2_s"])
+@pytest.mark.parametrize("size", [(375, 500), (500, 375), (300, 301)])
+def test_preprocessing_is_torchvisions(name, size):
+    meta = partial(zoo.get_model, weights=None)
+    asked = zoo.get_model_weights(name).DEFAULT.transforms()
+    with torch.device("meta"), pytest.MonkeyPatch.context() as patch:  # the net is of no account
+        patch.setattr("repviz.models.library.zoo.get_model", lambda *_, **__: meta(name))
+        preprocessing = library.torchvision_model(name).preprocessing
+    x = pixels(1, 3, *size)
+    theirs = asked(Image.fromarray(x[0].permute(1, 2, 0).numpy()))[None]
+    one_level = 1 / 255 / min(asked.std)
+    torch.testing.assert_close(preprocessing(x), theirs, atol=1.01 * one_level, rtol=0)
+
+
+def test_caffes_preprocessing_is_the_other_order_and_scale():
+    mean = (104.0, 117.0, 123.0)
+    caffes = Preprocessing((20, 20), 3, tuple(m / 255 for m in mean), (1 / 255,) * 3, order="BGR")
+    x = pixels(2, 3, 20, 20)
+    expected = x.flip(1).float() - torch.tensor(mean).view(1, 3, 1, 1)
+    torch.testing.assert_close(caffes(x), expected, atol=1e-4, rtol=0)
+    assert Preprocessing.of_card(json.loads(json.dumps(caffes.card()))) == caffes
 
 
 def test_preprocessing_grey_to_colour_and_back():

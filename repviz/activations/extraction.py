@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,36 +13,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from repviz import checks, progress
-from repviz.activations import store
-from repviz.activations.capture import Capture, matching
+from repviz import checks, durable, progress
+from repviz.activations import store, writing
+from repviz.activations.capture import Capture
+from repviz.activations.components import fit_components
+from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, written_behind
+from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
 from repviz.activations.store import Activations
-from repviz.errors import ImageError
-from repviz.images import opened
+from repviz.errors import ImageError, InputError, Mismatch
+from repviz.images import decoding, opened
 from repviz.images.collection import Images
 from repviz.models.model import Model, evaluating
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARD_BYTES = 64 * 2**20  # of the widest layer: what a kill can cost, and what memory must hold
-REDUCTIONS = {
-    "none": "every number of the layer, flattened",
-    "mean": "the mean over space (of maps) or over tokens",
-}
+SHARD_BYTES = 64 * 2**20  # of the widest layer, about
+SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
+BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
+DTYPES = ("float32", "float16")
+NAMED = 50  # unreadable images that the warning names; rows.parquet names them all
 
 
 def extract(
     model: Model,
-    images: Images | str,
+    images: Any,
     *,
     layers: Iterable[str] | str | None = None,
     out: str | Path,
-    batch: int = 64,
-    reduce: str = "none",
+    batch: int | None = None,
+    reduce: str | Mapping[str, str] = "none",
+    dtype: str = "float32",
     strict: bool = False,
+    seed: int = 0,
 ) -> Activations:
-    """The activations of ``model`` for ``images``, a float32 (n, d) matrix a layer, on disk.
+    """The activations of ``model`` for ``images``, an (n, d) matrix a layer, on disk.
 
     Interrupted, it goes on from the last finished part when called again in the same way. The same
     weights, images and batch on the same machine and threads give the same bytes.
@@ -49,86 +56,179 @@ def extract(
     ----------
     model : Model
         From :func:`repviz.open_model` or :func:`repviz.train`.
-    images : Images or str
-        From :func:`repviz.open_images`, or the name of a source; the model's preprocessing brings
-        them to its size.
+    images : Images, str, or a sequence
+        From :func:`repviz.open_images`; the name of a source; or pictures of your own, as in
+        :func:`repviz.images.own.open_own`: a list of tensors or arrays, a torch ``Dataset``. The
+        model's preprocessing brings them to its size.
     layers : str or iterable of str, optional
-        Names or globs of layers (``"features.*"``); the model's own choice if left out.
+        Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
+        choice if left out.
     out : str or Path
         A new folder, or one from an interrupted call.
-    batch : int
-        Images at a time, at least 1.
-    reduce : str
-        A key of :data:`REDUCTIONS`. The mean is over all axes after the second of maps
-        (b, c, h, w), and over the second of tokens (b, t, c).
+    batch : int, optional
+        Images at a time, at least 1. Left out, 32, or fewer where those would fill over 256 MB.
+    reduce : str or mapping of str to str
+        What is kept of a layer, as in :data:`~repviz.activations.reduction.REDUCTIONS`:
+        ``"mean"``, ``"grid:3"``; or for each layer or glob its own:
+        ``{"conv*": "mean", "fc*": "none"}``, where the first that fits counts.
+    dtype : str
+        ``"float32"``, or ``"float16"``, which holds numbers up to 65,504 to three digits: what is
+        beyond becomes infinite, is counted in the manifest's layers and warned of.
     strict : bool
         Whether an unreadable image ends the extraction. Otherwise its row is NaN, marked with the
         reason in ``rows``, and a warning names it.
+    seed : int
+        Of random projections; of no account otherwise.
 
     Raises
     ------
     UnknownName
         A layer or a reduction that there is not.
+    InputError
+        A reduction that a layer's shape does not allow, or a layer that does not give a row an
+        image.
     ImageError
         An unreadable image, where ``strict``; or not one image was readable.
     Mismatch
-        ``out`` holds activations that were made with other parameters.
+        ``out`` holds activations that were made with other parameters or of other images.
     StoreError
-        ``out`` holds something else, or cannot be written.
+        ``out`` holds something else, cannot be written, or another process writes it.
     """
-    checks.whole("extract", "batch", batch, low=1)
-    checks.known("extract", "reduction", reduce, REDUCTIONS)
-    images = opened(images)
-    asked = matching(model.module, model.layers if layers is None else checks.several(layers))
-    path = Path(out)
+    if batch is not None:
+        batch = checks.whole("extract", "batch", batch, low=1)
+    checks.known("extract", "type of number", dtype, DTYPES)
+    checks.whole("extract", "seed", seed, low=0, high=2**32 - 1)
+    images, path = opened(images), Path(out)
+    asked = model.layers if layers is None else checks.several(layers)
     with evaluating(model.module), Capture(model.module, asked) as capture:
-        shapes = _shapes(model, capture, reduce)
-        manifest = store.begin(path, _manifest(model, images, shapes, batch, reduce))
-        made = _fill(path, manifest, model, images, capture, strict)
-    reasons = store.unreadable(path, manifest)
-    if made or not (path / "rows.parquet").is_file():
-        store.finish(path, _rows(images, reasons))
-    if reasons:
-        _warn(images, reasons)
-    return Activations(path, manifest)
+        seen = probe(model, capture)
+        reduced = reductions(seen, reduce, seed)
+        manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
+        with durable.held(path):
+            manifest = writing.begin(path, manifest)
+            done = store.finished_shards(path, manifest)
+            _same_images(path, images, manifest, done)
+            fit_components(path, manifest, model, images, capture, reduced)
+            _fill(path, manifest, model, images, capture, reduced, set(done), strict)
+            if len(done) < store.shards(manifest) or not (path / "rows.parquet").is_file():
+                writing.finish(path, _rows(images, path, manifest))
+    acts = Activations(path, manifest)
+    _warn(acts)
+    return acts
 
 
-def _shapes(model: Model, capture: Capture, reduce: str) -> dict[str, tuple[int, ...]]:
-    """The shape that each layer has for one image, found with a grey one."""
+def probe(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
+    """What each layer gives for one image, found with two grey ones.
+
+    Raises
+    ------
+    InputError
+        A layer that was asked for by name, or where ``strict`` any, gives no row an image.
+    """
     made_for = model.preprocessing
-    pixels = torch.full((1, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
-    outputs = capture(made_for(pixels.to(_place(model))))
-    return {name: tuple(_reduced(y, reduce).shape[1:]) for name, y in outputs.items()}
+    pixels = torch.full((2, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
+    outputs = capture(made_for(pixels.to(place(model))))
+    parts = dict(model.module.named_modules())
+    seen = []
+    for name, y in outputs.items():
+        shape = tuple(y.shape[1:])
+        if shape and len(y) == 2 and not y.is_complex():
+            seen.append(Layer(name, shape, axes_of(parts[name], shape, made_for.size)))
+        elif strict:
+            raise InputError(
+                f"extract: layer '{name}' must give one row an image, got shape {tuple(y.shape)} "
+                "for 2 images. Ask for the layer around it."
+            )
+    return seen
 
 
 def _manifest(
-    model: Model, images: Images, shapes: dict[str, tuple[int, ...]], batch: int, reduce: str
+    model: Model,
+    images: Images,
+    seen: list[Layer],
+    reduced: dict[str, tuple[str, Reduction]],
+    batch: int | None,
+    dtype: str,
+    seed: int,
 ) -> dict[str, Any]:
-    features = {name: int(np.prod(shape, dtype=np.int64)) for name, shape in shapes.items()}
-    made_for = model.preprocessing
+    features = {name: prod(reduction.shape) for name, (_, reduction) in reduced.items()}
+    size = np.dtype(dtype).itemsize
+    if batch is None:
+        batch = max(min(BATCH, BATCH_BYTES // (size * sum(features.values()))), 1)
     # Whole batches a shard: going on after a kill, each batch is made up as it was before.
-    rows = max(SHARD_BYTES // (4 * max(features.values())) // batch, 1) * batch
+    rows = min(SHARD_BYTES // (size * max(features.values())), SHARD_ROWS)
+    random = any(is_random(written) for written, _ in reduced.values())
     return {
         "model": model.name,
         "options": model.options,
         "weights": model.weights,
         "weights_hash": model.key,
-        "preprocessing": {
-            "size": made_for.size,
-            "channels": made_for.channels,
-            "mean": made_for.mean,
-            "std": made_for.std,
-        },
-        "reduce": reduce,
+        "preprocessing": model.preprocessing.card(),
         "batch": batch,
-        "rows_per_shard": rows,
-        "images": {"name": images.name, "key": images.key, "n": len(images)},
-        "order": list(shapes),
+        "dtype": dtype,
+        "rows_per_shard": max(rows // batch, 1) * batch,
+        "seed": seed if random else None,
+        "images": {
+            "name": images.name,
+            "n": len(images),
+            "ids": images.ids_key,
+            "size": images.size,
+            "grey": images.grey,
+            "decoding": decoding.POLICY,
+        },
+        "order": [layer.name for layer in seen],
         "layers": {
-            name: {"shape": shape, "features": features[name], "dtype": "float32"}
-            for name, shape in shapes.items()
+            layer.name: {
+                "shape": reduced[layer.name][1].shape,
+                "features": features[layer.name],
+                "dtype": dtype,
+                "reduce": reduced[layer.name][0],
+                "output": layer.shape,
+                "axes": layer.axes,
+            }
+            for layer in seen
         },
     }
+
+
+class _Buffers:
+    """Where a batch's activations are put while the network works: rows of the shard to be."""
+
+    def __init__(
+        self, manifest: dict[str, Any], reduced: dict[str, tuple[str, Reduction]], pinned: bool
+    ) -> None:
+        self.reduced, self.rows = reduced, 0
+        self.cards = manifest["layers"]
+        self.tensors = {
+            name: torch.empty(
+                (manifest["batch"], card["features"]),
+                dtype=getattr(torch, card["dtype"]),
+                pin_memory=pinned,
+            )
+            for name, card in self.cards.items()
+        }
+        self.overflow: dict[str, Any] = {}
+
+    def start(self, rows: int) -> None:
+        self.rows, self.overflow = rows, {}
+
+    def keep(self, name: str, y: Tensor) -> None:
+        """The copy of ``y``, reduced, into the buffer: the only one there is."""
+        if tuple(y.shape) != (self.rows, *self.cards[name]["output"]):
+            raise InputError(
+                f"extract: layer '{name}' must give the same shape for every image, got "
+                f"{tuple(y.shape)} for {self.rows} images where one gave "
+                f"{tuple(self.cards[name]['output'])}. Leave it out."
+            )
+        _, reduction = self.reduced[name]
+        value = reduction(y)
+        target = self.tensors[name][: self.rows]
+        target.view(value.shape).copy_(value, non_blocking=True)
+        if target.dtype == torch.float16:
+            self.overflow[name] = (value.half().isinf() & value.isfinite()).sum()
+
+    def blocks(self) -> dict[str, np.ndarray]:
+        return {name: tensor[: self.rows].numpy() for name, tensor in self.tensors.items()}
 
 
 def _fill(
@@ -137,72 +237,115 @@ def _fill(
     model: Model,
     images: Images,
     capture: Capture,
+    reduced: dict[str, tuple[str, Reduction]],
+    done: set[int],
     strict: bool,
-) -> int:
-    """Make the shards that are not there yet; their number."""
-    n, step, batch = len(images), manifest["rows_per_shard"], manifest["batch"]
-    done = set(store.finished_shards(path, manifest))
-    with progress.task("extract", n) as advance:
-        for number in range(store.shards(manifest)):
-            first, last = number * step, min((number + 1) * step, n)
-            if number in done:
-                advance(last - first)
-                continue
-            matrices = {
-                layer: np.empty((last - first, card["features"]), np.float32)
-                for layer, card in manifest["layers"].items()
-            }
-            reasons: dict[int, str] = {}
-            for start in range(first, last, batch):
-                rows = range(start, min(start + batch, last))
-                x, bad = _inputs(model, images, rows, strict)
-                for layer, y in capture(x).items():
-                    here = matrices[layer][start - first : start - first + len(rows)]
-                    here[:] = _reduced(y, manifest["reduce"]).flatten(1).float().cpu().numpy()
-                    here[[row - start for row in bad]] = np.nan
-                reasons |= bad
-                advance(len(rows))
-            store.write_shard(path, number, matrices, reasons)
-    return store.shards(manifest) - len(done)
+) -> None:
+    """Make the shards that are not there yet."""
+    n, step, size = len(images), manifest["rows_per_shard"], manifest["batch"]
+    device = place(model)
+    spans = [
+        range(start, min(start + size, n))
+        for start in range(0, n, size)
+        if start // step not in done
+    ]
+    # Two sets: one is written while the other is filled.
+    buffers = [_Buffers(manifest, reduced, device.type == "cuda") for _ in range(2 * bool(spans))]
+    ahead = decode_ahead(images, model.preprocessing, spans, strict=strict)
+    with progress.task("extract", n) as advance, ExitStack() as stack:
+        stack.callback(ahead.close)
+        writer = stack.enter_context(_Writer(path, manifest))
+        put = stack.enter_context(written_behind())
+        advance(n - sum(map(len, spans)))
+        for turn, batch in enumerate(ahead):
+            here = buffers[turn % 2]
+            here.start(len(batch.rows))
+            capture.keep = here.keep
+            capture(model.preprocessing.normalise(batch.pixels.to(device, non_blocking=True)))
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            overflow = {name: int(count) for name, count in here.overflow.items()}
+            put(writer.write, batch, here.blocks(), overflow)
+            advance(len(batch.rows))
 
 
-def _inputs(
-    model: Model, images: Images, rows: range, strict: bool
-) -> tuple[Tensor, dict[int, str]]:
-    """The input for ``rows``, black where an image is unreadable, and why those are."""
-    made_for = model.preprocessing
-    x = torch.zeros((len(rows), made_for.channels, *made_for.size), dtype=torch.uint8)
-    bad: dict[int, str] = {}
-    for place, row in enumerate(rows):
-        try:
-            x[place] = made_for.fit(torch.from_numpy(images.read(row))[None])[0]
-        except ImageError as error:
-            if strict:
-                raise
-            bad[row] = str(error)
-    return made_for.normalise(x.to(_place(model))), bad
+class _Writer:
+    """Batches in order, each into the shard that it belongs to."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path, self.manifest = path, manifest
+        self.features = {name: card["features"] for name, card in manifest["layers"].items()}
+        self.dtype = next(iter(manifest["layers"].values()))["dtype"]
+        self.shard: writing.Shard | None = None
+        self.record: dict[str, Any] = {}
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self.shard is not None:
+            self.shard.__exit__(kind, error, trace)
+
+    def write(self, batch: Batch, blocks: dict[str, np.ndarray], overflow: dict[str, int]) -> None:
+        step, n = self.manifest["rows_per_shard"], self.manifest["images"]["n"]
+        number = batch.rows.start // step
+        first, last = number * step, min((number + 1) * step, n)
+        if batch.rows.start == first:
+            self.record = {"unreadable": {}, "overflow": {}, "hashes": []}
+            self.shard = writing.Shard(
+                self.path, number, self.features, rows=last - first, dtype=self.dtype
+            )
+        assert self.shard is not None
+        for block in blocks.values():
+            nan_rows(block, batch)
+        self.shard.append(blocks)
+        self.record["hashes"] += batch.hashes
+        for row, why in sorted(batch.unreadable.items()):
+            self.record["unreadable"][str(row)] = why
+        for name, count in overflow.items():
+            if count:
+                self.record["overflow"][name] = self.record["overflow"].get(name, 0) + count
+        if batch.rows.stop == last:
+            self.shard.commit(self.record)
+            self.shard = None
 
 
-def _reduced(y: Tensor, reduce: str) -> Tensor:
-    if reduce == "none" or y.ndim < 3:
-        return y
-    return y.mean(1) if y.ndim == 3 else y.flatten(2).mean(2)
+def _same_images(path: Path, images: Images, manifest: dict[str, Any], done: list[int]) -> None:
+    """Refuse to go on where images that were extracted before have other contents now."""
+    step, changed = manifest["rows_per_shard"], []
+    for number, record in zip(done, writing.records(path, done), strict=True):
+        for row, before in enumerate(record["hashes"], number * step):
+            try:
+                now = images.content_hash(row)
+            except ImageError:
+                continue  # an image that is gone takes nothing from what was extracted of it
+            if now != before:
+                changed.append(images.where(row))
+    if changed:
+        raise Mismatch(
+            f"{path}: the images must be those that the folder was made of, and {len(changed)} "
+            f"have changed since, '{changed[0]}' first. Choose another folder, or delete this one."
+        )
 
 
-def _place(model: Model) -> torch.device:
+def place(model: Model) -> torch.device:
+    """The device on which the model's weights lie."""
     return next((value.device for value in model.module.parameters()), torch.device("cpu"))
 
 
-def _rows(images: Images, reasons: dict[int, str]) -> pd.DataFrame:
+def _rows(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     n = len(images)
+    records = writing.records(path, range(store.shards(manifest)))
+    reasons = {int(row): why for record in records for row, why in record["unreadable"].items()}
     return pd.DataFrame(
         {
             "row": np.arange(n),
             "id": list(images.ids),
+            "path": [images.where(row) for row in range(n)],
+            "content_hash": [hash_ for record in records for hash_ in record["hashes"]],
             "label": [None] * n if images.labels is None else list(images.labels),
-            "content_hash": list(images.hashes()),
             "status": ["unreadable" if row in reasons else "ok" for row in range(n)],
             "reason": [reasons.get(row, "") for row in range(n)],
             **{f"factor_{name}": values for name, values in images.factors.items()},
@@ -210,13 +353,25 @@ def _rows(images: Images, reasons: dict[int, str]) -> pd.DataFrame:
     )
 
 
-def _warn(images: Images, reasons: dict[int, str]) -> None:
-    shown = "; ".join(reasons[row] for row in sorted(reasons)[:3])
-    more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-    if len(reasons) == len(images):
-        raise ImageError(f"extract: at least one image must be readable, got none. {shown}{more}")
-    warnings.warn(
-        f"extract: {len(reasons)} of {len(images)} images could not be read, their rows are NaN: "
-        f"{shown}{more}",
-        stacklevel=3,
-    )
+def _warn(acts: Activations) -> None:
+    bad = acts.rows[~acts.readable]
+    if len(bad):
+        shown = "; ".join(bad["reason"][:NAMED])
+        more = f"; and {len(bad) - NAMED} more, all in rows.parquet" if len(bad) > NAMED else ""
+        if len(bad) == len(acts):
+            raise ImageError(
+                f"extract: at least one image must be readable, got none. {shown}{more}"
+            )
+        warnings.warn(
+            f"extract: {len(bad)} of {len(acts)} images could not be read, their rows are NaN: "
+            f"{shown}{more}",
+            stacklevel=3,
+        )
+    if any(card["dtype"] == "float16" for card in acts.manifest["layers"].values()):
+        counted = ", ".join(f"{name}: {count:,}" for name, count in acts.overflow.items() if count)
+        if counted:
+            warnings.warn(
+                "extract: numbers beyond 65,504 became infinite, for float16 holds no more "
+                f"({counted}). Use float32.",
+                stacklevel=3,
+            )

@@ -3,20 +3,24 @@
 ::
 
     manifest.json            model, weights, preprocessing, layers, images, versions and their key
-    rows.parquet             a row an image: id, label, content hash, status, reason; written last
+    rows.parquet             a row an image: id, path, content hash, label, factors, status, reason
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
+    components/fc7.npy       mean and principal components, where the layer was reduced to scores
     commits/000000.json      written once the shard 000000 of every layer is on disk: their hashes
 
-Every file is written to a temporary name, flushed and renamed. A killed extraction loses the
-shard it was at; run again with the same parameters, it goes on from there.
+Every file is written to a temporary name, flushed and renamed; ``rows.parquet`` comes last. A
+killed extraction loses the shard it was at; run again with the same parameters, it goes on from
+there. This file reads; :mod:`repviz.activations.writing` writes.
 """
 
 from __future__ import annotations
 
-import json
+import html
+import io
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,12 +28,14 @@ from urllib.parse import quote
 import numpy as np
 
 from repviz import checks, durable, provenance
-from repviz.errors import Damaged, Mismatch, StoreError
+from repviz.errors import Damaged, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT, VERSION = "repviz activations", 1
+WIDE = 4096  # bytes from which on rows are copied one by one
+MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
 # Of the manifest, what says how it was made and not which numbers come out.
 NOT_PARAMETERS = ("versions", "key")
 
@@ -37,7 +43,7 @@ NOT_PARAMETERS = ("versions", "key")
 class Matrix:
     """The (n, d) matrix of one layer, read from disk as far as it is asked for.
 
-    ``m[3]``, ``m[10:20]``, ``m[[5, 1]]``, ``m[mask]`` give rows as float32 arrays;
+    ``m[3]``, ``m[10:20]``, ``m[[5, 1]]``, ``m[mask]`` give rows as arrays of the stored type;
     ``np.asarray(m)`` reads it whole; :meth:`blocks` goes through it in little memory. A row whose
     image could not be read is NaN.
 
@@ -47,6 +53,8 @@ class Matrix:
         n images and d features.
     feature_shape : tuple of int
         How the d features are arranged in the network, such as (256, 6, 6).
+    dtype : numpy.dtype
+        float32 or float16, as they were stored.
     """
 
     ndim = 2
@@ -56,6 +64,7 @@ class Matrix:
         self.shape = (n, int(card["features"]))
         self.feature_shape = tuple(card["shape"])
         self._folder, self._step = folder / "layers" / quote(layer, safe=""), step
+        self._open: dict[int, np.ndarray] = {}  # shards that were asked for, as memory maps
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -84,22 +93,59 @@ class Matrix:
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         out = np.empty((len(rows), self.shape[1]), self.dtype)
-        shards = rows // self._step
-        for number in np.unique(shards):
-            here = np.flatnonzero(shards == number)
-            out[here] = self._shard(int(number))[rows[here] - number * self._step]
+        numbers = rows // self._step
+        wide = self.shape[1] * self.dtype.itemsize >= WIDE
+        for number in np.unique(numbers):
+            here = np.flatnonzero(numbers == number)
+            shard, wanted = self._shard(int(number)), rows[here] - number * self._step
+            if len(here) == len(rows):
+                np.take(shard, wanted, axis=0, out=out)
+            elif wide:  # row by row: picking them out first would copy each twice
+                for place, row in zip(here.tolist(), wanted.tolist(), strict=True):
+                    out[place] = shard[row]
+            else:
+                out[here] = shard[wanted]
         return out
 
     def _shard(self, number: int) -> np.ndarray:
-        path = self._folder / f"{number:06d}.npy"
-        expected = (min(self._step, len(self) - number * self._step), self.shape[1])
-        try:
-            shard = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise Damaged(_lost(path)) from error
-        if shard.shape != expected or shard.dtype != self.dtype:
-            raise Damaged(_lost(path))
-        return shard
+        if number not in self._open:
+            if len(self._open) >= MAPS_OPEN:
+                self._open.pop(next(iter(self._open)))
+            rows = min(self._step, len(self) - number * self._step)
+            shape = rows, self.shape[1]
+            self._open[number] = _mapped(self._folder / f"{number:06d}.npy", shape, self.dtype)
+        return self._open[number]
+
+
+def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """The shard in ``path`` as a memory map.
+
+    Its header is not parsed, as ``numpy.load`` would at ten times the cost, but must be what it was
+    written as.
+    """
+    header = npy_header(shape, dtype)
+    try:
+        with path.open("rb") as file:
+            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise Damaged(_lost(path)) from error
+    size = shape[0] * shape[1] * dtype.itemsize
+    if whole[: len(header)] != header or len(whole) != len(header) + size:
+        raise Damaged(_lost(path))
+    return np.frombuffer(whole, dtype, offset=len(header)).reshape(shape)
+
+
+@lru_cache(maxsize=256)
+def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
+    """What stands before the numbers in the ``.npy`` file of a matrix."""
+    out = io.BytesIO()
+    described = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    np.lib.format.write_array_header_1_0(out, described)
+    return out.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +170,41 @@ class Activations:
 
     @property
     def key(self) -> str:
-        """The hash of all that the activations depend on (64 hex digits)."""
-        return str(self.manifest["key"])
+        """The hash of all that the activations depend on, image contents included (64 digits)."""
+        return provenance.key([self.manifest["key"], _hashes(self.path, "rows")])
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """A row an image: row, id, label, content_hash, status, reason, and its factors."""
+        """A row an image: row, id, path, content_hash, label, status, reason, and its factors.
+
+        Where ``status`` is "ok" the image was read; where it is "unreadable" the row of every layer
+        is NaN and ``reason`` says why. Factors are the columns ``factor_...``.
+        """
         import pandas as pd
 
         return pd.read_parquet(self.path / "rows.parquet")
+
+    @property
+    def readable(self) -> np.ndarray:
+        """Which rows hold activations, bool of shape (n,); the others are NaN."""
+        return np.asarray(self.rows["status"] == "ok")
+
+    @property
+    def overflow(self) -> dict[str, int]:
+        """For each layer how many numbers its type could not hold: they are infinite."""
+        counts = dict.fromkeys(self.layers, 0)
+        for number in range(shards(self.manifest)):
+            for layer, count in (
+                durable.read_json(commit_path(self.path, number)).get("overflow", {}).items()
+            ):
+                counts[layer] += count
+        return counts
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Who or what each image shows, (n,), or None where that is not known."""
+        labels = self.rows["label"]
+        return None if labels.isna().all() else labels.astype(str).to_numpy()
 
     def __len__(self) -> int:
         return int(self.manifest["images"]["n"])
@@ -144,6 +216,33 @@ class Activations:
 
     def __repr__(self) -> str:
         return f"<activations '{self.path}': {len(self)} images, {', '.join(self.layers)}>"
+
+    def _repr_html_(self) -> str:
+        bad = len(self) - int(self.readable.sum())
+        facts = {
+            "images": f"{len(self):,} of {self.manifest['images']['name']}",
+            "unreadable": f"{bad:,}, their rows are NaN" if bad else "none",
+            "model": f"{self.manifest['model']}, weights: {self.manifest['weights']}",
+        }
+        head = "".join(_html_row([key], [value]) for key, value in facts.items())
+        cards = self.manifest["layers"]
+        body = "".join(
+            _html_row(
+                [layer],
+                [
+                    f"{len(self):,} x {cards[layer]['features']:,}",
+                    " x ".join(str(side) for side in cards[layer]["shape"]),
+                    cards[layer]["dtype"],
+                    cards[layer].get("reduce", "none"),
+                ],
+            )
+            for layer in self.layers
+        )
+        titles = _html_row(["layer", "matrix", "shape", "type", "reduction"], [])
+        return (
+            f"<table><caption>{html.escape(str(self.path))}</caption>{head}</table>"
+            f"<table>{titles}{body}</table>"
+        )
 
 
 def open_activations(path: str | Path) -> Activations:
@@ -157,7 +256,7 @@ def open_activations(path: str | Path) -> Activations:
         The extraction into it did not finish.
     """
     path = Path(path)
-    manifest = _manifest(path)
+    manifest = read_manifest(path)
     if not (path / "rows.parquet").is_file():
         done = len(finished_shards(path, manifest))
         raise Damaged(
@@ -204,6 +303,8 @@ def verify(path: str | Path) -> Verification:
     path = Path(path)
     manifest = open_activations(path).manifest
     expected = {path / "rows.parquet": _hashes(path, "rows").get("rows")}
+    for layer, hash_ in _hashes(path, "components").items():
+        expected[components_path(path, layer)] = hash_
     for number in range(shards(manifest)):
         hashes = _hashes(path, f"{number:06d}")
         for layer in manifest["order"]:
@@ -216,96 +317,14 @@ def verify(path: str | Path) -> Verification:
     return Verification(path, len(expected), damaged)
 
 
-def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Make ``path`` ready for an extraction, or for going on with one; the manifest as stored.
-
-    Raises
-    ------
-    Mismatch
-        The folder holds activations that were made with other parameters.
-    StoreError
-        The folder holds something else, or cannot be written.
-    """
-    path = Path(path)
-    parameters = {name: value for name, value in manifest.items() if name not in NOT_PARAMETERS}
-    manifest = {
-        **json.loads(json.dumps(manifest)),  # as it will be read again: lists, not tuples
-        "format": FORMAT,
-        "version": VERSION,
-        "key": provenance.key(parameters),
-        "versions": provenance.versions(),
-    }
-    if not (path / "manifest.json").exists():
-        strangers = path.is_dir() and set(path.iterdir()) - set(durable.leftovers(path))
-        if strangers or path.is_file():
-            raise StoreError(
-                f"{path}: activations need a folder of their own, and this one holds something "
-                "else. Choose another folder."
-            )
-        durable.write_json(path / "manifest.json", manifest)
-        return manifest
-    there = _manifest(path)
-    if there["key"] != manifest["key"]:
-        different = "; ".join(_differences(there, manifest))
-        raise Mismatch(
-            f"{path}: the folder holds activations made otherwise: {different}. "
-            "Choose another folder, or delete this one."
-        )
-    return there
-
-
 def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:
     """The numbers of the shards that are on disk for every layer."""
     return [
         number
         for number in range(shards(manifest))
-        if _commit(path, number).is_file()
+        if commit_path(path, number).is_file()
         and all(shard_path(path, layer, number).is_file() for layer in manifest["order"])
     ]
-
-
-def write_shard(
-    path: Path, number: int, matrices: dict[str, np.ndarray], reasons: dict[int, str]
-) -> None:
-    """Write shard ``number`` of every layer, then the file that says it is whole.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-    number : int
-        Which shard.
-    matrices : dict of str to ndarray, shape (m, d)
-        The rows of each layer.
-    reasons : dict of int to str
-        For each row (of the whole set) whose image could not be read, why not.
-    """
-    hashes = {}
-    for layer, matrix in matrices.items():
-        file = shard_path(path, layer, number)
-        with durable.replacing(file) as temporary, open(temporary, "wb") as out:
-            np.save(out, np.ascontiguousarray(matrix))
-        hashes[layer] = provenance.file_sha256(file)
-    kept = {"sha256": hashes, "unreadable": {str(row): why for row, why in reasons.items()}}
-    durable.write_json(_commit(path, number), kept)
-
-
-def unreadable(path: Path, manifest: dict[str, Any]) -> dict[int, str]:
-    """For each row whose image could not be read, why not."""
-    found = {}
-    for number in range(shards(manifest)):
-        kept = durable.read_json(_commit(path, number))["unreadable"]
-        found.update({int(row): why for row, why in kept.items()})
-    return found
-
-
-def finish(path: Path, rows: pd.DataFrame) -> None:
-    """Write the index of rows: the folder is now whole."""
-    content = rows.to_parquet(index=False)
-    durable.write_json(
-        path / "commits" / "rows.json", {"sha256": {"rows": provenance.sha256(content)}}
-    )
-    durable.write_bytes(path / "rows.parquet", content)
 
 
 def shards(manifest: dict[str, Any]) -> int:
@@ -318,7 +337,16 @@ def shard_path(path: Path, layer: str, number: int) -> Path:
     return path / "layers" / quote(layer, safe="") / f"{number:06d}.npy"
 
 
-def _commit(path: Path, number: int) -> Path:
+def components_path(path: Path, layer: str) -> Path:
+    """Where the principal components of ``layer`` lie, if its scores are what was kept.
+
+    The first row is the mean, the others are the directions.
+    """
+    return path / "components" / f"{quote(layer, safe='')}.npy"
+
+
+def commit_path(path: Path, number: int) -> Path:
+    """Where the record lies that makes shard ``number`` count."""
     return path / "commits" / f"{number:06d}.json"
 
 
@@ -327,7 +355,16 @@ def _hashes(path: Path, commit: str) -> dict[str, str]:
     return dict(durable.read_json(file)["sha256"]) if file.is_file() else {}
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What ``manifest.json`` of the folder ``path`` says.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no activations, or of another version.
+    Damaged
+        The file is not JSON.
+    """
     if not (path / "manifest.json").is_file():
         raise StoreError(
             f"{path}: this is no folder of activations, it has no manifest.json. Give a folder "
@@ -342,16 +379,10 @@ def _manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """The differences between two manifests, one level down where both hold a dict."""
-    phrases = []
-    for name in sorted((there.keys() | here.keys()) - set(NOT_PARAMETERS)):
-        before, now = there.get(name), here.get(name)
-        if isinstance(before, dict) and isinstance(now, dict):
-            phrases += [f"{name}: {phrase}" for phrase in provenance.differences(before, now)]
-        elif before != now:
-            phrases += provenance.differences({name: before}, {name: now})
-    return phrases
+def _html_row(heads: list[str], cells: list[str]) -> str:
+    inside = [f"<th>{html.escape(text)}</th>" for text in heads]
+    inside += [f"<td>{html.escape(text)}</td>" for text in cells]
+    return f"<tr>{''.join(inside)}</tr>"
 
 
 def _lost(path: Path) -> str:

@@ -17,7 +17,9 @@ Limit = Annotated[int | None, typer.Option(help="At most this many images, drawn
 Label = Annotated[str | None, typer.Option(help="The array or factor that serves as the label.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Weights = Annotated[str, typer.Option(help="random, default (pretrained), or a checkpoint.")]
+Weights = Annotated[
+    str, typer.Option(help="random, default (pretrained), a published name, or a file.")
+]
 Variant = Annotated[str | None, typer.Option(help="alexnet: paper, ungrouped, code2012, ...")]
 Classes = Annotated[int | None, typer.Option(help="alexnet: how many classes.")]
 Bottleneck = Annotated[int | None, typer.Option(help="autoencoder: size of the code.")]
@@ -42,3 +44,16 @@ def numbers(text: str | None) -> list[int] | None:
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were written on the command line; the library knows its own defaults."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def by_layer(text: str) -> str | dict[str, str]:
+    """``mean``, or ``conv*=mean,fc*=none`` as a mapping of layers to reductions."""
+    if "=" not in text:
+        return text
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(pattern and written for pattern, _, written in pairs):
+        raise InputError(
+            f"--reduce: must be one reduction, or layer=reduction with commas between, got "
+            f"'{text}'. Write for example conv*=mean,fc*=none."
+        )
+    return {pattern: written for pattern, _, written in pairs}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +23,10 @@ from repviz.images import (
     torchvision_sets,
 )
 from repviz.images.collection import Images, checked_grey, checked_size
+from repviz.images.own import open_own
 from repviz.images.splitting import split
 
-__all__ = ["SOURCES", "Images", "Source", "open_images", "split"]
+__all__ = ["SOURCES", "Images", "Source", "open_images", "open_own", "split"]
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,11 @@ def open_images(
     return replace(images, name=str(name), size=shape[0], grey=shape[1])
 
 
-def opened(images: Images | str) -> Images:
-    """``images`` as it is, or the images that the name of a source opens."""
-    return open_images(images) if isinstance(images, str) else images
+def opened(images: Any) -> Images:
+    """``images`` as it is, the images that the name of a source opens, or a sequence of pictures.
+
+    See :func:`repviz.images.own.open_own` for what a sequence may be.
+    """
+    if isinstance(images, Images):
+        return images
+    return open_images(images) if isinstance(images, str) else open_own(images)

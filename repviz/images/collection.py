@@ -28,8 +28,11 @@ class Store(Protocol):
     def stored(self, row: int) -> bytes:
         """The bytes that are hashed."""
 
-    def decoded(self, row: int) -> np.ndarray:
-        """The picture in its own size, uint8 of shape (1 or 3, h, w)."""
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+        """The picture in its own size, uint8 of shape (1 or 3, h, w).
+
+        ``stored`` may hand in the bytes, where they were read already.
+        """
 
 
 class Files:
@@ -53,9 +56,10 @@ class Files:
                 "Put it back or leave it out."
             ) from error
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The file's picture, by the policy of :mod:`repviz.images.decoding`."""
-        return decoding.decode(self.stored(row), self.where(row))
+        data = self.stored(row) if stored is None else stored
+        return decoding.decode(data, self.where(row))
 
 
 class Arrays:
@@ -72,7 +76,7 @@ class Arrays:
         """The shape and the pixels, since equal bytes of another shape are another picture."""
         return f"{self.pixels.shape[1:]}".encode() + self.pixels[row].tobytes()
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """A copy of the slice."""
         return np.array(self.pixels[row])
 
@@ -147,13 +151,47 @@ class Images:
         IndexError
             There is no such row.
         """
+        return np.ascontiguousarray(self.decoded(row))
+
+    def stored(self, row: int) -> bytes:
+        """The bytes of the picture that its content hash is taken of.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        """
+        return self._store.stored(int(self._index[row]))
+
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+        """As :meth:`read`, in whatever memory order decoding left it: channels are often last.
+
+        Who copies the pixels elsewhere anyway saves a copy, and who has read :meth:`stored` already
+        need not read the file again.
+        """
         at = int(self._index[row])
-        pixels = self._store.decoded(at)
+        pixels = self._store.decoded(at, stored)
         if self.grey is not None:
             pixels = decoding.to_grey(pixels) if self.grey else decoding.to_colour(pixels)
         if self.size is not None:
             pixels = decoding.resize(pixels, self.size, self._store.where(at))
-        return np.ascontiguousarray(pixels)
+        return pixels
+
+    def where(self, row: int) -> str:
+        """Where the picture lies: the path of its file, or the name of its array and the place."""
+        return self._store.where(int(self._index[row]))
+
+    def content_hash(self, row: int) -> str:
+        """The SHA-256 of the picture's stored bytes, whatever ``size`` and ``grey`` say.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        """
+        if "_hashes" in self.__dict__:
+            return self._hashes[row]
+        return provenance.sha256(self.stored(row))
 
     def pixels(self, rows: Rows | None = None) -> np.ndarray:
         """The images as one uint8 array of shape (n, c, h, w), grey levels 0 to 255.
@@ -260,6 +298,11 @@ class Images:
                 advance(1)
         return found
 
+    @cached_property
+    def ids_key(self) -> str:
+        """One SHA-256 for the ids in this order; unlike :attr:`key` it asks for no picture."""
+        return provenance.key(list(self.ids))
+
     @property
     def key(self) -> str:
         """One SHA-256 for these pixels in this order: hashes, size, grey and decoding policy."""
@@ -294,8 +337,8 @@ class Images:
     def _hashes(self) -> tuple[str, ...]:
         with progress.task("hash", len(self)) as advance:
             found = []
-            for at in self._index:
-                found.append(provenance.sha256(self._store.stored(int(at))))
+            for row in range(len(self)):
+                found.append(self.content_hash(row))
                 advance(1)
         return tuple(found)
 

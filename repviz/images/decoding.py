@@ -229,7 +229,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
         pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return pixels
+    return np.ascontiguousarray(pixels)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -28,10 +28,10 @@ class Chained:
         store, at = self._place(row)
         return store.stored(at)
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """As the store it lies in decodes it."""
         store, at = self._place(row)
-        return store.decoded(at)
+        return store.decoded(at, stored)
 
     def _place(self, row: int) -> tuple[Store, int]:
         return (self.first, row) if row < self.n else (self.second, row - self.n)

@@ -71,7 +71,7 @@ class Items:
         pixels = self.decoded(row)
         return f"{pixels.shape}".encode() + pixels.tobytes()
 
-    def decoded(self, row: int) -> np.ndarray:
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The item's picture."""
         try:
             picture = self.dataset[row][0]

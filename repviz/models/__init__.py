@@ -30,11 +30,14 @@ class Architecture:
         ``file:function`` within this package. The function builds the model: its keyword-only
         parameters are the options, ``argument`` (what stood after the colon) comes first where
         the usage has one, and ``pretrained`` is an option that ``weights`` sets.
+    published : bool
+        Whether its published weights have names, which ``pretrained`` may be.
     """
 
     usage: str
     summary: str
     home: str
+    published: bool = False
 
     @property
     def build(self) -> Callable[..., Model]:
@@ -63,10 +66,16 @@ MODELS: dict[str, Architecture] = {
         "autoencoder:build",
     ),
     "torchvision": Architecture(
-        "torchvision:NAME", "any classifier of torchvision", "library:torchvision_model"
+        "torchvision:NAME",
+        "any classifier of torchvision",
+        "library:torchvision_model",
+        published=True,
     ),
     "timm": Architecture(
-        "timm:NAME", "any classifier of timm, if it is installed", "library:timm_model"
+        "timm:NAME",
+        "any classifier of timm, if it is installed",
+        "library:timm_model",
+        published=True,
     ),
     "module": Architecture(
         "MODULE:ATTRIBUTE",
@@ -85,8 +94,10 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
         A name of :data:`MODELS`, with its argument after a colon: ``"alexnet"``,
         ``"torchvision:resnet18"``, ``"timm:vit_tiny_patch16_224"``, ``"mypackage.nets:make_net"``.
     weights : str
-        ``"random"``; ``"default"`` for the published weights of torchvision or timm; or the path
-        of a checkpoint that :func:`repviz.train` wrote.
+        ``"random"``; ``"default"`` for the published weights of torchvision or timm, or their name
+        there (``"IMAGENET1K_V2"``, ``"a1_in1k"``); the path of a checkpoint that
+        :func:`repviz.train` wrote, or of any state dict of the network (``.pth``,
+        ``.safetensors``).
     seed : int
         Seed of random weights, at least 0. The global generator is left as it was.
     **options

@@ -55,19 +55,14 @@ def save_checkpoint(
     StoreError
         The file cannot be written.
     """
-    path, made_for = Path(path), model.preprocessing
+    path = Path(path)
     card = {
         "format": FORMAT,
         "version": VERSION,
         "model": model.name,
         "options": model.options,
         "classes": model.classes,
-        "preprocessing": {
-            "size": made_for.size,
-            "channels": made_for.channels,
-            "mean": made_for.mean,
-            "std": made_for.std,
-        },
+        "preprocessing": model.preprocessing.card(),
         "weights": model.weights,
         "weights_hash": weights_hash(model.module),
         "recipe": recipe or {},
@@ -130,15 +125,9 @@ def open_checkpoint(path: str | Path) -> Model:
     card = read_card(path)
     model = open_model(card["model"], **card["options"])
     _read_weights(path, card, model.module)
-    kept = card["preprocessing"]
     return replace(
         model,
-        preprocessing=Preprocessing(
-            (kept["size"][0], kept["size"][1]),
-            kept["channels"],
-            tuple(kept["mean"]),
-            tuple(kept["std"]),
-        ),
+        preprocessing=Preprocessing.of_card(card["preprocessing"]),
         weights=card["weights"],
         classes=None if card["classes"] is None else tuple(card["classes"]),
         recipe=card["recipe"] | {"images": card["images"]},

@@ -19,16 +19,17 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, where n
 
 
 def torchvision_model(
-    argument: str, *, pretrained: bool = False, classes: int = 1000, size: int | None = None
+    argument: str, *, pretrained: bool | str = False, classes: int = 1000, size: int | None = None
 ) -> Model:
-    """A classifier of torchvision.
+    """A classifier of torchvision, with the preprocessing that its weights were made with.
 
     Parameters
     ----------
     argument : str
         Its name there ("resnet18").
-    pretrained : bool
-        Whether it comes with torchvision's default weights, and the preprocessing they ask for.
+    pretrained : bool or str
+        Whether it comes with torchvision's default weights, or the name of others
+        ("IMAGENET1K_V1").
     classes : int
         Outputs, at least 2; 1000 with pretrained weights.
     size : int, optional
@@ -38,23 +39,43 @@ def torchvision_model(
     checks.known(who, "torchvision model", argument, zoo.list_models(zoo))
     checks.whole(who, "classes", classes, low=2)
     _whole_head(who, pretrained, classes)
-    weights = zoo.get_model_weights(argument).DEFAULT
-    asked = weights.transforms()
+    published = zoo.get_model_weights(argument)
+    weights = published.DEFAULT
+    if isinstance(pretrained, str):
+        weights = published[checks.known(who, "set of weights", pretrained, _names(published))]
     try:
         module = zoo.get_model(
             argument, weights=weights if pretrained else None, num_classes=classes
         )
     except OSError as error:
         raise _no_weights(who, "torchvision", error) from error
+    asked = weights.transforms()
     side = asked.crop_size[0] if size is None else checks.whole(who, "size", size, low=8)
-    preprocessing = Preprocessing((side, side), 3, tuple(asked.mean), tuple(asked.std))
+    preprocessing = Preprocessing(
+        (side, side),
+        3,
+        tuple(asked.mean),
+        tuple(asked.std),
+        resize=_shorter_side(asked.resize_size[0], asked.crop_size[0], side),
+        interpolation=asked.interpolation.value,
+    )
     return _model(module, preprocessing)
 
 
 def timm_model(
-    argument: str, *, pretrained: bool = False, classes: int = 1000, size: int | None = None
+    argument: str, *, pretrained: bool | str = False, classes: int = 1000, size: int | None = None
 ) -> Model:
-    """A classifier of timm; the parameters are those of :func:`torchvision_model`."""
+    """A classifier of timm, with the preprocessing that its weights were made with.
+
+    Parameters
+    ----------
+    argument : str
+        Its name there, with or without the tag of its weights ("resnet18.a1_in1k").
+    pretrained : bool or str
+        Whether it comes with timm's weights, or the tag of these ("a1_in1k").
+    classes, size
+        As in :func:`torchvision_model`.
+    """
     who = f"open_model('timm:{argument}')"
     try:
         import timm
@@ -62,19 +83,43 @@ def timm_model(
         raise Unavailable(
             f"{who}: the package timm is needed and is not installed. Run: pip install timm."
         ) from error
-    checks.known(who, "timm model", argument, timm.list_models())
+    name, _, tag = argument.partition(".")
+    checks.known(who, "timm model", name, timm.list_models())
+    tag = pretrained if isinstance(pretrained, str) else tag
+    if tag:
+        tags = [found.partition(".")[2] for found in timm.list_pretrained(f"{name}.*")]
+        checks.known(who, "set of weights", tag, tags)
     checks.whole(who, "classes", classes, low=2)
     _whole_head(who, pretrained, classes)
-    sized: dict[str, Any] = {} if size is None else {"img_size": size}
     try:
-        module = timm.create_model(argument, pretrained=pretrained, num_classes=classes)
+        module = timm.create_model(
+            f"{name}.{tag}" if tag else name, pretrained=bool(pretrained), num_classes=classes
+        )
     except (OSError, RuntimeError) as error:
         raise _no_weights(who, "timm", error) from error
-    asked = timm.data.resolve_model_data_config(module, args=sized)
+    asked = timm.data.resolve_model_data_config(module)
+    channels, *sides = asked["input_size"]
+    if size is not None:
+        sides = [checks.whole(who, "size", size, low=8)] * 2
     preprocessing = Preprocessing(
-        tuple(asked["input_size"][1:]), asked["input_size"][0], asked["mean"], asked["std"]
+        (sides[0], sides[1]),
+        channels,
+        tuple(asked["mean"]),
+        tuple(asked["std"]),
+        resize=max(int(max(sides) / asked["crop_pct"]), *sides),
+        interpolation=asked["interpolation"],
     )
     return _model(module, preprocessing)
+
+
+def _names(published: Any) -> list[str]:
+    return [name for name in published.__members__ if name != "DEFAULT"]
+
+
+def _shorter_side(resize: int, crop: int, side: int) -> int | None:
+    """What the shorter side is scaled to for inputs of ``side``, as ``resize`` to ``crop``."""
+    scaled = side * resize // crop
+    return scaled if scaled > side else None
 
 
 def own_model(
@@ -101,7 +146,10 @@ def own_model(
         Side of its input in pixels.
     channels : int
         1 or 3. The input is scaled with ImageNet's mean and standard deviation, 0.5 and 0.5 for
-        one channel, unless the module has an attribute ``preprocessing`` of its own.
+        one channel, unless the module has an attribute ``preprocessing`` of its own: a
+        :class:`~repviz.models.model.Preprocessing`, such as Caffe's
+        ``Preprocessing((227, 227), 3, (104 / 255, 117 / 255, 123 / 255), (1 / 255,) * 3,
+        order="BGR")``.
     """
     who = f"open_model('{argument}')"
     made = _attribute(who, argument)
@@ -148,10 +196,10 @@ def _asked_for(who: str, function: Any, **values: Any) -> dict[str, Any]:
     return given
 
 
-def _whole_head(who: str, pretrained: bool, classes: int) -> None:
+def _whole_head(who: str, pretrained: bool | str, classes: int) -> None:
     if pretrained and classes != 1000:
         raise InputError(
-            f"{who}: classes must be 1000 with weights='default', got {classes}. Leave it out, or "
+            f"{who}: classes must be 1000 with published weights, got {classes}. Leave it out, or "
             "use weights='random'."
         )
 

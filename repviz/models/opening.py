@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repviz.errors import InputError, Unavailable
-from repviz.models import checkpoints
+from repviz.models import checkpoints, weight_files
 from repviz.models.model import Model, seeded
 
 if TYPE_CHECKING:
@@ -22,18 +23,34 @@ def opened(
     options: dict[str, Any],
 ) -> Model:
     """The model that ``architecture`` builds, with ``weights``; see :func:`repviz.open_model`."""
-    if weights not in ("random", "default"):
+    from_file = weight_files.is_state_file(weights)
+    published = weights == "default" or (architecture.published and not Path(weights).exists())
+    if weights != "random" and not from_file and not published:
         checkpoints.must_be_of(weights, name, options)
         return checkpoints.open_checkpoint(weights)
+    pretrained: bool | str = False
+    if published and weights != "random":
+        pretrained = True if weights == "default" else weights
     with seeded(seed):
-        model = _built(name, argument, architecture, weights == "default", options)
+        model = _built(name, argument, architecture, pretrained, options)
+    if from_file:
+        weight_files.load_state_file(model.module, weights)
     model.module.eval()
-    source = f"random (seed {seed})" if weights == "random" else "default"
-    return replace(model, name=name, weights=source, options=architecture.options | options)
+    source = f"random (seed {seed})" if weights == "random" else weights
+    return replace(
+        model,
+        name=name,
+        weights=f"file: {Path(weights).name}" if from_file else source,
+        options=architecture.options | options,
+    )
 
 
 def _built(
-    name: str, argument: str, architecture: Architecture, pretrained: bool, options: dict[str, Any]
+    name: str,
+    argument: str,
+    architecture: Architecture,
+    pretrained: bool | str,
+    options: dict[str, Any],
 ) -> Model:
     takes_argument = ":" in architecture.usage
     if takes_argument and not argument:

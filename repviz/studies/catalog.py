@@ -14,7 +14,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     Parameters
     ----------
     family : str, optional
-        One family only: "sources", "models", "layers", "methods", "engines", "samplers",
+        One family only: "sources", "models", "layers", "reductions",
+        "exports", "methods", "engines", "samplers",
         "studies" or "sections".
 
     Raises
@@ -22,6 +23,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     UnknownName
         There is no such family.
     """
+    from repviz.activations.exporting import EXPORTS
+    from repviz.activations.reduction import REDUCTIONS
     from repviz.facespace import SAMPLERS
     from repviz.images import SOURCES
     from repviz.manifold.dimension import ESTIMATORS
@@ -35,6 +38,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "sources": {s.usage: s.summary for s in SOURCES.values()},
         "models": {entry.usage: entry.summary for entry in MODELS.values()},
         "layers": {"alexnet": ", ".join(LAYERS), "autoencoder": "code"},
+        "reductions": {kind.usage: kind.summary for kind in REDUCTIONS.values()},
+        "exports": {name: entry.summary for name, entry in EXPORTS.items()},
         "methods": {name: entry.summary for name, entry in ESTIMATORS.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "samplers": {name: entry.title for name, entry in SAMPLERS.items()},

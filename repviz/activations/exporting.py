@@ -1,0 +1,185 @@
+"""Activations for other programs: one matrix in the format that they read.
+
+To add a format, write a function that fills a temporary path, and one line in :data:`EXPORTS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repviz import checks, durable
+from repviz.activations.store import Activations, npy_header
+from repviz.errors import InputError, Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from repviz.images.collection import Images
+
+SPRITE_SIDE, SPRITE_WIDTH = 48, 8192  # pixels of a thumbnail; at most, of the sheet (WebGL's limit)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One entry of :data:`EXPORTS`.
+
+    Attributes
+    ----------
+    summary : str
+        What it writes, in one line.
+    write : callable
+        ``write(acts, layer, path, images)`` makes the file or the folder ``path``.
+    """
+
+    summary: str
+    write: Callable[[Activations, str, Path, Any], None]
+
+
+def export(
+    acts: Activations, layer: str, out: str | Path, *, to: str, images: Images | None = None
+) -> Path:
+    """Write one layer of ``acts`` for other programs, all or nothing; the path that was written.
+
+    Rows keep their order and number: a row whose image could not be read is NaN there too.
+
+    Parameters
+    ----------
+    acts : Activations
+        From :func:`repviz.extract` or :func:`repviz.open_activations`.
+    layer : str
+        Which.
+    out : str or Path
+        A file or folder that is not there yet.
+    to : str
+        A key of :data:`EXPORTS`.
+    images : Images, optional
+        For ``projector``: the images that were extracted, which become its thumbnails.
+
+    Raises
+    ------
+    UnknownName
+        No such layer or format.
+    InputError
+        ``images`` are others than those that were extracted.
+    Unavailable
+        The package that writes the format is not installed.
+    StoreError
+        ``out`` is there already, or cannot be written.
+    """
+    checks.known("export", "format", to, EXPORTS)
+    checks.known("export", "layer", layer, acts.layers)
+    if images is not None and list(images.ids) != acts.rows["id"].tolist():
+        raise InputError(
+            f"export: the images must be those that were extracted ({len(acts)} of "
+            f"{acts.manifest['images']['name']}), got {len(images)} of {images.name}."
+        )
+    path = Path(out)
+    try:
+        with durable.making(path) as temporary:
+            EXPORTS[to].write(acts, layer, temporary, images)
+    except ImportError as error:
+        raise Unavailable(
+            f"export: '{to}' needs the package {error.name}, which is not installed. Run: "
+            "pip install 'repviz-toolkit[exports]'."
+        ) from error
+    return path
+
+
+def _npy(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    matrix = acts[layer]
+    with path.open("wb") as file:
+        file.write(npy_header(matrix.shape, matrix.dtype))
+        for _, block in matrix.blocks():
+            file.write(np.ascontiguousarray(block).data)
+
+
+def _parquet(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    """The index of rows, and the features of each row as one list."""
+    import pyarrow
+    from pyarrow import parquet
+
+    matrix, index = acts[layer], pyarrow.Table.from_pandas(acts.rows, preserve_index=False)
+    kind = pyarrow.list_(pyarrow.from_numpy_dtype(matrix.dtype), matrix.shape[1])
+    schema = index.schema.append(pyarrow.field(layer, kind))
+    with parquet.ParquetWriter(path, schema) as writer:
+        for start, block in matrix.blocks():
+            flat = pyarrow.array(np.ascontiguousarray(block).reshape(-1))
+            lists = pyarrow.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
+            part = index.slice(start, len(block)).append_column(schema.field(layer), lists)
+            writer.write_table(part)
+
+
+def _zarr(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    import zarr
+
+    matrix = acts[layer]
+    rows = max(min(len(matrix), (16 << 20) // max(matrix.dtype.itemsize * matrix.shape[1], 1)), 1)
+    array = zarr.create_array(
+        store=str(path),
+        shape=matrix.shape,
+        chunks=(rows, matrix.shape[1]),
+        dtype=matrix.dtype,
+        attributes={"layer": layer, "shape": list(matrix.feature_shape), "ids": _ids(acts)},
+    )
+    for start, block in matrix.blocks(rows):
+        array[start : start + len(block)] = block
+
+
+def _anndata(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    from anndata import AnnData
+
+    obs = acts.rows.set_index("id")
+    obs.index = obs.index.astype(str)
+    obs["label"] = obs["label"].astype("category")
+    data = AnnData(np.asarray(acts[layer]), obs=obs)
+    data.uns["layer"] = layer
+    data.uns["made_of"] = json.dumps(acts.manifest)
+    data.write_h5ad(path)
+
+
+def _projector(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    """TensorFlow's Embedding Projector: vectors and labels as TSV, thumbnails as one sheet."""
+    path.mkdir()
+    with (path / "vectors.tsv").open("w", encoding="utf-8") as file:
+        for _, block in acts[layer].blocks():
+            np.savetxt(file, block, fmt="%.7g", delimiter="\t")
+    columns = ["id", "label", "status"]
+    tables: pd.DataFrame = acts.rows[columns].fillna("").astype(str)
+    # A tab or a line end within a name would shift every row behind it.
+    tables = tables.replace(r"[\t\r\n]+", " ", regex=True)
+    tables.to_csv(path / "metadata.tsv", sep="\t", index=False)
+    embedding: dict[str, Any] = {
+        "tensorName": f"{acts.manifest['model']} {layer}",
+        "tensorShape": list(acts[layer].shape),
+        "tensorPath": "vectors.tsv",
+        "metadataPath": "metadata.tsv",
+    }
+    if images is not None:
+        from repviz.images.sprite import sprite
+
+        side = min(SPRITE_SIDE, SPRITE_WIDTH // int(np.ceil(np.sqrt(len(images)))))
+        (path / "sprite.png").write_bytes(sprite(images, side))
+        embedding["sprite"] = {"imagePath": "sprite.png", "singleImageDim": [side, side]}
+    config = json.dumps({"embeddings": [embedding]}, indent=1)
+    (path / "projector_config.json").write_text(config, encoding="utf-8")
+
+
+def _ids(acts: Activations) -> list[str]:
+    return [str(name) for name in acts.rows["id"]]
+
+
+EXPORTS: dict[str, Export] = {
+    "npy": Export("a NumPy file, (n, d)", _npy),
+    "parquet": Export("a Parquet file: the index of rows, and a list of features a row", _parquet),
+    "zarr": Export("a zarr array, (n, d), with the ids as an attribute", _zarr),
+    "anndata": Export("an .h5ad file: features as X, the index of rows as obs", _anndata),
+    "projector": Export(
+        "TSV files for the Embedding Projector, thumbnails beside them", _projector
+    ),
+}

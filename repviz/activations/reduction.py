@@ -1,0 +1,299 @@
+"""What is kept of a layer's output: all of it, or a summary that is taken while the network works.
+
+To add a reduction, write a class with a ``prepare`` (what it needs to know of the layer) and a
+``__call__`` (a batch in, (b, d) out), and one line in :data:`REDUCTIONS`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from math import isqrt, prod
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from repviz import checks, provenance
+from repviz.errors import InputError
+
+WHO = "extract"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a reduction may know of a layer.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the network.
+    shape : tuple of int
+        Of its output for one image.
+    axes : str
+        What the axes of that shape are, a letter an axis: ``"c"`` features; ``"tc"`` tokens, then
+        features; ``"ct"``; ``"chw"`` maps; ``"hwc"`` maps with the channels last; ``""`` where it
+        cannot be told.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    axes: str
+
+
+def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> str:
+    """What the axes of a layer's output are, from its class and from the shape itself.
+
+    Maps keep the proportions of the input (to within a pixel): where only the first two axes do,
+    the channels are last, as in a Swin transformer.
+
+    Parameters
+    ----------
+    part : torch.nn.Module
+        The layer.
+    shape : tuple of int
+        Its output for one image.
+    size : (int, int)
+        Height and width of the network's input.
+    """
+    if len(shape) == 1:
+        return "c"
+    if len(shape) == 2:
+        across = (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d, nn.AvgPool1d)
+        return "ct" if isinstance(part, across) else "tc"
+    if len(shape) != 3:
+        return ""
+    first, last = _proportioned(shape[1:], size), _proportioned(shape[:2], size)
+    return "hwc" if isinstance(part, nn.Linear | nn.LayerNorm) or (last and not first) else "chw"
+
+
+def _proportioned(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
+    (a, b), (height, width) = sides, size
+    return a <= height and b <= width and abs(a * width - b * height) <= max(height, width)
+
+
+class Whole:
+    """Every number of the layer, flattened in the order of torch's axes."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.shape = layer.shape
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, d)."""
+        return y.flatten(1)
+
+
+class _OverPlaces:
+    """What reductions over space or tokens share: where the places lie."""
+
+    def __init__(self, layer: Layer) -> None:
+        if not layer.axes:
+            raise InputError(
+                f"{WHO}: layer '{layer.name}' must give maps, tokens or features to be reduced "
+                f"over space, got shape {layer.shape}. Use 'none' for it."
+            )
+        self.places = [axis for axis, kind in enumerate(layer.axes, 1) if kind in "hwt"]
+        self.shape: tuple[int, ...] = (layer.shape[layer.axes.index("c")],)
+
+
+class Mean(_OverPlaces):
+    """The mean over space (of maps) or over tokens; features stay as they are."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, c)."""
+        return y.mean(self.places, dtype=torch.float32) if self.places else y
+
+
+class Max(_OverPlaces):
+    """The largest value over space (of maps) or over tokens; features stay as they are."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, c)."""
+        return y.amax(self.places) if self.places else y
+
+
+class ClassToken:
+    """The first token, which stands for the whole image in most transformers."""
+
+    def __init__(self, layer: Layer) -> None:
+        if layer.axes != "tc":
+            raise InputError(
+                f"{WHO}: layer '{layer.name}' must give tokens to have a class token, got shape "
+                f"{layer.shape}. Use 'mean' for it."
+            )
+        self.shape = layer.shape[1:]
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, t, c) as (b, c)."""
+        return y[:, 0]
+
+
+class Grid:
+    """Means over a grid of ``side`` x ``side`` fields of the maps, so that places can be told."""
+
+    def __init__(self, layer: Layer, side: int) -> None:
+        if layer.axes not in ("chw", "hwc"):
+            raise InputError(
+                f"{WHO}: layer '{layer.name}' must give maps to be laid on a grid, got shape "
+                f"{layer.shape}. Use 'none' for it."
+            )
+        self.side, self.last = side, layer.axes == "hwc"
+        self.shape = (layer.shape[layer.axes.index("c")], side, side)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, c, h, w) as (b, c * side * side)."""
+        maps = y.permute(0, 3, 1, 2) if self.last else y
+        return functional.adaptive_avg_pool2d(maps.float(), self.side).flatten(1)
+
+
+class Projection:
+    """A random projection to ``size`` numbers that keeps squared distances in expectation.
+
+    Very sparse, with entries +-sqrt(sqrt(d) / size) at one place in sqrt(d) and 0 elsewhere.
+
+    References
+    ----------
+    P. Li, T. Hastie, K. Church, "Very sparse random projections", KDD 2006, equation 2 with
+    s = sqrt(d). We fix the number of entries a row instead of drawing it.
+    """
+
+    def __init__(self, layer: Layer, size: int, seed: int) -> None:
+        self.shape = (size,)
+        d = prod(layer.shape)
+        entries = max(isqrt(d), 1)
+        name = int(provenance.sha256(layer.name.encode())[:8], 16)
+        random = np.random.default_rng([seed, name])  # each layer its own directions
+        places = np.stack([np.sort(random.choice(d, entries, replace=False)) for _ in range(size)])
+        signs = random.integers(0, 2, (size, entries), dtype=np.int8) * 2 - 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch calls the format a beta; it is old
+            self._matrix = torch.sparse_csr_tensor(
+                torch.arange(0, size * entries + 1, entries),
+                torch.from_numpy(places.reshape(-1)),
+                torch.from_numpy(signs.reshape(-1) * np.float32((d / (entries * size)) ** 0.5)),
+                size=(size, d),
+                check_invariants=False,
+            )
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, size)."""
+        self._matrix = self._matrix.to(y.device)
+        return (self._matrix @ y.flatten(1).float().T.contiguous()).T
+
+
+class Components:
+    """Scores along principal components that an earlier pass over the same images has found."""
+
+    def __init__(self, layer: Layer, size: int) -> None:
+        if size > prod(layer.shape):
+            raise InputError(
+                f"{WHO}: at most {prod(layer.shape)} components can be had of layer "
+                f"'{layer.name}', got {size}. Ask for fewer."
+            )
+        self.shape = (size,)
+        self.mean: Tensor | None = None  # (d,), given by ``fitted``
+        self.directions: Tensor | None = None  # (size, d)
+
+    def fitted(self, mean: np.ndarray, directions: np.ndarray) -> None:
+        """Take the components that were found."""
+        self.mean = torch.from_numpy(mean.astype(np.float32))
+        self.directions = torch.from_numpy(directions.astype(np.float32))
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, size); zeros until the components are known."""
+        if self.mean is None or self.directions is None:
+            return y.new_zeros((len(y), *self.shape))
+        self.mean, self.directions = self.mean.to(y.device), self.directions.to(y.device)
+        return (y.flatten(1).float() - self.mean) @ self.directions.T
+
+
+Reduction = Whole | Mean | Max | ClassToken | Grid | Projection | Components
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One entry of :data:`REDUCTIONS`.
+
+    Attributes
+    ----------
+    usage : str
+        How it is written.
+    summary : str
+        What it keeps, in one line.
+    build : callable
+        Makes it for a layer; the number behind the colon follows if the usage has one, then the
+        seed if it is random.
+    seeded : bool
+        Whether it is random.
+    """
+
+    usage: str
+    summary: str
+    build: Callable[..., Reduction]
+    seeded: bool = False
+
+
+REDUCTIONS: dict[str, Kind] = {
+    "none": Kind("none", "every number of the layer, flattened", Whole),
+    "mean": Kind("mean", "the mean over space or over tokens", Mean),
+    "max": Kind("max", "the largest value over space or over tokens", Max),
+    "cls": Kind("cls", "the first token, which stands for the image in a transformer", ClassToken),
+    "grid": Kind("grid:SIDE", "means over SIDE x SIDE fields of the maps", Grid),
+    "project": Kind("project:SIZE", "a random projection, by the seed", Projection, seeded=True),
+    "pca": Kind("pca:SIZE", "principal components, fitted in a pass of their own", Components),
+}
+
+
+def reductions(
+    layers: Iterable[Layer], asked: str | Mapping[str, str], seed: int
+) -> dict[str, tuple[str, Reduction]]:
+    """For each layer how its reduction is written, and the reduction.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        What is extracted.
+    asked : str or mapping of str to str
+        One for all, or layer names and globs to reductions; the first that fits counts, and a layer
+        that none fits is kept whole.
+    seed : int
+        Of random projections.
+
+    Raises
+    ------
+    UnknownName
+        A reduction that there is not, or a name that fits no layer that is extracted.
+    InputError
+        A number is missing, or a layer's shape does not allow its reduction.
+    """
+    layers = list(layers)
+    table = {"*": asked} if isinstance(asked, str) else dict(asked)
+    for pattern, written in table.items():
+        _parsed(written)
+        if not any(fnmatchcase(layer.name, pattern) for layer in layers):
+            checks.known(WHO, "extracted layer", pattern, [layer.name for layer in layers])
+    made = {}
+    for layer in layers:
+        fits = (written for pattern, written in table.items() if fnmatchcase(layer.name, pattern))
+        written = next(fits, "none")
+        kind, number = _parsed(written)
+        given = [*number, *([seed] if kind.seeded else [])]
+        made[layer.name] = written, kind.build(layer, *given)
+    return made
+
+
+def is_random(written: str) -> bool:
+    """Whether the reduction depends on the seed."""
+    return _parsed(written)[0].seeded
+
+
+def _parsed(written: str) -> tuple[Kind, list[int]]:
+    head, colon, number = str(written).partition(":")
+    kind = REDUCTIONS[checks.known(WHO, "reduction", head, REDUCTIONS)]
+    takes = ":" in kind.usage
+    if takes != bool(colon) or (takes and not number.isdecimal()):
+        raise InputError(f"{WHO}: a reduction must be written {kind.usage}, got '{written}'.")
+    return kind, [checks.whole(WHO, kind.usage, int(number), low=1)] if takes else []

@@ -1,0 +1,134 @@
+"""Pictures that a program holds already: a list of arrays or tensors, a torch ``Dataset``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from repviz.errors import ImageError, InputError
+from repviz.images import decoding
+from repviz.images.collection import Images
+
+PICTURE = "(h, w), (c, h, w) or (h, w, c) with 1 or 3 channels"
+
+
+class Items:
+    """One item of a sequence a row; what is hashed is its pixels."""
+
+    def __init__(self, items: Any, name: str) -> None:
+        self.items, self.name = items, name
+
+    def where(self, row: int) -> str:
+        """The set's name and the place."""
+        return f"{self.name}, image {row}"
+
+    def stored(self, row: int) -> bytes:
+        """The shape and the pixels."""
+        pixels = self.decoded(row)
+        return f"{pixels.shape}".encode() + pixels.tobytes()
+
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+        """The item's picture, uint8 of shape (1 or 3, h, w)."""
+        where = self.where(row)
+        try:
+            item = self.items[row]
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ImageError(
+                f"{where}: the item must be there, got '{reason}'. Leave it out."
+            ) from error
+        if isinstance(item, tuple | list) and len(item):
+            item = item[0]  # (picture, label), as torch's data sets give
+        return _pixels(item, where)
+
+
+def open_own(
+    items: Any,
+    *,
+    name: str = "own images",
+    ids: Sequence[str] | None = None,
+    labels: Sequence[Any] | None = None,
+) -> Images:
+    """The pictures of a sequence, read one at a time when they are asked for.
+
+    Parameters
+    ----------
+    items : sequence
+        Anything with a length that gives ``items[i]``: a list of arrays or tensors, one array
+        (n, ...), a torch ``Dataset``. An item is a picture, or a tuple that begins with one. A
+        picture is a Pillow image, or an array or CPU tensor of shape (h, w), (c, h, w) or
+        (h, w, c) with 1 or 3 channels: uint8, or floats in [0, 1], which are rounded to 256
+        levels. It must not be normalised yet: the model's preprocessing does that.
+    name : str
+        What to call them in the store and in errors.
+    ids : sequence of str, optional
+        n distinct names; "image 0", "image 1", ... if left out.
+    labels : sequence, optional
+        Who or what each shows.
+
+    Raises
+    ------
+    InputError
+        ``items`` has no length or no rows, is empty, or ``ids`` or ``labels`` are not n.
+    """
+    if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
+        raise InputError(
+            "open_images: images must be the name of a source, Images, or a sequence of pictures, "
+            f"got {type(items).__name__}. Make a list of it."
+        )
+    n = len(items)
+    if not n:
+        raise InputError("open_images: there must be at least one image, got an empty sequence.")
+    names = tuple(f"image {row}" for row in range(n)) if ids is None else tuple(map(str, ids))
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"open_images: the ids of {name} must be distinct, got {len(set(names))} different "
+            f"ones for {len(names)} images."
+        )
+    return Images(
+        name=name,
+        ids=names,
+        labels=None if labels is None else np.array([str(label) for label in labels]),
+        factors={},
+        credit="pictures that a program gave",
+        _store=Items(items, name),
+        _index=np.arange(n),
+    )
+
+
+def _pixels(item: Any, where: str) -> np.ndarray:
+    if isinstance(item, Image.Image):
+        return decoding.from_pillow(item, where)
+    try:
+        picture = np.asarray(item)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ImageError(
+            f"{where}: an item must be a picture, got {type(item).__name__}."
+        ) from error
+    if picture.ndim == 2:
+        picture = picture[None]
+    elif picture.ndim == 3 and picture.shape[0] not in (1, 3) and picture.shape[2] in (1, 3):
+        picture = picture.transpose(2, 0, 1)
+    if picture.ndim != 3 or picture.shape[0] not in (1, 3):
+        raise ImageError(f"{where}: a picture must be {PICTURE}, got shape {picture.shape}.")
+    decoding.check_size(picture.shape[1], picture.shape[2], where)
+    return _to_uint8(picture, where)
+
+
+def _to_uint8(picture: np.ndarray, where: str) -> np.ndarray:
+    if picture.dtype == np.uint8:
+        return picture
+    if picture.dtype.kind not in "fiub":
+        raise ImageError(f"{where}: pixels must be numbers, got {picture.dtype}.")
+    high = 1 if picture.dtype.kind in "fb" else 255
+    low, top = picture.min(), picture.max()
+    if not (low >= 0 and top <= high):
+        kinds = "floats in [0, 1]" if high == 1 else "whole numbers from 0 to 255"
+        raise ImageError(
+            f"{where}: pixels must be {kinds}, got values from {low:g} to {top:g}. Give them "
+            "before they are normalised; the model does that."
+        )
+    return np.rint(picture * 255).astype(np.uint8) if high == 1 else picture.astype(np.uint8)

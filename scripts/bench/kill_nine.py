@@ -1,0 +1,173 @@
+#!/usr/bin/env python
+"""kill -9 at random points of an extraction, and what is on the disk afterwards.
+
+    scripts/bench/kill_nine.py [--points 100] [--seed 0]
+
+For each point a child process extracts into a new folder and is killed there; the folder is looked
+at; a second child goes on to the end. Checked: every shard that counts has the bytes of an unbroken
+run (so no row of zeros passes for an activation); no shard that counted was made again; at most one
+shard that was computed whole is computed again, and the batch in hand; the finished folder is, byte
+for byte, that of the unbroken run. Half of the points are moments, half are places in the code:
+before, in the midst of and after each write, flush and rename.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # a forked child cannot use its parent's threads
+
+import torch
+from measuring import parser
+
+import repviz
+from repviz.activations import extraction, store, writing
+
+LAYERS = ["encoder.0", "encoder.2", "code"]
+ROWS, BATCH = 15, 5  # a shard; three batches
+
+
+def extract(out: Path, log: Path, die_at: int) -> None:
+    """What a child does: note each batch that it begins, die at the system call ``die_at``."""
+    extraction.SHARD_BYTES = 4 * 256 * ROWS
+    calls = 0
+
+    def watched(function: object) -> object:
+        def call(*args: object, **options: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **options)
+
+        return call
+
+    def half(file: object, data: bytes) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == die_at:
+            os.write(file.fileno(), bytes(memoryview(data)[: len(data) // 2]))
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(file, data)
+
+    whole = writing._write_all
+    writing._write_all = half
+    os.fsync, os.replace = watched(os.fsync), watched(os.replace)
+    images = repviz.open_images("digits", limit=173, size=16)
+    model = repviz.open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
+    normalise = type(model.preprocessing).normalise
+    batches = 0
+
+    def noted(self: object, pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal batches
+        batches += 1
+        if batches > 1:  # the first is the grey pair that shapes are found with
+            with log.open("a") as file:
+                file.write(f"{len(pixels)}\n")
+        return normalise(self, pixels)
+
+    type(model.preprocessing).normalise = noted
+    extraction.extract(model, images, layers=LAYERS, out=out, batch=BATCH)
+    log.with_suffix(".calls").write_text(str(calls))
+
+
+def child(out: Path, log: Path, die_at: int = 0, after: float | None = None) -> int:
+    """Run :func:`extract` in a child; its exit status, negative where a signal ended it."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            extract(out, log, die_at)
+            status = 0
+        finally:
+            os._exit(status)
+    if after is not None:
+        time.sleep(after)
+        os.kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file but the temporary ones."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".tmp")
+    }
+
+
+def look(out: Path, whole: dict[str, bytes]) -> tuple[list[int], list[str]]:
+    """The shards that count after a kill, and what is wrong with them."""
+    if not (out / "manifest.json").is_file():
+        return [], []
+    manifest, wrong = json.loads((out / "manifest.json").read_bytes()), []
+    done = store.finished_shards(out, manifest)
+    for number in done:
+        for layer in manifest["order"]:
+            path = store.shard_path(out, layer, number)
+            if path.read_bytes() != whole[str(path.relative_to(out))]:
+                wrong.append(f"{path.name} of {layer} counts and is not whole")
+    return done, wrong
+
+
+def main() -> int:
+    """Print what was found; 1 if anything was lost or wrong, else 0."""
+    options = parser(__doc__)
+    options.add_argument("--points", type=int, default=100)
+    options.add_argument("--seed", type=int, default=0)
+    given = options.parse_args()
+    chance, work = random.Random(given.seed), Path(tempfile.mkdtemp(prefix="repviz-kill-"))
+    warnings.simplefilter("ignore", DeprecationWarning)  # of fork, where threads may run: none do
+    faults, seen, most_again = [], Counter(), 0
+    start = time.perf_counter()
+    assert child(work / "whole", work / "whole.log") == 0
+    length = time.perf_counter() - start
+    calls = int((work / "whole.calls").read_text())
+    whole = files(work / "whole")
+    n = json.loads(whole["manifest.json"])["images"]["n"]
+    for point in range(given.points):
+        out, log = work / f"cut{point}", work / f"log{point}"
+        if point % 2:
+            status = child(out, log, after=chance.uniform(0, length))
+        else:
+            status = child(out, log, die_at=chance.randint(1, calls))
+        done, wrong = look(out, whole)
+        before = {path: path.stat().st_mtime_ns for path in out.rglob("*.npy")}
+        computed = sum(map(int, log.read_text().split())) if log.is_file() else 0
+        seen["killed" if status == -signal.SIGKILL else "ended before the kill"] += 1
+        seen[f"{len(done)} shards counted"] += 1
+        if child(out, log) != 0:
+            wrong.append("going on failed")
+        again = sum(map(int, log.read_text().split())) - n
+        most_again = max(most_again, again)
+        if again > ROWS + BATCH:
+            wrong.append(f"{again} rows were begun twice, a shard and a batch have {ROWS + BATCH}")
+        kept = {store.shard_path(out, layer, k) for layer in LAYERS for k in done}
+        if any(path.stat().st_mtime_ns != before[path] for path in kept):
+            wrong.append("a shard that counted was made again")
+        if files(out) != whole:
+            wrong.append("the finished folder differs from the unbroken run")
+        if list(out.rglob("*.tmp")):
+            wrong.append("a temporary file was left")
+        faults += [f"point {point} (computed {computed}): {what}" for what in wrong]
+        shutil.rmtree(out)
+    shutil.rmtree(work)
+    for what, count in sorted(seen.items()):
+        print(f"  {what}: {count}")
+    print(f"  most rows begun twice: {most_again} (a shard is {ROWS}, a batch {BATCH})")
+    print("\n".join(faults) or f"{given.points} points: nothing lost, nothing wrong")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

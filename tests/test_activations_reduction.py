@@ -1,0 +1,148 @@
+"""What is kept of a layer: against sums by hand, and where the axes of a layer are told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from repviz.activations.reduction import REDUCTIONS, Layer, axes_of, reductions
+from repviz.errors import InputError, UnknownName
+
+MAPS = Layer("maps", (6, 4, 4), "chw")
+TURNED = Layer("turned", (4, 4, 6), "hwc")
+TOKENS = Layer("tokens", (5, 6), "tc")
+FEATURES = Layer("features", (12,), "c")
+
+
+def y(layer, n=3):
+    return torch.randn(n, *layer.shape, generator=torch.Generator().manual_seed(0))
+
+
+def reduced(layer, written, seed=0):
+    _, reduction = reductions([layer], written, seed)[layer.name]
+    got = reduction(y(layer))
+    assert got.shape[0] == 3
+    assert got.numel() == 3 * np.prod(reduction.shape)
+    return got.reshape(3, -1)
+
+
+# truth
+
+
+def test_means_and_maxima_by_hand():
+    for name in ("mean", "max"):
+        by_hand = {"mean": torch.Tensor.mean, "max": torch.Tensor.amax}[name]
+        torch.testing.assert_close(reduced(MAPS, name), by_hand(y(MAPS), (2, 3)))
+        torch.testing.assert_close(reduced(TURNED, name), by_hand(y(TURNED), (1, 2)))
+        torch.testing.assert_close(reduced(TOKENS, name), by_hand(y(TOKENS), 1))
+        torch.testing.assert_close(reduced(FEATURES, name), y(FEATURES))
+
+
+def test_the_class_token_is_the_first():
+    torch.testing.assert_close(reduced(TOKENS, "cls"), y(TOKENS)[:, 0])
+
+
+def test_a_grid_holds_the_means_of_its_fields():
+    fields = y(MAPS).reshape(3, 6, 2, 2, 2, 2).mean((3, 5))
+    torch.testing.assert_close(reduced(MAPS, "grid:2"), fields.flatten(1))
+    turned = y(TURNED).permute(0, 3, 1, 2).reshape(3, 6, 2, 2, 2, 2).mean((3, 5))
+    torch.testing.assert_close(reduced(TURNED, "grid:2"), turned.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("part", "shape", "axes"),
+    [
+        (nn.Conv2d(3, 64, 3), (64, 56, 56), "chw"),
+        (nn.Sequential(), (56, 56, 96), "hwc"),  # a stage of Swin
+        (nn.LayerNorm(7), (7, 7, 7), "hwc"),
+        (nn.Sequential(), (7, 7, 7), "chw"),
+        (nn.Sequential(), (197, 192), "tc"),
+        (nn.Conv1d(1, 1, 1), (192, 197), "ct"),
+        (nn.Linear(2, 2), (1000,), "c"),
+        (nn.Sequential(), (2, 3, 4, 5), ""),
+    ],
+)
+def test_the_axes_are_told_from_the_class_and_the_shape(part, shape, axes):
+    assert axes_of(part, shape, (224, 224)) == axes
+
+
+# laws
+
+
+def test_a_grid_of_one_field_is_the_mean():
+    torch.testing.assert_close(reduced(MAPS, "grid:1"), reduced(MAPS, "mean"))
+
+
+def test_a_projection_keeps_squared_lengths_on_average():
+    wide = Layer("wide", (2000,), "c")
+    lengths = [reduced(wide, "project:64", seed).square().sum(1) for seed in range(40)]
+    ratio = torch.stack(lengths).mean(0) / y(wide).square().sum(1)
+    # 40 x 64 draws: a standard error of sqrt(2 / 2560) = 0.03 or so
+    assert (ratio - 1).abs().max() < 0.12
+
+
+def test_a_projection_follows_its_seed_and_its_layer():
+    first = reduced(FEATURES, "project:8", 1)
+    torch.testing.assert_close(first, reduced(FEATURES, "project:8", 1))
+    assert not torch.equal(first, reduced(FEATURES, "project:8", 2))
+    assert not torch.equal(first, reduced(Layer("other", (12,), "c"), "project:8", 1))
+
+
+def test_the_first_pattern_that_fits_counts():
+    made = reductions([MAPS, TOKENS, FEATURES], {"maps": "max", "*s": "mean"}, 0)
+    assert [written for written, _ in made.values()] == ["max", "mean", "mean"]
+    made = reductions([MAPS, TOKENS], {"tok*": "cls"}, 0)
+    assert [written for written, _ in made.values()] == ["none", "cls"]
+
+
+# contracts
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_every_reduction_says_the_shape_that_it_gives(name):
+    layer = TOKENS if name == "cls" else MAPS
+    kind = REDUCTIONS[name]
+    assert reduced(layer, kind.usage.replace("SIDE", "2").replace("SIZE", "3")).ndim == 2
+
+
+# messages
+
+
+def said(error, layer, written):
+    with pytest.raises(error) as caught:
+        reductions([layer], written, 0)
+    return str(caught.value)
+
+
+def test_messages():
+    assert said(UnknownName, MAPS, "median") == (
+        "extract: no reduction is called 'median'. Did you mean 'mean'? Known: none, mean, max, "
+        "cls, grid, project, pca."
+    )
+    for written in ("grid", "grid:", "grid:x"):
+        assert said(InputError, MAPS, written) == (
+            f"extract: a reduction must be written grid:SIDE, got '{written}'."
+        )
+    assert said(InputError, MAPS, "mean:2") == (
+        "extract: a reduction must be written mean, got 'mean:2'."
+    )
+    assert said(InputError, MAPS, "cls") == (
+        "extract: layer 'maps' must give tokens to have a class token, got shape (6, 4, 4). Use "
+        "'mean' for it."
+    )
+    assert said(InputError, TOKENS, "grid:2") == (
+        "extract: layer 'tokens' must give maps to be laid on a grid, got shape (5, 6). Use 'none' "
+        "for it."
+    )
+    assert said(InputError, Layer("odd", (2, 3, 4, 5), ""), "mean") == (
+        "extract: layer 'odd' must give maps, tokens or features to be reduced over space, got "
+        "shape (2, 3, 4, 5). Use 'none' for it."
+    )
+    assert said(UnknownName, MAPS, {"conv*": "mean"}) == (
+        "extract: no extracted layer is called 'conv*'. Known: maps."
+    )
+    assert said(InputError, FEATURES, "pca:13") == (
+        "extract: at most 12 components can be had of layer 'features', got 13. Ask for fewer."
+    )
