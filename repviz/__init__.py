@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from repviz.activations.store import open_activations
     from repviz.images import open_images, split
     from repviz.manifold.dimension import dimension
-    from repviz.manifold.embedding import umap
+    from repviz.manifold.embedding.umap_map import umap
     from repviz.manifold.neighbors import neighbors
     from repviz.models import open_model
     from repviz.models.anatomy import anatomy
@@ -42,7 +42,7 @@ _VERBS = {
     "neighbors": "repviz.manifold.neighbors",
     "dimension": "repviz.manifold.dimension",
     "pca": "repviz.principal",
-    "umap": "repviz.manifold.embedding",
+    "umap": "repviz.manifold.embedding.umap_map",
     "sweep": "repviz.studies.bottleneck",
     "study": "repviz.studies",
     "open_study": "repviz.studies.folder",

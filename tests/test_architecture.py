@@ -48,8 +48,10 @@ HOMES = {
     "timm": ["models/library.py"],
     "safetensors": ["models/checkpoints.py"],
     "faiss": ["manifold/neighbors.py"],
-    "umap": ["manifold/embedding.py"],
-    "numba": ["manifold/embedding.py"],
+    "umap": ["manifold/embedding"],
+    "numba": ["manifold/embedding"],
+    "openTSNE": ["manifold/embedding/tsne_map.py"],
+    "pacmap": ["manifold/embedding/pacmap_map.py"],
     "matplotlib": ["figures"],
     "typer": ["cli"],
     "rich": ["cli"],
@@ -169,9 +171,9 @@ def test_the_package_keeps_its_laws():
             "images/folder.py imports repviz.models.alexnet, which points up",
         ),
         (
-            "principal.py",
+            "principal/exact.py",
             "import torch",
-            "principal.py imports torch, whose home is models or training or activations or "
+            "principal/exact.py imports torch, whose home is models or training or activations or "
             "images/decoding.py or images/torchvision_sets.py",
         ),
         (

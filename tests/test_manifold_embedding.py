@@ -7,8 +7,9 @@ import pytest
 from sklearn.manifold import trustworthiness as peer_trustworthiness
 
 from repviz.errors import InputError
-from repviz.manifold import embedding, quality
-from repviz.manifold.embedding import umap
+from repviz.manifold import quality
+from repviz.manifold.embedding import umap_map as embedding
+from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.neighbors import neighbors
 from repviz.manifold.quality import continuity, trustworthiness
 from repviz.principal import pca
@@ -50,7 +51,7 @@ def test_groups_with_no_tie_between_them_are_drawn(groups):
 def test_the_spectral_start_balances_pieces_that_nothing_ties(groups):
     """Slow directions are orthogonal to standing still, and no two pieces start on one spot."""
     random = np.random.RandomState(0)
-    ties = embedding._fuzzy(neighbors(groups[0], k=4), 4, random)
+    ties, _ = embedding._fuzzy(neighbors(groups[0], k=4), 4, random)
     start = embedding._spectral(ties, 2, seed=0)
     weights = np.asarray(ties.sum(axis=1)).ravel() + embedding.TELEPORT
     assert np.allclose(weights @ start / weights.sum(), 0, atol=1e-6 * np.ptp(start))

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from sklearn import decomposition
 
-from repviz import principal as module
 from repviz.errors import InputError
-from repviz.principal import pca
+from repviz.principal import pca, record
 
 SHAPES = [(200, 30), (30, 200), (60, 60)]
 
@@ -65,7 +64,7 @@ def test_transform_and_inverse_undo_each_other(shape):
 def test_blocks_give_what_the_whole_gives(shape, monkeypatch):
     X = data(shape, np.float32)
     whole = pca(X)
-    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 7 * max(shape))
+    monkeypatch.setattr(record, "BLOCK_BYTES", 8 * 7 * max(shape))
     blocks = pca(X)
     assert np.allclose(blocks.components, whole.components, atol=1e-9)
     assert np.allclose(blocks.scores, whole.scores, atol=1e-9)
