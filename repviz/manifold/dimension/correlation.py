@@ -15,6 +15,7 @@ from repviz.manifold.dimension.result import result
 from repviz.manifold.neighbors import Neighbors, count_within
 
 NEAR, FAR = 10, 20  # neighbours whose median distances are the two radii
+REACHED = 30  # neighbours through which rows depend on each other
 
 
 def estimate(graph: Neighbors) -> Dimension:
@@ -38,7 +39,9 @@ def estimate(graph: Neighbors) -> Dimension:
     rows = distinct(graph, FAR)
     radii = np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     value, influence = slope(_counts(rows, radii), radii)
-    return result("correlation", rows, value, influence, table="correlation")
+    # A row counts all within the radius, often more than FAR of them.
+    shared = distinct(graph, min(graph.k, REACHED)).sharing if graph.duplicates == 0 else None
+    return result("correlation", rows, value, influence, table="correlation", shared=shared)
 
 
 def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:

@@ -18,7 +18,7 @@ import scipy.special
 from repviz.errors import InputError
 from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import grouped_deviation, interval
+from repviz.manifold.dimension.uncertainty import group_freedom, grouped_deviation, interval
 from repviz.principal import pca
 
 ALPHAS = np.arange(0.6, 1, 0.02)
@@ -60,7 +60,7 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     else:
         rows = grouped_deviation(relative, groups) ** 2
     deviation = abs(slope) * math.sqrt(4 * rows + 1 / pairs)  # a mean over pairs: Hoeffding 1948
-    low, high = interval(value, deviation, LEVEL, groups)
+    low, high = interval(value, deviation, LEVEL, group_freedom(groups))
     calibrated, alarms = calibrate("fishers", n, value)
     return Dimension(
         value=value,

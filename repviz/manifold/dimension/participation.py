@@ -13,7 +13,7 @@ import numpy as np
 
 from repviz.errors import InputError
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import grouped_deviation, interval
+from repviz.manifold.dimension.uncertainty import group_freedom, grouped_deviation, interval
 from repviz.principal import pca
 
 FEWEST = 10
@@ -50,7 +50,7 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     value = total**2 / squares
     power = fit.scores**2
     influence = 2 * (power.sum(axis=1) / total - 1) - 2 * (power @ spectrum / squares - 1)
-    low, high = interval(value, grouped_deviation(influence, groups), LEVEL, groups)
+    low, high = interval(value, grouped_deviation(influence, groups), LEVEL, group_freedom(groups))
     unbiased = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (squares - total**2 / (n - 1))
     rank = int((spectrum > 0).sum())
     most = float(rank if rank < n - 1 else X.shape[1])

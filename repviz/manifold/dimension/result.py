@@ -12,7 +12,7 @@ from repviz.manifold.dimension.alarms import graph_alarms
 from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.distinct import Distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import deviation, interval
+from repviz.manifold.dimension.uncertainty import Sharing, deviation, interval
 
 LEVEL = 0.95
 AVERAGES = ("inverse", "mean")
@@ -28,6 +28,7 @@ def result(
     table: str,
     said: float | None = None,
     local: np.ndarray | None = None,
+    shared: Sharing | None = None,
 ) -> Dimension:
     """The record of an estimate from a graph.
 
@@ -47,10 +48,12 @@ def result(
         What that method says of these rows, where it is not ``value``.
     local : ndarray, shape (m,), optional
         The dimension around each row that was used.
+    shared : Sharing, optional
+        Which rows depend on each other, where it is not those that share one of the k neighbours.
     """
     n, k = rows.distances.shape
-    groups = rows.sharing.groups
-    low, high = interval(value, deviation(influence, rows.sharing), LEVEL, groups)
+    shared = rows.sharing if shared is None else shared
+    low, high = interval(value, deviation(influence, shared), LEVEL, shared.freedom)
     calibrated, doubts = calibrate(table, n, value if said is None else said)
     return Dimension(
         value=value,
