@@ -18,6 +18,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": models.train,
     "extract": activations.extract,
     "dimension": manifold.dimension,
+    "scales": manifold.scales,
+    "similarity": manifold.similarity,
     "anatomy": models.anatomy,
     "report": studies.report,
     "list": folders.catalog,

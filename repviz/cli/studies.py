@@ -13,13 +13,17 @@ from repviz.cli.output import progress_bars, write, write_table
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="faces or bottleneck")] = "faces",
+    name: Annotated[str, typer.Argument(help="faces, layers or bottleneck")] = "faces",
     images: option.ImagesName = "orl",
     out: Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side of the face space.")] = None,
     bottlenecks: option.Sizes = None,
     epochs: Annotated[int | None, typer.Option(help="faces: of AlexNet's training.")] = None,
     samples: Annotated[int | None, typer.Option(help="faces: random points a rung.")] = None,
+    model: Annotated[str | None, typer.Option(help="layers: a model, as for extract.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="layers: default, or a checkpoint (trained weights).")
+    ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
     seed: option.Seed = 0,
@@ -31,6 +35,8 @@ def study(
         "bottlenecks": option.numbers(bottlenecks),
         "epochs": epochs,
         "samples": samples,
+        "model": model,
+        "weights": weights,
     }
     with progress_bars():
         opened = repviz.open_images(images, limit=limit, label=label, seed=seed)

@@ -14,8 +14,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     Parameters
     ----------
     family : str, optional
-        One family only: "sources", "models", "layers", "methods", "engines", "samplers",
-        "studies" or "sections".
+        One family only: "sources", "models", "layers", "methods", "embeddings", "changes",
+        "engines", "samplers", "studies" or "sections".
 
     Raises
     ------
@@ -24,7 +24,9 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     """
     from repviz.facespace import SAMPLERS
     from repviz.images import SOURCES
+    from repviz.images.changing import CHANGES
     from repviz.manifold.dimension import ESTIMATORS
+    from repviz.manifold.embedding import EMBEDDINGS
     from repviz.models import MODELS
     from repviz.models.alexnet import LAYERS
     from repviz.report.sections import SECTIONS
@@ -36,6 +38,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "models": {entry.usage: entry.summary for entry in MODELS.values()},
         "layers": {"alexnet": ", ".join(LAYERS), "autoencoder": "code"},
         "methods": {name: entry.summary for name, entry in ESTIMATORS.items()},
+        "embeddings": {name: entry.summary for name, entry in EMBEDDINGS.items()},
+        "changes": {name: change.title for name, change in CHANGES.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},
