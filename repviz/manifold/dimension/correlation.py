@@ -37,7 +37,8 @@ def estimate(graph: Neighbors) -> Dimension:
         Too few different rows.
     """
     rows = distinct(graph, FAR)
-    radii = np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
+    # A radius may be some row's own distance: a little less, and rounding does not decide.
+    radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     value, influence = slope(_counts(rows, radii), radii)
     # A row counts all within the radius, often more than FAR of them.
     shared = distinct(graph, min(graph.k, REACHED)).sharing if graph.duplicates == 0 else None
