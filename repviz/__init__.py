@@ -21,13 +21,21 @@ if TYPE_CHECKING:
     from repviz.activations.store import open_activations
     from repviz.images import open_images, open_own, split
     from repviz.images.joining import joined
-    from repviz.manifold.dimension import dimension
-    from repviz.manifold.embedding import umap
+    from repviz.manifold.dimension import dimension, dimension_by_label
+    from repviz.manifold.dimension.curve import scale_curve
+    from repviz.manifold.embedding import embed
+    from repviz.manifold.embedding.landmarks import umap_by_landmarks
+    from repviz.manifold.embedding.umap_map import umap
+    from repviz.manifold.invariance import invariance
     from repviz.manifold.neighbors import neighbors
+    from repviz.manifold.probes import probe
+    from repviz.manifold.quality import quality
+    from repviz.manifold.similarity import minibatch_cka, similarity
     from repviz.models import open_model
     from repviz.models.anatomy import anatomy
     from repviz.models.checkpoints import open_checkpoint
     from repviz.principal import pca
+    from repviz.principal.parallel import parallel_analysis
     from repviz.report.page import write_report
     from repviz.studies import study
     from repviz.studies.augmentation import draw_augmentation
@@ -55,8 +63,18 @@ _VERBS = {
     "export": "repviz.activations.exporting",
     "neighbors": "repviz.manifold.neighbors",
     "dimension": "repviz.manifold.dimension",
+    "dimension_by_label": "repviz.manifold.dimension",
+    "scale_curve": "repviz.manifold.dimension.curve",
     "pca": "repviz.principal",
-    "umap": "repviz.manifold.embedding",
+    "parallel_analysis": "repviz.principal.parallel",
+    "umap": "repviz.manifold.embedding.umap_map",
+    "umap_by_landmarks": "repviz.manifold.embedding.landmarks",
+    "embed": "repviz.manifold.embedding",
+    "quality": "repviz.manifold.quality",
+    "similarity": "repviz.manifold.similarity",
+    "minibatch_cka": "repviz.manifold.similarity",
+    "probe": "repviz.manifold.probes",
+    "invariance": "repviz.manifold.invariance",
     "draw_augmentation": "repviz.studies.augmentation",
     "sweep": "repviz.studies.bottleneck",
     "study": "repviz.studies",
@@ -83,8 +101,18 @@ __all__ = [
     "export",
     "neighbors",
     "dimension",
+    "dimension_by_label",
+    "scale_curve",
     "pca",
+    "parallel_analysis",
     "umap",
+    "umap_by_landmarks",
+    "embed",
+    "quality",
+    "similarity",
+    "minibatch_cka",
+    "probe",
+    "invariance",
     "draw_augmentation",
     "sweep",
     "study",

@@ -74,6 +74,9 @@ def build(
         "filters": lambda: _filters(folder),
         "answers": lambda: _answers(folder, faces, ids),
         "manifold": lambda: _manifold(folder, faces, labels, sizes, generator),
+        "profile": lambda: _profile(folder, n),
+        "moves": lambda: _moves(folder, n),
+        "similarity": lambda: _similarity(folder, n),
         "ladder": lambda: _ladder(folder, faces, generator),
     }
     for stage, write in writers.items():
@@ -377,6 +380,93 @@ def _manifold(
     _write(folder, "layers", rows)
     _write(folder, "spectrum", spectrum)
     _write(folder, "map", points)
+
+
+def _profile(folder: Path, n: int) -> None:
+    rows, factors = [], []
+    for weights, words in (("none", ""), ("random", "untrained "), ("trained", "trained ")):
+        for depth, layer in enumerate(("pixels", *LAYERS)):
+            if (weights == "none") != (layer == "pixels"):
+                continue
+            value = 9.5 - depth if weights == "trained" else 9.5 + 0.3 * depth
+            read = 0.3 + 0.1 * depth if weights == "trained" else 0.3
+            named = {
+                "representation": f"{words}{layer}",
+                "weights": weights,
+                "layer": layer,
+                "depth": depth,
+                "n": n,
+            }
+            rows.append(
+                {
+                    **named,
+                    "twonn": value * 0.9,
+                    "twonn_calibrated": value,
+                    "plateau": value,
+                    "plateau_low": value * 0.9,
+                    "plateau_high": value * 1.1,
+                    "plateau_from": 2,
+                    "plateau_to": 16,
+                    "danco": value * 1.02,
+                    "participation": 12.5,
+                    "pca_90": 40,
+                    "gaussian_calibrated": value * 1.9,
+                    "knn": read,
+                    "knn_low": read - 0.05,
+                    "knn_high": read + 0.05,
+                    "linear": read,
+                    "linear_low": read - 0.05,
+                    "linear_high": read + 0.05,
+                    "linear_shuffled": 0.1,
+                    "chance": 0.1,
+                    "alarms": "",
+                }
+            )
+            r2 = 0.98 - 0.1 * depth
+            factors.append(
+                {**named, "factor": "turn", "r2": r2, "r2_low": r2 - 0.02, "r2_high": r2 + 0.01}
+            )
+    _write(folder, "profile", rows)
+    _write(folder, "factors", factors)
+
+
+def _moves(folder: Path, n: int) -> None:
+    rows = [
+        {
+            "change": change,
+            "title": title,
+            "weights": weights,
+            "layer": layer,
+            "depth": depth,
+            "moved": 0.8 - 0.1 * depth,
+            "moved_low": 0.75 - 0.1 * depth,
+            "moved_high": 0.85 - 0.1 * depth,
+            "recognised": 0.9,
+            "n": n,
+        }
+        for change, title in (("mirror", "mirrored"), ("light", "lit 1.3 times as brightly"))
+        for weights in ("trained", "random")
+        for depth, layer in enumerate(LAYERS)
+    ]
+    _write(folder, "moves", rows)
+
+
+def _similarity(folder: Path, n: int) -> None:
+    names = ["pixels", *(f"trained {layer}" for layer in LAYERS)]
+    rows = [
+        {
+            "one": one,
+            "other": other,
+            "cka": 1 - 0.18 * (j - i),
+            "null": 0.15,
+            "p": 0.01,
+            "n": n,
+        }
+        for i, one in enumerate(names)
+        for j, other in enumerate(names)
+        if j >= i
+    ]
+    _write(folder, "similarity", rows)
 
 
 def _ladder(folder: Path, faces: np.ndarray, generator: np.random.Generator) -> None:

@@ -50,8 +50,10 @@ HOMES = {
     "anndata": ["activations/exporting.py"],
     "safetensors": ["models/checkpoints.py", "models/weight_files.py"],
     "faiss": ["manifold/neighbors.py"],
-    "umap": ["manifold/embedding.py"],
-    "numba": ["manifold/embedding.py", "models/normalisation_kernels.py"],
+    "umap": ["manifold/embedding"],
+    "numba": ["manifold/embedding", "models/normalisation_kernels.py"],
+    "openTSNE": ["manifold/embedding/tsne_map.py"],
+    "pacmap": ["manifold/embedding/pacmap_map.py"],
     "matplotlib": ["figures"],
     "typer": ["cli"],
     "rich": ["cli"],
@@ -177,9 +179,9 @@ def test_the_package_keeps_its_laws():
             "images/folder.py imports repviz.models.alexnet, which points up",
         ),
         (
-            "principal.py",
+            "principal/exact.py",
             "import torch",
-            "principal.py imports torch, whose home is models or training or activations or "
+            "principal/exact.py imports torch, whose home is models or training or activations or "
             "images/decoding.py or images/torchvision_sets.py",
         ),
         (

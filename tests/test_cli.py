@@ -65,6 +65,8 @@ def test_list_shows_every_family(run):
         "reductions",
         "exports",
         "methods",
+        "embeddings",
+        "changes",
         "engines",
         "samplers",
         "studies",

@@ -127,7 +127,7 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
         figures.draw("swep", pd.DataFrame())
     assert str(caught.value) == (
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? Known: sweep, anatomy, "
-        "training, spectrum, dimension, identity, ladder."
+        "training, spectrum, dimension, identity, profile, factors, moves, similarity, ladder."
     )
 
 

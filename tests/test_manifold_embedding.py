@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness as peer_trustworthiness
 
-from repviz.errors import InputError
-from repviz.manifold import embedding, quality
-from repviz.manifold.embedding import umap
+from repviz.errors import InputError, Unavailable
+from repviz.manifold import quality
+from repviz.manifold.embedding import EMBEDDINGS, embed
+from repviz.manifold.embedding import umap_map as embedding
+from repviz.manifold.embedding.landmarks import umap_by_landmarks
+from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.neighbors import neighbors
 from repviz.manifold.quality import continuity, trustworthiness
+from repviz.manifold.quality import quality as quality_of
 from repviz.principal import pca
 
 
@@ -50,7 +56,7 @@ def test_groups_with_no_tie_between_them_are_drawn(groups):
 def test_the_spectral_start_balances_pieces_that_nothing_ties(groups):
     """Slow directions are orthogonal to standing still, and no two pieces start on one spot."""
     random = np.random.RandomState(0)
-    ties = embedding._fuzzy(neighbors(groups[0], k=4), 4, random)
+    ties, _ = embedding._fuzzy(neighbors(groups[0], k=4), 4, random)
     start = embedding._spectral(ties, 2, seed=0)
     weights = np.asarray(ties.sum(axis=1)).ravel() + embedding.TELEPORT
     assert np.allclose(weights @ start / weights.sum(), 0, atol=1e-6 * np.ptp(start))
@@ -147,6 +153,80 @@ def test_starts_where_it_is_told_and_in_three_dimensions(groups, graph):
     xyz = umap(graph, components=3, init=start)
     assert xyz.shape == (120, 3)
     assert not np.array_equal(xyz, umap(graph, components=3, init=-start))
+
+
+# ---- other maps, and quality at each point
+
+
+@pytest.mark.slow
+def test_labels_density_and_a_pca_start_each_change_the_map(groups, graph):
+    plain = umap(graph)
+    for options in ({"labels": groups[1]}, {"densmap": True}, {"init": "pca"}):
+        other = umap(graph, **options)
+        assert other.shape == plain.shape
+        assert np.isfinite(other).all()
+        assert not np.array_equal(other, plain)
+        assert np.array_equal(other, umap(graph, **options))
+
+
+@pytest.mark.slow
+def test_rows_are_placed_among_their_landmarks(groups):
+    X, label = groups
+    found = umap_by_landmarks(X, landmarks=60, seed=1)
+    assert len(found.landmarks) == 60
+    assert found.embedding.shape == (120, 2)
+    near = neighbors(found.embedding, k=5).indices
+    assert (label[near] == label[:, None]).mean() > 0.97
+    again = umap_by_landmarks(X, landmarks=60, seed=1)
+    assert np.array_equal(found.embedding, again.embedding)
+    rng = np.random.default_rng(9)
+    fresh = 20 * np.eye(3, 10) + rng.standard_normal((3, 10))
+    placed = found.transform(fresh)
+    closest = np.linalg.norm(placed[:, None] - found.embedding, axis=2).argmin(axis=1)
+    assert label[closest].tolist() == [0, 1, 2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", EMBEDDINGS)
+def test_every_embedding_keeps_groups_apart_and_repeats(method, groups, graph):
+    pytest.importorskip({"tsne": "openTSNE", "pacmap": "pacmap"}.get(method, "numpy"))
+    options = {"perplexity": 8} if method == "tsne" else {}
+    xy = embed(graph, method=method, seed=2, **options)
+    assert xy.shape == (120, 2)
+    assert xy.dtype == np.float32
+    near = neighbors(xy, k=5).indices
+    assert (groups[1][near] == groups[1][:, None]).mean() > 0.97
+    assert np.array_equal(xy, embed(graph, method=method, seed=2, **options))
+
+
+@pytest.mark.parametrize(("method", "package"), [("tsne", "openTSNE"), ("pacmap", "pacmap")])
+def test_a_package_that_is_missing_is_named(method, package, graph, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(Unavailable) as caught:
+        embed(graph, method=method)
+    assert str(caught.value) == (
+        f"{method}: the package {package} is needed and is not installed. pip install {package}, "
+        "or take method='umap'."
+    )
+
+
+def test_quality_is_the_mean_of_its_points_and_agrees_with_the_measures(groups, graph):
+    xy = embed(graph, method="pca")
+    found = quality_of(graph, xy, k=10, labels=groups[1])
+    assert found.trustworthiness == pytest.approx(trustworthiness(graph, xy, k=10))
+    assert found.continuity == pytest.approx(continuity(graph, xy, k=10))
+    mapped = neighbors(xy, k=10).indices
+    shared = [len(set(a) & set(b)) / 10 for a, b in zip(mapped, graph.indices[:, :10], strict=True)]
+    assert np.allclose(found.points["hit"], shared)
+    assert found.label_hit == pytest.approx((groups[1][mapped] == groups[1][:, None]).mean())
+    for name in ("trustworthiness", "continuity", "hit", "label_hit"):
+        assert found.points[name].shape == (120,)
+        assert getattr(found, name) == pytest.approx(found.points[name].mean())
+    assert 0.8 < found.shepard <= 1
+    assert quality_of(graph, graph.X, k=10).shepard == pytest.approx(1)
+    assert np.isnan(quality_of(graph, xy, k=10).label_hit)
+    shuffled = np.random.default_rng(8).permutation(xy)
+    assert abs(quality_of(graph, shuffled, k=10).shepard) < 0.1
 
 
 # ---- messages

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn import decomposition
 
-from repviz import principal as module
 from repviz.errors import InputError
-from repviz.principal import pca
+from repviz.principal import pca, record
+from repviz.principal.parallel import parallel_analysis
 
 SHAPES = [(200, 30), (30, 200), (60, 60)]
 
@@ -65,7 +65,7 @@ def test_transform_and_inverse_undo_each_other(shape):
 def test_blocks_give_what_the_whole_gives(shape, monkeypatch):
     X = data(shape, np.float32)
     whole = pca(X)
-    monkeypatch.setattr(module, "BLOCK_BYTES", 8 * 7 * max(shape))
+    monkeypatch.setattr(record, "BLOCK_BYTES", 8 * 7 * max(shape))
     blocks = pca(X)
     assert np.allclose(blocks.components, whole.components, atol=1e-9)
     assert np.allclose(blocks.scores, whole.scores, atol=1e-9)
@@ -112,3 +112,74 @@ def test_says_what_is_wrong():
     with pytest.raises(InputError) as caught:
         fit.transform(np.ones((2, 4)))
     assert str(caught.value) == ("PCA.transform: X must have 5 columns, as the fit has, got 4.")
+
+
+# ---- streaming and the null
+
+
+def spiked(n=1200, d=250, seed=0):
+    rng = np.random.default_rng(seed)
+    strong = rng.standard_normal((n, 30)) * (10 / np.sqrt(np.arange(1, 31)))
+    X = strong @ np.linalg.qr(rng.standard_normal((d, 30)))[0].T
+    return (X + 0.3 * rng.standard_normal((n, d)) + 50).astype(np.float32)
+
+
+def test_streaming_finds_what_the_exact_finds():
+    X = spiked()
+    exact, found = pca(X, components=20), pca(X, components=20, solver="streaming")
+    assert np.allclose(found.explained_variance, exact.explained_variance, rtol=1e-3)
+    assert np.allclose(found.explained_variance_ratio, exact.explained_variance_ratio, rtol=1e-3)
+    assert np.allclose(found.mean, exact.mean, atol=1e-4)
+    assert found.participation_ratio == pytest.approx(exact.participation_ratio, rel=0.02)
+    cosines = np.abs(np.einsum("ij,ij->i", found.components[:10], exact.components[:10]))
+    assert (cosines > 0.999).all()
+    assert np.allclose(np.abs(found.scores[:, 0]), np.abs(exact.scores[:, 0]), atol=0.05)
+
+
+def test_streaming_of_noise_alone_whose_spectrum_is_flat():
+    X = np.random.default_rng(1).standard_normal((900, 150)).astype(np.float32)
+    exact, found = pca(X, components=10), pca(X, components=10, solver="streaming")
+    assert np.allclose(found.explained_variance, exact.explained_variance, rtol=5e-3)
+
+
+def test_streaming_reads_slices_only_and_says_which_row_is_bad(monkeypatch):
+    monkeypatch.setattr(record, "BLOCK_BYTES", 4 * 250 * 100)
+
+    class Stored:
+        shape = (1200, 250)
+
+        def __init__(self, X):
+            self.X = X
+
+        def __len__(self):
+            return 1200
+
+        def __getitem__(self, rows):
+            assert isinstance(rows, slice)
+            assert rows.stop - rows.start <= 100
+            return self.X[rows].astype(np.float16)
+
+    X = spiked()
+    found = pca(Stored(X), components=5, solver="streaming", seed=3)
+    again = pca(Stored(X), components=5, solver="streaming", seed=3)
+    assert np.array_equal(found.components, again.components)
+    X[1034, 7] = np.nan
+    with pytest.raises(InputError) as caught:
+        pca(Stored(X), components=5, solver="streaming")
+    assert str(caught.value) == (
+        "pca: every value of X must be finite, got one that is not in row 1034. "
+        "Leave out the rows whose image could not be read."
+    )
+
+
+def test_the_null_counts_the_directions_that_columns_share():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((300, 20))
+    shared = X + 2 * rng.standard_normal((300, 3)) @ rng.standard_normal((3, 20))
+    found = parallel_analysis(shared, seed=1)
+    assert found.kept == 3
+    assert (found.null[1:] <= found.null[:-1]).all()
+    noise = [rng.standard_normal((80, 6)) for _ in range(60)]
+    kept = [parallel_analysis(rows, seed=seed).kept > 0 for seed, rows in enumerate(noise)]
+    assert np.mean(kept) <= 0.13  # at 0.05 each, with a standard error of 0.03
+    assert parallel_analysis(shared, components=2, seed=1).kept == 2

@@ -23,6 +23,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": activations.export,
     "import": activations.bring,
     "dimension": manifold.dimension,
+    "scales": manifold.scales,
+    "similarity": manifold.similarity,
     "anatomy": models.anatomy,
     "report": studies.report,
     "list": folders.catalog,

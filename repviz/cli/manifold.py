@@ -12,23 +12,81 @@ from repviz.cli import options as option
 from repviz.cli.output import write
 from repviz.errors import InputError
 
+Source = Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")]
+Layer = Annotated[str | None, typer.Option(help="Which layer of the folder.")]
+
 
 def dimension(
-    source: Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")],
-    layer: Annotated[str | None, typer.Option(help="Which layer of the folder.")] = None,
-    method: Annotated[str, typer.Option(help="twonn, mle, ...: see `repviz list`.")] = "twonn",
+    source: Source,
+    layer: Layer = None,
+    method: Annotated[str, typer.Option(help="twonn, gride, mle, ...: `repviz list`.")] = "twonn",
     as_json: option.Json = False,
 ) -> None:
     """Estimate an intrinsic dimension, with its interval."""
-    X: Any = _matrix(source, layer)
-    got = repviz.dimension(X, method=method)
+    got = repviz.dimension(_matrix(source, layer), method=method)
     values = {
         name: getattr(got, name) for name in ("value", "low", "high", "calibrated", "n", "method")
     }
     values["alarms"] = list(got.alarms)
-    calibrated = "" if got.calibrated is None else f", calibrated {got.calibrated:.2f}"
     interval = f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
-    write(values, as_json, [f"{method}: {interval}{calibrated} (n = {got.n})", *got.alarms])
+    line = f"{method}: {interval}, calibrated {got.calibrated:.2f} (n = {got.n})"
+    write(values, as_json, [line, *got.alarms])
+
+
+def scales(
+    source: Source,
+    layer: Layer = None,
+    as_json: option.Json = False,
+) -> None:
+    """The dimension at each scale, and where it stands still."""
+    got = repviz.scale_curve(_matrix(source, layer))
+    rows = [
+        {
+            "m": int(m),
+            "distance": one.scale,
+            **{name: getattr(one, name) for name in ("value", "low", "high", "calibrated")},
+        }
+        for m, one in zip(got.m, got.estimates, strict=True)
+    ]
+    lines = [
+        f"neighbours {row['m']} and {2 * row['m']}, {row['distance']:.3g} away: "
+        f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}], "
+        f"calibrated {row['calibrated']:.2f}"
+        for row in rows
+    ]
+    first, last = got.plateau
+    lines.append(
+        f"plateau: {got.dimension:.2f} [{got.low:.2f}, {got.high:.2f}] from m = {first} to {last}"
+    )
+    values = {
+        "dimension": got.dimension,
+        "low": got.low,
+        "high": got.high,
+        "plateau": [first, last],
+        "scales": rows,
+        "alarms": list(got.alarms),
+    }
+    write(values, as_json, [*lines, *got.alarms])
+
+
+def similarity(
+    one: Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")],
+    other: Annotated[Path, typer.Argument(help="Another, of the same images.")],
+    layer: Layer = None,
+    other_layer: Annotated[
+        str | None, typer.Option(help="Of the other (default: --layer).")
+    ] = None,
+    method: Annotated[str, typer.Option(help="cka, procrustes, mutual-neighbours.")] = "cka",
+    seed: option.Seed = 0,
+    as_json: option.Json = False,
+) -> None:
+    """How alike two representations of the same images are."""
+    got = repviz.similarity(
+        _matrix(one, layer), _matrix(other, other_layer or layer), method=method, seed=seed
+    )
+    values = {name: getattr(got, name) for name in ("value", "null", "p", "n", "method", "seed")}
+    line = f"{method}: {got.value:.3f}; 95 % of shuffles below {got.null:.3f} (n = {got.n})"
+    write(values, as_json, [line])
 
 
 def _matrix(source: Path, layer: str | None) -> Any:

@@ -13,14 +13,18 @@ from repviz.cli.output import progress_bars, write, write_table
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="faces, bottleneck or network")] = "faces",
+    name: Annotated[str, typer.Argument(help="faces, layers, bottleneck, network")] = "faces",
     images: option.ImagesName = "orl",
     out: Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels a side of the face space.")] = None,
     bottlenecks: option.Sizes = None,
     epochs: Annotated[int | None, typer.Option(help="faces: of AlexNet's training.")] = None,
     samples: Annotated[int | None, typer.Option(help="faces: random points a rung.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="network: the checkpoint.")] = None,
+    model: Annotated[str | None, typer.Option(help="layers: a model, as for extract.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="network: the checkpoint; layers: default, or a checkpoint."),
+    ] = None,
     photographs: Annotated[
         bool | None, typer.Option(help="network: whether the report may show the images.")
     ] = None,
@@ -35,6 +39,7 @@ def study(
         "bottlenecks": option.numbers(bottlenecks),
         "epochs": epochs,
         "samples": samples,
+        "model": model,
         "weights": weights,
         "photographs": photographs,
     }

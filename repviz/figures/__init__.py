@@ -23,6 +23,10 @@ FIGURES: dict[str, str] = {
     "spectrum": "cumulative explained variance against the number of components",
     "dimension": "intrinsic dimension of each representation, with its interval",
     "identity": "how often the nearest known image shows the same person, with its interval",
+    "profile": "intrinsic dimension and readable labels over a network's depth, with controls",
+    "factors": "how well known factors are read from each layer",
+    "moves": "how far each layer moves when an image is changed",
+    "similarity": "how alike every two representations are",
     "ladder": "distance to the nearest known face, from noise to face",
 }
 

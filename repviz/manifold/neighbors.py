@@ -39,6 +39,9 @@ class Neighbors:
         "euclidean" or "cosine".
     recall : float
         The share of true neighbours that were found, in [0, 1]; 1.0 because the search is exact.
+    groups : ndarray of int64, shape (n,), or None
+        What rows belong together (augmentations of one image, frames of one film): intervals take
+        whole groups for the independent draws. None where every row is one.
     """
 
     indices: np.ndarray = field(repr=False)
@@ -46,6 +49,7 @@ class Neighbors:
     X: np.ndarray = field(repr=False)
     metric: str = "euclidean"
     recall: float = 1.0
+    groups: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def n(self) -> int:
@@ -72,6 +76,11 @@ class Neighbors:
         """How many rows have two nearest neighbours at the same distance, greater than 0."""
         first, second = self.distances[:, 0], self.distances[:, min(1, self.k - 1)]
         return int(((first == second) & (first > 0)).sum()) if self.k > 1 else 0
+
+    @cached_property
+    def made(self) -> dict[Any, Any]:
+        """What methods worked out from this graph, kept with it for the next that asks."""
+        return {}
 
     @cached_property
     def key(self) -> str:
@@ -160,6 +169,41 @@ def neighbors_between(
         _comparable(who, queries, metric), _comparable(who, X, metric), k, own=False
     )
     return indices, _distance(squared, metric)
+
+
+def count_within(
+    X: np.ndarray, asking: np.ndarray, radii: np.ndarray, *, cosine: bool = False
+) -> np.ndarray:
+    """How many other rows of X lie closer to each asking row than each radius.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Finite rows.
+    asking : ndarray of int, shape (m,)
+        Which rows ask.
+    radii : ndarray, shape (r,)
+        In the units of ``X``; chords of the unit sphere where ``cosine``.
+    cosine : bool
+        Whether rows are compared by their directions.
+
+    Returns
+    -------
+    ndarray of int64, shape (m, r)
+    """
+    base = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float64)
+    if cosine:
+        base = X / np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)
+    sizes = np.einsum("ij,ij->i", base, base)
+    counts = np.empty((len(asking), len(radii)), np.int64)
+    step = max(1, (64 << 20) // (8 * len(X)))
+    for start in range(0, len(asking), step):
+        part = asking[start : start + step]
+        squared = sizes[part, None] + sizes - 2 * (base[part] @ base.T)
+        squared[np.arange(len(part)), part] = np.inf
+        for column, radius in enumerate(radii):
+            counts[start : start + step, column] = (squared < radius**2).sum(axis=1)
+    return counts
 
 
 def _enough(who: str, available: int, k: int) -> None:

@@ -1,4 +1,4 @@
-"""How far a map keeps the neighbourhoods that it was drawn from.
+"""How far a map keeps the neighbourhoods that it was drawn from, in all and at each point.
 
 Venna and Kaski 2001, "Neighborhood preservation in nonlinear projection methods", ICANN. Both
 measures count the intruders among k neighbours, each by how far beyond k its true rank lies:
@@ -8,15 +8,106 @@ measures count the intruders among k neighbours, each by how far beyond k its tr
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import Neighbors, neighbors
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 16 << 20
+PAIRS = 100_000  # whose distances the Shepard correlation compares
+OTHERS = 100  # rows that each point's own Shepard correlation compares it with
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """How far a map can be trusted.
+
+    Attributes
+    ----------
+    trustworthiness : float
+        In [0, 1], as :func:`trustworthiness`.
+    continuity : float
+        In [0, 1], as :func:`continuity`.
+    hit : float
+        The share of k true neighbours that are among the k on the map, in [0, 1].
+    label_hit : float
+        The share of the k neighbours on the map that have the row's own label, in [0, 1]; NaN
+        where no labels were given.
+    shepard : float
+        Spearman's rank correlation of distances between rows and on the map, over 100,000 random
+        pairs, in [-1, 1]: how far large distances mean something.
+    k : int
+        The neighbourhood's size.
+    n : int
+        The number of rows.
+    points : dict of str to ndarray of float64, shape (n,)
+        The first four a row, and "shepard" against 100 random others.
+    """
+
+    trustworthiness: float
+    continuity: float
+    hit: float
+    label_hit: float
+    shepard: float
+    k: int
+    n: int
+    points: dict[str, np.ndarray] = field(repr=False)
+
+
+def quality(
+    graph: Neighbors, embedding: Any, *, k: int = 15, labels: Any = None, seed: int = 0
+) -> Quality:
+    """Five measures of a map against the graph that it was drawn from, also a point.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        The graph that the map was drawn from; ranks are taken from its rows, exactly.
+    embedding : array_like, shape (n, m)
+        The map.
+    k : int
+        The neighbourhood's size, from 1 to (n - 1) // 2 and at most the graph's k.
+    labels : array_like, shape (n,), optional
+        What each row shows.
+    seed : int
+        Of the pairs whose distances are compared.
+
+    Returns
+    -------
+    Quality
+
+    Raises
+    ------
+    InputError
+        The map or the labels have not one entry for each of the graph's rows, or ``k`` is out of
+        its range.
+    """
+    mapped = _mapped("quality", graph, embedding, k)
+    true = graph.indices[:, :k]
+    points = {
+        "trustworthiness": _kept(graph, mapped.indices, true),
+        "continuity": _kept(mapped, true, mapped.indices),
+        "hit": (mapped.indices[:, :, None] == true[:, None, :]).any(axis=2).mean(axis=1),
+        "label_hit": np.full(graph.n, np.nan),
+    }
+    if labels is not None:
+        member = np.asarray(labels)
+        if member.shape != (graph.n,):
+            raise InputError(
+                f"quality: labels must hold one entry for each of the graph's {graph.n} rows, got "
+                f"shape {member.shape}."
+            )
+        points["label_hit"] = (member[mapped.indices] == member[:, None]).mean(axis=1)
+    means = {name: float(values.mean()) for name, values in points.items()}
+    shepard, points["shepard"] = _shepard(graph, mapped, seed)
+    return Quality(**means, shepard=shepard, k=k, n=graph.n, points=points)
 
 
 def trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
@@ -38,7 +129,7 @@ def trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
         The map has not one row for each of the graph's, or ``k`` is out of its range.
     """
     mapped = _mapped("trustworthiness", graph, embedding, k)
-    return _kept(graph, mapped.indices, graph.indices[:, :k])
+    return float(_kept(graph, mapped.indices, graph.indices[:, :k]).mean())
 
 
 def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
@@ -59,7 +150,7 @@ def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
         The map has not one row for each of the graph's, or ``k`` is out of its range.
     """
     mapped = _mapped("continuity", graph, embedding, k)
-    return _kept(mapped, graph.indices[:, :k], mapped.indices)
+    return float(_kept(mapped, graph.indices[:, :k], mapped.indices).mean())
 
 
 def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
@@ -73,32 +164,77 @@ def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
     return neighbors(embedding, k=k)
 
 
-def _kept(truth: Neighbors, shown: np.ndarray, true: np.ndarray) -> float:
-    """One less the penalty of the ``shown`` neighbours (n, k) that are not among the ``true``."""
+def _kept(truth: Neighbors, shown: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Of each row (n,), one less the penalty of its ``shown`` neighbours that are not ``true``.
+
+    The penalties are scaled so that the mean over the rows is the measure.
+    """
     n, k = shown.shape
-    penalty = 0
+    penalty = np.zeros(n)
     step = max(1, BLOCK_BYTES // (8 * n))
-    for start in range(0, n, step):
+    directions = _comparable(truth)
+    sizes = np.einsum("ij,ij->i", directions, directions)
+
+    def judge(start: int) -> None:
         part = slice(start, min(start + step, n))
         intruders = ~(shown[part, :, None] == true[part, None, :]).any(axis=2)
-        squared = _from_rows(truth, part)
+        squared = sizes - 2 * (directions[part] @ directions.T)  # up to what keeps a row's order
+        squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = np.inf
         for column in range(k):
             row = np.flatnonzero(intruders[:, column])
             reach = squared[row, shown[part][row, column]]
             rank = (squared[row] < reach[:, None]).sum(axis=1) + 1
-            penalty += int((rank - k).clip(0).sum())
-    return 1 - 2 * penalty / (n * k * (2 * n - 3 * k - 1))
+            penalty[part.start + row] += (rank - k).clip(0)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(judge, range(0, n, step)))
+    return 1 - 2 * penalty / (k * (2 * n - 3 * k - 1))
 
 
-def _from_rows(truth: Neighbors, part: slice) -> np.ndarray:
-    """Distances (rows of the part, n), up to what keeps their order; infinite to itself."""
-    X = truth.X
-    norms = np.ones(len(X)) if truth.metric == "euclidean" else np.linalg.norm(X, axis=1)
-    out = np.zeros((part.stop - part.start, len(X)))
-    step = max(1, BLOCK_BYTES // (8 * len(X)))
-    for start in range(0, X.shape[1], step):
-        block = X[:, start : start + step] / norms[:, None]
-        block = block - block.mean(axis=0)
-        out += np.einsum("ij,ij->i", block, block) - 2 * (block[part] @ block.T)
-    out[np.arange(len(out)), np.arange(part.start, part.stop)] = np.inf
-    return out
+def _comparable(truth: Neighbors) -> np.ndarray:
+    """The rows in float64 (n, d), centred, as unit vectors where the metric is cosine."""
+    X = truth.X.astype(np.float64)
+    if truth.metric == "cosine":
+        X /= np.linalg.norm(X, axis=1, keepdims=True)
+    return X - X.mean(axis=0)
+
+
+def _shepard(graph: Neighbors, mapped: Neighbors, seed: int) -> tuple[float, np.ndarray]:
+    """The rank correlation of distances, over random pairs and of each row with random others."""
+    n, random = graph.n, np.random.default_rng(seed)
+    rows, drawn = _comparable(graph), mapped.X.astype(np.float64)
+    first = random.integers(n, size=PAIRS)
+    second = (first + random.integers(1, n, size=PAIRS)) % n
+    true = np.concatenate([_apart(rows, *pair) for pair in _halves(first, second)])
+    shown = np.concatenate([_apart(drawn, *pair) for pair in _halves(first, second)])
+    others = random.choice(n, min(OTHERS, n - 1), replace=False)
+    ranks = [
+        scipy.stats.rankdata(_between(X, others), axis=1) - (len(others) + 1) / 2
+        for X in (rows, drawn)
+    ]
+    with np.errstate(invalid="ignore"):
+        points = (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(
+            np.square(ranks[0]).sum(axis=1) * np.square(ranks[1]).sum(axis=1)
+        )
+    return _spearman(true, shown), np.nan_to_num(points)
+
+
+def _halves(first: np.ndarray, second: np.ndarray) -> zip[tuple[np.ndarray, np.ndarray]]:
+    parts = max(1, len(first) // 2000)
+    return zip(np.array_split(first, parts), np.array_split(second, parts), strict=True)
+
+
+def _apart(X: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(X[first] - X[second], axis=1)
+
+
+def _between(X: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Squared distances of all rows to a few, (n, others)."""
+    sizes = np.einsum("ij,ij->i", X, X)
+    return sizes[:, None] + sizes[others] - 2 * (X @ X[others].T)
+
+
+def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(scipy.stats.spearmanr(one, other).statistic)

@@ -20,6 +20,8 @@ SCRIPTS = ("page.js", "map.js")
 LEDES = {
     "faces": "What does each layer of a network hold, how small can a face be squeezed, what shape "
     "is the set that faces form, and how far from it is a random point?",
+    "layers": "What does each layer of a network hold, trained and untrained: how many degrees of "
+    "freedom, which labels and causes, and what leaves it unmoved?",
     "bottleneck": "How few numbers can an image be squeezed into and still be drawn again?",
 }
 

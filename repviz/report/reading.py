@@ -35,10 +35,27 @@ COLUMNS: dict[str, str] = {
     "nearest_chance trustworthiness trustworthiness_k alarms",
     "spectrum": "representation component cumulative",
     "map": "representation row x y",
+    "profile": "representation weights layer depth n twonn twonn_calibrated plateau plateau_low "
+    "plateau_high plateau_from plateau_to danco participation pca_90 gaussian_calibrated alarms",
+    "factors": "representation factor weights layer depth n r2 r2_low r2_high",
+    "moves": "change title weights layer depth moved moved_low moved_high recognised n",
+    "similarity": "one other cka null p n",
     "ladder": "order title n accepted rate low high distance_q05 distance_median distance_q95 "
     "threshold calibration_n calibration_quantile seed",
 }
-_TEXT = ("id", "label", "layer", "representation", "alarms", "kernel", "stride", "padding", "title")
+_TEXT = (
+    "id",
+    "label",
+    "layer",
+    "representation",
+    "alarms",
+    "kernel",
+    "stride",
+    "padding",
+    "title",
+    "one",
+    "other",
+)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ STUDIES: dict[str, Entry] = {
         "repviz.studies.faces:faces",
         "from faces to bottleneck, layers, dimension and random points: the whole walk",
     ),
+    "layers": Entry(
+        "repviz.studies.layers:layers",
+        "a network's layers over depth, trained beside untrained, with controls",
+    ),
     "bottleneck": Entry(
         "repviz.studies.bottleneck:sweep",
         "how small the code can be, with PCA beside every autoencoder",

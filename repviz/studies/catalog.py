@@ -14,9 +14,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     Parameters
     ----------
     family : str, optional
-        One family only: "sources", "models", "layers", "reductions",
-        "exports", "methods", "engines", "samplers",
-        "studies" or "sections".
+        One family only: "sources", "models", "layers", "reductions", "exports", "methods",
+        "embeddings", "changes", "engines", "samplers", "studies" or "sections".
 
     Raises
     ------
@@ -27,7 +26,9 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.activations.reduction import REDUCTIONS
     from repviz.facespace import SAMPLERS
     from repviz.images import SOURCES
+    from repviz.images.changing import CHANGES
     from repviz.manifold.dimension import ESTIMATORS
+    from repviz.manifold.embedding import EMBEDDINGS
     from repviz.models import MODELS
     from repviz.models.alexnet import LAYERS
     from repviz.report.sections import SECTIONS
@@ -41,6 +42,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "reductions": {kind.usage: kind.summary for kind in REDUCTIONS.values()},
         "exports": {name: entry.summary for name, entry in EXPORTS.items()},
         "methods": {name: entry.summary for name, entry in ESTIMATORS.items()},
+        "embeddings": {name: entry.summary for name, entry in EMBEDDINGS.items()},
+        "changes": {name: change.title for name, change in CHANGES.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},

@@ -96,6 +96,83 @@ def ladder_findings(study: Study) -> list[str]:
     ]
 
 
+def layers_findings(study: Study) -> dict[str, list[str]]:
+    """What the study of a network's layers found: section to sentences."""
+    table = study.result("profile")
+    found: dict[str, list[str]] = {"profile": [_profile(table)]}
+    if "knn" in table:
+        found["profile"] += _readable(table)
+    moves = study.result("moves")
+    found["moves"] = [_moved(moves)]
+    if "similarity" in study.manifest["stages"]:
+        found["similarity"] = [_alike(study)]
+    return found
+
+
+def _profile(table: Any) -> str:
+    sentences = []
+    for weights, name in (("trained", "trained"), ("random", "untrained")):
+        rows = table[table["weights"] == weights]
+        if not rows.empty:
+            first, last = rows.iloc[0], rows.iloc[-1]
+            sentences.append(
+                f"from {first.plateau:.1f} in {first.layer} to {last.plateau:.1f} in {last.layer} "
+                f"in the {name} network"
+            )
+    pixels: Any = table.iloc[0]
+    return (
+        f"The intrinsic dimension (calibrated, at the scale where it stands still) goes "
+        f"{', and '.join(sentences)}; the pixels have {pixels.plateau:.1f} "
+        f"[{pixels.plateau_low:.1f}, {pixels.plateau_high:.1f}] ({pixels.n} images)."
+    )
+
+
+def _readable(table: Any) -> list[str]:
+    trained = table[table["weights"] == "trained"]
+    rows = trained if not trained.empty else table[table["weights"] == "random"]
+    best: Any = rows.loc[rows["linear"].idxmax()]
+    same = table[(table["layer"] == best.layer) & (table["weights"] == "random")]
+    beside = ""
+    if best.weights == "trained" and not same.empty:
+        other: Any = same.iloc[0]
+        beside = (
+            f", {percent(other.linear)} [{percent(other.linear_low)}, "
+            f"{percent(other.linear_high)}] from the same layer untrained"
+        )
+    return [
+        f"{percent(best.linear)} [{percent(best.linear_low)}, {percent(best.linear_high)}] of "
+        f"held-out images are named rightly by a linear reader of {best.representation}{beside}; "
+        f"with shuffled labels it is {percent(best.linear_shuffled)}."
+    ]
+
+
+def _moved(moves: Any) -> str:
+    last = moves[moves["depth"] == moves["depth"].max()]
+    rows = last[last["weights"] == last["weights"].iloc[0]]
+    most: Any = rows.loc[rows["moved"].idxmax()]
+    least: Any = rows.loc[rows["moved"].idxmin()]
+    state = "trained" if most.weights == "trained" else "untrained"
+    return (
+        f"{most.layer} of the {state} network moves most when an image is {most.title}, by "
+        f"{most.moved:.2f} [{most.moved_low:.2f}, {most.moved_high:.2f}] times what two images "
+        f"differ by, and least when it is {least.title}, by {least.moved:.2f} "
+        f"[{least.moved_low:.2f}, {least.moved_high:.2f}] ({most.n} images)."
+    )
+
+
+def _alike(study: Study) -> str:
+    table = study.result("similarity")
+    layers = [name.removeprefix("trained ") for name in table["one"] if name.startswith("trained ")]
+    deepest = layers[-1]
+    pair = {f"trained {deepest}", f"untrained {deepest}"}
+    row: Any = table[[{a, b} == pair for a, b in zip(table["one"], table["other"], strict=True)]]
+    found: Any = row.iloc[0]
+    return (
+        f"{found.cka:.2f} is the similarity (debiased CKA) of the trained {deepest} and the "
+        f"untrained one; shuffled images stay below {found.null:.2f} ({found.n} images)."
+    )
+
+
 def _ratio(row: Any) -> str:
     if row.ratio_low != row.ratio_low:  # NaN: one label in the test says nothing about others
         return f"{row.ratio:.2f} [no interval]"

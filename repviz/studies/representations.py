@@ -11,7 +11,7 @@ import pandas as pd
 
 from repviz import intervals, progress
 from repviz.manifold.dimension import dimension
-from repviz.manifold.embedding import umap
+from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.neighbors import neighbors, neighbors_between
 from repviz.manifold.quality import trustworthiness
 from repviz.principal import pca

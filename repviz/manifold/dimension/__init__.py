@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from repviz import checks
+from repviz.errors import InputError, UnknownName
 from repviz.manifold.dimension.record import Dimension
 
 if TYPE_CHECKING:
@@ -32,12 +33,15 @@ class Estimator:
         The module whose ``estimate`` does it; imported when it is first used.
     reads : {"graph", "matrix"}
         Whether ``estimate`` takes the neighbour graph or the rows.
+    preset : dict
+        Options of ``estimate`` that this name stands for.
     """
 
     name: str
     summary: str
     module: str
     reads: str = "graph"
+    preset: dict[str, Any] = field(default_factory=dict)
 
     @property
     def estimate(self) -> Callable[..., Dimension]:
@@ -46,23 +50,45 @@ class Estimator:
         return function
 
 
+def _graph(name: str, summary: str, module: str) -> Estimator:
+    return Estimator(name, summary, f"repviz.manifold.dimension.{module}")
+
+
+def _matrix(name: str, summary: str, module: str, **preset: Any) -> Estimator:
+    return Estimator(name, summary, f"repviz.manifold.dimension.{module}", "matrix", preset)
+
+
 ESTIMATORS: dict[str, Estimator] = {
-    "twonn": Estimator(
-        "twonn", "local: ratio of the two nearest distances", "repviz.manifold.dimension.twonn"
-    ),
-    "mle": Estimator(
-        "mle", "local: spread of the k nearest distances", "repviz.manifold.dimension.mle"
-    ),
-    "participation": Estimator(
-        "participation",
-        "global, linear: participation ratio of the PCA spectrum",
-        "repviz.manifold.dimension.participation",
-        reads="matrix",
-    ),
+    entry.name: entry
+    for entry in (
+        _graph("twonn", "local: ratio of the two nearest distances", "twonn"),
+        _graph("gride", "local: ratio of two distances farther out, past noise", "gride"),
+        _graph("mle", "local: spread of the k nearest distances", "mle"),
+        _graph("mind-ml", "local: nearest distance against the one after the k-th", "mindml"),
+        _graph("moments", "local: mean of the k nearest distances", "moments"),
+        _graph("l2n2", "local: log log of the ratio of the two nearest distances", "l2n2"),
+        _graph("correlation", "how the number of near pairs grows with the radius", "correlation"),
+        _graph("tle", "local: all distances among the k nearest rows", "tle"),
+        _graph("abid", "local: angles between the k nearest rows", "abid"),
+        _graph("danco", "local: distances and angles, against those of even balls", "danco"),
+        _graph("local-pca", "local, linear: participation ratio around each row", "local_pca"),
+        _matrix(
+            "participation",
+            "global, linear: participation ratio of the PCA spectrum",
+            "participation",
+        ),
+        _matrix(
+            "pca-90", "global, linear: components for 90 % of the variance", "explained", share=0.9
+        ),
+        _matrix(
+            "pca-95", "global, linear: components for 95 % of the variance", "explained", share=0.95
+        ),
+        _matrix("fishers", "global: how many pairs no hyperplane tells apart", "fishers"),
+    )
 }
 
 
-def dimension(X: Any, *, method: str = "twonn", **options: Any) -> Dimension:
+def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: Any) -> Dimension:
     """The intrinsic dimension of the rows of X, with an interval and its alarms.
 
     Parameters
@@ -71,8 +97,12 @@ def dimension(X: Any, *, method: str = "twonn", **options: Any) -> Dimension:
         A graph made with :func:`repviz.neighbors`, which serves every method, or the rows.
     method : str
         A name in :data:`ESTIMATORS`.
+    groups : array_like, shape (n,), optional
+        Which rows belong together, such as the augmentations of one image or the frames of one
+        film: intervals then take whole groups for the independent draws. Rows are, if None.
     **options
-        The named options of that estimator: ``fit`` and ``discard`` of "twonn", ``k`` of "mle".
+        The named options of that estimator: ``fit`` and ``discard`` of "twonn", ``m`` of "gride",
+        ``k`` and ``average`` of "mle".
 
     Returns
     -------
@@ -83,19 +113,90 @@ def dimension(X: Any, *, method: str = "twonn", **options: Any) -> Dimension:
     UnknownName
         No such method, or an option that it does not have.
     InputError
-        ``X`` or an option is not what it must be.
+        ``X``, ``groups`` or an option is not what it must be.
     """
     from repviz.manifold.neighbors import Neighbors, neighbors
 
     estimator = ESTIMATORS[checks.known("dimension", "method", method, ESTIMATORS)]
     _, *allowed = inspect.signature(estimator.estimate).parameters
+    allowed = [name for name in allowed if name != "groups" and name not in estimator.preset]
     for option in options:
         checks.known("dimension", f"option of '{method}'", option, allowed)
     given: Neighbors | Any = X
+    numbered = (
+        None
+        if groups is None
+        else _numbered(groups, len(given.X if isinstance(given, Neighbors) else given))
+    )
     if estimator.reads == "matrix":
         rows = given.X if isinstance(given, Neighbors) else checks.matrix("dimension", given)
-        return estimator.estimate(rows, **options)
+        if numbered is None and isinstance(given, Neighbors):
+            numbered = given.groups
+        return estimator.estimate(rows, groups=numbered, **estimator.preset, **options)
     if not isinstance(given, Neighbors):
         rows = checks.matrix("dimension", given, rows=3)
         given = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))
+    if numbered is not None:
+        given = replace(given, groups=numbered)
     return estimator.estimate(given, **options)
+
+
+def dimension_by_label(
+    X: Any, labels: Any, *, method: str = "twonn", **options: Any
+) -> dict[str, Dimension]:
+    """The intrinsic dimension of each label's own rows, in the order of the labels.
+
+    A label with too few rows for the method is left out: its reason is what :func:`dimension`
+    says of them.
+
+    Parameters
+    ----------
+    X : Neighbors or array_like, shape (n, d)
+        The rows, or a graph that holds them. Neighbours are looked for among the label's rows.
+    labels : array_like, shape (n,)
+        What each row shows.
+    method, **options
+        As in :func:`dimension`.
+
+    Raises
+    ------
+    InputError
+        ``labels`` has not one entry a row, or no label has enough rows.
+    """
+    import numpy as np
+
+    from repviz.manifold.neighbors import Neighbors
+
+    rows = X.X if isinstance(X, Neighbors) else checks.matrix("dimension_by_label", X)
+    member = np.asarray(labels)
+    if member.shape != (len(rows),):
+        raise InputError(
+            f"dimension_by_label: labels must hold one entry for each of {len(rows)} rows, got "
+            f"shape {member.shape}."
+        )
+    found, refused = {}, ""
+    for label in np.unique(member):
+        try:
+            found[str(label)] = dimension(rows[member == label], method=method, **options)
+        except UnknownName:
+            raise
+        except InputError as error:
+            refused = refused or f"'{label}': {error}"
+    if not found:
+        raise InputError(f"dimension_by_label: no label has enough rows; of {refused}")
+    return found
+
+
+def _numbered(groups: Any, n: int) -> Any:
+    """Groups as whole numbers from 0, shape (n,)."""
+    import numpy as np
+
+    given = np.asarray(groups)
+    if given.shape != (n,):
+        raise InputError(
+            f"dimension: groups must hold one entry for each of {n} rows, got shape {given.shape}."
+        )
+    names, numbered = np.unique(given, return_inverse=True)
+    if len(names) < 2:
+        raise InputError("dimension: groups must name at least two groups, got one.")
+    return numbered.astype(np.int64)

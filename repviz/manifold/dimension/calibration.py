@@ -37,10 +37,7 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     alarms : tuple of str
         Where n is below the table, the dimension above it, or the raw value far off.
     """
-    sizes, dimensions, values = _table()[method]
-    at = np.interp(np.log(n), np.log(sizes), np.arange(len(sizes)))
-    low = min(int(at), len(sizes) - 2)
-    said = np.exp((1 - (at - low)) * np.log(values[low]) + (at - low) * np.log(values[low + 1]))
+    sizes, dimensions, said = expected(method, n)
     if value <= said[0]:
         found = value * dimensions[0] / said[0]
     else:
@@ -62,17 +59,29 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     return calibrated, tuple(alarms)
 
 
+def expected(method: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a method says of n points of uniform balls: (sizes, dimensions (t,), values (t,)).
+
+    ``sizes`` are the numbers of rows that were simulated; between them the logarithms of the values
+    are interpolated in log n, outside them the nearest is taken.
+    """
+    sizes, dimensions, values = _table()[method]
+    at = np.interp(np.log(n), np.log(sizes), np.arange(len(sizes)))
+    low = min(int(at), len(sizes) - 2)
+    said = np.exp((1 - (at - low)) * np.log(values[low]) + (at - low) * np.log(values[low + 1]))
+    return sizes, dimensions, said
+
+
 @cache
 def _table() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Method to (sizes (s,), dimensions (t,), values (s, t))."""
     text = resources.files(__package__).joinpath(TABLE).read_text(encoding="utf-8")
-    cells: dict[str, dict[tuple[int, float], float]] = {}
-    for row in csv.DictReader(text.splitlines()):
-        key = int(row["n"]), float(row["d"])
-        cells.setdefault(row["method"], {})[key] = float(row["value"])
-    tables = {}
-    for method, cell in cells.items():
-        sizes, dimensions = sorted({n for n, _ in cell}), sorted({d for _, d in cell})
-        values = np.array([[cell[n, d] for d in dimensions] for n in sizes])
-        tables[method] = np.array(sizes), np.array(dimensions), values
-    return tables
+    header, *lines = csv.reader(text.splitlines())
+    dimensions = np.array([float(d) for d in header[2:]])
+    rows: dict[str, dict[int, list[float]]] = {}
+    for method, n, *values in lines:
+        rows.setdefault(method, {})[int(n)] = [float(value) for value in values]
+    return {
+        method: (np.array(sorted(of)), dimensions, np.array([of[n] for n in sorted(of)]))
+        for method, of in rows.items()
+    }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
 
 from repviz.errors import InputError
+from repviz.manifold.dimension.uncertainty import Sharing, sharing
 from repviz.manifold.neighbors import Neighbors
 
 FEWEST = 10  # rows below which no estimator says anything
+BLOCK_BYTES = 32 << 20  # of neighbours' vectors that are held at a time
+KEPT_BYTES = 64 << 20  # of Gram matrices that are kept for the next estimator
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +26,71 @@ class Distinct:
     Attributes
     ----------
     distances : ndarray of float64, shape (m, k)
-        All greater than 0, nearest first.
+        All greater than 0, nearest first; chords of the unit sphere where the metric is cosine.
     touched : ndarray of int64, shape (m, k + 1)
         The row itself and its neighbours, numbered among the different rows.
+    first : ndarray of int64, shape (different rows,)
+        The row of the graph that stands for each different row.
+    number : ndarray of int64, shape (n,)
+        Which different row each row of the graph is.
     dropped : int
         How many different rows had fewer than k different neighbours in the graph.
+    graph : Neighbors
     """
 
     distances: np.ndarray = field(repr=False)
     touched: np.ndarray = field(repr=False)
+    first: np.ndarray = field(repr=False)
+    number: np.ndarray = field(repr=False)
     dropped: int
+    graph: Neighbors = field(repr=False)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """Which rows' estimates depend on each other, for intervals."""
+        groups = None if self.graph.groups is None else self.graph.groups[self.first]
+        return sharing(self.touched, self.distances[:, -1], groups)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """All the graph's distances (n, graph.k), as lengths."""
+        return _lengths(self.graph, self.graph.distances)
+
+    def spread(self, local: np.ndarray) -> np.ndarray:
+        """Values (m,) of the rows used, handed to all n rows of the graph; NaN where dropped."""
+        all_different = np.full(len(self.first), np.nan)
+        all_different[self.touched[:, 0]] = local
+        return all_different[self.number]
+
+    def grams(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Blocks of rows with their Gram matrices (block, k, k).
+
+        Entry (a, b) is the inner product of the vectors from the row to its neighbours a and b.
+        """
+        m, k = self.distances.shape
+        if 8 * m * k * k <= KEPT_BYTES:
+            step = max(1, BLOCK_BYTES // (8 * k * k))
+            for start in range(0, m, step):
+                part = slice(start, min(start + step, m))
+                yield part, self._grams[part]
+        else:
+            yield from self._made_grams()
+
+    @cached_property
+    def _grams(self) -> np.ndarray:
+        return np.concatenate([grams for _, grams in self._made_grams()])
+
+    def _made_grams(self) -> Iterator[tuple[slice, np.ndarray]]:
+        m, k = self.distances.shape
+        X = self.graph.X
+        step = max(1, BLOCK_BYTES // (8 * k * (X.shape[1] + k)))
+        for start in range(0, m, step):
+            part = slice(start, min(start + step, m))
+            rows = X[self.first[self.touched[part]]].astype(np.float64)  # (block, k + 1, d)
+            if self.graph.metric == "cosine":
+                rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+            apart = rows[:, 1:] - rows[:, :1]
+            yield part, apart @ apart.transpose(0, 2, 1)
 
 
 def distinct(graph: Neighbors, k: int) -> Distinct:
@@ -42,14 +102,22 @@ def distinct(graph: Neighbors, k: int) -> Distinct:
         The graph has fewer than k neighbours a row, fewer than 10 rows are left, or every row's
         neighbours are equally far.
     """
+    if k not in graph.made:
+        graph.made[k] = _distinct(graph, k)
+    found: Distinct = graph.made[k]
+    return found
+
+
+def _distinct(graph: Neighbors, k: int) -> Distinct:
     if graph.k < k:
         raise InputError(
             f"dimension: the graph must hold at least {k} neighbours a row, got {graph.k}. "
             f"Make it with neighbors(X, k={2 * k})."
         )
     if graph.duplicates == 0:
-        own = np.arange(graph.n)[:, None]
-        found = Distinct(graph.distances[:, :k], np.hstack([own, graph.indices[:, :k]]), 0)
+        own = np.arange(graph.n)
+        touched = np.hstack([own[:, None], graph.indices[:, :k]])
+        found = Distinct(_lengths(graph, graph.distances[:, :k]), touched, own, own, 0, graph)
     else:
         found = _one_of_each(graph, k)
     if len(found.distances) < FEWEST:
@@ -64,6 +132,11 @@ def distinct(graph: Neighbors, k: int) -> Distinct:
             "row. The values are too coarse; give it the rows before they were rounded."
         )
     return found
+
+
+def _lengths(graph: Neighbors, distances: np.ndarray) -> np.ndarray:
+    """Lengths, of which a ball of radius r holds r^d: 1 - cos is half the square of a chord."""
+    return distances if graph.metric == "euclidean" else np.sqrt(2 * distances)
 
 
 def _one_of_each(graph: Neighbors, k: int) -> Distinct:
@@ -83,7 +156,10 @@ def _one_of_each(graph: Neighbors, k: int) -> Distinct:
     nearest = np.argsort(~fresh, axis=1, kind="stable")[enough, :k]
     kept = np.flatnonzero(enough)
     return Distinct(
-        distances[kept[:, None], nearest],
+        _lengths(graph, distances[kept[:, None], nearest]),
         np.hstack([kept[:, None], near[kept[:, None], nearest]]),
+        first,
+        group.astype(np.int64),
         int(groups - len(kept)),
+        graph,
     )

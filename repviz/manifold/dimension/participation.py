@@ -9,31 +9,30 @@ tests concerning the covariance matrix in high dimensional data", J. Japan Stati
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from repviz.errors import InputError
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import interval
+from repviz.manifold.dimension.uncertainty import group_freedom, grouped_deviation, interval
 from repviz.principal import pca
 
 FEWEST = 10
 LEVEL = 0.95
 
 
-def estimate(X: np.ndarray) -> Dimension:
+def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     """The participation ratio of the rows' PCA spectrum.
 
     Parameters
     ----------
     X : ndarray, shape (n, d)
         At least 10 rows, not all the same.
+    groups : ndarray of int, shape (n,), optional
+        The group of each row; whole groups are the independent draws, rows where it is None.
 
     Returns
     -------
     Dimension
-        The interval treats rows as independent draws.
 
     Raises
     ------
@@ -51,7 +50,7 @@ def estimate(X: np.ndarray) -> Dimension:
     value = total**2 / squares
     power = fit.scores**2
     influence = 2 * (power.sum(axis=1) / total - 1) - 2 * (power @ spectrum / squares - 1)
-    low, high = interval(value, float(influence.std()) / math.sqrt(n), LEVEL)
+    low, high = interval(value, grouped_deviation(influence, groups), LEVEL, group_freedom(groups))
     unbiased = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (squares - total**2 / (n - 1))
     rank = int((spectrum > 0).sum())
     most = float(rank if rank < n - 1 else X.shape[1])

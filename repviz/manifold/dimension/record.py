@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class Dimension:
         Interval for ``value`` at ``level``: what repeating the draw of n rows would do to it. It
         knows nothing of the estimator's bias, which ``calibrated`` removes for even balls.
     calibrated : float
-        The dimension of the uniform ball whose n points make the estimator say ``value`` (for
-        "participation": what its file says). It may lie outside [low, high].
+        The dimension of the uniform ball whose n points make the estimator say ``value`` (for the
+        linear methods: what their files say). It may lie outside [low, high].
     n : int
         How many rows were used, identical ones counted once.
     k : int
@@ -29,6 +32,12 @@ class Dimension:
         The share of intervals, in [0, 1], that hold the estimator's mean in repeated draws.
     alarms : tuple of str
         A sentence for each reason to doubt the value; empty where none was found.
+    scale : float
+        The median distance to the k-th neighbour, in the units of the rows: how far around it each
+        row looked. NaN where the method looks at all rows at once.
+    local : ndarray of float64, shape (rows of the graph,), or None
+        The dimension around each row, NaN where a row was left out; None for methods that say
+        nothing of single rows. Noisy: a mean over places is worth more than a place.
     """
 
     value: float
@@ -40,3 +49,5 @@ class Dimension:
     method: str
     level: float = 0.95
     alarms: tuple[str, ...] = ()
+    scale: float = field(default=math.nan, compare=False)
+    local: np.ndarray | None = field(default=None, repr=False, compare=False)

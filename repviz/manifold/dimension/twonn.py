@@ -13,15 +13,12 @@ from __future__ import annotations
 import numpy as np
 
 from repviz import checks
-from repviz.manifold.dimension.alarms import graph_alarms
-from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import interval, shared_deviation
+from repviz.manifold.dimension.result import result
 from repviz.manifold.neighbors import Neighbors
 
 FITS = ("likelihood", "linear")
-LEVEL = 0.95
 
 
 def estimate(graph: Neighbors, *, fit: str = "likelihood", discard: float = 0.1) -> Dimension:
@@ -53,22 +50,9 @@ def estimate(graph: Neighbors, *, fit: str = "likelihood", discard: float = 0.1)
     log_mu = np.log(rows.distances[:, 1] / rows.distances[:, 0])
     if fit == "linear":
         value, influence = linear(log_mu, discard)
-    else:
-        value, influence = likelihood(log_mu)
-    n = len(log_mu)
-    low, high = interval(value, shared_deviation(influence, rows.touched), LEVEL)
-    calibrated, doubts = calibrate("twonn" if fit == "likelihood" else "twonn-linear", n, value)
-    return Dimension(
-        value=value,
-        low=low,
-        high=high,
-        calibrated=calibrated,
-        n=n,
-        k=2,
-        method="twonn",
-        level=LEVEL,
-        alarms=(*graph_alarms(graph, rows), *doubts),
-    )
+        return result("twonn", rows, value, influence, table="twonn-linear")
+    value, influence = likelihood(log_mu)
+    return result("twonn", rows, value, influence, table="twonn")
 
 
 def likelihood(log_mu: np.ndarray) -> tuple[float, np.ndarray]:

@@ -7,14 +7,21 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
-from umap.umap_ import find_ab_params, fuzzy_simplicial_set, simplicial_set_embedding
+from umap.umap_ import (
+    discrete_metric_simplicial_set_intersection,
+    find_ab_params,
+    fuzzy_simplicial_set,
+    simplicial_set_embedding,
+)
 
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import Neighbors
 from repviz.manifold.neighbors import neighbors as nearest
+from repviz.principal import pca
 
 EPOCHS_SMALL, EPOCHS_LARGE, LARGE = 500, 200, 10_000  # umap-learn's own schedule
+DENSITY_EPOCHS = 200  # more for densMAP, as umap-learn adds
 TELEPORT = 1e-2  # weight, beside a row's own, of the thread that ties every row to every other
 
 
@@ -25,6 +32,8 @@ def umap(
     neighbors: int = 15,
     min_dist: float = 0.1,
     init: Any = None,
+    labels: Any = None,
+    densmap: bool = False,
     seed: int = 0,
 ) -> np.ndarray:
     """A map of the graph's rows, the same to the bit for the same seed on one machine.
@@ -44,8 +53,16 @@ def umap(
         How many rows, itself among them, make a row's neighbourhood; from 2.
     min_dist : float
         How tightly points may be packed, in map units, from 0 to 1.
-    init : array_like, shape (n, >= components), optional
-        Where the points start, such as PCA scores. The graph's spectral layout if None.
+    init : "pca" or array_like, shape (n, >= components), optional
+        Where the points start: the rows' principal components, or any map. The graph's spectral
+        layout if None.
+    labels : array_like, shape (n,), optional
+        What each row shows: ties between labels are weakened, so that the map shows what the labels
+        say beside what the rows say. Such a map must not be used to judge whether labels separate.
+    densmap : bool
+        Whether crowded neighbourhoods are drawn small and sparse ones large (Narayan, Berger, Cho
+        2021, "Assessing single-cell transcriptomic variability through density-preserving data
+        visualization", Nature Biotechnology 39).
     seed : int
         Of the optimisation's random choices, from 0 to 4294967295.
 
@@ -73,11 +90,14 @@ def umap(
             f"got {graph.k}. Make it with neighbors(X, k={near}) or take neighbors={graph.k + 1}."
         )
     random = np.random.RandomState(seed)
-    ties = _fuzzy(graph, near, random)
-    start = _spectral(ties, components, seed) if init is None else _given(init, graph.n, components)
+    ties, lengths = _fuzzy(graph, near, random)
+    if labels is not None:
+        ties = _labelled(ties, labels)
+    start = _spectral(ties, components, seed) if init is None else _given(init, graph, components)
     if np.ptp(start, axis=0).min() == 0:
         start = start + random.normal(scale=1e-4 * max(1.0, float(np.ptp(start))), size=start.shape)
     a, b = find_ab_params(1.0, min_dist)
+    density = {"lambda": 2.0, "frac": 0.3, "var_shift": 0.1, "n_neighbors": near + 1}
     placed, _ = simplicial_set_embedding(
         data=None,
         graph=ties,
@@ -87,31 +107,49 @@ def umap(
         b=b,
         gamma=1.0,
         negative_sample_rate=5,
-        n_epochs=EPOCHS_SMALL if graph.n <= LARGE else EPOCHS_LARGE,
+        n_epochs=(EPOCHS_SMALL if graph.n <= LARGE else EPOCHS_LARGE) + DENSITY_EPOCHS * densmap,
         init=start.astype(np.float32),
         random_state=random,
         metric="euclidean",
         metric_kwds={},
-        densmap=False,
-        densmap_kwds={},
+        densmap=densmap,
+        densmap_kwds={**density, "graph_dists": lengths},
         output_dens=False,
         parallel=False,
     )
     return np.ascontiguousarray(placed, dtype=np.float32)
 
 
-def _fuzzy(graph: Neighbors, near: int, random: np.random.RandomState) -> scipy.sparse.coo_matrix:
-    """The weighted ties between rows; umap-learn wants each row as its own first neighbour."""
+def _labelled(ties: scipy.sparse.coo_matrix, labels: Any) -> scipy.sparse.coo_matrix:
+    """The ties with those between labels weakened, at umap-learn's own weight of the target."""
+    given = np.asarray(labels)
+    if given.shape != (ties.shape[0],):
+        raise InputError(
+            f"umap: labels must hold one entry for each of the graph's {ties.shape[0]} rows, got "
+            f"shape {given.shape}."
+        )
+    numbered = np.unique(given, return_inverse=True)[1].astype(np.float32)
+    return discrete_metric_simplicial_set_intersection(ties, numbered, far_dist=5.0)
+
+
+def _fuzzy(
+    graph: Neighbors, near: int, random: np.random.RandomState
+) -> tuple[scipy.sparse.coo_matrix, Any]:
+    """The weighted ties between rows, and the ties' lengths.
+
+    umap-learn wants each row as its own first neighbour.
+    """
     own = np.arange(graph.n)[:, None]
-    ties, _, _ = fuzzy_simplicial_set(
+    ties, _, _, lengths = fuzzy_simplicial_set(
         X=np.empty((graph.n, 1), np.float32),  # only its length is read when the graph is given
         n_neighbors=near + 1,
         random_state=random,
         metric="euclidean",
         knn_indices=np.hstack([own, graph.indices[:, :near]]),
         knn_dists=np.hstack([np.zeros_like(own), graph.distances[:, :near]]).astype(np.float32),
+        return_dists=True,
     )
-    return ties
+    return ties, lengths
 
 
 def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.ndarray:
@@ -136,10 +174,18 @@ def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.n
     return slow * np.where(slow[np.abs(slow).argmax(axis=0), np.arange(components)] < 0, -1, 1)
 
 
-def _given(init: Any, n: int, components: int) -> np.ndarray:
+def _given(init: Any, graph: Neighbors, components: int) -> np.ndarray:
+    if isinstance(init, str):
+        checks.known("umap", "init", init, ("pca",))
+        most = min(components, graph.n - 1, graph.d)
+        scores = pca(graph.X, components=most).scores
+        wide = np.zeros((graph.n, components))
+        wide[:, :most] = scores * (10 / max(float(np.abs(scores).max()), np.finfo(float).tiny))
+        return wide
     start = checks.matrix("umap", init, columns=components)
-    if len(start) != n:
+    if len(start) != graph.n:
         raise InputError(
-            f"umap: init must hold one row for each of the graph's {n} rows, got {len(start)}."
+            f"umap: init must hold one row for each of the graph's {graph.n} rows, "
+            f"got {len(start)}."
         )
     return start[:, :components]

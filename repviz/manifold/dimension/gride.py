@@ -1,0 +1,61 @@
+"""GRIDE: the dimension from the ratio of two distances farther out than TwoNN's.
+
+Denti, Doimo, Laio, Mira 2022, "The generalized ratios intrinsic dimension estimator", Scientific
+Reports 12:20005. Where the density is even, mu = r_2m / r_m has the density
+
+    d (mu^d - 1)^(m - 1) / (B(m, m) mu^((2m - 1) d + 1))        their equation 7, n1 = m, n2 = 2m
+
+whose likelihood has one maximum. A larger m looks past noise and near copies that spoil the nearest
+distances, and sees more of the curvature. We keep n log d where DADApy writes (n - 1) log d, and no
+ratio is left out: DADApy and scikit-dimension drop those above q50 + 20 (q95 - q50).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.manifold.dimension.distinct import distinct
+from repviz.manifold.dimension.record import Dimension
+from repviz.manifold.dimension.result import most_likely, result
+from repviz.manifold.neighbors import Neighbors
+
+SCALES = (1, 2, 4, 8, 16, 32)  # the m that the calibration tables hold
+
+
+def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
+    """The GRIDE dimension of the graph's rows at one scale.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        With at least 2m neighbours a row; more where rows have identical copies.
+    m : {1, 2, 4, 8, 16, 32}
+        The nearer of the two neighbours; 1 is TwoNN. The default is past noise of half the distance
+        to the nearest row.
+
+    Returns
+    -------
+    Dimension
+
+    Raises
+    ------
+    InputError
+        ``m`` is not one of these, or too few different rows.
+    """
+    if m not in SCALES:
+        raise InputError(f"dimension: m must be one of {SCALES} for 'gride', got {m!r}.")
+    rows = distinct(graph, 2 * m)
+    value, influence = likelihood(rows.distances, m)
+    return result("gride", rows, value, influence, table=f"gride-{m}" if m > 1 else "twonn")
+
+
+def likelihood(distances: np.ndarray, m: int) -> tuple[float, np.ndarray]:
+    """The estimate and each row's influence on its logarithm, from distances (n, >= 2m)."""
+    x = np.log(distances[:, 2 * m - 1] / distances[:, m - 1])  # (n,) log mu
+    x = np.maximum(x, np.finfo(float).tiny)  # rows whose distances are tied
+
+    def score(d: float) -> np.ndarray:
+        return 1 / d - (m - 1) * x / np.expm1(-d * x) - (2 * m - 1) * x
+
+    return most_likely(score)

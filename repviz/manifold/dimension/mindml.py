@@ -1,0 +1,57 @@
+"""MiND-ML: the dimension from how much nearer the nearest row is than the one after the k-th.
+
+Rozza, Lombardi, Ceruti, Casiraghi, Campadelli 2012, "Novel high intrinsic dimensionality
+estimators", Machine Learning 89. Where the density is even, rho = r_1 / r_(k+1) has the density
+k d rho^(d - 1) (1 - rho^d)^(k - 1), their equation 5. This is their MiND-MLk, with the maximum
+looked for among all dimensions; scikit-dimension looks no farther than 10 unless told.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.manifold.dimension.distinct import distinct
+from repviz.manifold.dimension.record import Dimension
+from repviz.manifold.dimension.result import most_likely, result
+from repviz.manifold.neighbors import Neighbors
+
+SCALES = (10, 20)  # the k that the calibration tables hold
+
+
+def estimate(graph: Neighbors, *, k: int = 10) -> Dimension:
+    """The MiND-MLk dimension of the graph's rows.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        With at least k + 1 neighbours a row; more where rows have identical copies.
+    k : {10, 20}
+        The scale.
+
+    Returns
+    -------
+    Dimension
+
+    Raises
+    ------
+    InputError
+        ``k`` is not one of these, or too few different rows.
+    """
+    if k not in SCALES:
+        raise InputError(f"dimension: k must be one of {SCALES} for 'mind-ml', got {k!r}.")
+    rows = distinct(graph, k + 1)
+    value, influence = likelihood(rows.distances)
+    return result("mind-ml", rows, value, influence, table=f"mind-ml-{k}")
+
+
+def likelihood(distances: np.ndarray) -> tuple[float, np.ndarray]:
+    """The estimate and each row's influence on its logarithm, from distances (n, k + 1)."""
+    k = distances.shape[1] - 1
+    x = np.log(distances[:, -1] / distances[:, 0])  # (n,) -log rho
+    x = np.maximum(x, np.finfo(float).tiny)  # rows whose distances are tied
+
+    def score(d: float) -> np.ndarray:
+        return 1 / d - x - (k - 1) * x * np.exp(-d * x) / np.expm1(-d * x)
+
+    return most_likely(score)

@@ -1,0 +1,61 @@
+"""Method of moments: the dimension from the mean of the k nearest distances.
+
+Amsaleg, Chelly, Furon, Girard, Houle, Kawarabayashi, Nett 2018, "Extreme-value-theoretic estimation
+of local intrinsic dimensionality", Data Mining and Knowledge Discovery 32, equation 15. Around a
+row, distances within w have the mean w d / (d + 1); with m the mean of the k nearest, the farthest
+among them, 1 / d = w / m - 1. We average the inverses over the rows, then invert; "mean" averages
+the dimensions, as scikit-dimension does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.manifold.dimension.distinct import distinct
+from repviz.manifold.dimension.record import Dimension
+from repviz.manifold.dimension.result import averaged, checked_average, result
+from repviz.manifold.neighbors import Neighbors
+
+SCALES = (5, 10, 20)  # the k that the calibration tables hold
+
+
+def estimate(graph: Neighbors, *, k: int = 10, average: str = "inverse") -> Dimension:
+    """The dimension of the graph's rows by the method of moments.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        With at least k neighbours a row; more where rows have identical copies.
+    k : {5, 10, 20}
+        The scale: how many neighbours are looked at.
+    average : {"inverse", "mean"}
+        Whether the rows' inverse dimensions are averaged, or the dimensions themselves.
+
+    Returns
+    -------
+    Dimension
+        With the rows' own dimensions in ``local``.
+
+    Raises
+    ------
+    InputError
+        ``k`` is not one of these, or too few different rows.
+    UnknownName
+        No such average.
+    """
+    if k not in SCALES:
+        raise InputError(f"dimension: k must be one of {SCALES} for 'moments', got {k!r}.")
+    checked_average(average)
+    rows = distinct(graph, k)
+    inverse = inverses(rows.distances)
+    value, influence = averaged(inverse, average)
+    table = f"moments-{k}" + ("-mean" if average == "mean" else "")
+    with np.errstate(divide="ignore"):
+        local = 1 / inverse
+    return result("moments", rows, value, influence, table=table, local=local)
+
+
+def inverses(distances: np.ndarray) -> np.ndarray:
+    """One over the dimension around each row (n,), from the distances (n, k) to its neighbours."""
+    return distances[:, -1] / distances.mean(axis=1) - 1

@@ -1,0 +1,112 @@
+"""From what an estimator of the graph found to the record that it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.optimize
+
+from repviz import checks
+from repviz.manifold.dimension.alarms import graph_alarms
+from repviz.manifold.dimension.calibration import calibrate
+from repviz.manifold.dimension.distinct import Distinct
+from repviz.manifold.dimension.record import Dimension
+from repviz.manifold.dimension.uncertainty import Sharing, deviation, interval
+
+LEVEL = 0.95
+AVERAGES = ("inverse", "mean")
+SEARCHED = (1e-3, 1e4)  # dimensions among which a likelihood's maximum is looked for
+
+
+def result(
+    method: str,
+    rows: Distinct,
+    value: float,
+    influence: np.ndarray,
+    *,
+    table: str,
+    said: float | None = None,
+    local: np.ndarray | None = None,
+    shared: Sharing | None = None,
+) -> Dimension:
+    """The record of an estimate from a graph.
+
+    Parameters
+    ----------
+    method : str
+        The estimator's name.
+    rows : Distinct
+        What it used of the graph.
+    value : float
+        The raw estimate.
+    influence : ndarray, shape (m,)
+        What each row adds to the estimate's logarithm.
+    table : str
+        The method of the calibration table.
+    said : float, optional
+        What that method says of these rows, where it is not ``value``.
+    local : ndarray, shape (m,), optional
+        The dimension around each row that was used.
+    shared : Sharing, optional
+        Which rows depend on each other, where it is not those that share one of the k neighbours.
+    """
+    n, k = rows.distances.shape
+    shared = rows.sharing if shared is None else shared
+    low, high = interval(value, deviation(influence, shared), LEVEL, shared.freedom)
+    calibrated, doubts = calibrate(table, n, value if said is None else said)
+    return Dimension(
+        value=value,
+        low=low,
+        high=high,
+        calibrated=calibrated,
+        n=n,
+        k=k,
+        method=method,
+        level=LEVEL,
+        alarms=(*graph_alarms(rows.graph, rows), *doubts),
+        scale=float(np.median(rows.distances[:, -1])),
+        local=None if local is None else rows.spread(local),
+    )
+
+
+def averaged(inverse: np.ndarray, average: str) -> tuple[float, np.ndarray]:
+    """The estimate from the rows' inverse dimensions (n,), and each row's influence on its log.
+
+    Parameters
+    ----------
+    inverse : ndarray, shape (n,)
+        One over the dimension around each row, at least 0.
+    average : {"inverse", "mean"}
+        Whether the inverses are averaged, and then inverted, or the dimensions themselves.
+    """
+    if average == "inverse":
+        mean = inverse.mean()
+        return float(1 / mean), 1 - inverse / mean
+    with np.errstate(divide="ignore"):
+        local = 1 / inverse
+    value = float(local[np.isfinite(local)].mean())
+    return value, np.where(np.isfinite(local), local, value) / value - 1
+
+
+def checked_average(average: str) -> str:
+    """``average``, which must be one of ``AVERAGES``."""
+    return checks.known("dimension", "average", average, AVERAGES)
+
+
+def most_likely(score: Callable[[float], np.ndarray]) -> tuple[float, np.ndarray]:
+    """Where the rows' scores add up to 0, and each row's influence on its logarithm.
+
+    Parameters
+    ----------
+    score : callable
+        From a dimension d to the derivative (n,) of each row's log-likelihood at it. Their sum
+        falls from above 0 to below it.
+    """
+    low, high = SEARCHED
+    root = scipy.optimize.brentq(
+        lambda t: float(score(float(np.exp(t))).mean()), np.log(low), np.log(high), xtol=1e-13
+    )
+    value, step = float(np.exp(root)), 1e-4
+    slope = (score(value * (1 + step)).mean() - score(value * (1 - step)).mean()) / (2 * step)
+    return value, score(value) / -slope

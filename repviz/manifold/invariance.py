@@ -1,0 +1,110 @@
+"""How far a representation moves when an image is changed, beside how far images lie apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from repviz import checks, intervals
+from repviz.errors import InputError
+from repviz.manifold.neighbors import neighbors_between
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """What a change of the images does to a representation.
+
+    Attributes
+    ----------
+    moved : float
+        The root mean square distance from an image's row to its changed image's row, over that
+        between two different images: 0 where nothing moves, 1 where the change is as large as the
+        difference between images.
+    low, high : float
+        The 95 % interval of ``moved``, a jackknife over images, or over groups of them.
+    recognised : float
+        The share of changed images whose nearest original is their own, in [0, 1].
+    recognised_low, recognised_high : float
+        Its 95 % interval (Clopper-Pearson), with images taken for independent.
+    n : int
+        The number of images.
+    """
+
+    moved: float
+    low: float
+    high: float
+    recognised: float
+    recognised_low: float
+    recognised_high: float
+    n: int
+
+
+def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
+    """How far rows move when their images are changed, relative to how much images differ.
+
+    Parameters
+    ----------
+    X : array_like, shape (n, d)
+        The representation of n images.
+    changed : array_like, shape (n, d)
+        That of the same images, each changed in the same way, as by
+        :func:`repviz.images.changing.changed`.
+    groups : array_like, shape (n,), optional
+        Whose image each is; the interval leaves out whole groups.
+
+    Returns
+    -------
+    Invariance
+
+    Raises
+    ------
+    InputError
+        The two are not of one shape, or the rows of ``X`` are all the same.
+    """
+    X = checks.matrix("invariance", X, rows=3)
+    changed = checks.matrix("invariance", changed, rows=3)
+    if X.shape != changed.shape:
+        raise InputError(
+            f"invariance: X and changed must be of the same images and layer, got shapes {X.shape} "
+            f"and {changed.shape}."
+        )
+    n = len(X)
+    member = np.arange(n) if groups is None else np.asarray(groups)
+    if member.shape != (n,):
+        raise InputError(
+            f"invariance: groups must hold one entry for each of {n} rows, got {member.shape}."
+        )
+    moved = _squares(changed, X)
+    # Two images are apart by twice the variance, on average over all pairs.
+    apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))
+    if not apart.any():
+        raise InputError("invariance: the rows of X must not all be the same.")
+    pairs = np.stack([moved, apart], axis=1)
+
+    def ratio(means: np.ndarray) -> np.ndarray:
+        return np.sqrt(means[..., 0] / means[..., 1])
+
+    low, high = intervals.jackknife(pairs, member, ratio)
+    nearest, _ = neighbors_between(changed, X, k=1)
+    found = int((nearest[:, 0] == np.arange(n)).sum())
+    return Invariance(
+        float(ratio(pairs.mean(axis=0))),
+        max(low, 0.0),
+        high,
+        found / n,
+        *intervals.share(found, n),
+        n,
+    )
+
+
+def _squares(X: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Squared distances of rows (n, d) to other rows or to one, (n,), in float64."""
+    out = np.empty(len(X))
+    step = max(1, (32 << 20) // (8 * X.shape[1]))
+    for start in range(0, len(X), step):
+        part = slice(start, start + step)
+        apart = X[part].astype(np.float64) - (other[part] if other.ndim == 2 else other)
+        out[part] = np.einsum("ij,ij->i", apart, apart)
+    return out

@@ -1,0 +1,235 @@
+"""How alike two representations of the same images are: layers, models, sizes of a bottleneck.
+
+CKA is the correlation of two Gram matrices; as usually computed it is far from 0 for unrelated
+rows when images are few (0.2 and more), so ours is built on the unbiased estimate of HSIC. None of
+the measures sees a rotation or a common scale. Each comes with what chance would make of it: the
+same rows paired at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from repviz import checks
+from repviz.errors import InputError
+from repviz.manifold.neighbors import neighbors
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """How alike two representations are.
+
+    Attributes
+    ----------
+    value : float
+        1 where they are the same up to rotation and scale; about 0 where they have nothing in
+        common ("cka" may fall a little below, "procrustes" stays above: compare with ``null``).
+    null : float
+        The 95 % quantile of ``value`` when the rows of one are shuffled.
+    p : float
+        The share of shuffles at least as alike, (1 + count) / (1 + shuffles), in (0, 1].
+    n : int
+        The number of rows.
+    method : str
+        A name in :data:`SIMILARITIES`.
+    permutations : int
+        How many shuffles.
+    seed : int
+        Of the shuffles.
+    """
+
+    value: float
+    null: float
+    p: float
+    n: int
+    method: str
+    permutations: int
+    seed: int
+
+
+def similarity(
+    X: Any,
+    Y: Any,
+    *,
+    method: str = "cka",
+    permutations: int = 199,
+    k: int = 10,
+    seed: int = 0,
+) -> Similarity:
+    """How alike the rows of X and of Y are to each other, and whether that is more than chance.
+
+    Parameters
+    ----------
+    X, Y : array_like, shapes (n, d) and (n, e)
+        The same n images in two representations, in the same order.
+    method : str
+        A name in :data:`SIMILARITIES`.
+    permutations : int
+        Shuffles of the rows of one, from 0; without any, ``null`` and ``p`` are NaN.
+    k : int
+        For "mutual-neighbours": the neighbourhood's size, from 1 to n - 1.
+    seed : int
+        Of the shuffles.
+
+    Returns
+    -------
+    Similarity
+
+    Raises
+    ------
+    InputError
+        The two have different numbers of rows, fewer than 4, or rows that are all the same.
+    UnknownName
+        No such method.
+    """
+    checks.known("similarity", "method", method, SIMILARITIES)
+    X, Y = (checks.matrix("similarity", rows, rows=4).astype(np.float64) for rows in (X, Y))
+    permutations = checks.whole("similarity", "permutations", permutations, low=0)
+    if len(X) != len(Y):
+        raise InputError(
+            f"similarity: X and Y must be of the same images, got {len(X)} and {len(Y)} rows."
+        )
+    for name, rows in (("X", X), ("Y", Y)):
+        if not (rows != rows[0]).any():
+            raise InputError(f"similarity: the rows of {name} must not all be the same.")
+    n = len(X)
+    k = checks.whole("similarity", "k", k, low=1)
+    compare = SIMILARITIES[method](X, Y, min(k, n - 1))
+    random = np.random.default_rng(seed)
+    value = compare(np.arange(n))
+    shuffled = np.array([compare(random.permutation(n)) for _ in range(permutations)])
+    return Similarity(
+        value=value,
+        null=float(np.quantile(shuffled, 0.95, method="higher")) if permutations else np.nan,
+        p=float((1 + (shuffled >= value).sum()) / (1 + permutations)) if permutations else np.nan,
+        n=n,
+        method=method,
+        permutations=permutations,
+        seed=seed,
+    )
+
+
+# From the two matrices and k, a function that compares them with Y's rows in a given order.
+Compare = Callable[[np.ndarray], float]
+
+
+def _cka(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
+    """Debiased linear CKA: Kornblith et al. 2019 with the HSIC of Song et al. 2012, equation 5."""
+    K, L = _hollow(X), _hollow(Y)
+    scale = np.sqrt(_hsic(K, K) * _hsic(L, L))
+    return lambda order: float(_hsic(K, L[np.ix_(order, order)]) / scale)
+
+
+def _procrustes(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
+    """What a rotation and a scale leave of one in the other, as 1 - distance^2 / 2.
+
+    Williams, Kunz, Kornblith, Linderman 2021, "Generalized shape metrics on neural
+    representations": the sum of singular values of X'Y over the product of the two norms.
+    """
+    X, Y = _reduced(X), _reduced(Y)
+    X, Y = X / np.linalg.norm(X), Y / np.linalg.norm(Y)
+    return lambda order: float(np.linalg.svd(X.T @ Y[order], compute_uv=False).sum())
+
+
+def _mutual(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
+    """The share of a row's k neighbours that are the same in both.
+
+    Huh, Cheung, Wang, Isola 2024, "The platonic representation hypothesis", ICML, section 2; by
+    euclidean distance, where they take cosine.
+    """
+    one, other = neighbors(X, k=k).indices, neighbors(Y, k=k).indices
+    n = len(X)
+
+    def shared(order: np.ndarray) -> float:
+        place = np.empty(n, np.int64)
+        place[order] = np.arange(n)
+        moved = place[other[order]]  # the neighbours of row i, where its image now stands
+        return float((one[:, :, None] == moved[:, None, :]).any(axis=2).mean())
+
+    return shared
+
+
+SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray, int], Compare]] = {
+    "cka": _cka,
+    "procrustes": _procrustes,
+    "mutual-neighbours": _mutual,
+}
+
+
+def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: int = 0) -> float:
+    """Debiased linear CKA from small batches: for stored layers whose n x n matrices do not fit.
+
+    Nguyen, Raghu, Kornblith 2021, "Do wide and deep networks learn the same things?", ICLR,
+    equation 4: the unbiased HSIC of each batch is averaged, and the ratio taken at the end.
+
+    Parameters
+    ----------
+    X, Y : array_like, shapes (n, d) and (n, e)
+        Arrays or stored layers of the same images; rows are read batch by batch.
+    batch : int
+        Rows in a batch, from 4 to n.
+    epochs : int
+        How many times all rows are dealt out anew, from 1.
+    seed : int
+        Of the dealing.
+
+    Returns
+    -------
+    float
+        About 0 for unrelated rows, 1 for the same up to rotation and scale.
+
+    Raises
+    ------
+    InputError
+        The two have different numbers of rows, or an option is out of its range.
+    """
+    n = len(X)
+    if len(Y) != n:
+        raise InputError(
+            f"minibatch_cka: X and Y must be of the same images, got {n} and {len(Y)} rows."
+        )
+    batch = checks.whole("minibatch_cka", "batch", batch, low=4, high=n)
+    epochs = checks.whole("minibatch_cka", "epochs", epochs, low=1)
+    random = np.random.default_rng(seed)
+    sums = np.zeros(3)
+    for _ in range(epochs):
+        order = random.permutation(n)
+        for start in range(0, n - batch + 1, batch):
+            rows = np.sort(order[start : start + batch])
+            K, L = (
+                _hollow(checks.matrix("minibatch_cka", of[rows]).astype(np.float64))
+                for of in (X, Y)
+            )
+            sums += _hsic(K, L), _hsic(K, K), _hsic(L, L)
+    if sums[1] <= 0 or sums[2] <= 0:
+        raise InputError("minibatch_cka: the rows must not all be the same. Give it other images.")
+    return float(sums[0] / np.sqrt(sums[1] * sums[2]))
+
+
+def _hollow(X: np.ndarray) -> np.ndarray:
+    """The Gram matrix of the centred rows, (n, n), with a diagonal of zeros."""
+    X = X - X.mean(axis=0)
+    K = X @ X.T
+    np.fill_diagonal(K, 0)
+    return K
+
+
+def _hsic(K: np.ndarray, L: np.ndarray) -> float:
+    """The unbiased HSIC of two Gram matrices with diagonals of zeros, up to a factor of n alone."""
+    n = len(K)
+    k, l = K.sum(axis=1), L.sum(axis=1)  # noqa: E741
+    whole = k.sum() * l.sum() / ((n - 1) * (n - 2))
+    return float(np.einsum("ij,ij->", K, L) + whole - 2 / (n - 2) * (k @ l))
+
+
+def _reduced(X: np.ndarray) -> np.ndarray:
+    """The centred rows in as many columns as they span at most, (n, min(n, d))."""
+    X = X - X.mean(axis=0)
+    if X.shape[1] <= len(X):
+        return X
+    values, vectors = np.linalg.eigh(X @ X.T)
+    return vectors * np.sqrt(values.clip(0))

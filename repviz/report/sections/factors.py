@@ -1,0 +1,39 @@
+"""Which known factors can be read from each layer."""
+
+from __future__ import annotations
+
+from repviz.report.html import join
+from repviz.report.numbers import count, plain, text
+from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
+from repviz.report.reading import StudyFiles
+from repviz.report.sections import Content
+
+_COLUMNS = (
+    field("representation", "representation", text),
+    field("factor", "factor", text),
+    field("n", "n", count),
+    field("R²", "r2", plain),
+    interval("95 % interval", "r2_low", "r2_high", plain),
+)
+
+
+def render(study: StudyFiles) -> Content | None:
+    """R2 a factor over depth, and the table."""
+    table = study.table("factors")
+    caption = (
+        f"R² of a linear map on held-out images (five-fold, n = {count(table['n'].max())}), with "
+        "95 % intervals over folds: 1 foretells the factor exactly, 0 no better than its mean."
+    )
+    alt = "How well each known factor is read from each layer."
+    body = join(
+        [
+            chart("factors", table, caption=caption, alt=alt, keys=weights_keys()),
+            numbers_of("results/factors.csv", table, _COLUMNS),
+        ]
+    )
+    return Content(
+        body,
+        reading="A layer that a factor can be read from still holds it in plain form. A factor "
+        "that fades with depth is one that the network has set aside.",
+        limits="The reader is linear: a factor may be held in a form that it does not find.",
+    )

@@ -1,0 +1,66 @@
+"""The dimension of the images over the depth of a network, and the labels read from it."""
+
+from __future__ import annotations
+
+from repviz.report.html import join
+from repviz.report.numbers import count, percent, plain, text
+from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
+from repviz.report.reading import StudyFiles
+from repviz.report.sections import Content
+
+_SHAPE = (
+    field("representation", "representation", text),
+    field("n", "n", count),
+    field("dimension", "plateau", plain),
+    interval("95 % interval", "plateau_low", "plateau_high", plain),
+    field("from m", "plateau_from", count),
+    field("to m", "plateau_to", count),
+    field("TwoNN", "twonn", plain),
+    field("calibrated", "twonn_calibrated", plain),
+    field("DANCo", "danco", plain),
+    field("Gaussian control", "gaussian_calibrated", plain),
+    field("participation ratio", "participation", plain),
+    field("components for 90 %", "pca_90", count),
+)
+_READ = (
+    field("5 nearest", "knn", percent),
+    interval("95 % interval", "knn_low", "knn_high", percent),
+    field("linear", "linear", percent),
+    interval("95 % interval", "linear_low", "linear_high", percent),
+    field("linear, shuffled", "linear_shuffled", percent),
+    field("commonest label", "chance", percent),
+)
+
+
+def render(study: StudyFiles) -> Content | None:
+    """The curves with their controls, and the table."""
+    table = study.table("profile")
+    reads = "linear" in table and bool(table["linear"].notna().any())
+    labels = (
+        " Right: the share of held-out images that a linear map names rightly (five-fold); dashed, "
+        "the same with shuffled labels."
+        if reads
+        else ""
+    )
+    caption = (
+        f"Left: calibrated intrinsic dimension at the scales where it stands still, n = "
+        f"{count(table['n'].max())} images, with 95 % intervals; dashed, Gaussian rows of the same "
+        f"covariance.{labels}"
+    )
+    alt = "Intrinsic dimension over the depth of the network, trained beside untrained."
+    body = join(
+        [
+            chart("profile", table, caption=caption, alt=alt, keys=weights_keys()),
+            numbers_of("results/profile.csv", table, (*_SHAPE, *(_READ if reads else ()))),
+        ]
+    )
+    return Content(
+        body,
+        reading="The dashed line is what the spread alone explains: a cloud with the same "
+        "variances in the same directions and nothing else in common. How far the images lie below "
+        "it is how much their set bends and thins. What the trained network has and the untrained "
+        "one, of the same make, has not, was learned; what both have comes with the make.",
+        limits="The estimate counts directions at the scale of the images’ spacing; with few "
+        "images that scale is coarse. A reader that fails shows that it is too simple, not that "
+        "the layer lacks the labels.",
+    )

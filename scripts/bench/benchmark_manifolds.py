@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Mean percentage error on the 24 manifolds of scikit-dimension, clean and under noise.
+
+    .venv/bin/python scripts/bench/benchmark_manifolds.py --seeds 5 --first 0
+
+n = 2,500. The rule, fixed beforehand: the calibrated value at each estimator's own defaults. Noise
+is a Gaussian vector in all features whose root mean square length is 0.4 times the median distance
+of the clean rows to their nearest. Needs the extra ``bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+import repviz
+
+METHODS = ("twonn", "gride", "mle", "mind-ml", "moments", "l2n2", "tle", "danco")
+NOISE = 0.4
+
+
+def main() -> None:
+    """Print the tables."""
+    from skdim.datasets import BenchmarkManifolds
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--rows", type=int, default=2500)
+    options = parser.parse_args()
+    truth = BenchmarkManifolds()._dict_truth
+    errors: dict[str, list[list[float]]] = {}
+    print(f"{'manifold':18s} {'d':>3s} {'TwoNN raw':>10s} {'calibrated':>10s} {'noisy GRIDE':>12s}")
+    for name, (d, _, _) in truth.items():
+        found: dict[str, list[float]] = {}
+        for seed in range(options.first, options.first + options.seeds):
+            X = BenchmarkManifolds(random_state=seed).generate(
+                name=name, n=options.rows, **size(truth, name)
+            )
+            graph = repviz.neighbors(X, k=40)
+            spacing = float(np.median(graph.distances[:, 0]))
+            random = np.random.default_rng(seed)
+            noise = random.standard_normal(X.shape) * NOISE * spacing / np.sqrt(X.shape[1])
+            for state, of in (("clean", graph), ("noisy", repviz.neighbors(X + noise, k=40))):
+                for method in METHODS:
+                    one = repviz.dimension(of, method=method)
+                    found.setdefault(f"{state} {method}", []).append(one.calibrated)
+                    found.setdefault(f"{state} {method} raw", []).append(one.value)
+        for key, values in found.items():
+            errors.setdefault(key, []).append([100 * abs(value - d) / d for value in values])
+        means = [np.mean(found[key]) for key in ("clean twonn raw", "clean twonn", "noisy gride")]
+        print(f"{name:18s} {d:3d} {means[0]:10.2f} {means[1]:10.2f} {means[2]:12.2f}", flush=True)
+    print(f"\nmean percentage error over {len(truth)} manifolds, {options.seeds} seeds")
+    print(f"{'':10s} {'clean raw':>10s} {'calibrated':>11s} {'noisy raw':>10s} {'calibrated':>11s}")
+    for method in METHODS:
+        row = [
+            np.mean(errors[f"{state} {method}{raw}"])
+            for state in ("clean", "noisy")
+            for raw in (" raw", "")
+        ]
+        print(f"{method:10s} {row[0]:10.2f} {row[1]:11.2f} {row[2]:10.2f} {row[3]:11.2f}")
+
+
+def size(truth: dict[str, tuple[int, int, str]], name: str) -> dict[str, int]:
+    """The dimensions that the generator wants named."""
+    d, features, _ = truth[name]
+    return {"d": d, "dim": features}
+
+
+if __name__ == "__main__":
+    main()
