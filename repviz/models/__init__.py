@@ -85,8 +85,9 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
         A name of :data:`MODELS`, with its argument after a colon: ``"alexnet"``,
         ``"torchvision:resnet18"``, ``"timm:vit_tiny_patch16_224"``, ``"mypackage.nets:make_net"``.
     weights : str
-        ``"random"``; ``"default"`` for the published weights of torchvision or timm; or the path
-        of a checkpoint that :func:`repviz.train` wrote.
+        ``"random"``; ``"default"`` for the published weights of torchvision or timm; the path of
+        a checkpoint that :func:`repviz.train` wrote; or that of a state dict which ``torch.save``
+        wrote (``.pth``), read without running code that may be in it.
     seed : int
         Seed of random weights, at least 0. The global generator is left as it was.
     **options

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repviz.errors import InputError, Unavailable
-from repviz.models import checkpoints
+from repviz.models import checkpoints, state_dicts
 from repviz.models.model import Model, seeded
 
 if TYPE_CHECKING:
@@ -22,7 +23,15 @@ def opened(
     options: dict[str, Any],
 ) -> Model:
     """The model that ``architecture`` builds, with ``weights``; see :func:`repviz.open_model`."""
-    if weights not in ("random", "default"):
+    given = weights not in ("random", "default")
+    if given and state_dicts.is_one(weights):
+        with seeded(seed):
+            model = _built(name, argument, architecture, False, options)
+        state_dicts.load(weights, model.module)
+        source = f"state dict {Path(weights).name}"
+        model.module.eval()
+        return replace(model, name=name, weights=source, options=architecture.options | options)
+    if given:
         checkpoints.must_be_of(weights, name, options)
         return checkpoints.open_checkpoint(weights)
     with seeded(seed):
