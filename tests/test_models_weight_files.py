@@ -1,0 +1,87 @@
+"""State dicts of others: torchvision's load, code does not run, and what is wrong is named."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models import squeezenet1_1
+
+from repviz.errors import Damaged, Mismatch
+from repviz.models import open_model
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
+    net = squeezenet1_1(num_classes=5)
+    torch.save(net.state_dict(), path)
+    return path, net.eval()
+
+
+def test_a_state_dict_of_torchvision_gives_its_answers(saved):
+    path, net = saved
+    model = open_model("torchvision:squeezenet1_1", weights=str(path), classes=5)
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(model.module(x), net(x), rtol=1e-4, atol=1e-5)
+    assert model.weights == "file: squeezenet.pth"
+
+
+def test_wrapped_in_a_training_state_it_loads_too(saved, tmp_path):
+    path, _ = saved
+    state = {f"module.{name}": value for name, value in torch.load(path).items()}
+    torch.save({"epoch": 3, "state_dict": state}, tmp_path / "w.pth")
+    found = open_model("torchvision:squeezenet1_1", weights=str(tmp_path / "w.pth"), classes=5)
+    assert found.key == open_model("torchvision:squeezenet1_1", weights=str(path), classes=5).key
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.path),)
+
+
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda what, path: path.write_bytes(pickle.dumps(what, 2))]
+)
+def test_code_in_a_file_does_not_run(tmp_path, save):
+    path, mark = tmp_path / "bomb.pth", tmp_path / "ran"
+    save({"conv": Bomb(str(mark))}, path)
+    with pytest.raises(Damaged) as error:
+        open_model("torchvision:squeezenet1_1", weights=str(path))
+    assert str(error.value).startswith(f"{path}: this file is no whole state dict of tensors (")
+    assert str(error.value).endswith(
+        "). Write it with torch.save(net.state_dict(), ...), or copy it again from where it came."
+    )
+    assert not mark.exists()
+
+
+def test_what_is_wrong_is_named(saved, tmp_path):
+    path, _ = saved
+    with pytest.raises(Mismatch) as error:
+        open_model("torchvision:squeezenet1_1", weights=str(path), classes=6)
+    assert str(error.value) == (
+        f"{path}: the weights must be those of this network, and 'classifier.1.weight' is "
+        "(5, 512, 1, 1) where the network has (6, 512, 1, 1), 'classifier.1.bias' is (5,) where "
+        "the network has (6,). Open the network that they belong to, with the same number of "
+        "classes."
+    )
+    with pytest.raises(Mismatch) as error:
+        open_model("torchvision:squeezenet1_0", weights=str(path), classes=5)
+    assert "'features.5.squeeze.weight' is missing" in str(error.value)
+    short = tmp_path / "short.pth"
+    short.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(Damaged):
+        open_model("torchvision:squeezenet1_1", weights=str(short), classes=5)
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(Damaged) as error:
+        open_model("torchvision:squeezenet1_1", weights=str(tmp_path / "list.pth"))
+    assert str(error.value) == (
+        f"{tmp_path / 'list.pth'}: this file must hold a state dict of tensors, got list. "
+        "Write it with torch.save(net.state_dict(), ...)."
+    )
