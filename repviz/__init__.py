@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from repviz.activations.listing import layers
     from repviz.activations.store import open_activations
     from repviz.images import open_images, open_own, split
+    from repviz.images.cache import cache_images
     from repviz.images.joining import joined
     from repviz.manifold.dimension import dimension, dimension_by_label
     from repviz.manifold.dimension.curve import scale_curve
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 _VERBS = {
     "open_images": "repviz.images",
     "open_own": "repviz.images",
+    "cache_images": "repviz.images.cache",
     "split": "repviz.images",
     "joined": "repviz.images.joining",
     "open_model": "repviz.models",
@@ -87,6 +89,7 @@ _VERBS = {
 __all__ = [
     "open_images",
     "open_own",
+    "cache_images",
     "split",
     "joined",
     "open_model",

@@ -21,6 +21,7 @@ from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations, verify
 from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
 from repviz.images import open_images, open_own
+from repviz.images.cache import cache_images
 from repviz.models import open_model
 from repviz.models.model import Model, Preprocessing
 from repviz.principal import pca
@@ -214,6 +215,7 @@ from torch.utils.data import TensorDataset
 from repviz import durable
 from repviz.activations import extraction, writing
         from repviz.images import open_images, open_own
+from repviz.images.cache import cache_images
         from repviz.models import open_model
 from repviz.models.model import Model, Preprocessing
 from repviz.principal import pca
@@ -269,6 +271,22 @@ def test_an_unreadable_image_keeps_its_row(model, tmp_path):
     np.testing.assert_allclose(codes[3], alone["code"][0], atol=1e-5)
     with pytest.raises(ImageError, match=r"2\.png"):
         extract(model, images, layers=["code"], out=tmp_path / "strict", strict=True)
+
+
+def test_decoded_once_they_give_the_same(model, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "pictures").mkdir()
+    for place in range(5):
+        values = np.random.default_rng(place).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / "pictures" / f"{place}.png")
+    images = open_images(f"folder:{tmp_path / 'pictures'}", size=16, grey=True)
+    kept = cache_images(images, folder=tmp_path / "cache")
+    first = extract(model, images, out=tmp_path / "a")
+    second = extract(model, kept, out=tmp_path / "b")
+    np.testing.assert_array_equal(first["code"][:], second["code"][:])
+    assert first.key == second.key
+    assert first.rows.equals(second.rows)
 
 
 def test_images_that_changed_since_are_refused(model, tmp_path):

@@ -49,8 +49,7 @@ def test_help_is_there_at_once():
         out = subprocess.run([REPVIZ, "--help"], capture_output=True, text=True, check=True).stdout
         times.append(time.perf_counter() - start)
     assert min(times) < 0.5
-    commands = ["study", "train", "extract", "sweep", "dimension", "anatomy", "report", "list"]
-    for command in [*commands, "verify"]:
+    for command in cli.COMMANDS:
         assert f"\n  {command} " in out
 
 
@@ -142,6 +141,36 @@ def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
         "repviz: 0.safetensors: it holds another training: batch was 32 and is now 3. Choose "
         "another file, or delete this one.\n",
     )
+
+
+def test_layers_are_listed_with_their_shapes(run):
+    code, out, _ = run("layers", "alexnet", "--variant", "torchvision", "--json")
+    rows = {row["layer"]: row for row in json.loads(out)["rows"]}
+    assert code == 0
+    assert len(rows) == 23  # 21 modules, and the two groups that hold them
+    assert (rows["features.0"]["type"], rows["features.0"]["output"]) == ("Conv2d", "64x55x55")
+    assert rows["features.0"]["in_place"]
+    assert rows["classifier.6"]["features"] == 1000
+
+
+def test_a_matrix_comes_in_and_a_layer_goes_out(run, faces, tmp_path):
+    np.save(tmp_path / "X.npy", np.arange(12, dtype=np.float32).reshape(3, 4))
+    code, out, _ = run("import", tmp_path / "X.npy", "--out", tmp_path / "a", "--layer", "x")
+    assert (code, out.splitlines()[0]) == (0, "x: 3 x 4")
+    code, _, _ = run("export", tmp_path / "a", "--to", "npy", "--out", tmp_path / "Y.npy")
+    assert code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "Y.npy"), np.load(tmp_path / "X.npy"))
+    refused(run("export", tmp_path / "a", "--to", "csv", "--out", tmp_path / "z"), "'csv'", "zarr")
+    refused(run("import", faces, "--out", tmp_path / "b"), "faces.npz", "numpy.save")
+
+
+def test_a_reduction_for_each_layer(run, faces, tmp_path):
+    words = ["extract", "autoencoder", "--images", f"array:{faces}", "--size", 64, "--json"]
+    words += ["--layers", "encoder.0,code", "--out", tmp_path / "a", "--reduce"]
+    code, out, _ = run(*words, "enc*=mean,code=project:5")
+    assert code == 0
+    assert json.loads(out)["layers"] == {"encoder.0": [24, 16], "code": [24, 5]}
+    refused(run(*words, "enc*="), "--reduce", "conv*=mean")
 
 
 def test_dimension_of_a_plain_matrix(run, tmp_path):

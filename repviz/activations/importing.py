@@ -87,7 +87,9 @@ def import_matrix(
             first, last = number * step, min((number + 1) * step, n)
             block = np.ascontiguousarray(X[first:last], dtype=dtype).reshape(last - first, -1)
             wrong = ~np.isfinite(block).all(axis=1)
-            block[wrong] = np.nan
+            if wrong.any():
+                block = block.copy()  # a memory map is read-only
+                block[wrong] = np.nan
             here = {int(row): "a NaN or an infinity" for row in np.flatnonzero(wrong) + first}
             hashes += [provenance.sha256(row.tobytes()) for row in block]
             with writing.Shard(
@@ -102,7 +104,10 @@ def import_matrix(
 
 def _read(path: Path) -> np.ndarray:
     try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("several arrays in one file")
+        return np.asarray(found)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
             f"import_matrix: {path} must be a whole .npy file of numbers, got '{error}'. Write it "

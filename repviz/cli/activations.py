@@ -28,6 +28,9 @@ def extract(
     dtype: Annotated[str, typer.Option(help="float32, or float16.")] = "float32",
     batch: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at an unreadable image.")] = False,
+    cache: Annotated[
+        bool, typer.Option(help="Decode once for all passes; needs --size and --grey/--colour.")
+    ] = False,
     size: option.Size = None,
     grey: option.Grey = None,
     limit: option.Limit = None,
@@ -37,6 +40,9 @@ def extract(
 ) -> None:
     """Keep what a model's layers answer to images."""
     with progress_bars():
+        opened = repviz.open_images(
+            images, size=size, grey=grey, limit=limit, label=label, seed=seed
+        )
         acts = repviz.extract(
             repviz.open_model(
                 model,
@@ -44,7 +50,7 @@ def extract(
                 seed=seed,
                 **option.given({"variant": variant, "classes": classes}),
             ),
-            repviz.open_images(images, size=size, grey=grey, limit=limit, label=label, seed=seed),
+            repviz.cache_images(opened) if cache else opened,
             layers=layers.split(",") if layers else None,
             out=out,
             reduce=option.by_layer(reduce),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,45 @@ def cached(images: Images, *, folder: str | Path | None = None) -> np.ndarray:
                 _write(images, path, shape)
                 found = np.load(path, mmap_mode="r")
     return found
+
+
+def cache_images(images: Images, *, folder: str | Path | None = None) -> Images:
+    """The same images, decoded once: later passes read their pixels from the disk.
+
+    Parameters
+    ----------
+    images : Images
+        With ``size`` and ``grey`` set, so that all have one shape; the size that a network takes
+        (``repviz.open_images(..., size=227, grey=False)``) leaves nothing to do at each pass.
+    folder : path, optional
+        As in :func:`cached`, which says what else can be wrong.
+
+    Returns
+    -------
+    Images
+        Ids, labels, factors and content hashes are those of ``images``.
+    """
+    return replace(
+        images,
+        _store=_Decoded(images, cached(images, folder=folder)),
+        _index=np.arange(len(images)),
+    )
+
+
+class _Decoded:
+    """Pixels from the file of the cache; what is hashed and named is the original."""
+
+    def __init__(self, images: Images, pixels: np.ndarray) -> None:
+        self.images, self.pixels = images, pixels
+
+    def where(self, row: int) -> str:
+        return self.images.where(row)
+
+    def stored(self, row: int) -> bytes:
+        return self.images.stored(row)
+
+    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+        return np.array(self.pixels[row])
 
 
 def home() -> Path:

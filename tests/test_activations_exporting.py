@@ -1,0 +1,154 @@
+"""What goes out to other programs is read back by those programs; what comes in is the same."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from repviz.activations.exporting import EXPORTS, export
+from repviz.activations.importing import import_matrix
+from repviz.activations.store import open_activations, verify
+from repviz.errors import InputError, StoreError, Unavailable, UnknownName
+from repviz.images import open_own
+
+X = np.random.default_rng(0).normal(size=(7, 2, 3)).astype(np.float32)
+FLAT = X.reshape(7, 6)
+LABELS = ["a\tb", "b", "c", "a", "b", "c", "é\n"]
+
+
+@pytest.fixture
+def acts(tmp_path):
+    return import_matrix(X, tmp_path / "acts", layer="fc", labels=LABELS)
+
+
+# truth
+
+
+def test_an_imported_matrix_is_what_it_was(acts):
+    assert acts["fc"].shape == (7, 6)
+    assert acts["fc"].feature_shape == (2, 3)
+    np.testing.assert_array_equal(acts["fc"][:], FLAT)
+    assert acts.labels.tolist() == LABELS
+    assert acts.rows["id"].tolist() == [f"row {row}" for row in range(7)]
+    assert verify(acts.path).ok
+
+
+def test_rows_that_are_no_numbers_are_marked(tmp_path):
+    holed = FLAT.copy()
+    holed[2, 1], holed[5, 0] = np.nan, np.inf
+    np.save(tmp_path / "X.npy", holed.astype(np.float16))
+    acts = import_matrix(tmp_path / "X.npy", tmp_path / "acts")
+    assert acts["matrix"].dtype == np.float16
+    assert np.flatnonzero(~acts.readable).tolist() == [2, 5]
+    assert np.isnan(acts["matrix"][[2, 5]]).all()
+    assert acts.rows["reason"][2] == "a NaN or an infinity"
+    assert acts.manifest["model"] == "X.npy"
+
+
+def test_npy_is_numpys(acts, tmp_path):
+    path = export(acts, "fc", tmp_path / "X.npy", to="npy")
+    np.testing.assert_array_equal(np.load(path, allow_pickle=False), FLAT)
+
+
+def test_parquet_holds_rows_and_features(acts, tmp_path):
+    table = pd.read_parquet(export(acts, "fc", tmp_path / "X.parquet", to="parquet"))
+    np.testing.assert_array_equal(np.stack(table["fc"]), FLAT)
+    assert table["label"].tolist() == LABELS
+    assert table["id"].tolist() == acts.rows["id"].tolist()
+
+
+def test_zarr_opens_it(acts, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.open_array(str(export(acts, "fc", tmp_path / "X.zarr", to="zarr")), mode="r")
+    np.testing.assert_array_equal(array[:], FLAT)
+    assert array.attrs["layer"] == "fc"
+    assert array.attrs["ids"] == acts.rows["id"].tolist()
+
+
+def test_anndata_opens_it(acts, tmp_path):
+    anndata = pytest.importorskip("anndata")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = anndata.read_h5ad(export(acts, "fc", tmp_path / "X.h5ad", to="anndata"))
+    np.testing.assert_array_equal(data.X, FLAT)
+    assert data.obs["label"].tolist() == LABELS
+    assert data.obs_names.tolist() == acts.rows["id"].tolist()
+    assert json.loads(data.uns["made_of"])["key"] == acts.manifest["key"]
+
+
+def test_the_projector_gets_a_line_a_row_and_a_square_sheet(acts, tmp_path):
+    shades = np.arange(7, dtype=np.uint8)[:, None, None] * np.full((16, 16), 30, np.uint8)
+    images = open_own(shades, ids=acts.rows["id"])
+    path = export(acts, "fc", tmp_path / "projector", to="projector", images=images)
+    np.testing.assert_allclose(np.loadtxt(path / "vectors.tsv", delimiter="\t"), FLAT, rtol=1e-6)
+    lines = (path / "metadata.tsv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 8
+    assert lines[1] == "row 0\ta b\tok"
+    embedding = json.loads((path / "projector_config.json").read_text())["embeddings"][0]
+    assert embedding["tensorShape"] == [7, 6]
+    side = embedding["sprite"]["singleImageDim"][0]
+    sheet = np.asarray(Image.open(io.BytesIO((path / "sprite.png").read_bytes())))
+    assert sheet.shape == (3 * side, 3 * side, 3)
+    assert [int(sheet[k // 3 * side, k % 3 * side, 0]) for k in range(7)] == shades[
+        :, 0, 0
+    ].tolist()
+
+
+# contracts
+
+
+@pytest.mark.parametrize("to", EXPORTS)
+def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
+    acts, tmp_path, to, monkeypatch
+):
+    (tmp_path / "there").write_text("mine")
+    with pytest.raises(StoreError) as error:
+        export(acts, "fc", tmp_path / "there", to=to)
+    assert str(error.value) == (
+        f"{tmp_path / 'there'}: cannot be written, a file of this name is in the way. Choose "
+        "another folder."
+    )
+
+    def stops(self, rows=1024):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(acts["fc"]), "blocks", stops)
+    monkeypatch.setattr(type(acts["fc"]), "__array__", stops)
+    with pytest.raises((KeyboardInterrupt, Unavailable)):
+        export(acts, "fc", tmp_path / "new", to=to)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["acts", "there"]
+
+
+# messages
+
+
+def test_messages(acts, tmp_path):
+    with pytest.raises(UnknownName) as error:
+        export(acts, "fc", tmp_path / "x", to="csv")
+    assert str(error.value) == (
+        "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector."
+    )
+    with pytest.raises(InputError) as error:
+        export(acts, "fc", tmp_path / "x", to="projector", images=open_own(np.zeros((7, 8, 8))))
+    assert str(error.value) == (
+        "export: the images must be those that were extracted (7 of a matrix), got 7 of own images."
+    )
+    with pytest.raises(InputError) as error:
+        import_matrix(np.zeros(3), tmp_path / "y")
+    assert str(error.value) == (
+        "import_matrix: X must be numbers of shape (n, ...), at least one row, got shape (3,) of "
+        "float64."
+    )
+    with pytest.raises(InputError) as error:
+        import_matrix(X, tmp_path / "y", labels=["a"])
+    assert str(error.value) == "import_matrix: labels must be 7, one a row, got 1."
+    with pytest.raises(StoreError) as error:
+        import_matrix(X, acts.path)
+    assert str(error.value) == f"{acts.path}: an import needs a new folder. Choose another one."
+    assert open_activations(acts.path).key == acts.key
