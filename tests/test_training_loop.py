@@ -29,8 +29,8 @@ NETS = """
 from torch import nn
 def small(classes):
     return nn.Sequential(
-        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Dropout(0.5), nn.Linear(392, classes)
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.Flatten(),
+        nn.Dropout(0.5), nn.Linear(200, classes)
     )
 def plain(classes):
     return nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1568, classes))

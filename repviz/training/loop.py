@@ -367,9 +367,14 @@ def _own_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 def _give_back(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     if not tensors:
         return
+    parameters = [value for group in optimizer.param_groups for value in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         place, _, name = key.partition("/")
+        parameter = parameters[int(place)].detach()
+        if value.shape == parameter.shape:
+            # In the parameter's own order of axes: fused steps walk through both side by side.
+            value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(place), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
