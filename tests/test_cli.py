@@ -61,6 +61,8 @@ def test_list_shows_every_family(run):
         "sources",
         "models",
         "layers",
+        "recipes",
+        "augmentations",
         "reductions",
         "exports",
         "methods",

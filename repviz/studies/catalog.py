@@ -14,8 +14,9 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     Parameters
     ----------
     family : str, optional
-        One family only: "sources", "models", "layers", "reductions", "exports", "methods",
-        "embeddings", "changes", "engines", "samplers", "studies" or "sections".
+        One family only: "sources", "models", "layers", "recipes", "augmentations", "reductions",
+        "exports", "methods", "embeddings", "changes", "engines", "samplers", "studies" or
+        "sections".
 
     Raises
     ------
@@ -34,11 +35,15 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.report.sections import SECTIONS
     from repviz.studies import STUDIES
     from repviz.studies.engines import ENGINES
+    from repviz.training import RECIPES
+    from repviz.training.augmenting import AUGMENTATIONS
 
     families = {
         "sources": {s.usage: s.summary for s in SOURCES.values()},
         "models": {entry.usage: entry.summary for entry in MODELS.values()},
         "layers": {"alexnet": ", ".join(LAYERS), "autoencoder": "code"},
+        "recipes": {name: recipe.summary for name, recipe in RECIPES.items()},
+        "augmentations": {name: entry.summary for name, entry in AUGMENTATIONS.items()},
         "reductions": {kind.usage: kind.summary for kind in REDUCTIONS.values()},
         "exports": {name: entry.summary for name, entry in EXPORTS.items()},
         "methods": {name: entry.summary for name, entry in ESTIMATORS.items()},
