@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from functools import partial
 
@@ -239,3 +240,24 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
         f"{path}: this safetensors file holds no repviz checkpoint of version 1. Give a file that "
         "repviz wrote."
     )
+
+
+def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
+    path = tmp_path / "net.safetensors"
+    model = open_model("autoencoder", size=16, bottleneck=3, width=4)
+    save_checkpoint(model, path)
+    before = path.read_bytes()
+    (tmp_path / "other").touch()
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "from repviz.models import open_model; from repviz.models.checkpoints import *;"
+        "model = open_model('autoencoder', size=16, bottleneck=3, width=4);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000));"
+        "save_checkpoint(model, sys.argv[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert f"StoreError: {path}: the checkpoint cannot be written, the system says" in done.stderr
+    assert "Free some space and run again: what was kept before is still there." in done.stderr
+    assert path.read_bytes() == before
+    assert not list(tmp_path.glob(".*.tmp"))

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from repviz import durable, provenance
-from repviz.errors import Damaged, Mismatch, Unavailable
+from repviz.errors import Damaged, Mismatch, StoreError, Unavailable
 from repviz.models.model import Model, Preprocessing, weights_hash
 
 FORMAT, VERSION = "repviz checkpoint", 1
@@ -75,7 +75,16 @@ def save_checkpoint(
     # A tensor that is no view of another, in the order of its axes, on the processor.
     whole = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
     with durable.replacing(path) as temporary:
-        save_file(whole, temporary, metadata={"repviz": json.dumps(card)})
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as for any other file; safetensors' own are private
+        try:
+            save_file(whole, temporary, metadata={"repviz": json.dumps(card)})
+        except SafetensorError as error:
+            raise StoreError(
+                f"{path}: the checkpoint cannot be written, the system says '{error}'. Free some "
+                "space and run again: what was kept before is still there."
+            ) from error
+        temporary.chmod(mode)
     return path
 
 
