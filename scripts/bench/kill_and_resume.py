@@ -17,7 +17,7 @@ from pathlib import Path
 import repviz
 from repviz.models.checkpoints import read_card
 
-KILLS = 2
+KILLS, STEPS = 2, 14  # 56 training images in batches of 8, twice
 
 
 def command(out: Path) -> list[str]:
@@ -32,24 +32,25 @@ def command(out: Path) -> list[str]:
     return [sys.executable, "-c", code]
 
 
+def kept(path: Path) -> int:
+    """The step that the checkpoint is at; 0 without one."""
+    return int(read_card(path)["training"]["state"]["step"]) if path.exists() else 0
+
+
 def main(seed: int = 0) -> None:
     """Train both, and print the hashes of their weights."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         whole, broken = Path(folder) / "whole.safetensors", Path(folder) / "broken.safetensors"
-        start = time.monotonic()
         subprocess.run(command(whole), check=True)
-        took = time.monotonic() - start
-        for _ in range(KILLS):
+        for wanted in sorted(chance.sample(range(1, STEPS - 1), KILLS)):
             process = subprocess.Popen(command(broken))
-            after = took * chance.uniform(0.3, 0.9)
-            try:
-                process.wait(after)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            far = read_card(broken)["training"]["state"]["step"] if broken.exists() else 0
-            print(f"killed after {after:.0f} s; kept: step {far}")
+            while kept(broken) < wanted and process.poll() is None:
+                time.sleep(0.05)
+            time.sleep(chance.uniform(0, 2))  # somewhere within the next steps, or while it saves
+            process.kill()
+            process.wait()
+            print(f"killed; kept: step {kept(broken)} of {STEPS}")
         subprocess.run(command(broken), check=True)
         hashes = [read_card(path)["weights_hash"] for path in (whole, broken)]
         repviz.open_checkpoint(str(broken))  # the weights are those that the hash is of

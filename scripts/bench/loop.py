@@ -30,16 +30,21 @@ from repviz.training.settings import amounts
 BATCH = 64
 
 
+def clocks() -> tuple[float, float]:
+    """Seconds on the wall and of this process's processors."""
+    return time.perf_counter(), time.process_time()
+
+
 class Clock:
     """Notes the time of each step that the loop says is done."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.times: list[tuple[float, float]] = []
 
     @contextmanager
     def task(self, label, total, unit):
         """Give the loop what notes the time."""
-        yield lambda done: self.times.append(time.perf_counter())
+        yield lambda done: self.times.append(clocks())
 
     def say(self, sentence):
         """Print it."""
@@ -67,12 +72,12 @@ def main(steps: int = 6, rounds: int = 3) -> None:
     for _ in range(rounds):
         module.train()
         for step in range(steps + 1):
-            start = time.perf_counter()
+            start = clocks()
             value = functional.cross_entropy(module(ready[0]), ready[1])
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
-            bare += [time.perf_counter() - start] if step else []
+            bare += [np.subtract(clocks(), start)] if step else []
         clock = Clock()
         with progress.shown_by(clock):
             loop.run(
@@ -84,10 +89,13 @@ def main(steps: int = 6, rounds: int = 3) -> None:
                 pace=loop.Pace(1, steps),
                 after_epoch=lambda epoch: {},
             )
-        looped += np.diff(clock.times).tolist()
-    one, other = statistics.median(bare), statistics.median(looped)
-    print(f"bare: {one:.3f} s a step ({len(bare)} steps), loop: {other:.3f} s ({len(looped)})")
-    print(f"the loop costs {other / one - 1:+.1%}")
+        looped += list(np.diff(clock.times, axis=0))
+    for place, name in enumerate(("seconds", "processor seconds")):
+        one, other = (
+            statistics.median(float(step[place]) for step in steps) for steps in (bare, looped)
+        )
+        counts = f"({len(bare)} and {len(looped)} steps)"
+        print(f"{name} a step {counts}: bare {one:.3f}, loop {other:.3f}: {other / one - 1:+.1%}")
 
 
 if __name__ == "__main__":
