@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from repviz.errors import Unavailable
+from repviz.errors import InputError, Unavailable
 from repviz.images import open_images, split
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint
@@ -119,6 +119,12 @@ def test_a_filter_is_drawn_at_its_own_contrast_with_grey_for_zero():
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(InputError) as error:
+        study("network", open_images("digits"), out=tmp_path / "x")
+    assert str(error.value) == (
+        "study network: weights must be the path of a checkpoint, got none. Train one first: "
+        "repviz train."
+    )
     with pytest.raises(Unavailable) as error:
         study("network", open_images("digits"), out=tmp_path / "x", weights=tmp_path / "none")
     assert str(error.value) == (

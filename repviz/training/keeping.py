@@ -55,7 +55,7 @@ class Keeping:
         """The state that :meth:`keep` wrote, or None; the weights are then back in the module."""
         if not self.path.exists():
             return None
-        there = read_card(self.path)["training"].get("identity", {})
+        there = read_card(self.path).get("training", {}).get("identity", {})
         if different := provenance.differences(there, self.identity):
             raise Mismatch(
                 f"{self.path}: it holds another training: {'; '.join(different)}. Choose another "
