@@ -120,7 +120,9 @@ def test_pictures_of_ones_own(model, tmp_path):
     expected = extract(model, list(pixels), out=tmp_path / "a")
     as_floats = [torch.from_numpy(picture / np.float32(255)) for picture in pixels]
     paired = TensorDataset(torch.from_numpy(pixels)[:, None], torch.arange(6))
-    for name, items in {"floats": as_floats, "data set": paired, "array": pixels}.items():
+    turned = [np.ascontiguousarray(picture[::-1, ::-1])[::-1, ::-1] for picture in pixels]
+    given = {"floats": as_floats, "data set": paired, "array": pixels, "turned": turned}
+    for name, items in given.items():
         acts = extract(model, items, out=tmp_path / name)
         np.testing.assert_array_equal(acts["code"][:], expected["code"][:])
     named = open_own(pixels, ids="abcdef", labels=[0, 0, 0, 1, 1, 1])
