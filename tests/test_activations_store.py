@@ -327,7 +327,7 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
     whole = bytes_of(path)
     found = verify(path)
     assert found.ok
-    assert found.files == 11
+    assert found.files == 12  # five shards of two layers, the rows and the manifest
     shard = path / "layers" / "code" / "000001.npy"
     content = bytearray(shard.read_bytes())
     content[-1] ^= 1
@@ -344,6 +344,9 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
     assert acts["code"][0].shape == (3,)  # the other shards are still there
     extract(model, images, layers=["code", "encoder.0"], out=path, batch=5)
     assert bytes_of(path) == whole
+    manifest = (path / "manifest.json").read_text()
+    (path / "manifest.json").write_text(manifest.replace("random (seed 1)", "trained"))
+    assert verify(path).damaged == ("manifest.json",)
 
 
 def test_other_parameters_are_refused_with_the_difference(model, images, tmp_path):
