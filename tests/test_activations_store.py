@@ -120,7 +120,9 @@ def test_pictures_of_ones_own(model, tmp_path):
     expected = extract(model, list(pixels), out=tmp_path / "a")
     as_floats = [torch.from_numpy(picture / np.float32(255)) for picture in pixels]
     paired = TensorDataset(torch.from_numpy(pixels)[:, None], torch.arange(6))
-    for name, items in {"floats": as_floats, "data set": paired, "array": pixels}.items():
+    turned = [np.ascontiguousarray(picture[::-1, ::-1])[::-1, ::-1] for picture in pixels]
+    given = {"floats": as_floats, "data set": paired, "array": pixels, "turned": turned}
+    for name, items in given.items():
         acts = extract(model, items, out=tmp_path / name)
         np.testing.assert_array_equal(acts["code"][:], expected["code"][:])
     named = open_own(pixels, ids="abcdef", labels=[0, 0, 0, 1, 1, 1])
@@ -325,7 +327,7 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
     whole = bytes_of(path)
     found = verify(path)
     assert found.ok
-    assert found.files == 11
+    assert found.files == 12  # five shards of two layers, the rows and the manifest
     shard = path / "layers" / "code" / "000001.npy"
     content = bytearray(shard.read_bytes())
     content[-1] ^= 1
@@ -342,6 +344,9 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
     assert acts["code"][0].shape == (3,)  # the other shards are still there
     extract(model, images, layers=["code", "encoder.0"], out=path, batch=5)
     assert bytes_of(path) == whole
+    manifest = (path / "manifest.json").read_text()
+    (path / "manifest.json").write_text(manifest.replace("random (seed 1)", "trained"))
+    assert verify(path).damaged == ("manifest.json",)
 
 
 def test_other_parameters_are_refused_with_the_difference(model, images, tmp_path):

@@ -183,6 +183,7 @@ def test_the_html_table_is_escaped():
     table = make()._repr_html_()
     assert "&lt;nobody&gt;" in table
     assert "<nobody>" not in table
+    assert 'alt="the first 7 images" src="data:image/png;base64,iVBOR' in table
 
 
 def test_there_is_no_row_past_the_end():

@@ -134,8 +134,10 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
         try:
             stored = images.stored(row)
             batch.hashes[place] = provenance.sha256(stored)
-            pixels = torch.from_numpy(images.decoded(row, stored))
-            batch.pixels[place] = preprocessing.fit(pixels[None])[0]
+            pixels = images.decoded(row, stored)
+            if min(pixels.strides) < 0 or not pixels.flags.writeable:  # torch takes neither
+                pixels = pixels.copy()
+            batch.pixels[place] = preprocessing.fit(torch.from_numpy(pixels)[None])[0]
         except ImageError as error:
             batch.unreadable[row] = str(error)
 

@@ -37,7 +37,7 @@ FORMAT, VERSION = "repviz activations", 1
 WIDE = 4096  # bytes from which on rows are copied one by one
 MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
 # Of the manifest, what says how it was made and not which numbers come out.
-NOT_PARAMETERS = ("versions", "key")
+NOT_PARAMETERS = ("format", "version", "versions", "key")
 
 
 class Matrix:
@@ -309,12 +309,15 @@ def verify(path: str | Path) -> Verification:
         hashes = _hashes(path, f"{number:06d}")
         for layer in manifest["order"]:
             expected[shard_path(path, layer, number)] = hashes.get(layer)
-    damaged = tuple(
+    damaged = [
         str(file.relative_to(path))
         for file, hash_ in expected.items()
         if not file.is_file() or provenance.file_sha256(file) != hash_
-    )
-    return Verification(path, len(expected), damaged)
+    ]
+    own = {name: value for name, value in manifest.items() if name not in NOT_PARAMETERS}
+    if provenance.key(own) != manifest["key"]:
+        damaged.insert(0, "manifest.json")
+    return Verification(path, len(expected) + 1, tuple(damaged))
 
 
 def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -360,18 +359,9 @@ class Images:
         )
 
     def _repr_html_(self) -> str:
-        rows = {
-            "images": f"{len(self):,}",
-            "size": "each its own" if self.size is None else f"{self.size[1]}x{self.size[0]}",
-            "colour": {True: "grey", False: "RGB", None: "each its own"}[self.grey],
-            "labels": f"{len(self.classes):,}" if self.labels is not None else "none",
-            "factors": ", ".join(self.factors) or "none",
-            "credit": self.credit,
-        }
-        body = "".join(
-            f"<tr><th>{key}</th><td>{html.escape(value)}</td></tr>" for key, value in rows.items()
-        )
-        return f"<table><caption>{html.escape(self.name)}</caption>{body}</table>"
+        from repviz.images import notebook
+
+        return notebook.page(self)
 
 
 def checked_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """JPEG on disk to committed store against the bare forward pass, AlexNet at 227, in one process.
 
-    scripts/bench/extraction_speed.py [--images FOLDER] [--n 256] [--batch 32] [--rounds 5]
+    scripts/bench/extraction_speed.py [--images FOLDER] [--n 1000] [--batch 32] [--rounds 3]
 
 The bare pass goes over tensors that were decoded and normalised beforehand, in the same memory
 format, with the same batch and threads, to the last layer. Ours reads the files, hashes, decodes,
@@ -35,9 +35,9 @@ def main() -> int:
     """Print the ratios; 1 if one is missed, else 0."""
     options = parser(__doc__)
     options.add_argument("--images", type=Path)
-    options.add_argument("--n", type=int, default=256)
+    options.add_argument("--n", type=int, default=1000)
     options.add_argument("--batch", type=int, default=32)
-    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args()
     work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
     try:
