@@ -5,14 +5,15 @@
 
 FOLDER holds faces_isomap_32x32.npz (698 rendered faces), digits_mnist_20k.npz
 and faces_yaleb_96x84.npz; the AT&T faces come with the package. ``--net`` names a network with
-trained weights, ``--objects`` images to show it; its random weights stand beside. One CSV, numbers
-only; what the literature says stands in the README beside it.
+trained weights, ``--objects`` images to show it; random weights stand beside. A CSV each, numbers
+only; what the literature says stands in the README beside them.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,13 +105,15 @@ def layers(net: str, objects: str) -> list[dict]:
 def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--net")
     parser.add_argument("--objects")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    parts = {"pictures": lambda: pictures(options.data)}
+    parts: dict[str, Callable[[], list[dict]]] = {}
+    if options.data:
+        parts["pictures"] = lambda: pictures(options.data)
     if options.net:
         parts["layers"] = lambda: layers(options.net, options.objects)
     for name, make in parts.items():

@@ -191,18 +191,27 @@ def count_within(
     -------
     ndarray of int64, shape (m, r)
     """
-    base = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float64)
-    if cosine:
-        base = X / np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)
-    sizes = np.einsum("ij,ij->i", base, base)
-    counts = np.empty((len(asking), len(radii)), np.int64)
-    step = max(1, (64 << 20) // (8 * len(X)))
+    rows = _comparable("count_within", X, "cosine" if cosine else "euclidean")
+    base, unit = _small(rows, rows.mean(axis=0, dtype=np.float64))
+    index = faiss.IndexFlatL2(base.shape[1])
+    index.add(base)
+    reach = (np.asarray(radii) / unit) ** 2
+    error = _product_error(base[asking], base)  # (m,)
+    farthest = float(np.nextafter(np.float32(reach.max() + error.max()), np.float32(np.inf)))
+    counts = np.zeros((len(asking), len(radii)), np.int64)
+    step = max(1, BLOCK_BYTES // 1024)
     for start in range(0, len(asking), step):
         part = asking[start : start + step]
-        squared = sizes[part, None] + sizes - 2 * (base[part] @ base.T)
-        squared[np.arange(len(part)), part] = np.inf
-        for column, radius in enumerate(radii):
-            counts[start : start + step, column] = (squared < radius**2).sum(axis=1)
+        ends, squared, near = index.range_search(base[part], farthest)
+        row = np.repeat(np.arange(len(part)), np.diff(ends.astype(np.int64)))
+        other = near != part[row]
+        row, near, squared = row[other], near[other], squared[other].astype(np.float64)
+        for column, limit in enumerate(reach):
+            inside = squared < limit
+            doubted = np.flatnonzero(np.abs(squared - limit) <= error[start + row])
+            exact = _exact(rows, rows, part[row[doubted]], near[doubted])
+            inside[doubted] = exact < radii[column] ** 2
+            counts[start : start + step, column] = np.bincount(row[inside], minlength=len(part))
     return counts
 
 

@@ -10,12 +10,12 @@ process with our graph and estimators alone. Needs the extra ``bench``.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -69,7 +69,8 @@ def main() -> None:
     X = rows()
     if options.memory:
         estimators(repviz.neighbors(X, k=K))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+        status = Path("/proc/self/status").read_text()  # ru_maxrss would be the parent's
+        print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
         return
     graph = repviz.neighbors(X, k=K)
     estimators(graph)

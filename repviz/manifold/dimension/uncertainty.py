@@ -24,7 +24,7 @@ import numpy as np
 import scipy.sparse
 import scipy.special
 
-PAIRS = 3 << 20  # looked at; beyond them, rows are sampled
+PAIRS = 1 << 20  # looked at; beyond them, rows are sampled
 FEWEST_ASKED = 400
 
 
@@ -90,7 +90,11 @@ def sharing(
     width = columns.shape[1]
     total = rows + (0 if own is None else int(own.max()) + 1)
     pattern = scipy.sparse.csr_array(
-        (np.ones(columns.size, np.float32), columns.ravel(), np.arange(n + 1) * width),
+        (
+            np.ones(columns.size, np.float32),
+            columns.ravel().astype(np.int32),
+            np.arange(n + 1, dtype=np.int32) * width,
+        ),
         shape=(n, total),
     )
     together = pattern[asked] @ pattern.T
