@@ -1,0 +1,162 @@
+"""An autoencoder over a linear one: ``code = PCA scores + g(x)``, ``output = PCA's + h(code)``.
+
+With the last layers of g and h at zero it starts AT the best linear autoencoder (Baldi & Hornik
+1989, Neural Networks 2:53), and training can only add what a linear map cannot do. g and h see
+principal components, each divided by its standard deviation, and not pixels: the components are
+orthonormal, so that the squared error of the first few hundred is that of the pixels up to a
+constant, and a step costs a twentieth of a convolutional one.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from repviz.models.autoencoder import Autoencoder, Shape
+
+COMPONENTS = 256
+HIDDEN, LAYERS = 512, 2
+LONGER = 5 / 4  # components for each number of a long code: beyond its end there is more to guess
+
+
+class ScoreAutoencoder(Autoencoder):
+    """See :class:`repviz.models.autoencoder.Autoencoder` for the shared parameters.
+
+    Parameters
+    ----------
+    shape, bottleneck, ordered, decoder
+        As there.
+    components : int, optional
+        How many principal components are looked at and corrected.
+    width, depth : int
+        Units and number of the hidden layers of g and h.
+    """
+
+    OPTIONS = ("components", "width", "depth")
+
+    def __init__(
+        self,
+        shape: Shape,
+        bottleneck: int,
+        *,
+        ordered: bool = False,
+        decoder: bool = True,
+        components: int | None = None,
+        width: int = HIDDEN,
+        depth: int = LAYERS,
+    ) -> None:
+        super().__init__(shape, bottleneck, ordered=ordered, decoder=decoder)
+        m = components or looked_at(bottleneck, math.prod(shape))
+        self.mean = nn.Buffer(torch.full((math.prod(shape),), 0.5))
+        directions = torch.randn(m, math.prod(shape)) / math.sqrt(math.prod(shape))
+        self.basis = nn.Buffer(directions)  # random ones, until principal ones are given
+        self.core = ScoreCore(m, bottleneck, ordered, decoder, width, depth)
+
+    def start_at(self, mean: np.ndarray, basis: np.ndarray, spread: np.ndarray) -> None:
+        """Let codes be PCA scores and reconstructions PCA's, exactly, until training goes on.
+
+        Parameters
+        ----------
+        mean : ndarray, shape (d,)
+            The mean image.
+        basis : ndarray, shape (m, d)
+            Orthonormal rows; components beyond m stay at zero.
+        spread : ndarray, shape (m,)
+            Standard deviation of the scores, most first, each above 0.
+        """
+        core, m = self.core, min(len(basis), len(self.basis))
+        with torch.no_grad():
+            self.mean.copy_(torch.from_numpy(np.asarray(mean, dtype=np.float32)))
+            self.basis.zero_()[:m] = torch.from_numpy(np.asarray(basis[:m], dtype=np.float32))
+            core.spread.fill_(float(spread[m - 1]))
+            core.spread[:m] = torch.from_numpy(np.asarray(spread[:m], dtype=np.float32))
+            for stack in filter(None, (core.g, core.h)):
+                stack[-1].weight.zero_()
+                stack[-1].bias.zero_()
+
+    def scores(self, x: Tensor) -> Tensor:
+        """The principal components (b, m) of ``x``."""
+        return (x.flatten(1) - self.mean) @ self.basis.T
+
+    def squeeze(self, x: Tensor) -> Tensor:
+        """The codes (b, bottleneck) of ``x``, in the units of PCA scores."""
+        return self.core.encode(self.scores(x))
+
+    def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
+        """The images of codes of which the first ``sizes`` numbers are known."""
+        x = self.core.decode(code, sizes) @ self.basis + self.mean
+        return x.view(-1, *self.shape)
+
+
+class ScoreCore(nn.Module):
+    """The same autoencoder from principal components to principal components (b, m)."""
+
+    def __init__(
+        self, m: int, bottleneck: int, ordered: bool, decoder: bool, width: int, depth: int
+    ) -> None:
+        super().__init__()
+        self.bottleneck, self.ordered = bottleneck, ordered
+        self.spread = nn.Buffer(torch.ones(m))
+        self.g = _stack(m, bottleneck, width, depth)
+        # An ordered decoder is told which numbers are missing: zero is a score like any other.
+        self.h = _stack(bottleneck * (1 + ordered), m, width, depth) if decoder else None
+        self.sizes = torch.zeros(0, dtype=torch.long)  # at which the last codes were cut
+
+    def encode(self, s: Tensor) -> Tensor:
+        """The codes (b, bottleneck) of scores ``s`` (b, m)."""
+        k, m = self.bottleneck, len(self.spread)
+        x = s / self.spread
+        own = torch.nn.functional.pad(s, (0, k - m))  # cuts where k < m
+        return own + self._unit() * self.g(x).float()
+
+    def decode(self, code: Tensor, sizes: Tensor) -> Tensor:
+        """The scores (b, m) of codes of which the first ``sizes`` (b,) numbers are known."""
+        k, m = self.bottleneck, len(self.spread)
+        x = code / self._unit()
+        if self.ordered:
+            known = torch.arange(k, device=code.device) < sizes[:, None]
+            code, x = code * known, torch.cat([x * known, known.to(x.dtype)], dim=1)
+        # What is left to correct of a component is no more than of the first that is missing.
+        limit = self.spread[sizes.clamp(max=m - 1)][:, None]
+        linear = torch.nn.functional.pad(code, (0, m - k))
+        assert self.h is not None
+        return linear + torch.minimum(self.spread, limit) * self.h(x).float()
+
+    def forward(self, s: Tensor) -> Tensor:
+        """Scores after the bottleneck; in training an ordered code is cut at a random size."""
+        code = self.encode(s)
+        if not (self.ordered and self.training):
+            return self.decode(code, torch.full((len(s),), self.bottleneck, device=s.device))
+        self.sizes = cuts(len(s), self.bottleneck, s.device)
+        return self.decode(code, self.sizes)
+
+    def _unit(self) -> Tensor:
+        """The standard deviation that a number of the code starts with."""
+        k, m = self.bottleneck, len(self.spread)
+        return torch.cat([self.spread[:k], self.spread[-1:].expand(max(0, k - m))])
+
+
+def looked_at(bottleneck: int, most: int) -> int:
+    """How many components serve a code of that length, where there are ``most``."""
+    return min(most, max(COMPONENTS, round(LONGER * bottleneck)))
+
+
+def cuts(count: int, bottleneck: int, device: torch.device) -> Tensor:
+    """Random sizes (count,) from 1 to the bottleneck, as many in each octave."""
+    drawn = torch.rand(count, device=device) * math.log2(bottleneck + 1)
+    return torch.exp2(drawn).long().clamp_(1, bottleneck)
+
+
+def _stack(inputs: int, outputs: int, width: int, depth: int) -> nn.Sequential:
+    sides = [inputs, *[width] * depth]
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sides):
+        layers += [nn.Linear(before, after), nn.GELU()]
+    last = nn.Linear(width, outputs)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(*layers, nn.Dropout(0.0), last)
