@@ -92,7 +92,7 @@ def fit_autoencoder(
     effort = checks.real(who, "effort", effort, low=0, high=1000)
     options: dict[str, Any] = {"variational": True} if variational else {}
     channels, *size = material.shape
-    if form in ("linear-start", "prefix"):
+    if form in ("linear-start", "prefix") and bottleneck >= 1:
         options["components"] = min(
             len(material.linear.basis), looked_at(bottleneck, math.prod(material.shape))
         )

@@ -222,6 +222,6 @@ def _directions(parts: list[np.ndarray], count: int) -> tuple[np.ndarray, np.nda
     values, vectors = scipy.linalg.eigh(gram, subset_by_index=(first, last))
     values, vectors = values[::-1].clip(0), vectors[:, ::-1].T
     if wide:
-        length = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
+        length = np.sqrt(np.maximum(values, 1e-12 * max(float(values[0]), 1e-300)))
         vectors = (vectors.astype(np.float32) @ X) / length[:, None]
     return values, np.ascontiguousarray(vectors, dtype=np.float32)
