@@ -35,7 +35,7 @@ def test_it_starts_at_the_linear_optimum(X, form):
 
 def test_an_ordered_code_may_be_cut(X):
     module, fitted = started(X, 6, "prefix")
-    codes = encode(module, X)
+    codes = encode(module, X, k=2)
     expected = np.clip(fitted.mean_ + codes[:, :2] @ fitted.components_[:2], 0, 1)
     np.testing.assert_allclose(decode(module, codes[:, :2]), expected, atol=1e-5)
 

@@ -169,7 +169,7 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca():
     """Baldi & Hornik 1989: its error has no local minima, and the least of it is PCA's."""
     random, k = np.random.default_rng(0), 4
     turned, _ = np.linalg.qr(random.normal(size=(30, 30)))
-    X = (random.normal(size=(200, 30)) * 0.8 ** np.arange(30) @ turned).astype(np.float32)
+    X = (random.normal(size=(200, 30)) * 0.7 ** np.arange(30) @ turned).astype(np.float32)
     x = torch.from_numpy(X)
     with seeded(0):
         module = LinearAutoencoder(30, k)
@@ -177,8 +177,8 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca():
         module,
         Feed(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
         loss=functional.mse_loss,
-        optimizer=torch.optim.Adam(module.parameters(), lr=1e-2),
-        pace=loop.Pace(800, 1),
+        optimizer=torch.optim.Adam(module.parameters(), lr=2e-2),
+        pace=loop.Pace(1500, 1),
         after_epoch=lambda epoch: {},
     )
     fitted = PCA(k).fit(X)

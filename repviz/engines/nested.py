@@ -10,7 +10,7 @@ from repviz.training.autoencoder_recipe import fit_autoencoder
 
 
 def fit(task: Task, k: int) -> Coder:
-    """One training whose code can be cut at any size up to ``k``."""
+    """One training that serves every size of code up to ``k``."""
     model, _ = fit_autoencoder(
         task.material, bottleneck=k, form="nested", effort=task.effort, seed=task.seed
     )

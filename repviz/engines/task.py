@@ -70,17 +70,12 @@ class Coder:
     model: Model | None = None
 
 
-def trained(model: Model) -> Coder:
-    """The pair that a trained autoencoder is."""
+def trained(model: Model, k: int | None = None) -> Coder:
+    """The pair that a trained autoencoder is; with ``k`` numbers, where it serves every size."""
     module: Autoencoder = model.module  # type: ignore[assignment]
     return Coder(
-        lambda X: autoencoder.encode(module, X),
+        lambda X: autoencoder.encode(module, X, k=k),
         lambda Z: autoencoder.draw(module, Z),
         sum(p.numel() for p in module.parameters()),
         model,
     )
-
-
-def cut(coder: Coder, k: int) -> Coder:
-    """The first ``k`` numbers of an ordered code."""
-    return Coder(lambda X: coder.encode(X)[:, :k], coder.decode, coder.parameters)

@@ -32,7 +32,7 @@ class Autoencoder(nn.Module):
     bottleneck : int
         Numbers in a code, at least 1.
     ordered : bool
-        Whether the code is trained so that its first k numbers alone can be decoded, for every k.
+        Whether it is trained to serve every size of code up to the bottleneck.
     decoder : bool
         Without it, the encoder is left: ``forward`` gives the code.
     """
@@ -43,17 +43,18 @@ class Autoencoder(nn.Module):
         self.ordered, self.decodes = ordered, decoder
         self.code = nn.Identity()  # the layer that is extracted
 
-    def squeeze(self, x: Tensor) -> Tensor:
-        """The codes (b, bottleneck) of ``x``."""
+    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
+        """The codes (b, bottleneck) of ``x`` when only the first ``sizes`` (b,) will be kept."""
         raise NotImplementedError
 
     def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The images of codes (b, bottleneck) of which only the first ``sizes`` (b,) are known."""
         raise NotImplementedError
 
-    def encode(self, x: Tensor) -> Tensor:
-        """The codes (b, bottleneck) of ``x`` (b, channels, height, width)."""
-        return self.code(self.squeeze(x))
+    def encode(self, x: Tensor, k: int | None = None) -> Tensor:
+        """The codes (b, k) of ``x`` (b, channels, height, width); k is the bottleneck if None."""
+        sizes = torch.full((len(x),), k or self.bottleneck, device=x.device)
+        return self.code(self.squeeze(x, sizes)[:, : k or self.bottleneck])
 
     def decode(self, code: Tensor) -> Tensor:
         """The images of ``code`` (b, k), not clipped; k below the bottleneck if it is ordered."""
@@ -134,13 +135,16 @@ def build(
     return Model("autoencoder", module, preprocessing, ("code",), "random", {}, task="pixels")
 
 
-def encode(module: Autoencoder, X: np.ndarray) -> np.ndarray:
-    """The codes (n, bottleneck) float32 of the images ``X`` (n, d) in [0, 1]."""
+def encode(module: Autoencoder, X: np.ndarray, *, k: int | None = None) -> np.ndarray:
+    """The codes (n, k) float32 of the images ``X`` (n, d) in [0, 1].
+
+    k is the bottleneck if None; any number up to it where the code is ordered.
+    """
     X = checks.matrix("encode", X, rows=1)
     d = int(np.prod(module.shape))
     if X.shape[1] != d:
         raise InputError(f"encode: X must have {d} columns, got {X.shape[1]}.")
-    return _in_blocks(module, X.reshape(-1, *module.shape), module.encode)
+    return _in_blocks(module, X.reshape(-1, *module.shape), lambda x: module.encode(x, k))
 
 
 def decode(module: Autoencoder, Z: np.ndarray) -> np.ndarray:

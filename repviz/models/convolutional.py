@@ -74,7 +74,7 @@ class ConvAutoencoder(Autoencoder):
                 self.decoder[-1].weight.zero_()
                 self.decoder[-1].bias.zero_()
 
-    def squeeze(self, x: Tensor) -> Tensor:
+    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x``; of a Gaussian, its mean."""
         return self._encoded(x)[:, : self.bottleneck]
 

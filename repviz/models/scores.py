@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from repviz.models.autoencoder import Autoencoder, Shape
 
 COMPONENTS = 256
 HIDDEN, LAYERS = 512, 2
+WAVES, OCTAVES = 8, 8  # how a stack is told a size: waves over its logarithm
 LONGER = 5 / 4  # components for each number of a long code: beyond its end there is more to guess
 
 
@@ -74,17 +77,16 @@ class ScoreAutoencoder(Autoencoder):
             self.basis.zero_()[:m] = torch.from_numpy(np.asarray(basis[:m], dtype=np.float32))
             core.spread.fill_(float(spread[m - 1]))
             core.spread[:m] = torch.from_numpy(np.asarray(spread[:m], dtype=np.float32))
-            for stack in filter(None, (core.g, core.h)):
-                stack[-1].weight.zero_()
-                stack[-1].bias.zero_()
+        for stack in filter(None, (core.g, core.h)):
+            stack.still()
 
     def scores(self, x: Tensor) -> Tensor:
         """The principal components (b, m) of ``x``."""
         return (x.flatten(1) - self.mean) @ self.basis.T
 
-    def squeeze(self, x: Tensor) -> Tensor:
+    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x``, in the units of PCA scores."""
-        return self.core.encode(self.scores(x))
+        return self.core.encode(self.scores(x), sizes)
 
     def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The images of codes of which the first ``sizes`` numbers are known."""
@@ -93,7 +95,11 @@ class ScoreAutoencoder(Autoencoder):
 
 
 class ScoreCore(nn.Module):
-    """The same autoencoder from principal components to principal components (b, m)."""
+    """The same autoencoder from principal components to principal components (b, m).
+
+    An ordered one serves every size k: both halves are told k, and keep to PCA's own first k
+    scores where ``open`` is 0, so that no size need end above PCA.
+    """
 
     def __init__(
         self, m: int, bottleneck: int, ordered: bool, decoder: bool, width: int, depth: int
@@ -101,43 +107,81 @@ class ScoreCore(nn.Module):
         super().__init__()
         self.bottleneck, self.ordered = bottleneck, ordered
         self.spread = nn.Buffer(torch.ones(m))
-        self.g = _stack(m, bottleneck, width, depth)
-        # An ordered decoder is told which numbers are missing: zero is a score like any other.
-        self.h = _stack(bottleneck * (1 + ordered), m, width, depth) if decoder else None
+        self.open = nn.Buffer(torch.ones(bottleneck)) if ordered else None
+        self.g = Stack(m, bottleneck, width, depth, told=ordered)
+        self.h = Stack(bottleneck, m, width, depth, told=ordered) if decoder else None
         self.sizes = torch.zeros(0, dtype=torch.long)  # at which the last codes were cut
 
-    def encode(self, s: Tensor) -> Tensor:
-        """The codes (b, bottleneck) of scores ``s`` (b, m)."""
+    def encode(self, s: Tensor, sizes: Tensor) -> Tensor:
+        """The codes (b, bottleneck) of scores ``s`` (b, m); 0 beyond ``sizes`` (b,)."""
         k, m = self.bottleneck, len(self.spread)
-        x = s / self.spread
-        own = torch.nn.functional.pad(s, (0, k - m))  # cuts where k < m
-        return own + self._unit() * self.g(x).float()
+        own = functional.pad(s, (0, k - m))  # cuts where k < m
+        added = self._unit() * self.g(s / self.spread, sizes).float()
+        if self.open is None:
+            return own + added
+        return (own + self._gate(sizes) * added) * self._known(sizes)
 
     def decode(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The scores (b, m) of codes of which the first ``sizes`` (b,) numbers are known."""
-        k, m = self.bottleneck, len(self.spread)
-        x = code / self._unit()
-        if self.ordered:
-            known = torch.arange(k, device=code.device) < sizes[:, None]
-            code, x = code * known, torch.cat([x * known, known.to(x.dtype)], dim=1)
-        # What is left to correct of a component is no more than of the first that is missing.
-        limit = self.spread[sizes.clamp(max=m - 1)][:, None]
-        linear = torch.nn.functional.pad(code, (0, m - k))
         assert self.h is not None
-        return linear + torch.minimum(self.spread, limit) * self.h(x).float()
+        k, m = self.bottleneck, len(self.spread)
+        code = code if self.open is None else code * self._known(sizes)
+        # What is left to correct of a component is no more than of the first that is missing.
+        limit = torch.minimum(self.spread, self.spread[sizes.clamp(max=m - 1)][:, None])
+        added = limit * self.h(code / self._unit(), sizes).float()
+        added = added if self.open is None else self._gate(sizes) * added
+        return functional.pad(code, (0, m - k)) + added
 
     def forward(self, s: Tensor) -> Tensor:
         """Scores after the bottleneck; in training an ordered code is cut at a random size."""
-        code = self.encode(s)
-        if not (self.ordered and self.training):
-            return self.decode(code, torch.full((len(s),), self.bottleneck, device=s.device))
-        self.sizes = cuts(len(s), self.bottleneck, s.device)
-        return self.decode(code, self.sizes)
+        sizes = torch.full((len(s),), self.bottleneck, device=s.device)
+        if self.ordered and self.training:
+            sizes = cuts(len(s), self.bottleneck, s.device)
+        self.sizes = sizes
+        return self.decode(self.encode(s, sizes), sizes)
 
     def _unit(self) -> Tensor:
         """The standard deviation that a number of the code starts with."""
         k, m = self.bottleneck, len(self.spread)
         return torch.cat([self.spread[:k], self.spread[-1:].expand(max(0, k - m))])
+
+    def _known(self, sizes: Tensor) -> Tensor:
+        return torch.arange(self.bottleneck, device=sizes.device) < sizes[:, None]
+
+    def _gate(self, sizes: Tensor) -> Tensor:
+        assert self.open is not None
+        return self.open[sizes - 1][:, None]
+
+
+class Stack(nn.Module):
+    """Linear layers with units between them, its last one zero; ``told`` how long the code is."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int, *, told: bool) -> None:
+        super().__init__()
+        sides = [inputs, *[width] * depth]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sides))
+        self.told = nn.Linear(2 * WAVES, depth * width) if told else None
+        self.dropout = nn.Dropout(0.0)
+        self.last = nn.Linear(width, outputs)
+        self.still()
+
+    def still(self) -> None:
+        """Let the output be zero until training goes on."""
+        with torch.no_grad():
+            self.last.weight.zero_()
+            self.last.bias.zero_()
+
+    def forward(self, x: Tensor, sizes: Tensor) -> Tensor:
+        """(b, outputs) of ``x`` (b, inputs), for codes of ``sizes`` (b,) numbers."""
+        added: Any = [0.0] * len(self.layers)
+        if self.told is not None:
+            octave = torch.log2(sizes.float())[:, None]
+            phase = octave * torch.arange(1, WAVES + 1, device=x.device) * (math.pi / OCTAVES)
+            waves = torch.cat([phase.sin(), phase.cos()], dim=1)
+            added = self.told(waves).chunk(len(self.layers), dim=1)
+        for layer, more in zip(self.layers, added, strict=True):
+            x = functional.gelu(layer(x) + more)
+        return self.last(self.dropout(x))
 
 
 def looked_at(bottleneck: int, most: int) -> int:
@@ -149,14 +193,3 @@ def cuts(count: int, bottleneck: int, device: torch.device) -> Tensor:
     """Random sizes (count,) from 1 to the bottleneck, as many in each octave."""
     drawn = torch.rand(count, device=device) * math.log2(bottleneck + 1)
     return torch.exp2(drawn).long().clamp_(1, bottleneck)
-
-
-def _stack(inputs: int, outputs: int, width: int, depth: int) -> nn.Sequential:
-    sides = [inputs, *[width] * depth]
-    layers: list[nn.Module] = []
-    for before, after in pairwise(sides):
-        layers += [nn.Linear(before, after), nn.GELU()]
-    last = nn.Linear(width, outputs)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(*layers, nn.Dropout(0.0), last)

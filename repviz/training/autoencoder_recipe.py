@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 RATE = 1e-3
 # Form -> steps on as many images as MANY. Fewer images are learned by heart sooner.
-STEPS = {"linear-start": 2000, "prefix": 6000, "conv": 3000, "nested": 9000}
+STEPS = {"linear-start": 2000, "prefix": 4500, "conv": 3000, "nested": 9000}
 MANY, FEW, DROPOUT = 8000, 2000, 0.2
+WATCHED, TRIED = 512, 48  # validation images, and sizes, at which an ordered code is looked at
 BATCHES = {"scores": (64, 256), "pixels": (32, 64)}  # where there are few images, and many
 DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² an image
 SETTINGS = Settings(epochs=24, batch=32, rate=RATE, decay=0.0, start="given", precision="auto")
@@ -163,6 +164,9 @@ def fitted(
         machine=Machine(precision="auto"),
     )
     best.restore(lambda: _clipped_error(module, material))
+    if isinstance(module, ScoreAutoencoder) and module.ordered:
+        rows = module.scores(torch.from_numpy(material.rows(material.validation)))
+        _close_what_does_not_help(module.core, rows.detach())
     history = pd.DataFrame(best.history)
     history["kept"] = history["epoch"] == best.epoch
     trained = f"trained: {epochs} x {len(material.train)} images (seed {seed})"
@@ -184,9 +188,9 @@ def _on_scores(
     lacking = len(module.basis) - m
     rows = material.rows(material.validation)
     own = torch.from_numpy(linear.scores(rows)[:, :m].astype(np.float32))
-    beyond = float(np.square(rows - linear.mean, dtype=np.float64).sum()) - float(
-        own.double().square().sum()
-    )
+    d, own_scores = rows.shape[1], functional.pad(own, (0, lacking))
+    all_ = float(np.square(rows - linear.mean, dtype=np.float64).sum())
+    beyond = (all_ - float(own.double().square().sum())) / rows.size
 
     def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
         which = torch.randint(len(copies), (len(rows),), generator=random)
@@ -197,24 +201,44 @@ def _on_scores(
         return x, x
 
     def error() -> float:
-        x = functional.pad(own, (0, lacking))
-        with torch.no_grad():
-            at = [_tried(module, x, k) for k in _sizes_watched(module)]
-        return float(np.mean(at)) + beyond / rows.size
-
-    def _tried(module: ScoreAutoencoder, x: Tensor, k: int) -> float:
-        code = module.core.encode(x)
-        left = module.core.decode(code, torch.full((len(x),), k)) - x
-        return float(left.double().square().sum()) / rows.size
+        """Squared error a pixel; of an ordered code relative to PCA's, over three sizes."""
+        if not module.ordered:
+            return float(_left(module.core, own_scores, module.bottleneck)) / d + beyond
+        watched = _sizes_watched(module)
+        few = own_scores[:WATCHED]
+        ratios = [_left(module.core, few, k) / _left(None, few, k).clamp_min(1e-9) for k in watched]
+        return float(sum(ratios)) / len(watched)
 
     feed = Feed(len(material.train), batch, seed, make, _label(module))
     return module.core, feed, error
 
 
+def _left(core: ScoreCore | None, s: Tensor, k: int) -> Tensor:
+    """Squared error an image, among the scores ``s``, of a code of k numbers; PCA's if None."""
+    if core is None:
+        return s[:, k:].double().square().sum() / len(s)
+    sizes = torch.full((len(s),), k)
+    with torch.no_grad():
+        left = core.decode(core.encode(s, sizes), sizes) - s
+    return left.double().square().sum() / len(s)
+
+
+def _close_what_does_not_help(core: ScoreCore, s: Tensor) -> None:
+    """Keep to PCA at the sizes at which the corrections do not lower the validation error."""
+    assert core.open is not None
+    k = core.bottleneck
+    tried = np.unique(np.rint(np.geomspace(1, k, TRIED)).astype(int))
+    helps = [bool(_left(core, s, int(size)) < _left(None, s, int(size))) for size in tried]
+    place = np.searchsorted(tried, np.arange(1, k + 1))
+    between = np.maximum(place - (tried[place] != np.arange(1, k + 1)), 0)
+    both = np.array(helps)[place] & np.array(helps)[between]
+    core.open.copy_(torch.from_numpy(both.astype(np.float32)))
+
+
 def _sizes_watched(module: Autoencoder) -> list[int]:
-    """The code's own size; of an ordered code, one an octave."""
+    """The code's own size; of an ordered code, a short, a middle and that one."""
     k = module.bottleneck
-    return [2**e for e in range(int(math.log2(k)) + 1)] if module.ordered else [k]
+    return sorted({max(1, round(k ** (e / 3))) for e in (1, 2, 3)}) if module.ordered else [k]
 
 
 def _loss(module: Autoencoder, d: int) -> Callable[[Tensor, Tensor], Tensor]:
@@ -268,10 +292,8 @@ def _on_pixels(
         return x + noise * torch.randn(x.shape, generator=random), x
 
     def error() -> float:
-        codes = encode(module, validation)
-        sizes = _sizes_watched(module)
-        left = [np.square(draw(module, codes[:, :k]) - validation).mean() for k in sizes]
-        return float(np.mean(left))
+        left = [draw(module, encode(module, validation, k=k)) for k in _sizes_watched(module)]
+        return float(np.mean([np.square(output - validation).mean() for output in left]))
 
     return module, Feed(len(shown), batch, seed, make, _label(module)), error
 
@@ -284,9 +306,8 @@ def _label(module: Autoencoder) -> str:
 def _clipped_error(module: Autoencoder, material: Material) -> float:
     rows = material.rows(material.validation)
     errors = []
-    codes = encode(module, rows)
     for k in _sizes_watched(module):
-        output = draw(module, codes[:, :k])
+        output = draw(module, encode(module, rows, k=k))
         if material.pictures:
             output = np.clip(output, 0, 1)
         errors.append(float(np.square(output - rows, dtype=np.float64).mean()))

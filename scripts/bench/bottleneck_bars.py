@@ -22,6 +22,7 @@ from torch.nn import functional
 from repviz import intervals
 from repviz.distortion import squared_errors
 from repviz.engines import ENGINES, Task
+from repviz.engines.task import trained
 from repviz.images import open_images, split
 from repviz.training.augmenting import jittered
 from repviz.training.linear import Material
@@ -85,11 +86,12 @@ def curve(folder: str) -> None:
     start = cpu()
     coder = ENGINES["prefix"].fit(Task(material), 256)
     print(f"prefix up to 256: {cpu() - start:.1f} CPU-s, PCA and its scores included")
-    codes, linear = coder.encode(X), material.linear
+    model, linear = coder.model, material.linear
+    assert model is not None
     scores = linear.scores(X)
     start, ratios = cpu(), []
     for k in range(1, 257):
-        own = squared_errors(np.clip(coder.decode(codes[:, :k]), 0, 1), X).mean()
+        own = errors_of(trained(model, k), X).mean()
         base = np.clip(linear.mean + scores[:, :k] @ linear.basis[:k], 0, 1)
         ratios.append(own / squared_errors(base, X).mean())
     worst = int(np.argmax(ratios))
@@ -99,7 +101,7 @@ def curve(folder: str) -> None:
     gaps = []
     for k in (2, 4, 8, 16, 32, 64, 128, 256):
         apart = errors_of(ENGINES["linear-start"].fit(Task(material), k), X).mean()
-        own = squared_errors(np.clip(coder.decode(codes[:, :k]), 0, 1), X).mean()
+        own = errors_of(trained(model, k), X).mean()
         gaps.append(own / apart - 1)
         print(
             f"k={k}: {ratios[k - 1]:.4f} of PCA's, {100 * gaps[-1]:+.2f} % of separate", flush=True
