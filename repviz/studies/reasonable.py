@@ -18,7 +18,7 @@ from repviz.studies.folder import Draft, Study
 from repviz.studies.sweeping import Plan, stem
 
 MARGIN, LEVEL, DRAWS = 0.05, 0.95, 2000
-LEAST_POINTS, SPAN, AGREED = 5, 2.0, 0.8  # of a knee: see :func:`knee`
+LEAST_POINTS, SPAN, AGREED = 5, 2.0, 2 / 3  # of a knee: see :func:`knee`
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +202,7 @@ class Knee:
     ranges, found : int
         How many ranges of at least five sizes there are, and in how many there is a knee.
     stands : bool
-        Whether the knee is there in most ranges and moves by less than a factor of two; otherwise
+        Whether the knee is there in two ranges of three and moves by less than a factor of two; otherwise
         the answer is "no knee".
     """
 
@@ -304,7 +304,7 @@ class _Stored:
         pixels = np.asarray(study.array("thumbnails"))
         pixels = pixels[:, None] if pixels.ndim == 3 else pixels
         shape = pixels.shape[1:]
-        labels = table["label"].fillna("").astype(str).to_numpy()
+        labels = table["label"].astype(object).fillna("").astype(str).to_numpy()
         known = bool((labels != "").any())
         factors = {
             name.removeprefix("factor_"): table[name].to_numpy(float)
