@@ -202,8 +202,8 @@ class Knee:
     ranges, found : int
         How many ranges of at least five sizes there are, and in how many there is a knee.
     stands : bool
-        Whether the knee is there in two ranges of three and moves by less than a factor of two; otherwise
-        the answer is "no knee".
+        Whether the knee is there in two ranges of three and moves by less than a factor of two;
+        otherwise the answer is "no knee".
     """
 
     low: float
