@@ -22,8 +22,9 @@ from repviz.models.checkpoints import open_checkpoint, read_card
 from repviz.models.model import Model
 from repviz.report.numbers import percent
 from repviz.report.page import write_report
-from repviz.studies.bottleneck import describe, write_findings
+from repviz.studies.bottleneck import write_findings
 from repviz.studies.folder import Draft, Study, begin
+from repviz.studies.subject import describe
 from repviz.training.evaluation import VIEWS, at_side, evaluate, unseen
 
 STRONGEST = 8  # images a unit

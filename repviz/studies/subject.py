@@ -67,18 +67,27 @@ class Subject:
 
     def described(self) -> dict[str, Any]:
         """What a manifest says of it."""
-        _, channels, height, width = self.X.shape
-        labels = [] if self.labels is None else self.labels.tolist()
-        return {
-            "name": self.name,
-            "credit": self.credit,
-            "key": self.key,
-            "labels_key": provenance.key(labels),
-            "n": len(self),
-            "labels": len(self.classes),
-            "size": [height, width],
-            "grey": channels == 1,
-        }
+        return described(self, self.X.shape[1:])
+
+
+def describe(images: Images) -> dict[str, Any]:
+    """What a manifest says of images that are not held as a subject."""
+    return described(images, images[0].shape)
+
+
+def described(of: Images | Subject, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What a manifest says of rows of that shape (channels, height, width)."""
+    channels, height, width = shape
+    return {
+        "name": of.name,
+        "credit": of.credit,
+        "key": of.key,
+        "labels_key": provenance.key([] if of.labels is None else of.labels.tolist()),
+        "n": len(of),
+        "labels": len(of.classes),
+        "size": [height, width],
+        "grey": channels == 1,
+    }
 
 
 def subject(

@@ -12,7 +12,7 @@ import pandas as pd
 from repviz import distortion, intervals
 from repviz.engines import ENGINES, Coder, Engine, Task
 from repviz.engines.task import trained
-from repviz.models.checkpoints import load_checkpoint, save_checkpoint
+from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.studies.equivalent import equivalent, pca_curve
 from repviz.studies.folder import Draft, Study
 from repviz.studies.partition import Partition
@@ -131,7 +131,7 @@ class _Work:
 
     def one_of_many(self, draft: Draft, k: int) -> None:
         path = self.study.folder / self._path(self.engine.name)
-        coder = trained(load_checkpoint(path), k)
+        coder = trained(open_checkpoint(path), k)
         sizes = self.plan.sizes
         places = np.unique(np.rint(np.geomspace(1, len(sizes), min(KEPT, len(sizes)))).astype(int))
         self._squeezed(draft, coder, k, keep=k in {sizes[place - 1] for place in places})
