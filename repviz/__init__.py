@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from repviz.report.page import write_report
     from repviz.studies import study
     from repviz.studies.augmentation import draw_augmentation
-    from repviz.studies.bottleneck import sweep
+    from repviz.studies.bottleneck import SweepSetup, sweep
     from repviz.studies.catalog import catalog, verify
     from repviz.studies.folder import open_study
+    from repviz.studies.reasonable import choose_bottleneck
     from repviz.training import train
     from repviz.training.evaluation import evaluate
 
@@ -79,6 +80,8 @@ _VERBS = {
     "invariance": "repviz.manifold.invariance",
     "draw_augmentation": "repviz.studies.augmentation",
     "sweep": "repviz.studies.bottleneck",
+    "SweepSetup": "repviz.studies.bottleneck",
+    "choose_bottleneck": "repviz.studies.reasonable",
     "study": "repviz.studies",
     "open_study": "repviz.studies.folder",
     "write_report": "repviz.report.page",
@@ -118,6 +121,8 @@ __all__ = [
     "invariance",
     "draw_augmentation",
     "sweep",
+    "SweepSetup",
+    "choose_bottleneck",
     "study",
     "open_study",
     "write_report",

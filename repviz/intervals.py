@@ -91,3 +91,59 @@ def jackknife(
     reach = t.ppf((1 + level) / 2, len(names) - 1) * np.sqrt(spread)
     centre = float(statistic(values.mean(axis=0)))
     return float(centre - reach), float(centre + reach)
+
+
+def resampled(
+    values: np.ndarray,
+    groups: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    draws: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The interval of a statistic of means over repetitions and rows, from drawing both again.
+
+    Parameters
+    ----------
+    values : ndarray, shape (r, n, m)
+        m numbers a row, in each of r repetitions (trainings with another seed).
+    groups : ndarray, shape (n,)
+        The group of each row; groups are drawn whole.
+    statistic : callable
+        From means, shape (..., m), to the statistic, shape (...).
+    draws : int
+        How often both are drawn.
+    level : float
+        Confidence, in (0, 1).
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    low, high : float
+        Percentiles of the draws. With few repetitions or groups they are too narrow: three
+        trainings say little about all that might have been.
+
+    References
+    ----------
+    Davison & Hinkley 1997, Bootstrap Methods and their Application, section 3.8, strategy 1.
+    """
+    import numpy as np
+
+    names, member = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        return float("nan"), float("nan")
+    r, _, m = values.shape
+    sums = np.zeros((r, len(names), m))
+    for own, of in zip(sums, values, strict=True):
+        np.add.at(own, member, of)
+    sizes = np.bincount(member).astype(float)
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    which = random.multinomial(r, np.full(r, 1 / r), size=draws) / r
+    totals = np.einsum("dg,rgm->drm", weights.astype(float), sums, optimize=True)
+    means = np.einsum("dr,drm->dm", which, totals) / (weights @ sizes)[:, None]
+    tail = (1 - level) / 2
+    low, high = np.quantile(statistic(means), [tail, 1 - tail])
+    return float(low), float(high)

@@ -69,6 +69,7 @@ def test_list_shows_every_family(run):
         "embeddings",
         "changes",
         "engines",
+        "judges",
         "samplers",
         "studies",
         "sections",
@@ -245,12 +246,14 @@ def test_bottlenecks_that_cannot_be(run, faces, tmp_path, sizes):
     assert not (tmp_path / "s").exists()
 
 
-def test_images_that_no_autoencoder_takes(run, faces, tmp_path):
-    words = ["--images", f"array:{faces}", "--out", tmp_path / "s", "--size"]
-    sentence = "multiple of 8 from 16 to 512, got 20x20. Open them with size=64, for example."
-    refused(run("study", *words, 20), sentence)
-    refused(run("sweep", *words, 20), sentence)
-    assert not (tmp_path / "s").exists()
+def test_images_of_any_shape_are_swept(run, faces, tmp_path):
+    words = ["--images", f"array:{faces}", "--size", 20, "--bottlenecks", "2:4:log", "--effort"]
+    code, out, err = run(
+        "sweep", *words, 0.05, "--engine", "linear-start", "--out", tmp_path, "--json"
+    )
+    assert code == 0, err
+    rows = json.loads(out)["rows"]
+    assert {row["bottleneck"] for row in rows} == {2, 4}
 
 
 def test_a_matrix_file_that_is_none(run, tmp_path):

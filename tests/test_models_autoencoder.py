@@ -1,14 +1,15 @@
-"""The autoencoder: where it starts, and what its numpy side promises."""
+"""The autoencoders: where they start, and what their numpy side promises."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.decomposition import PCA
 
-from repviz.errors import InputError
+from repviz.errors import InputError, UnknownName
 from repviz.models import open_model
-from repviz.models.autoencoder import decode, encode, reconstruct
+from repviz.models.autoencoder import FORMS, decode, encode, reconstruct
 
 
 @pytest.fixture(scope="module", name="X")
@@ -16,45 +17,57 @@ def pixels():
     return np.random.default_rng(0).random((40, 256), dtype=np.float32)
 
 
-def started(X, k):
-    module = open_model("autoencoder", size=16, bottleneck=k, width=4).module
-    fitted = PCA(k).fit(X)
-    module.start_at_pca(fitted.mean_, fitted.components_, np.sqrt(fitted.explained_variance_))
+def started(X, k, form="linear-start"):
+    module = open_model("autoencoder", form=form, size=16, bottleneck=k, width=8).module
+    fitted = PCA(20).fit(X)
+    module.start_at(fitted.mean_, fitted.components_, np.sqrt(fitted.explained_variance_))
     return module, fitted
 
 
-def test_it_starts_at_the_linear_optimum(X):
-    module, fitted = started(X, 6)
-    scores = fitted.transform(X)
+@pytest.mark.parametrize("form", ["linear-start", "prefix"])
+def test_it_starts_at_the_linear_optimum(X, form):
+    module, fitted = started(X, 6, form)
+    scores = fitted.transform(X)[:, :6]
     np.testing.assert_allclose(encode(module, X), scores, atol=1e-5)
-    expected = np.clip(fitted.inverse_transform(scores), 0, 1)
+    expected = np.clip(fitted.mean_ + scores @ fitted.components_[:6], 0, 1)
     np.testing.assert_allclose(reconstruct(module, X), expected, atol=1e-5)
 
 
-def test_fewer_components_than_numbers_leave_the_rest_of_the_code_at_zero(X):
-    module = open_model("autoencoder", size=16, bottleneck=6, width=4).module
-    fitted = PCA(2).fit(X)
-    module.start_at_pca(fitted.mean_, fitted.components_, np.ones(2))
-    codes = encode(module, X)
-    np.testing.assert_allclose(codes[:, :2], fitted.transform(X), atol=1e-5)
-    assert not codes[:, 2:].any()
+def test_an_ordered_code_may_be_cut(X):
+    module, fitted = started(X, 6, "prefix")
+    codes = encode(module, X, k=2)
+    expected = np.clip(fitted.mean_ + codes[:, :2] @ fitted.components_[:2], 0, 1)
+    np.testing.assert_allclose(decode(module, codes[:, :2]), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("linear", [True, False])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_shapes_and_range(linear, channels):
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("channels", "size"), [(1, 16), (3, [12, 17])])
+def test_shapes_and_range(form, channels, size):
     model = open_model(
-        "autoencoder", size=16, channels=channels, bottleneck=5, width=4, linear=linear
+        "autoencoder", form=form, size=size, channels=channels, bottleneck=5, width=4
     )
-    X = np.random.default_rng(1).random((3, channels * 256))  # float64 is taken too
+    d = int(np.prod(model.module.shape))
+    X = np.random.default_rng(1).random((3, d))  # float64 is taken too
     codes = encode(model.module, X)
     images = decode(model.module, codes * 1e4)
     assert codes.shape == (3, 5)
     assert codes.dtype == images.dtype == np.float32
     assert codes.std() > 0
-    assert images.shape == (3, channels * 256)
+    assert images.shape == (3, d)
     assert images.min() >= 0
     assert images.max() <= 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_its_decoder_it_gives_the_code(form):
+    whole = open_model("autoencoder", form=form, size=16, bottleneck=5, width=4, components=None)
+    half = open_model("autoencoder", form=form, size=16, bottleneck=5, width=4, decoder=False)
+    names = set(half.module.state_dict())
+    weights = {name: v for name, v in whole.module.state_dict().items() if name in names}
+    half.module.load_state_dict(weights)
+    x = torch.rand(2, 1, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(half.module(x), whole.module.encode(x))
 
 
 def test_blocks_give_what_one_piece_gives(X, monkeypatch):
@@ -65,18 +78,22 @@ def test_blocks_give_what_one_piece_gives(X, monkeypatch):
 
 
 def test_messages(X):
-    with pytest.raises(InputError) as error:
-        open_model("autoencoder", size=60)
-    assert str(error.value) == (
-        "open_model('autoencoder'): size must be a multiple of 8 pixels, got 60."
+    with pytest.raises(UnknownName) as unknown:
+        open_model("autoencoder", form="linear")
+    assert str(unknown.value) == (
+        "open_model('autoencoder'): no form is called 'linear'. Did you mean 'linear-start'? "
+        "Known: linear-start, prefix, conv, nested."
     )
-    module = open_model("autoencoder", size=16, bottleneck=6, width=4, linear=False).module
+    with pytest.raises(UnknownName) as unknown:
+        open_model("autoencoder", form="prefix", variational=True)
+    assert str(unknown.value) == (
+        "open_model('autoencoder'), form 'prefix': no option is called 'variational'. Known: "
+        "components, width, depth."
+    )
+    module, _ = started(X, 6)
     with pytest.raises(InputError) as error:
         encode(module, X[:, :100])
     assert str(error.value) == "encode: X must have 256 columns, got 100."
     with pytest.raises(InputError) as error:
-        module.start_at_pca(np.zeros(256), np.zeros((1, 256)), np.ones(1))
-    assert str(error.value) == (
-        "start_at_pca: the autoencoder must have its linear path, got linear=False. Open it with "
-        "linear=True."
-    )
+        decode(module, X[:, :5])
+    assert str(error.value) == "decode: Z must have 6 columns, got 5."

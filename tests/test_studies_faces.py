@@ -19,8 +19,7 @@ pytestmark = pytest.mark.slow
 OPTIONS = {"size": 16, "bottlenecks": [2, 4], "epochs": 1, "samples": 200, "seed": 3}
 STAGES = [
     "images",
-    "sweep 2",
-    "sweep 4",
+    *(f"{engine} {k}, seed 3" for engine in ("pca", "conv", "linear-start") for k in (2, 4)),
     "sweep",
     "anatomy",
     "extract untrained",

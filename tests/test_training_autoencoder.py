@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from torch import nn
+from torch.nn import functional
 from torch.nn.functional import pad
 
 from repviz.errors import InputError, UnknownName
 from repviz.images import open_images, split
 from repviz.models import open_model
-from repviz.models.autoencoder import reconstruct
-from repviz.models.model import weights_hash
-from repviz.training import train
+from repviz.models.autoencoder import FORMS, reconstruct
+from repviz.models.model import seeded, weights_hash
+from repviz.training import loop, train
 from repviz.training.augmenting import jittered, shuffled
-from repviz.training.autoencoder_recipe import fit_autoencoder, mirrored
+from repviz.training.autoencoder_recipe import fit_autoencoder
+from repviz.training.feeding import Feed
+from repviz.training.linear import Material
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +36,7 @@ SHAPE = (1, 16, 16)
 
 @pytest.fixture(scope="module")
 def digits():
-    X = open_images("digits", limit=150, size=16).matrix()
+    X = open_images("digits", limit=150, size=16).pixels()
     return X[:100], X[100:]
 
 
@@ -41,57 +45,97 @@ def pca_error(train_pixels, others, k):
     return np.mean((fitted.inverse_transform(fitted.transform(others)).clip(0, 1) - others) ** 2)
 
 
+def material(first, second, **options):
+    return Material(first, second, **{"shift": 0.0, **options})
+
+
+def error(module, X):
+    return np.mean((reconstruct(module, rows(X)) - rows(X)) ** 2)
+
+
+def rows(X):
+    return X.reshape(len(X), -1).astype(np.float32) / 255
+
+
+def mirrored(X):
+    return np.concatenate([rows(X), rows(X[..., ::-1])])
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+@pytest.mark.parametrize("shape", [(1, 16, 16), (1, 9, 7), (3, 5, 4)])
+@pytest.mark.parametrize("n", [15, 90])
+def test_the_linear_optimum_is_scikit_learns(mirror, shape, n):
+    X = np.random.default_rng(0).integers(0, 255, (n, *shape), dtype=np.uint8)
+    linear = Material(X, X, mirror=mirror, most=8, shift=0.0).linear
+    truth = PCA(8, svd_solver="full").fit(mirrored(X) if mirror else rows(X))
+    np.testing.assert_allclose(linear.mean, truth.mean_, atol=1e-6)
+    scale = (len(truth.components_[0]) and (2 * n if mirror else n)) / (
+        (2 * n if mirror else n) - 1
+    )
+    np.testing.assert_allclose(linear.spread[:8] ** 2 * scale, truth.explained_variance_, rtol=1e-4)
+    along = np.abs(np.sum(linear.basis[:8] * truth.components_, axis=1))
+    np.testing.assert_allclose(along, 1, atol=1e-3)
+    turned = linear.basis.reshape(-1, *shape)[..., ::-1].reshape(linear.basis.shape)
+    if mirror:
+        np.testing.assert_allclose(turned, linear.sign[:, None] * linear.basis, atol=1e-6)
+
+
 @pytest.mark.parametrize("mirror", [True, False])
 @pytest.mark.parametrize("k", [2, 20])
 def test_it_starts_at_pca_of_the_mirrored_images(digits, k, mirror):
     first, second = digits
-    model, history = fit_autoencoder(
-        first, second, shape=SHAPE, bottleneck=k, epochs=0, mirror=mirror
+    model, history = fit_autoencoder(material(first, second, mirror=mirror), bottleneck=k, effort=0)
+    fitted_on = mirrored(first) if mirror else rows(first)
+    assert error(model.module, second) == pytest.approx(
+        pca_error(fitted_on, rows(second), k), rel=1e-4
     )
-    fitted_on = mirrored(first, SHAPE) if mirror else first
-    error = np.mean((reconstruct(model.module, second) - second) ** 2)
-    assert error == pytest.approx(pca_error(fitted_on, second, k), rel=1e-4)
-    assert history["validation_mse"].tolist() == pytest.approx([error], rel=1e-6)
+    assert history["epoch"].tolist() == [0]
 
 
 def test_it_never_ends_above_pca_on_the_validation_images(digits):
     first, _ = digits
     # Nothing that is learned from digits can help an image of noise.
-    noise = np.random.default_rng(0).random((1, 256), dtype=np.float32)
-    model, history = fit_autoencoder(first, noise, shape=SHAPE, bottleneck=8, epochs=2)
-    linear = pca_error(mirrored(first, SHAPE), noise, 8)
-    assert np.mean((reconstruct(model.module, noise) - noise) ** 2) <= linear * (1 + 1e-5)
-    assert history["validation_mse"][0] == pytest.approx(linear, rel=1e-4)
+    noise = np.random.default_rng(0).integers(0, 255, (1, 1, 16, 16), dtype=np.uint8)
+    model, _ = fit_autoencoder(material(first, noise), bottleneck=8, effort=0.1)
+    linear = pca_error(mirrored(first), rows(noise), 8)
+    assert error(model.module, noise) <= linear * (1 + 1e-5)
 
 
 def test_a_random_start_is_the_mean_image(digits):
     first, second = digits
-    _, history = fit_autoencoder(first, second, shape=SHAPE, bottleneck=5, start="random", epochs=0)
-    mean = mirrored(first, SHAPE).mean(axis=0)
-    assert history["validation_mse"][0] == pytest.approx(np.mean((mean - second) ** 2), rel=1e-4)
+    _, history = fit_autoencoder(material(first, second), bottleneck=5, form="conv", effort=0)
+    mean = mirrored(first).mean(axis=0)
+    truth = np.mean((mean - rows(second)) ** 2)
+    assert history["validation_mse"][0] == pytest.approx(truth, rel=1e-4)
 
 
-@pytest.mark.parametrize("start", ["pca", "random"])
-def test_it_learns_and_keeps_the_best_epoch(digits, start):
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_it_learns_and_keeps_the_best_epoch(digits, form):
     first, second = digits
-    model, history = fit_autoencoder(
-        first, second, shape=SHAPE, bottleneck=4, start=start, epochs=12
-    )
-    assert history["epoch"].tolist() == list(range(13))
+    model, history = fit_autoencoder(material(first, second), bottleneck=4, form=form, effort=0.1)
+    assert history["epoch"].tolist() == list(range(len(history)))
     assert history["validation_mse"].min() < history["validation_mse"][0]
     kept = history[history["kept"]]
     assert len(kept) == 1
     assert kept["validation_mse"].item() == history["validation_mse"].min()
-    error = np.mean((reconstruct(model.module, second) - second) ** 2)
-    assert error == pytest.approx(kept["validation_mse"].item(), rel=1e-6)
+    if form == "conv":
+        assert error(model.module, second) <= kept["validation_mse"].item() * (1 + 1e-5)
     assert not model.module.training
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [{"noise": 0.1}, {"variational": True}])
+def test_denoising_and_variational_forms_learn(digits, more):
+    _, history = fit_autoencoder(material(*digits), bottleneck=4, form="conv", effort=0.2, **more)
+    assert history["validation_mse"].min() < 0.99 * history["validation_mse"][0]
 
 
 def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_global_generator(digits):
     before = torch.random.get_rng_state()
     hashes = [
         weights_hash(
-            fit_autoencoder(*digits, shape=SHAPE, bottleneck=3, epochs=2, seed=seed)[0].module
+            fit_autoencoder(material(*digits), bottleneck=3, effort=0.1, seed=seed)[0].module
         )
         for seed in (0, 0, 1)
     ]
@@ -103,20 +147,46 @@ def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_global_generator(digit
 @pytest.mark.parametrize("k", [8, 32])
 def test_on_strangers_it_is_below_pca(k):
     images = open_images("orl", size=64, grey=True)
-    X = images.matrix()
+    X = images.pixels()
     first, second, test = split(images, (0.7, 0.15, 0.15), by="label", seed=0)
-    model, history = fit_autoencoder(X[first], X[second], shape=(1, 64, 64), bottleneck=k)
-    linear = pca_error(mirrored(X[first], (1, 64, 64)), X[test], k)
-    assert np.mean((reconstruct(model.module, X[test]) - X[test]) ** 2) < linear
-    assert history["validation_mse"].min() < history["validation_mse"][0]
+    model, _ = fit_autoencoder(Material(X[first], X[second], most=k), bottleneck=k)
+    linear = pca_error(mirrored(X[first]), rows(X[test]), k)
+    assert error(model.module, X[test]) < linear
 
 
-def test_mirrored_is_left_to_right_and_undoes_itself():
-    X = np.random.default_rng(0).random((3, 2 * 8 * 8), dtype=np.float32)
-    both = mirrored(X, (2, 8, 8))
-    np.testing.assert_array_equal(both[:3], X)
-    np.testing.assert_array_equal(both[3:].reshape(3, 2, 8, 8), X.reshape(3, 2, 8, 8)[..., ::-1])
-    np.testing.assert_array_equal(mirrored(both[3:], (2, 8, 8))[3:], X)
+class LinearAutoencoder(nn.Module):
+    """Two matrices and nothing else."""
+
+    def __init__(self, d, k):
+        super().__init__()
+        self.down, self.up = nn.Linear(d, k), nn.Linear(k, d)
+
+    def forward(self, x):
+        return self.up(self.down(x))
+
+
+def test_a_linear_autoencoder_of_the_same_loop_reaches_pca():
+    """Baldi & Hornik 1989: its error has no local minima, and the least of it is PCA's."""
+    random, k = np.random.default_rng(0), 4
+    turned, _ = np.linalg.qr(random.normal(size=(30, 30)))
+    X = (random.normal(size=(200, 30)) * 0.7 ** np.arange(30) @ turned).astype(np.float32)
+    x = torch.from_numpy(X)
+    with seeded(0):
+        module = LinearAutoencoder(30, k)
+    loop.run(
+        module,
+        Feed(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
+        loss=functional.mse_loss,
+        optimizer=torch.optim.Adam(module.parameters(), lr=2e-2),
+        pace=loop.Pace(1500, 1),
+        after_epoch=lambda epoch: {},
+    )
+    fitted = PCA(k).fit(X)
+    linear = np.mean((fitted.inverse_transform(fitted.transform(X)) - X) ** 2)
+    with torch.no_grad():
+        own = float((module(x) - x).square().mean())
+    assert linear <= own * (1 + 1e-5)
+    assert own <= 1.01 * linear
 
 
 def test_jitter_moves_and_mirrors_by_the_seed():
@@ -164,17 +234,20 @@ def test_train_on_images_gives_a_copy_and_a_checkpoint(tmp_path):
 
 def test_messages(digits):
     first, second = digits
-    with pytest.raises(UnknownName) as error:
-        fit_autoencoder(first, second, shape=SHAPE, bottleneck=2, start="zero")
-    assert str(error.value) == ("fit_autoencoder: no start is called 'zero'. Known: pca, random.")
-    with pytest.raises(InputError) as error:
-        fit_autoencoder(first, second, shape=(1, 8, 32), bottleneck=2)
-    assert str(error.value) == (
-        "fit_autoencoder: shape must be (channels, side, side) of rows with channels * side * "
-        "side numbers, got (1, 8, 32) for rows of 256 and 256. Resize the images to squares."
+    with pytest.raises(UnknownName) as caught:
+        fit_autoencoder(material(first, second), bottleneck=2, form="zero")
+    assert str(caught.value) == (
+        "open_model('autoencoder'): no form is called 'zero'. Known: linear-start, prefix, conv, "
+        "nested."
     )
-    with pytest.raises(InputError) as error:
-        fit_autoencoder(first, second, shape=SHAPE, bottleneck=0)
-    assert str(error.value) == (
+    with pytest.raises(InputError) as caught:
+        fit_autoencoder(material(first, second), bottleneck=0)
+    assert str(caught.value) == (
         "open_model('autoencoder'): bottleneck must be a whole number at least 1, got 0."
+    )
+    with pytest.raises(InputError) as caught:
+        fit_autoencoder(material(first * 0, second), bottleneck=2)
+    assert str(caught.value) == (
+        "sweep: the training images must differ, got the same image throughout. Give it other "
+        "images."
     )

@@ -23,22 +23,37 @@ Weights = Annotated[
 Variant = Annotated[str | None, typer.Option(help="alexnet: paper, ungrouped, code2012, ...")]
 Classes = Annotated[int | None, typer.Option(help="alexnet: how many classes.")]
 Bottleneck = Annotated[int | None, typer.Option(help="autoencoder: size of the code.")]
-Sizes = Annotated[
-    str | None, typer.Option(help="Sizes of the code, with commas (default: 2 to 64).")
-]
+Sizes = Annotated[str | None, typer.Option(help="Sizes of the code: 2,8,32 or 1:16 or 2:256:log.")]
 
 
-def numbers(text: str | None) -> list[int] | None:
-    """Whole numbers with commas between them, as a list."""
+def numbers(text: str | None, *, option: str = "--bottlenecks") -> list[int] | None:
+    """Whole numbers: one by one, ``1:16`` for all from 1 to 16, ``2:256:log`` for 2, 4, 8, ..."""
     if text is None:
         return None
+    found: list[int] = []
     try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
+        for part in text.split(","):
+            first, *rest = part.split(":")
+            found += [int(first)] if not rest else _span(int(first), *rest)
+    except (ValueError, TypeError):
         raise InputError(
-            f"--bottlenecks: must be whole numbers separated by commas, got '{text}'. "
-            "Write for example 2,8,32."
+            f"{option}: must be whole numbers separated by commas, or ranges, got '{text}'. "
+            "Write for example 2,8,32 or 1:16 or 2:256:log."
         ) from None
+    return found
+
+
+def _span(first: int, last: str, step: str = "1") -> list[int]:
+    end = int(last)
+    if not 1 <= first <= end:
+        raise ValueError
+    if step != "log":
+        return list(range(first, end + 1, int(step)))
+    sizes = []
+    while first <= end:
+        sizes.append(first)
+        first *= 2
+    return sizes
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

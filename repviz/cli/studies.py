@@ -10,6 +10,7 @@ import typer
 import repviz
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
+from repviz.errors import InputError
 
 
 def study(
@@ -56,10 +57,21 @@ def study(
 
 
 def sweep(
-    images: option.ImagesName,
-    out: Annotated[Path, typer.Option(help="Folder of the sweep.")],
+    source: Annotated[
+        str | None, typer.Argument(help="An image source, or a folder of activations.")
+    ] = None,
+    images: Annotated[str | None, typer.Option(help="The same, as an option.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("reports/sweep"),
     bottlenecks: option.Sizes = None,
-    engines: Annotated[str, typer.Option(help="Separated by commas.")] = "pca,conv,linear-start",
+    engines: Annotated[
+        str, typer.Option("--engines", "--engine", help="Separated by commas.")
+    ] = "pca,pca-augmented,conv,linear-start",
+    judges: Annotated[str | None, typer.Option(help="psnr:25,person,...: `repviz list`.")] = None,
+    audit: Annotated[str | None, typer.Option(help="Sizes to train separately, beside.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Of activations: which layer.")] = None,
+    mirror: Annotated[bool, typer.Option(help="Whether mirror images count as images.")] = True,
+    shift: Annotated[float | None, typer.Option(help="Farthest move, share of a side.")] = None,
+    effort: Annotated[float, typer.Option(help="Training time, times the usual.")] = 1.0,
     size: option.Size = 64,
     grey: option.Grey = True,
     split: Annotated[
@@ -67,20 +79,36 @@ def sweep(
     ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
-    seed: option.Seed = 0,
+    seed: Annotated[str, typer.Option(help="Of everything random; several with commas.")] = "0",
     as_json: option.Json = False,
 ) -> None:
     """Autoencoders at each bottleneck size, with PCA beside."""
+    given = source or images
+    if given is None:
+        raise InputError("sweep: images must be named, got none. Write --images orl, for example.")
+    seeds = option.numbers(seed, option="--seed") or [0]
+    fixed = {"layer": layer, "split": split, "mirror": mirror, "shift": shift, "effort": effort}
     with progress_bars():
+        acts = (Path(given) / "layers").is_dir()
         made = repviz.sweep(
-            repviz.open_images(images, size=size, grey=grey, limit=limit, label=label, seed=seed),
+            given
+            if acts
+            else repviz.open_images(
+                given, size=size, grey=grey, limit=limit, label=label, seed=seeds[0]
+            ),
             bottlenecks=option.numbers(bottlenecks),
             out=out,
             engines=engines.split(","),
-            split=split,
-            seed=seed,
+            judges=judges.split(",") if judges else (),
+            audit=option.numbers(audit, option="--audit") or (),
+            seed=seeds,
+            setup=repviz.SweepSetup(**option.given(fixed)),
         )
-    write_table(made.table, as_json, sweep=str(made.folder), report=str(made.report))
+    told = {"sweep": str(made.folder), "report": str(made.report)}
+    for extra in ("audit", "choices"):
+        if (made.folder / "results" / f"{extra}.csv").is_file():
+            told[extra] = "\n" + made.result(extra).to_string(index=False)
+    write_table(made.table, as_json, **told)
 
 
 def report(

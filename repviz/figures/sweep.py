@@ -9,7 +9,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from repviz.figures.theme import LIGHT, columns, themed, two_panels
 
-ROLES = {"pca": "third", "linear-start": "first", "conv": "second"}
+ROLES = {
+    "pca": "third",
+    "pca-augmented": "muted",
+    "linear-start": "first",
+    "conv": "second",
+}
 
 
 @themed

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.images.collection import Images
 
 WAYS = ("image", "label")
 
 
+class Labelled(Protocol):
+    """What can be split: :class:`repviz.images.collection.Images`, or rows with labels."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The label of each row, where there are labels."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The distinct labels."""
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The place of each row's label among them."""
+
+    def __len__(self) -> int: ...
+
+
 def split(
-    images: Images, fractions: Sequence[float], *, by: str = "image", seed: int = 0
+    images: Labelled, fractions: Sequence[float], *, by: str = "image", seed: int = 0
 ) -> tuple[np.ndarray, ...]:
     """The rows of each part: disjoint sorted int64 arrays that together hold every row.
 
@@ -59,7 +81,7 @@ def split(
     return parts
 
 
-def _by_image(images: Images, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _by_image(images: Labelled, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
     codes = np.zeros(len(images), np.int64) if images.labels is None else images.codes
     part_of = np.empty(len(images), np.int64)
     # What rounding takes from a part in one label is given back in the next, so that the parts
@@ -102,7 +124,7 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
 
 
 def _refuse_empty(
-    images: Images, fractions: Sequence[float], parts: tuple[np.ndarray, ...]
+    images: Labelled, fractions: Sequence[float], parts: tuple[np.ndarray, ...]
 ) -> None:
     empty = [place for place, part in enumerate(parts, 1) if not len(part)]
     if empty:

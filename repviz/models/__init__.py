@@ -62,7 +62,7 @@ MODELS: dict[str, Architecture] = {
     ),
     "autoencoder": Architecture(
         "autoencoder",
-        "a convolutional autoencoder, from the pixels or from PCA",
+        "an autoencoder that starts at PCA, or a convolutional one",
         "autoencoder:build",
     ),
     "torchvision": Architecture(
@@ -102,7 +102,8 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
         Seed of random weights, at least 0. The global generator is left as it was.
     **options
         The model's own options, by name; one that it does not have is refused. ``alexnet``:
-        variant, classes, init. ``autoencoder``: bottleneck, size, channels, width. The others:
+        variant, classes, init. ``autoencoder``: form, bottleneck, size, channels, width,
+        depth, components, variational, decoder. The others:
         classes, size (and ``module``: channels).
 
     Raises

@@ -21,6 +21,12 @@ COLUMNS: dict[str, str] = {
     "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ratio ratio_low "
     "ratio_high split",
     "sweep_images": "engine bottleneck row mse",
+    "audit": "engine separate bottleneck mse separate_mse gap gap_low gap_high n_test",
+    "choices": "criterion title engine size low high margin n_test left_out",
+    "judges": "criterion engine bottleneck original kept loss loss_high n_test",
+    "knee": "engine sizes low high ranges found stands",
+    "keeps": "engine bottleneck probe score low high n chance",
+    "code_dimension": "engine bottleneck dimension low high calibrated n alarms",
     "reconstruction_panels": "panel engine bottleneck",
     "reconstruction_images": "position row id pick",
     "training": "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high "

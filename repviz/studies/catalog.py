@@ -15,8 +15,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     ----------
     family : str, optional
         One family only: "sources", "models", "layers", "recipes", "augmentations", "reductions",
-        "exports", "methods", "embeddings", "changes", "engines", "samplers", "studies" or
-        "sections".
+        "exports", "methods", "embeddings", "changes", "engines", "judges", "samplers", "studies"
+        or "sections".
 
     Raises
     ------
@@ -25,16 +25,17 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     """
     from repviz.activations.exporting import EXPORTS
     from repviz.activations.reduction import REDUCTIONS
+    from repviz.engines import ENGINES
     from repviz.facespace import SAMPLERS
     from repviz.images import SOURCES
     from repviz.images.changing import CHANGES
+    from repviz.judges import JUDGES
     from repviz.manifold.dimension import ESTIMATORS
     from repviz.manifold.embedding import EMBEDDINGS
     from repviz.models import MODELS
     from repviz.models.alexnet import LAYERS
     from repviz.report.sections import SECTIONS
     from repviz.studies import STUDIES
-    from repviz.studies.engines import ENGINES
     from repviz.training import RECIPES
     from repviz.training.augmenting import AUGMENTATIONS
 
@@ -50,6 +51,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "embeddings": {name: entry.summary for name, entry in EMBEDDINGS.items()},
         "changes": {name: change.title for name, change in CHANGES.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
+        "judges": {name: judge.summary for name, judge in JUDGES.items()},
         "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},
         "sections": {name: section.question for name, section in SECTIONS.items()},

@@ -15,6 +15,7 @@ import numpy as np
 from repviz import checks
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
+from repviz.engines import ENGINES
 from repviz.facespace.ladder import ladder
 from repviz.images import opened, split
 from repviz.images.collection import Images
@@ -23,14 +24,11 @@ from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.report.page import write_report
 from repviz.studies.bottleneck import (
-    describe,
-    sweep_stages,
-    usable_shape,
+    most_possible,
     usable_sizes,
     write_findings,
-    write_images,
+    write_subject,
 )
-from repviz.studies.engines import Task
 from repviz.studies.findings import (
     dimension_findings,
     identity_findings,
@@ -41,10 +39,12 @@ from repviz.studies.findings import (
 from repviz.studies.folder import Draft, Study, begin
 from repviz.studies.partition import partition
 from repviz.studies.representations import Representation, describe_representations
+from repviz.studies.subject import subject
+from repviz.studies.sweeping import Plan, sweep_stages
 from repviz.training import train
 from repviz.training.alexnet_recipe import start
 
-ENGINES = ["pca", "conv", "linear-start"]
+SWEPT = ["pca", "conv", "linear-start"]
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
 
@@ -90,12 +90,12 @@ def faces(
     samples = checks.whole("study faces", "samples", samples, low=100, high=1_000_000)
     if epochs is not None:
         epochs = checks.whole("study faces", "epochs", epochs, low=1)
-    usable_shape((1, size, size))
     grey = images.at(size=size, grey=True)
     parts = partition(grey, seed=seed)
-    sizes = usable_sizes(bottlenecks, parts, size * size)
+    sizes = usable_sizes(bottlenecks, most_possible(parts, size * size, mirror=True))
     # Decoded before anything is written: a bad image ends it here.
-    task = Task(grey.matrix(), parts, (1, size, size), seed, grey.key)
+    engines = [ENGINES[name] for name in SWEPT]
+    plan = Plan(subject(grey), parts, sizes, engines, [seed], most=sizes[-1])
     parameters = {
         "images": images.name,
         "size": size,
@@ -110,24 +110,24 @@ def faces(
         study="faces",
         title=f"What {len(grey)} images of {images.name} look like from inside",
         parameters=parameters,
-        images=describe(grey),
+        images=plan.subject.described(),
     ) as study:
         identity = split(images, (0.7, 0.3), by="image", seed=seed)
-        study.stage("images", partial(_images, images=grey, task=task, identity=identity))
-        sweep_stages(study, task, sizes, ENGINES)
+        study.stage("images", partial(_images, plan=plan, identity=identity))
+        sweep_stages(study, plan)
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
         _alexnet_stages(study, images, identity, epochs, seed)
-        study.stage("manifold", partial(_manifold, study=study, images=grey, task=task, code=code))
-        study.stage("ladder", partial(_ladder, study=study, task=task, code=code, samples=samples))
+        study.stage("manifold", partial(_manifold, study=study, plan=plan, code=code))
+        study.stage("ladder", partial(_ladder, study=study, plan=plan, code=code, samples=samples))
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)
     return Study(Path(out))
 
 
-def _images(draft: Draft, images: Images, task: Task, identity: tuple[np.ndarray, ...]) -> None:
-    names = np.full(len(images), "held-out", dtype=object)
+def _images(draft: Draft, plan: Plan, identity: tuple[np.ndarray, ...]) -> None:
+    names = np.full(len(plan.subject), "held-out", dtype=object)
     names[identity[0]] = "train"
-    write_images(draft, images, task.parts, identity_split=names)
+    write_subject(draft, plan.subject, plan.parts, identity_split=names)
 
 
 def _alexnet_stages(
@@ -185,11 +185,12 @@ def _autoencoder(study: Study, code: int) -> Model:
     return open_model("autoencoder", weights=str(weights))
 
 
-def _manifold(draft: Draft, study: Study, images: Images, task: Task, code: int) -> None:
+def _manifold(draft: Draft, study: Study, plan: Plan, code: int) -> None:
     coder = _autoencoder(study, code)
-    codes = autoencoder.encode(coder.module, task.X)
+    X = plan.material().rows(plan.subject.X)
+    codes = autoencoder.encode(coder.module, X)
     listed = [
-        Representation("pixels", "pixels", "none", "pixels", task.X),
+        Representation("pixels", "pixels", "none", "pixels", X),
         Representation(f"code {code}", "autoencoder", "trained", "code", codes),
     ]
     for state, weights in (("untrained", "random"), ("trained", "trained")):
@@ -203,24 +204,25 @@ def _manifold(draft: Draft, study: Study, images: Images, task: Task, code: int)
     table = study.result("images")
     part = table["identity_split"].to_numpy()
     identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
-    labels = images.labels
-    describe_representations(draft, listed, labels=labels, identity=identity, seed=task.seed)
+    seed, labels = plan.seeds[0], plan.subject.labels
+    describe_representations(draft, listed, labels=labels, identity=identity, seed=seed)
 
 
-def _ladder(draft: Draft, study: Study, task: Task, code: int, samples: int) -> None:
+def _ladder(draft: Draft, study: Study, plan: Plan, code: int, samples: int) -> None:
     coder = _autoencoder(study, code)
+    X, parts = plan.material().rows(plan.subject.X), plan.parts
     rungs = ladder(
-        task.X[task.parts.train],
-        task.X[task.parts.validation],
-        task.X[task.parts.test],
+        X[parts.train],
+        X[parts.validation],
+        X[parts.test],
         count=samples,
-        codes=autoencoder.encode(coder.module, task.X[task.parts.train]),
+        codes=autoencoder.encode(coder.module, X[parts.train]),
         decode=lambda Z: autoencoder.decode(coder.module, Z),
-        seed=task.seed,
+        seed=plan.seeds[0],
     )
     draft.table("ladder", rungs.table)
     shown = np.rint(rungs.examples * 255).astype(np.uint8)  # (rungs, 8, d)
-    draft.array("ladder", shown.reshape(*shown.shape[:2], *task.shape[1:]))
+    draft.array("ladder", shown.reshape(*shown.shape[:2], *plan.subject.X.shape[2:]))
 
 
 def _findings(draft: Draft, study: Study, code: int) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from repviz.engines import ENGINES
 from repviz.report.numbers import percent
-from repviz.studies.engines import ENGINES
 from repviz.studies.folder import Study
 
 
@@ -18,18 +18,20 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
     sizes = sorted(table["bottleneck"].unique())
     k = k or sizes[len(sizes) // 2]
     sentences = []
-    for engine in reversed([engine for engine in ENGINES.values() if engine.name != "pca"]):
-        of = table[table["engine"] == engine.name]
-        if of.empty:
+    named = [name for name in table["engine"].unique() if not name.startswith("pca")]
+    for name in reversed(named):
+        of = table[table["engine"] == name]
+        if not (of["bottleneck"] == k).any():
             continue
         row: Any = of[of["bottleneck"] == k].iloc[0]
+        title = ENGINES[name].title if name in ENGINES else f"the engine {name}"
         span = (
             f"; over the sizes from {sizes[0]} to {sizes[-1]} the ratio runs from "
             f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
         )
         groups = f" of {row.groups_test} labels not trained on" if row.split == "label" else ""
         sentences.append(
-            f"{_ratio(row)} times PCA's squared error is left by {engine.title} with {k} numbers "
+            f"{_ratio(row)} times PCA's squared error is left by {title} with {k} numbers "
             f"an image{span if len(sizes) > 1 else ''} ({row.n_test} test images{groups})."
         )
     return sentences

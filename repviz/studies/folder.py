@@ -84,7 +84,9 @@ class Study:
         if not path.exists():
             have = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
             raise Damaged(f"{self.folder}: no result is called '{name}'. It has: {have}.")
-        return pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"])
+        table = pd.read_csv(path, keep_default_na=False, na_values=["", "nan", "NaN"])
+        texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
+        return table.fillna(dict.fromkeys(texts, ""))  # no text is an empty text
 
     def array(self, name: str) -> np.ndarray:
         """The array arrays/<name>.npy, as a read-only memory map."""
@@ -94,28 +96,34 @@ class Study:
         except (OSError, ValueError, EOFError) as error:
             raise Damaged(f"{path}: this array cannot be read. Make the study anew.") from error
 
-    def stage(self, name: str, work: Callable[[Draft], None]) -> None:
+    def stage(self, name: str, work: Callable[[Draft], None], *, of: Any = None) -> None:
         """Do ``work`` once: a stage that the manifest lists is kept as it stands.
+
+        ``of``, a JSON value, is what the stage brings together; it is done again once that grows.
 
         Raises
         ------
         Damaged
             A file of the finished stage was changed or removed since.
         """
-        if name in self.manifest["stages"]:
+        done = self.manifest["stages"].get(name)
+        if done is not None and done.get("of") == of:
             self.check(name)
             progress.say(f"{name}: finished before, kept")
             return
         progress.say(f"{name} ...")
-        draft, start = Draft(self.folder), time.perf_counter()
+        draft, start, busy = Draft(self.folder), time.perf_counter(), time.process_time()
         work(draft)
         self._record(
             "stages",
             name,
             {
                 "seconds": round(time.perf_counter() - start, 2),
+                "cpu_seconds": round(time.process_time() - busy, 2),
+                "peak_memory_mb": _peak_memory(),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
+                **({} if of is None else {"of": of}),
             },
         )
 
@@ -164,6 +172,7 @@ def begin(
     title: str,
     parameters: dict[str, Any],
     images: dict[str, Any],
+    grows: dict[str, list[Any]] | None = None,
 ) -> Iterator[Study]:
     """The study in ``folder``, new or taken up again, held by this process alone.
 
@@ -177,6 +186,9 @@ def begin(
         All that the results depend on. JSON values.
     images : dict
         What the images are, with ``key`` and ``labels_key``, the hashes of pixels and labels.
+    grows : dict, optional
+        Parameters that may have more members than before (sizes, seeds): lists that hold all that
+        were asked for so far.
 
     Raises
     ------
@@ -205,14 +217,19 @@ def begin(
             path.unlink()
         opened = Study(folder)
         if (folder / "manifest.json").exists():
-            _agree(opened.manifest, folder, study, parameters)
+            manifest, growing = opened.manifest, grows or {}
+            fixed = {k: v for k, v in manifest["parameters"].items() if k not in growing}
+            _agree({**manifest, "parameters": fixed}, folder, study, parameters)
+            if any(manifest["parameters"].get(name) != all_ for name, all_ in growing.items()):
+                manifest["parameters"] |= growing
+                durable.write_json(folder / "manifest.json", manifest)
         else:
             manifest = {
                 "format": FORMAT,
                 "version": VERSION,
                 "study": study,
                 "title": title,
-                "parameters": parameters,
+                "parameters": parameters | (grows or {}),
                 "key": provenance.key(parameters),
                 "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),
                 "versions": provenance.versions(),
@@ -223,6 +240,14 @@ def begin(
             }
             durable.write_json(folder / "manifest.json", manifest)
         yield opened
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has held so far, in MB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
 
 
 def _agree(manifest: dict[str, Any], folder: Path, study: str, parameters: dict[str, Any]) -> None:

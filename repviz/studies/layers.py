@@ -33,10 +33,11 @@ from repviz.models import open_model
 from repviz.models.model import Model
 from repviz.principal import pca
 from repviz.report.page import write_report
-from repviz.studies.bottleneck import describe, write_findings
+from repviz.studies.bottleneck import write_findings
 from repviz.studies.findings import layers_findings
 from repviz.studies.folder import Draft, Study, begin
 from repviz.studies.representations import Representation, describe_representations
+from repviz.studies.subject import describe
 
 FEWEST = 40  # images
 CHANGED = 200  # images that are changed, at most

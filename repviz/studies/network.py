@@ -14,7 +14,6 @@ import pandas as pd
 
 from repviz import checks
 from repviz.activations.strengths import strengths
-from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import opened
 from repviz.images.collection import Images
@@ -23,8 +22,9 @@ from repviz.models.checkpoints import open_checkpoint, read_card
 from repviz.models.model import Model
 from repviz.report.numbers import percent
 from repviz.report.page import write_report
-from repviz.studies.bottleneck import describe, write_findings
+from repviz.studies.bottleneck import write_findings
 from repviz.studies.folder import Draft, Study, begin
+from repviz.studies.subject import describe
 from repviz.training.evaluation import VIEWS, at_side, evaluate, unseen
 
 STRONGEST = 8  # images a unit
@@ -35,7 +35,7 @@ def network(
     images: Images | str,
     *,
     out: str | Path,
-    weights: str | Path | None = None,
+    weights: str | Path,
     units: int = 8,
     photographs: bool = True,
     seed: int = 0,
@@ -49,7 +49,7 @@ def network(
     out : path
         The folder.
     weights : path
-        The checkpoint; it must be given.
+        The checkpoint.
     units : int
         Units a layer that are shown with the images they answer to most, 1 to 64.
     photographs : bool
@@ -62,11 +62,6 @@ def network(
     Study
         The folder, opened.
     """
-    if weights is None:
-        raise InputError(
-            "study network: weights must be the path of a checkpoint, got none. Train one first: "
-            "repviz train."
-        )
     images = opened(images)
     units = checks.whole("study network", "units", units, low=1, high=64)
     model, card = open_checkpoint(weights), read_card(weights)
@@ -84,7 +79,7 @@ def network(
         out, study="network", title=title, parameters=parameters, images=describe(judged)
     ) as study:
         study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(model)))
-        history = pd.DataFrame(card.get("training", {}).get("state", {}).get("history", []))
+        history = pd.DataFrame(card["training"].get("state", {}).get("history", []))
         if history.empty:
             study.skip("training", "the checkpoint says nothing of how it was trained")
         else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from repviz.errors import InputError
 from repviz.images import split
-from repviz.images.collection import Images
+from repviz.images.splitting import Labelled
 
 SHARES = (0.7, 0.15, 0.15)
 ENOUGH_LABELS = 20
@@ -42,7 +42,7 @@ class Partition:
         return names
 
 
-def partition(images: Images, *, by: str | None = None, seed: int = 0) -> Partition:
+def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Partition:
     """Rows to train on (70 %), to validate on (15 %) and to test on (15 %).
 
     Parameters

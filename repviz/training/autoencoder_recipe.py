@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from repviz import checks
 from repviz.errors import InputError
 from repviz.models import open_model
-from repviz.models.autoencoder import ConvAutoencoder, reconstruct
+from repviz.models.autoencoder import Autoencoder, draw, encode
+from repviz.models.convolutional import ConvAutoencoder
 from repviz.models.model import Model
-from repviz.principal import pca
+from repviz.models.scores import ScoreAutoencoder, ScoreCore, looked_at
 from repviz.training import loop
 from repviz.training.augmenting import jittered
 from repviz.training.feeding import Feed
+from repviz.training.linear import Material
+from repviz.training.machine import Machine
 from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,24 +32,24 @@ if TYPE_CHECKING:
 
     from repviz.images.collection import Images
 
-STARTS = {
-    "pca": "the best linear autoencoder, with convolutions beside it that begin at zero",
-    "random": "random weights, the mean image as the first output",
-}
-EPOCHS, BATCH = 24, 32
-RATE, LINEAR_RATE = 1e-3, 1e-4
-SETTINGS = Settings(epochs=EPOCHS, batch=BATCH, rate=RATE, decay=0.0, start="given")
+RATE = 1e-3
+# Form -> steps on as many images as MANY. Fewer images are learned by heart sooner.
+STEPS = {"linear-start": 2000, "prefix": 4500, "conv": 3000, "nested": 9000}
+MANY, FEW, DROPOUT = 8000, 2000, 0.2
+WATCHED, TRIED = 512, 48  # validation images, and sizes, at which an ordered code is looked at
+BATCHES = {"scores": (64, 256), "pixels": (32, 64)}  # where there are few images, and many
+DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² an image
+SETTINGS = Settings(epochs=24, batch=32, rate=RATE, decay=0.0, start="given", precision="auto")
 
 
 def fit_autoencoder(
-    train_pixels: np.ndarray,
-    validation_pixels: np.ndarray,
+    material: Material,
     *,
-    shape: tuple[int, int, int],
     bottleneck: int,
-    start: str = "pca",
-    epochs: int | None = None,
-    mirror: bool = True,
+    form: str = "linear-start",
+    effort: float = 1.0,
+    noise: float = 0.0,
+    variational: bool = False,
     seed: int = 0,
 ) -> tuple[Model, pd.DataFrame]:
     """An autoencoder with a code of ``bottleneck`` numbers, and the history of its training.
@@ -54,20 +59,21 @@ def fit_autoencoder(
 
     Parameters
     ----------
-    train_pixels, validation_pixels : ndarray, shape (n, d), float32
-        Images as rows, in [0, 1], d = channels * height * width.
-    shape : (int, int, int)
-        Channels (1 or 3), height and width in pixels; a square whose side is a multiple of 8.
+    material : Material
+        The images, and how they may be changed.
     bottleneck : int
         Numbers in a code, at least 1.
-    start : {"pca", "random"}
-        A key of :data:`STARTS`.
-    epochs : int, optional
-        Passes over the images, at least 0; in each an image is shifted, and mirrored or not.
-    mirror : bool
-        Whether PCA and the training see the mirror image of each image too.
+    form : str
+        A key of :data:`repviz.models.autoencoder.FORMS`.
+    effort : float
+        How long it is trained, as a multiple of the usual; 0 keeps the start.
+    noise : float
+        conv: standard deviation of the noise, in grey levels of [0, 1], that is laid on what it
+        sees, and not on what it is to give back (Vincent et al. 2008).
+    variational : bool
+        conv: whether codes are drawn from a Gaussian an image (Kingma & Welling 2014).
     seed : int
-        Of the weights, the order and the shifts, at least 0.
+        Of the weights, the order and the changes, at least 0.
 
     Returns
     -------
@@ -75,38 +81,36 @@ def fit_autoencoder(
         In evaluation mode, with the weights of the epoch that was kept.
     history : DataFrame
         A row an epoch, from 0 (the start): ``epoch``; ``train_mse``, ``validation_mse`` (mean
-        squared error in grey levels of [0, 1]; training's is over the shifted images of that
-        epoch, and NaN in epoch 0); ``learning_rate``; ``kept``, true in one row.
+        squared error in grey levels of [0, 1], before clipping; training's is over the changed
+        images of that epoch, and NaN in epoch 0); ``learning_rate``; ``kept``, true in one row.
 
     Raises
     ------
     InputError
-        The arrays, the shape or a number is not what it must be.
-    UnknownName
-        No such start.
+        A number is not what it must be, or all images are the same.
     """
     who = "fit_autoencoder"
-    checks.known(who, "start", start, STARTS)
-    train_pixels = checks.matrix(who, train_pixels)
-    validation_pixels = checks.matrix(who, validation_pixels, rows=1)
-    channels, height, width = shape
-    d = channels * height * width
-    if height != width or train_pixels.shape[1] != d or validation_pixels.shape[1] != d:
-        raise InputError(
-            f"{who}: shape must be (channels, side, side) of rows with channels * side * side "
-            f"numbers, got {tuple(shape)} for rows of {train_pixels.shape[1]} and "
-            f"{validation_pixels.shape[1]}. Resize the images to squares."
+    effort = checks.real(who, "effort", effort, low=0, high=1000)
+    options: dict[str, Any] = {"variational": True} if variational else {}
+    channels, *size = material.shape
+    if form in ("linear-start", "prefix") and bottleneck >= 1:
+        options["components"] = min(
+            len(material.linear.basis), looked_at(bottleneck, math.prod(material.shape))
         )
-    epochs = EPOCHS if epochs is None else checks.whole(who, "epochs", epochs, low=0)
     model = open_model(
         "autoencoder",
         seed=seed,
+        form=form,
         bottleneck=bottleneck,
-        size=height,
+        size=list(size),
         channels=channels,
-        linear=start == "pca",
+        **options,
     )
-    return _fitted(model, train_pixels, validation_pixels, epochs, BATCH, mirror, seed)
+    steps = effort * STEPS[form] * min(1.0, math.sqrt(len(material.train) / MANY))
+    few, many = BATCHES["scores" if isinstance(model.module, ScoreAutoencoder) else "pixels"]
+    batch = few if len(material.train) < FEW else many
+    epochs = math.ceil(steps / -(-len(material.train) // batch))
+    return fitted(model, material, epochs=epochs, batch=batch, noise=noise, seed=seed)
 
 
 def train_on_pixels(
@@ -121,78 +125,208 @@ def train_on_pixels(
     """A copy of ``model`` trained to reconstruct ``images``; see :func:`repviz.train`."""
     made_for = model.preprocessing
     fitting = images.at(size=made_for.size, grey=made_for.channels == 1)
-    first, second = (fitting.matrix(rows) for rows in parts)
-    return _fitted(
-        replace(model, module=copy.deepcopy(model.module)),
-        *(first, second),
-        epochs=settings.epochs,
-        batch=settings.batch,
-        mirror=True,
-        seed=seed,
-    )
+    first, second = (fitting.pixels(rows) for rows in parts)
+    own = replace(model, module=copy.deepcopy(model.module))
+    most = getattr(model.module, "bottleneck", 1)
+    material = Material(first, second, most=most)
+    return fitted(own, material, epochs=settings.epochs, batch=settings.batch, seed=seed)
 
 
-def mirrored(pixels: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """``pixels`` (n, d) and below them their mirror images: (2n, d)."""
-    pictures = np.asarray(pixels).reshape(-1, *shape)
-    return np.concatenate([pictures, pictures[..., ::-1]]).reshape(2 * len(pictures), -1)
-
-
-def _fitted(
+def fitted(
     model: Model,
-    pixels: np.ndarray,
-    validation: np.ndarray,
+    material: Material,
+    *,
     epochs: int,
     batch: int,
-    mirror: bool,
-    seed: int,
+    noise: float = 0.0,
+    seed: int = 0,
 ) -> tuple[Model, pd.DataFrame]:
+    """``model``, trained in place from the start that its form has, and its history."""
     import pandas as pd
 
     module = model.module
-    if not isinstance(module, ConvAutoencoder):
+    if isinstance(module, ScoreAutoencoder):
+        inner, feed, error = _on_scores(module, material, batch, seed)
+    elif isinstance(module, ConvAutoencoder):
+        inner, feed, error = _on_pixels(module, material, batch, noise, seed)
+    else:
         raise InputError(
             f"train: the model must be an autoencoder of repviz, got {type(module).__name__}."
         )
-    shape = (module.channels, module.size, module.size)
-    _start(module, mirrored(pixels, shape) if mirror else pixels)
-    best = _Best(module, validation)
-    shown = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32)).view(-1, *shape)
-
-    def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        x = jittered(shown[rows], mirror=mirror, generator=random)[part]
-        return x, x
-
-    optimizer = torch.optim.AdamW(_groups(module), lr=RATE, weight_decay=0.0)
-    feed = Feed(len(shown), batch, seed, make, f"autoencoder, {module.bottleneck} numbers")
+    best = _Best(inner, error)
     loop.run(
-        module,
+        inner,
         feed,
-        loss=functional.mse_loss,
-        optimizer=optimizer,
-        pace=loop.Pace(epochs, feed.steps),
+        loss=_loss(module, math.prod(material.shape)),
+        optimizer=torch.optim.AdamW(inner.parameters(), lr=RATE, weight_decay=0.0),
+        pace=loop.Pace(epochs, feed.steps, warm_up=0.05),
         after_epoch=best.look,
+        machine=Machine(precision="auto"),
     )
-    module.load_state_dict(best.state)
+    best.restore(lambda: _clipped_error(module, material))
+    if isinstance(module, ScoreAutoencoder) and module.ordered:
+        rows = module.scores(torch.from_numpy(material.rows(material.validation)))
+        _close_what_does_not_help(module.core, rows.detach())
     history = pd.DataFrame(best.history)
     history["kept"] = history["epoch"] == best.epoch
-    trained = f"trained: {epochs} x {len(pixels)} images (seed {seed})"
+    trained = f"trained: {epochs} x {len(material.train)} images (seed {seed})"
     return replace(model, weights=trained), history
+
+
+def _on_scores(
+    module: ScoreAutoencoder, material: Material, batch: int, seed: int
+) -> tuple[nn.Module, Feed, Callable[[], float]]:
+    """Training among principal components: no pixel is touched once they are taken."""
+    linear, m = material.linear, len(module.basis)
+    module.start_at(linear.mean, linear.basis, linear.spread)
+    m = min(m, len(linear.basis))
+    for part in module.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = DROPOUT if len(material.train) < FEW else 0.0
+    copies = material.copies[:, :, :m]
+    sign = torch.from_numpy(linear.sign[:m])
+    lacking = len(module.basis) - m
+    rows = material.rows(material.validation)
+    own = torch.from_numpy(linear.scores(rows)[:, :m].astype(np.float32))
+    d, own_scores = rows.shape[1], functional.pad(own, (0, lacking))
+    all_ = float(np.square(rows - linear.mean, dtype=np.float64).sum())
+    beyond = (all_ - float(own.double().square().sum())) / rows.size
+
+    def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        which = torch.randint(len(copies), (len(rows),), generator=random)
+        turned = torch.rand(len(rows), generator=random) < 0.5
+        x = copies[which[part], rows[part]]
+        x = torch.where(turned[part, None], x * sign, x)
+        x = functional.pad(x, (0, lacking))
+        return x, x
+
+    def error() -> float:
+        """Squared error a pixel; of an ordered code relative to PCA's, over three sizes."""
+        if not module.ordered:
+            return float(_left(module.core, own_scores, module.bottleneck)) / d + beyond
+        watched = _sizes_watched(module)
+        few = own_scores[:WATCHED]
+        ratios = [_left(module.core, few, k) / _left(None, few, k).clamp_min(1e-9) for k in watched]
+        return float(sum(ratios)) / len(watched)
+
+    feed = Feed(len(material.train), batch, seed, make, _label(module))
+    return module.core, feed, error
+
+
+def _left(core: ScoreCore | None, s: Tensor, k: int) -> Tensor:
+    """Squared error an image, among the scores ``s``, of a code of k numbers; PCA's if None."""
+    if core is None:
+        return s[:, k:].double().square().sum() / len(s)
+    sizes = torch.full((len(s),), k)
+    with torch.no_grad():
+        left = core.decode(core.encode(s, sizes), sizes) - s
+    return left.double().square().sum() / len(s)
+
+
+def _close_what_does_not_help(core: ScoreCore, s: Tensor) -> None:
+    """Keep to PCA at the sizes at which the corrections do not lower the validation error."""
+    assert core.open is not None
+    k = core.bottleneck
+    tried = np.unique(np.rint(np.geomspace(1, k, TRIED)).astype(int))
+    helps = [bool(_left(core, s, int(size)) < _left(None, s, int(size))) for size in tried]
+    place = np.searchsorted(tried, np.arange(1, k + 1))
+    between = np.maximum(place - (tried[place] != np.arange(1, k + 1)), 0)
+    both = np.array(helps)[place] & np.array(helps)[between]
+    core.open.copy_(torch.from_numpy(both.astype(np.float32)))
+
+
+def _sizes_watched(module: Autoencoder) -> list[int]:
+    """The code's own size; of an ordered code, a short, a middle and that one."""
+    k = module.bottleneck
+    return sorted({max(1, round(k ** (e / 3))) for e in (1, 2, 3)}) if module.ordered else [k]
+
+
+def _loss(module: Autoencoder, d: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Mean squared error of ``d`` pixels; with more to it where the form has more."""
+
+    def squared(output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).square().sum() / (len(target) * d)
+
+    def diverging(output: Tensor, target: Tensor) -> Tensor:
+        assert isinstance(module, ConvAutoencoder)
+        return squared(output, target) + DIVERGENCE * module.divergence / d
+
+    if isinstance(module, ConvAutoencoder):
+        return diverging if module.variational else squared
+    assert isinstance(module, ScoreAutoencoder)
+    return _even_loss(module.core) if module.ordered else squared
+
+
+def _even_loss(core: ScoreCore) -> Callable[[Tensor, Tensor], Tensor]:
+    """Squared error as a multiple of PCA's at the same size, so that no size drowns the others."""
+    spectrum = core.spread.double().square()
+    left = (spectrum.sum() - torch.cumsum(spectrum, 0)).clamp_min(float(spectrum[-1])).float()
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        scale = left.to(output.device)[(core.sizes - 1).clamp(max=len(left) - 1)]
+        return ((output - target).square().sum(dim=1) / scale).mean()
+
+    return loss
+
+
+def _on_pixels(
+    module: ConvAutoencoder, material: Material, batch: int, noise: float, seed: int
+) -> tuple[nn.Module, Feed, Callable[[], float]]:
+    """Training on pixels, each image shifted and mirrored or not, anew in each epoch."""
+    rows = material.rows(material.train)
+    mean = rows.mean(axis=0, dtype=np.float64).reshape(material.shape)
+    if material.mirror:
+        mean = (mean + mean[..., ::-1]) / 2
+    module.start_at_mean(mean.ravel())
+    shown = torch.from_numpy(np.ascontiguousarray(material.train))
+    validation = material.rows(material.validation)
+
+    def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        x = shown[rows]
+        if material.pictures:
+            x = jittered(x, shift=material.shift, mirror=material.mirror, generator=random)
+        x = x[part].float() / 255 if material.pictures else x[part]
+        x = x.contiguous(memory_format=torch.channels_last)
+        if not noise:
+            return x, x
+        return x + noise * torch.randn(x.shape, generator=random), x
+
+    def error() -> float:
+        left = [draw(module, encode(module, validation, k=k)) for k in _sizes_watched(module)]
+        return float(np.mean([np.square(output - validation).mean() for output in left]))
+
+    return module, Feed(len(shown), batch, seed, make, _label(module)), error
+
+
+def _label(module: Autoencoder) -> str:
+    most = "up to " if module.ordered else ""
+    return f"autoencoder, {most}{module.bottleneck} numbers"
+
+
+def _clipped_error(module: Autoencoder, material: Material) -> float:
+    rows = material.rows(material.validation)
+    errors = []
+    for k in _sizes_watched(module):
+        output = draw(module, encode(module, rows, k=k))
+        if material.pictures:
+            output = np.clip(output, 0, 1)
+        errors.append(float(np.square(output - rows, dtype=np.float64).mean()))
+    return float(np.mean(errors))
 
 
 class _Best:
     """Looks at a module after each epoch and keeps the state with the least validation error."""
 
-    def __init__(self, module: ConvAutoencoder, validation: np.ndarray) -> None:
-        self.module, self.validation = module, validation
-        self.history: list[dict[str, float]] = []
+    def __init__(self, module: nn.Module, error: Callable[[], float]) -> None:
+        self.module, self.error = module, error
+        self.history: list[loop.Row] = []
         self.epoch, self.least = 0, float("inf")
-        self.state: dict[str, Tensor] = {}
+        module.eval()
         self.look(loop.Epoch(0, float("nan"), 0.0))
+        self.first = self.state
 
     def look(self, epoch: loop.Epoch) -> loop.Row:
-        left = reconstruct(self.module, self.validation) - self.validation
-        mse = float(np.mean(np.square(left, dtype=np.float64)))
+        mse = self.error()
         self.history.append(
             {
                 "epoch": epoch.number,
@@ -206,22 +340,11 @@ class _Best:
             self.state = {name: value.clone() for name, value in self.module.state_dict().items()}
         return self.history[-1]
 
-
-def _start(module: ConvAutoencoder, pixels: np.ndarray) -> None:
-    if module.project is None:
-        module.start_at_mean(pixels.mean(axis=0, dtype=np.float64))
-        return
-    fitted = pca(pixels, components=min(module.bottleneck, len(pixels) - 1, pixels.shape[1]))
-    variance = fitted.explained_variance
-    kept = variance > variance[0] * 1e-10
-    module.start_at_pca(fitted.mean, fitted.components[kept], np.sqrt(variance[kept]))
-
-
-def _groups(module: ConvAutoencoder) -> list[dict[str, object]]:
-    """The linear path is already where it is best for the images as they are: it moves slowly."""
-    linear = [part for part in (module.project, module.restore) if part is not None]
-    slow = [value for part in linear for value in part.parameters()]
-    slow_ones = {id(value) for value in slow}
-    fast = [value for value in module.parameters() if id(value) not in slow_ones]
-    groups: list[dict[str, object]] = [{"params": fast, "lr": RATE}]
-    return [*groups, {"params": slow, "lr": LINEAR_RATE}] if slow else groups
+    def restore(self, clipped: Callable[[], float]) -> None:
+        """Give the module its best state; the start, where clipping turns out to favour that."""
+        self.module.load_state_dict(self.first)
+        start = clipped()
+        self.module.load_state_dict(self.state)
+        if clipped() > start:
+            self.epoch = 0
+            self.module.load_state_dict(self.first)

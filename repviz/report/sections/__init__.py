@@ -71,6 +71,27 @@ _LINES = (
         ),
     ),
     Section(
+        "audit",
+        "One for all",
+        "What does one training for every size cost?",
+        "sweep",
+        ("results/audit.csv",),
+    ),
+    Section(
+        "judges",
+        "Reasonable",
+        "How small is still reasonable, and by whose judgement?",
+        "judges",
+        ("results/knee.csv",),
+    ),
+    Section(
+        "keeps",
+        "Kept and dropped",
+        "What does the code keep, and what does it drop?",
+        "keeps",
+        ("results/keeps.csv", "results/code_dimension.csv"),
+    ),
+    Section(
         "anatomy",
         "The network",
         "Where are the network’s unknowns, and where is its work?",

@@ -8,10 +8,12 @@ from repviz.report.parts import chart, field, interval, key, numbers_of
 from repviz.report.reading import StudyFiles, records
 from repviz.report.sections import Content
 
-_KEYS = {
+KEYS = {
     "pca": ("third", "PCA on the same mirrored images"),
     "linear-start": ("first", "autoencoder that starts at PCA"),
     "conv": ("second", "plain convolutional autoencoder"),
+    "pca-augmented": ("muted", "PCA on the shifted images too"),
+    "prefix": ("ink", "one autoencoder for every size"),
 }
 _COLUMNS = (
     field("engine", "engine", text),
@@ -36,7 +38,7 @@ def render(study: StudyFiles) -> Content | None:
         f"Error on {count(first['n_test'])} test images {study.unseen}; bands are 95 % intervals "
         f"from leaving out one of those {drawn} at a time."
     )
-    keys = [key(*_KEYS.get(engine, ("ink", engine))) for engine in table["engine"].unique()]
+    keys = [key(*KEYS.get(engine, ("ink", engine))) for engine in table["engine"].unique()]
     alt = "Reconstruction error against bottleneck size, and its ratio to the error of PCA."
     body = join(
         [

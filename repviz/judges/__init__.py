@@ -1,0 +1,205 @@
+"""Judges: who says whether a reconstruction is still reasonable. :data:`JUDGES` is the family.
+
+A judge is a function ``judge(images, of)`` that gives each image a number, the larger the better:
+1 or 0 for a yes or no. ``images`` is (n, d); ``of`` is a :class:`Reference`. It is asked twice, of
+the originals and of what is left of them, and what counts is what an image loses on the way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import numpy as np
+
+from repviz import checks
+from repviz.errors import InputError
+
+__all__ = ["JUDGES", "Judge", "Reference", "chosen"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a judge may know.
+
+    Attributes
+    ----------
+    originals : ndarray, shape (n, d)
+        The images as they were; pixels in [0, 1].
+    shape : (int, int, int)
+        Channels, height and width, with d their product.
+    labels : ndarray of str, shape (n,), or None
+        Who or what each shows.
+    factors : dict of str to ndarray, shape (n,)
+        What is known about how each came about.
+    known : ndarray, shape (m, d)
+        The training images.
+    known_labels, known_factors
+        The same of them.
+    """
+
+    originals: np.ndarray = field(repr=False)
+    shape: tuple[int, int, int]
+    labels: np.ndarray | None = field(repr=False)
+    factors: dict[str, np.ndarray] = field(repr=False)
+    known: np.ndarray = field(repr=False)
+    known_labels: np.ndarray | None = field(repr=False)
+    known_factors: dict[str, np.ndarray] = field(repr=False)
+
+
+Function = Callable[[np.ndarray, Reference], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One entry of :data:`JUDGES`, or a user's own function.
+
+    Attributes
+    ----------
+    name : str
+        As a user wrote it: "psnr:25".
+    title : str
+        What a sentence calls it: what is true of an image that it accepts.
+    summary : str
+        One line on how it judges, for the list.
+    make : callable
+        From the argument behind the colon ("" without one) to the function.
+    needs : {"labels", "factors", "pictures"} or ""
+        What the images must have.
+    """
+
+    name: str
+    title: str
+    summary: str
+    make: Callable[[str], Function]
+    needs: str = ""
+
+    def scores(self, images: np.ndarray, of: Reference) -> np.ndarray:
+        """One finite number an image, shape (n,).
+
+        Raises
+        ------
+        InputError
+            The function gave something else.
+        """
+        _, _, argument = self.name.partition(":")
+        found = np.asarray(self.make(argument)(images, of), dtype=np.float64)
+        if found.shape != (len(images),) or not np.isfinite(found).all():
+            raise InputError(
+                f"judge '{self.name}': it must give one finite number an image, shape "
+                f"({len(images)},), got shape {found.shape}."
+            )
+        return found
+
+    def lacks(self, of: Reference) -> str:
+        """What the images lack for this judge, in words; empty where nothing is lacking."""
+        if self.needs == "labels" and (of.labels is None or len(np.unique(of.labels)) < 2):
+            return "the images carry fewer than two labels"
+        if self.needs == "factors" and not of.factors:
+            return "no factors are known of the images"
+        if self.needs == "pictures" and of.shape[:2] == (1, 1):
+            return "the rows are no images"
+        return ""
+
+
+def _from(file: str) -> Callable[[str], Function]:
+    def make(argument: str) -> Function:
+        found: Function = import_module(f"{__name__}.{file}").judge(argument)
+        return found
+
+    return make
+
+
+_LINES = (
+    Judge(
+        "psnr",
+        "a PSNR of at least {argument} dB",
+        "psnr:DB, whether the peak signal-to-noise ratio is at least DB decibels (25)",
+        _from("psnr"),
+        "pictures",
+    ),
+    Judge(
+        "ssim",
+        "an SSIM of at least {argument}",
+        "ssim:S, whether the structural similarity is at least S (0.8)",
+        _from("ssim"),
+        "pictures",
+    ),
+    Judge(
+        "person",
+        "the nearest other image shows the same person",
+        "whether the nearest other original shows the same label",
+        _from("person"),
+        "labels",
+    ),
+    Judge(
+        "decision",
+        "a classifier decides as it did on the original",
+        "whether a linear classifier of the training labels says what it says of the original",
+        _from("decision"),
+        "labels",
+    ),
+    Judge(
+        "face",
+        "a face detector finds a face",
+        "whether scikit-image's cascade of local binary patterns finds a frontal face",
+        _from("face"),
+        "pictures",
+    ),
+    Judge(
+        "factors",
+        "the known factors can be read off",
+        "the share of the factors' variance (R2) that a linear fit reads off the image",
+        _from("factors"),
+        "factors",
+    ),
+)
+JUDGES: dict[str, Judge] = {judge.name: judge for judge in _LINES}
+DEFAULTS = {"psnr": "25", "ssim": "0.8"}
+
+
+def chosen(given: str | Function | Judge) -> Judge:
+    """The judge that a user named ("psnr:25"), or that a function of the user's own is.
+
+    Raises
+    ------
+    UnknownName
+        No judge has this name.
+    InputError
+        It is neither a name nor a function with a name.
+    """
+    if isinstance(given, Judge):
+        return given
+    if isinstance(given, str):
+        name, colon, argument = given.partition(":")
+        of = JUDGES[checks.known("sweep", "judge", name, JUDGES)]
+        if colon and name not in DEFAULTS:
+            raise InputError(f"judge '{name}': it takes nothing after a colon, got '{argument}'.")
+        argument = argument or DEFAULTS.get(name, "")
+        named = f"{name}:{argument}" if argument else name
+        return Judge(named, of.title.format(argument=argument), of.summary, of.make, of.needs)
+    name = getattr(given, "__name__", "")
+    if not callable(given) or not name.isidentifier():
+        raise InputError(
+            f"sweep: a judge must be a name or a function (images, of) with a name, got {given!r}. "
+            f"Known: {', '.join(JUDGES)}."
+        )
+    words = inspect.getdoc(given) or ""
+    title = words.splitlines()[0] if words else name.replace("_", " ")
+    return Judge(name, title, title, lambda argument: given)
+
+
+def number(judge: str, argument: str, *, low: float, high: float) -> float:
+    """What stands behind the colon, as a number from ``low`` to ``high``."""
+    try:
+        value = float(argument)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise InputError(
+            f"judge '{judge}': a number from {low:g} to {high:g} must follow the colon, got "
+            f"'{argument}'. Write for example {judge}:{DEFAULTS[judge]}."
+        )
+    return value

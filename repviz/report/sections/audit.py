@@ -1,0 +1,32 @@
+"""What one training for every size costs: beside a training of its own for each."""
+
+from __future__ import annotations
+
+from repviz.report.numbers import count, plain, text
+from repviz.report.parts import Column, field, table
+from repviz.report.reading import StudyFiles
+from repviz.report.sections import Content
+
+_COLUMNS = (
+    field("one for all", "engine", text),
+    field("one each", "separate", text),
+    field("size", "bottleneck", count),
+    field("error, one for all", "mse", plain),
+    field("error, one each", "separate_mse", plain),
+    Column("gap", lambda row: f"{100 * row['gap']:+.1f} %"),
+    Column(
+        "95 % interval",
+        lambda row: f"{100 * row['gap_low']:+.1f} to {100 * row['gap_high']:+.1f} %",
+    ),
+    field("n test", "n_test", count),
+)
+
+
+def render(study: StudyFiles) -> Content | None:
+    """A row an audited size."""
+    audit = study.table("audit")
+    return Content(
+        table(audit, _COLUMNS, label="Audit"),
+        reading="The gap is how much larger the error of the one training is at this size.",
+        limits="Sizes between those audited are taken to be like them.",
+    )

@@ -1,0 +1,81 @@
+"""How small is still reasonable: by whose judgement, and is there a knee?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.numbers import NOTHING, count, missing, plain, text
+from repviz.report.parts import Column, field, numbers_of, table
+from repviz.report.reading import StudyFiles, records
+from repviz.report.sections import Content
+
+_JUDGES = (
+    field("judge", "criterion", text),
+    field("engine", "engine", text),
+    field("size", "bottleneck", count),
+    field("original", "original", plain),
+    field("kept", "kept", plain),
+    field("loss", "loss", plain),
+    field("loss, upper limit", "loss_high", plain),
+    field("n test", "n_test", count),
+)
+_KNEES = (
+    field("engine", "engine", text),
+    field("sizes", "sizes", count),
+    field("ranges", "ranges", count),
+    field("with a knee", "found", count),
+    Column("from", lambda row: plain(row["low"])),
+    Column("to", lambda row: plain(row["high"])),
+    Column("so", lambda row: "a knee" if row["stands"] else "no knee", numeric=False),
+)
+
+
+def render(study: StudyFiles) -> Content | None:
+    """The chosen sizes, what each judge saw, and the knee with its band."""
+    choices = study.table("choices") if study.has("results/choices.csv") else None
+    parts: list[Markup] = []
+    if choices is not None:
+        done = choices[choices["engine"].notna()]
+        if len(done):
+            columns = (
+                Column("an image is fine while", lambda row: text(row["title"]), numeric=False),
+                field("engine", "engine", text),
+                Column("smallest size", _size),
+                Column("95 % interval", _interval),
+                field("loss allowed", "margin", plain),
+                field("n test", "n_test", count),
+            )
+            parts.append(table(done, columns, label="Smallest reasonable sizes"))
+        for row in records(choices[choices["engine"].isna()]):
+            words = f"{row['criterion']}: left out, {row['left_out']}."
+            parts.append(tag("p", words, class_="left-out"))
+    if study.has("results/judges.csv"):
+        parts.append(numbers_of("results/judges.csv", study.table("judges"), _JUDGES))
+    parts.append(tag("h3", "Is there a knee?"))
+    parts.append(table(study.table("knee"), _KNEES, label="Knees"))
+    return Content(
+        join(parts),
+        reading="A judge scores each test image before and after. The smallest size is the one "
+        "from which on, going up, the mean loss stays below the margin with 95 % confidence (a "
+        "paired test of non-inferiority, from the largest size down). Its interval is that of the "
+        "smallest size whose mean loss is below the margin, with test images, or people, drawn "
+        "again; ∞ is beyond the sizes that were swept. A knee is looked for in every range of "
+        "sizes; one that moves with the range is none.",
+        limits="A size is reasonable for its judge and no other. With few test images the test "
+        "asks for more than is needed: 5 % of sixty images is three.",
+    )
+
+
+def _size(row: dict[str, Any]) -> str:
+    return "none of these" if missing(row["size"]) else count(row["size"])
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if missing(row["low"]):
+        return NOTHING
+    low, high = (
+        "∞" if math.isinf(float(row[name])) else count(row[name]) for name in ("low", "high")
+    )
+    return f"{low} to {high}"

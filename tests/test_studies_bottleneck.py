@@ -1,0 +1,259 @@
+"""The sweep: what it writes, that it grows and resumes, and who says what is reasonable."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+import repviz
+from repviz import distortion, intervals
+from repviz.errors import InputError, Mismatch
+from repviz.judges import JUDGES, Reference, chosen
+from repviz.studies.bottleneck import SweepSetup
+from repviz.studies.equivalent import equivalent
+from repviz.studies.reasonable import choose_bottleneck, decided, knee
+
+SETUP = SweepSetup(effort=0.05)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return one_label(repviz.open_images("drawn-faces:80", size=16, grey=True, seed=0))
+
+
+def one_label(images):
+    """Without labels, as drawn faces are to be here: what they show is in their factors."""
+    return replace(images, labels=None)
+
+
+@pytest.fixture(scope="module")
+def made(faces, tmp_path_factory):
+    out = tmp_path_factory.mktemp("sweep") / "s"
+    return repviz.sweep(
+        faces,
+        bottlenecks=[2, 8],
+        engines=["pca", "pca-augmented", "linear-start", "prefix"],
+        judges=["psnr:15", "factors", "decision"],
+        audit=[8],
+        seed=[0, 1],
+        out=out,
+        setup=SETUP,
+    )
+
+
+def tables(of):
+    return {path.name: path.read_bytes() for path in sorted((of / "results").glob("*.csv"))}
+
+
+def test_ssim_is_scikit_images():
+    random = np.random.default_rng(0)
+    a = random.random((3, 24, 20))
+    b = np.clip(a + 0.2 * random.normal(size=a.shape), 0, 1)
+    truth = [
+        structural_similarity(
+            x, y, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        for x, y in zip(a, b, strict=True)
+    ]
+    own = distortion.ssim(b.reshape(3, -1), a.reshape(3, -1), (1, 24, 20))
+    np.testing.assert_allclose(own, truth, atol=1e-6)
+
+
+def test_psnr_of_a_known_error():
+    X = np.zeros((1, 4))
+    assert distortion.psnr(X + 0.1, X)[0] == pytest.approx(20)
+
+
+def test_the_equivalent_dimension_of_pcas_own_errors_is_their_size():
+    sizes, errors = np.array([1, 2, 4, 8]), np.array([0.4, 0.2, 0.1, 0.05])
+    assert equivalent(0.1, sizes, errors) == pytest.approx(4)
+    assert equivalent(0.1 / np.sqrt(2), sizes, errors) == pytest.approx(4 * np.sqrt(2))
+    assert np.isnan(equivalent(0.04, sizes, errors))
+
+
+def test_drawing_rows_and_trainings_again_covers_a_mean():
+    random = np.random.default_rng(0)
+    values = random.normal(3, 1, (1, 400, 1))
+    low, high = intervals.resampled(values, np.arange(400), lambda m: m[..., 0])
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+
+
+def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
+    original = np.ones(200)
+    kept = np.stack([np.r_[np.zeros(lost), np.ones(200 - lost)] for lost in (150, 40, 2, 0)])
+    choice = decided("judge", "pca", [2, 4, 8, 16], original, kept, np.arange(200))
+    assert (choice.size, choice.low, choice.high) == (8, 8, 8)
+    # A size that passes below one that fails does not count.
+    choice = decided("judge", "pca", [2, 4, 8, 16], original, kept[[3, 1, 2, 3]], np.arange(200))
+    assert choice.size == 8
+    none = decided("judge", "pca", [2, 4], original, kept[:2], np.arange(200))
+    assert none.size is None
+    assert none.high == np.inf
+
+
+def test_a_smooth_curve_has_no_knee_and_a_bent_one_has():
+    sizes = [2**e for e in range(9)]
+    assert not knee(sizes, [0.1 * k**-0.5 for k in sizes]).stands
+    bent = knee(sizes, [1.0, 0.7, 0.4, 0.1, 0.099, 0.098, 0.097, 0.096, 0.095])
+    assert bent.low == bent.high == 8
+    assert bent.stands
+
+
+def test_judges_tell_an_original_from_noise(faces):
+    X = faces.matrix()
+    labels = np.repeat(["a", "b", "c", "d"], 20)
+    of = Reference(X, (1, 16, 16), labels, faces.factors, X, labels, faces.factors)
+    noise = np.random.default_rng(0).random(X.shape, dtype=np.float32)
+    for name in JUDGES:
+        if name in ("face", "person"):
+            continue
+        judge = chosen(name)
+        assert judge.scores(X, of).mean() > judge.scores(noise, of).mean(), name
+
+
+def test_every_size_and_engine_has_a_row(made):
+    table = made.table.set_index(["engine", "bottleneck"])
+    assert set(table.index) == {
+        (engine, k) for engine in ("pca", "pca-augmented", "linear-start", "prefix") for k in (2, 8)
+    }
+    assert (table.loc["pca", "ratio"] == 1).all()
+    assert (table["seeds"] == [1, 1, 1, 1, 2, 2, 2, 2]).all()
+    assert ((table["mse_low"] <= table["mse"]) & (table["mse"] <= table["mse_high"])).all()
+    assert table.loc[("pca", 8), "pca_equivalent"] == pytest.approx(8, rel=0.1)
+    each = made.result("sweep_images").groupby(["engine", "bottleneck"])["mse"].mean()
+    np.testing.assert_allclose(each[table.index].to_numpy(), table["mse"], rtol=1e-6)
+    audit = made.result("audit").iloc[0]
+    assert audit["gap"] == pytest.approx(audit["mse"] / audit["separate_mse"] - 1, rel=1e-5)
+    assert made.report.is_file()
+
+
+def test_it_says_why_a_judge_had_to_pass(made):
+    choices = made.result("choices").set_index("criterion")
+    assert set(choices.loc["psnr:15", "engine"]) == {"pca", "linear-start", "prefix"}
+    assert choices.loc["decision", "left_out"] == "the images carry fewer than two labels"
+
+
+def test_more_sizes_repeat_nothing(made, faces, tmp_path):
+    shutil.copytree(made.folder, tmp_path / "s")
+    before = repviz.open_study(tmp_path / "s").manifest["stages"]
+    grown = repviz.sweep(
+        faces, bottlenecks=[4], engines=["pca"], out=tmp_path / "s", seed=[0, 1], setup=SETUP
+    )
+    after = grown.manifest["stages"]
+    kept = [name for name in before if ", seed " in name]
+    assert all(before[name] == after[name] for name in kept)
+    assert set(after) - set(before) == {
+        "pca 4, seed 0",
+        "pca-augmented 4, seed 0",
+        "linear-start 4, seed 0",
+        "linear-start 4, seed 1",
+        "prefix 4, seed 0",
+        "prefix 4, seed 1",
+    }
+    assert sorted(set(grown.table["bottleneck"])) == [2, 4, 8]
+
+
+def test_killed_and_resumed_it_gives_the_same_tables(faces, tmp_path):
+    options = {"bottlenecks": [2, 4], "engines": ["linear-start", "prefix"], "setup": SETUP}
+    whole = repviz.sweep(faces, out=tmp_path / "whole", **options)
+    code = """
+        import os, signal, sys
+        import repviz
+        from repviz.studies.bottleneck import SweepSetup
+        from repviz.studies.folder import Study
+        record = Study._record
+
+        def dies(self, part, name, value):
+            if name == "linear-start 4, seed 0":  # its files lie there, the manifest knows nothing
+                os.kill(os.getpid(), signal.SIGKILL)
+            record(self, part, name, value)
+
+        Study._record = dies
+        from dataclasses import replace
+        faces = repviz.open_images("drawn-faces:80", size=16, grey=True, seed=0)
+        faces = replace(faces, labels=None)
+        repviz.sweep(faces, out=sys.argv[1], bottlenecks=[2, 4],
+                     engines=["linear-start", "prefix"], setup=SweepSetup(effort=0.05))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "killed")]
+    killed = subprocess.run(command, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    resumed = repviz.sweep(faces, out=tmp_path / "killed", **options)
+    assert tables(resumed.folder) == tables(whole.folder)
+
+
+def test_rows_that_are_no_images_are_swept(tmp_path):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3)) @ random.normal(size=(3, 12))
+    made = repviz.sweep(X, bottlenecks=[3], engines=["pca"], out=tmp_path / "s")
+    assert made.table["mse"].item() < 1e-10 * X.var()
+    assert np.isnan(made.table["psnr"].item())
+    assert made.report.is_file()
+
+
+def test_the_examples_of_the_readme_run_as_they_stand(tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = next(part for part in readme.split("```python\n") if "def still_bright" in part)
+    monkeypatch.chdir(tmp_path)
+    example = example.split("```")[0].replace('"orl"', '"drawn-faces:80"')
+    names = {}
+    exec(example.replace("size=64", "size=16"), names)
+    assert "random-directions" in set(names["sweep"].table["engine"])
+    choice = names["choice"]
+    assert choice.criterion == "still_bright"
+    assert choice.table["kept"].is_monotonic_increasing
+
+
+def refused(sentence, *args, **options):
+    with pytest.raises(InputError) as caught:
+        repviz.sweep(*args, **options)
+    assert str(caught.value) == sentence
+
+
+def test_messages(faces, tmp_path, made):
+    out = tmp_path / "s"
+    refused(
+        "sweep: a bottleneck must be at most 111 here (56 training images, mirrored, 256 values "
+        "each), got 112. Leave it out or give more images.",
+        *(faces,), bottlenecks=112, out=out,
+    )  # fmt: skip
+    refused("partition: a study needs at least 10 images, got 3. Give it more.", faces[:3], out=out)
+    np.save(tmp_path / "grey.npy", np.full((20, 16, 16), 7, np.uint8))
+    refused(
+        "sweep: the training images must differ, got the same image throughout. Give it other "
+        "images.",
+        *(f"array:{tmp_path / 'grey.npy'}",), out=tmp_path / "t",
+    )  # fmt: skip
+    X = np.ones((20, 4))
+    X[3, 1] = np.nan
+    refused(
+        "sweep: every value of X must be finite, got NaN in row 3 (1 of 20 rows). Leave those rows "
+        "out: X[np.isfinite(X).all(axis=1)].",
+        X, out=out,
+    )  # fmt: skip
+
+    def half(task, k):
+        return "encoder"
+
+    refused(
+        "engine 'half': it must give two functions, encode and decode, got str. Return (encode, "
+        "decode).",
+        *(faces,), engines=half, bottlenecks=2, out=tmp_path / "u",
+    )  # fmt: skip
+    with pytest.raises(Mismatch, match=r"effort was 0.05 and is now 1.0"):
+        repviz.sweep(faces, out=made.folder, seed=[0, 1])
+    with pytest.raises(InputError) as caught:
+        choose_bottleneck(made, "person")
+    assert str(caught.value) == (
+        "choose_bottleneck: 'person' cannot judge here: the images carry fewer than two labels."
+    )
