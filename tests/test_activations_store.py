@@ -31,7 +31,7 @@ LAYERS = ["encoder.0", "encoder.2", "code"]
 
 @pytest.fixture
 def model():
-    return open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
+    return open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
 
 
 @pytest.fixture
@@ -211,16 +211,9 @@ def test_a_run_that_ends_early_goes_on(
 def test_kill_9_and_run_again(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys
-        from torch import nn
-from torch.utils.data import TensorDataset
-
-from repviz import durable
-from repviz.activations import extraction, writing
-        from repviz.images import open_images, open_own
-from repviz.images.cache import cache_images
+        from repviz.activations import extraction, writing
+        from repviz.images import open_images
         from repviz.models import open_model
-from repviz.models.model import Model, Preprocessing
-from repviz.principal import pca
         out, at = sys.argv[1], int(sys.argv[2])
         extraction.SHARD_BYTES = 4 * 256 * 5
         write = writing._write_all
@@ -232,7 +225,7 @@ from repviz.principal import pca
             at -= 1
             write(file, data)
         writing._write_all = dies
-        model = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
+        model = open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
         images = open_images("digits", limit=23, size=16)
         extraction.extract(model, images, layers=["encoder.0", "code"], out=out, batch=5)
     """)
@@ -359,7 +352,7 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
         "layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or delete this "
         "one."
     )
-    other = open_model("autoencoder", size=16, bottleneck=3, width=4, seed=2)
+    other = open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=2)
     with pytest.raises(Mismatch, match="weights was 'random \\(seed 1\\)' and is now 'random"):
         extract(other, images, layers=["code"], out=path)
 
@@ -391,7 +384,7 @@ def test_messages(model, images, tmp_path):
     with pytest.raises(UnknownName) as error:
         extract(model, images, layers=["coda"], out=tmp_path / "a")
     assert str(error.value).startswith(
-        "capture: no layer is called 'coda'. Did you mean 'code'? Known: encoder, encoder.0, "
+        "capture: no layer is called 'coda'. Did you mean 'code'? Known: code, encoder, encoder.0, "
     )
     with pytest.raises(UnknownName) as error:
         extract(model, images, out=tmp_path / "a", reduce="min")

@@ -168,12 +168,12 @@ def test_a_matrix_comes_in_and_a_layer_goes_out(run, faces, tmp_path):
 
 
 def test_a_reduction_for_each_layer(run, faces, tmp_path):
-    words = ["extract", "autoencoder", "--images", f"array:{faces}", "--size", 64, "--json"]
-    words += ["--layers", "encoder.0,code", "--out", tmp_path / "a", "--reduce"]
-    code, out, _ = run(*words, "enc*=mean,code=project:5")
+    words = ["extract", "torchvision:squeezenet1_1", "--images", f"array:{faces}", "--json"]
+    words += ["--layers", "features.0,features.3", "--out", tmp_path / "a", "--reduce"]
+    code, out, _ = run(*words, "*.0=mean,*.3=project:5")
     assert code == 0
-    assert json.loads(out)["layers"] == {"encoder.0": [24, 16], "code": [24, 5]}
-    refused(run(*words, "enc*="), "--reduce", "conv*=mean")
+    assert json.loads(out)["layers"] == {"features.0": [24, 64], "features.3": [24, 5]}
+    refused(run(*words, "*.0="), "--reduce", "conv*=mean")
 
 
 def test_dimension_of_a_plain_matrix(run, tmp_path):
