@@ -23,7 +23,7 @@ import numpy as np
 from measuring import parser
 from PIL import Image
 
-LAYERS = ("encoder.0", "code")
+LAYERS = ("core.g.layers.0", "code")
 COMMAND = ("extract", "autoencoder", "--grey", "--layers", ",".join(LAYERS), "--batch", 16)
 results: dict[str, bool] = {}
 
@@ -95,7 +95,7 @@ def main() -> int:
     parser(__doc__).parse_args()
     work = Path(tempfile.mkdtemp(prefix="repviz-failures-"))
     try:
-        images = pictures(work / "images", 200)  # about 5 MB of activations
+        images = pictures(work / "images", 200)  # about half a megabyte of activations
         try:
             on_a_full_disk(work, images)
             on_a_read_only_disk(work, images)
@@ -110,7 +110,7 @@ def main() -> int:
 
 def on_a_full_disk(work: Path, images: Path) -> None:
     """The disk fills, then there is room."""
-    with mounted(work / "small", "size=1m") as disk:
+    with mounted(work / "small", "size=256k") as disk:
         refused("a full disk", extract(images, disk / "acts"), "the disk is full")
         check("a full disk: nothing half written is left", not list(disk.rglob("*.tmp")))
         subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)

@@ -64,7 +64,7 @@ def extract(out: Path, log: Path, die_at: int) -> None:
     writing._write_all = half
     os.fsync, os.replace = watched(os.fsync), watched(os.replace)
     images = repviz.open_images("digits", limit=173, size=16)
-    model = repviz.open_model("autoencoder", size=16, bottleneck=3, width=4, seed=1)
+    model = repviz.open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
     normalise = type(model.preprocessing).normalise
     batches = 0
 

@@ -58,7 +58,7 @@ def peak(n: int) -> int:
 def extracted(n: int) -> None:
     """Extract ``n`` images and print the peak of this process's memory."""
     work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
-    model = repviz.open_model("autoencoder", size=64, bottleneck=16, width=8)
+    model = repviz.open_model("autoencoder", form="conv", size=64, bottleneck=16, width=8)
     repviz.extract(model, Noise(n), layers=["encoder.0", "code"], out=work / "acts")
     shutil.rmtree(work)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
