@@ -87,7 +87,9 @@ def layers(net: str, objects: str) -> list[dict]:
     images = repviz.open_images(objects)
     for weights in ("default", "random"):
         with tempfile.TemporaryDirectory() as folder:
-            acts = repviz.extract(repviz.open_model(net, weights=weights), images, out=folder)
+            acts = repviz.extract(
+                repviz.open_model(net, weights=weights), images, out=folder, reduce="mean"
+            )
             for layer in acts.layers:
                 X = np.asarray(acts[layer])
                 scores = repviz.pca(X).scores  # all distances, in n - 1 dimensions

@@ -31,9 +31,12 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         for weights, rows in table[table["factor"] == factor].groupby("weights", sort=False):
             role, filled, shift = STYLES.get(str(weights), STYLES["none"])
             axes.errorbar(
-                rows["depth"] + shift,
-                rows["r2"],
-                yerr=[rows["r2"] - rows["r2_low"], rows["r2_high"] - rows["r2"]],
+                rows["depth"].to_numpy() + shift,
+                rows["r2"].to_numpy(),
+                yerr=[
+                    (rows["r2"] - rows["r2_low"]).to_numpy(),
+                    (rows["r2_high"] - rows["r2"]).to_numpy(),
+                ],
                 color=LIGHT[role],
                 marker="o",
                 markersize=4,

@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
             )
             axes.plot(rows["depth"], rows["moved"], color=LIGHT[role], marker="o", markersize=4)
         axes.grid(visible=False, axis="x")
-        axes.set_ylim(bottom=0)
+    grid[0].set_ylim(0, 1.08 * max(1.0, float(table["moved_high"].max())))
     names = table.drop_duplicates("depth").sort_values("depth")
     ends = names.iloc[[0, -1]] if len(names) > 1 else names
     for axes in grid:

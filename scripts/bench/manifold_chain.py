@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -72,7 +72,8 @@ def main() -> None:
         start, cpu = time.perf_counter(), time.process_time()
         xy = side(X)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        status = Path("/proc/self/status").read_text()
+        rss = int(status.split("VmHWM:")[1].split()[0]) / 2**20
         import repviz
 
         trust = repviz.quality(repviz.neighbors(X, k=15), xy).trustworthiness
