@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from repviz.studies.augmentation import draw_augmentation
     from repviz.studies.bottleneck import SweepSetup, sweep
     from repviz.studies.catalog import catalog, verify
+    from repviz.studies.exporting import export_encoder
     from repviz.studies.folder import open_study
     from repviz.studies.reasonable import choose_bottleneck
     from repviz.training import train
@@ -82,6 +83,7 @@ _VERBS = {
     "sweep": "repviz.studies.bottleneck",
     "SweepSetup": "repviz.studies.bottleneck",
     "choose_bottleneck": "repviz.studies.reasonable",
+    "export_encoder": "repviz.studies.exporting",
     "study": "repviz.studies",
     "open_study": "repviz.studies.folder",
     "write_report": "repviz.report.page",
@@ -123,6 +125,7 @@ __all__ = [
     "sweep",
     "SweepSetup",
     "choose_bottleneck",
+    "export_encoder",
     "study",
     "open_study",
     "write_report",

@@ -68,6 +68,8 @@ def build(
         "findings": lambda: _findings(folder),
         "images": lambda: _images(folder, faces, labels, ids),
         "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
+        "judges": lambda: _judges(folder, sizes),
+        "keeps": lambda: _keeps(folder, sizes),
         "training": lambda: _training(folder, n),
         "anatomy": lambda: _anatomy(folder),
         "evaluation": lambda: _evaluation(folder),
@@ -232,6 +234,37 @@ def _sweep(
     pixels = (np.stack(pictures)[:, picked].clip(0, 1) * 255).astype(np.uint8)
     shape = (len(panels), len(picked), *faces.shape[1:])
     np.save(folder / "arrays" / "reconstructions.npy", pixels.reshape(shape))
+
+
+def _judges(folder: Path, sizes: tuple[int, ...]) -> None:
+    named = {"criterion": "psnr:25", "title": "a PSNR of at least 25 dB", "engine": "pca"}
+    seen = [
+        {"bottleneck": k, "original": 1.0, "kept": 1 - 1 / k, "loss": 1 / k, "loss_high": 1.4 / k}
+        for k in sizes
+    ]
+    _write(folder, "judges", [{**named, **row, "n_test": 60} for row in seen])
+    found = {"size": sizes[-1], "low": float(sizes[0]), "high": np.inf, "margin": 0.05}
+    lacking = {"criterion": "factors", "left_out": "no factors are known of the images"}
+    _write(folder, "choices", [{**named, **found, "n_test": 60, "left_out": ""}, lacking])
+    bend = {"low": 8.0, "high": 32.0, "ranges": 3, "found": 2, "stands": False}
+    _write(folder, "knee", [{"engine": "pca", "sizes": len(sizes), **bend}])
+    errors = {"mse": 0.011, "separate_mse": 0.01, "gap": 0.1, "gap_low": 0.05, "gap_high": 0.15}
+    engines = {"engine": "prefix", "separate": "linear-start"}
+    _write(folder, "audit", [{**engines, "bottleneck": sizes[0], **errors, "n_test": 60}])
+
+
+def _keeps(folder: Path, sizes: tuple[int, ...]) -> None:
+    probes, dimensions = [], []
+    for engine, k in [("original", 0), *(("linear-start", k) for k in sizes)]:
+        named = {"engine": engine, "bottleneck": k}
+        for probe in ("same label nearest", "light"):
+            score = 0.9 if not k else k / (k + 4)
+            interval = {"low": score - 0.1, "high": score + 0.1, "n": 60, "chance": 0.1}
+            probes.append({**named, "probe": probe, "score": score, **interval})
+        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "calibrated": 5.4, "n": 400}
+        dimensions.append({**named, **value, "alarms": ""})
+    _write(folder, "keeps", probes)
+    _write(folder, "code_dimension", dimensions)
 
 
 def _training(folder: Path, n: int) -> None:

@@ -126,8 +126,9 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
     with pytest.raises(UnknownName) as caught:
         figures.draw("swep", pd.DataFrame())
     assert str(caught.value) == (
-        "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? Known: sweep, anatomy, "
-        "training, spectrum, dimension, identity, profile, factors, moves, similarity, ladder."
+        "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
+        "Known: sweep, keeps, anatomy, training, spectrum, dimension, identity, profile, "
+        "factors, moves, similarity, ladder."
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from skimage.metrics import structural_similarity
 
 import repviz
@@ -257,3 +258,21 @@ def test_messages(faces, tmp_path, made):
     assert str(caught.value) == (
         "choose_bottleneck: 'person' cannot judge here: the images carry fewer than two labels."
     )
+
+
+@pytest.mark.parametrize("engine", ["linear-start", "prefix"])
+def test_the_encoder_alone_gives_the_codes_of_the_whole(made, faces, tmp_path, engine):
+    stored = made.array(f"sweep_{engine}_8_0_codes")
+    path = repviz.export_encoder(made, tmp_path / "e.safetensors", bottleneck=8, engine=engine)
+    model = repviz.open_model("autoencoder", weights=str(path))
+    acts = repviz.extract(model, faces, out=tmp_path / "acts")
+    codes = acts["code"][:][:, :8]
+    if engine == "linear-start":
+        np.testing.assert_allclose(codes, stored, atol=1e-4)
+    script = repviz.export_encoder(
+        made, tmp_path / "e.pt", bottleneck=8, engine=engine, to="torchscript"
+    )
+    pixels = torch.from_numpy(faces.pixels()).float() / 255
+    with torch.no_grad():
+        again = torch.jit.load(script)(pixels)
+    np.testing.assert_allclose(again[:, :8].numpy(), codes, atol=1e-4)

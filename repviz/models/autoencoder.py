@@ -53,7 +53,7 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor, k: int | None = None) -> Tensor:
         """The codes (b, k) of ``x`` (b, channels, height, width); k is the bottleneck if None."""
-        sizes = torch.full((len(x),), k or self.bottleneck, device=x.device)
+        sizes = torch.full((x.shape[0],), k or self.bottleneck, device=x.device)
         return self.code(self.squeeze(x, sizes)[:, : k or self.bottleneck])
 
     def decode(self, code: Tensor) -> Tensor:

@@ -28,5 +28,6 @@ def render(study: StudyFiles) -> Content | None:
     return Content(
         table(audit, _COLUMNS, label="Audit"),
         reading="The gap is how much larger the error of the one training is at this size.",
-        limits="Sizes between those audited are taken to be like them.",
+        limits="Sizes between those audited are taken to be like them, and the separate trainings "
+        "are of the usual length: longer ones would widen the gap.",
     )
