@@ -53,6 +53,7 @@ def test_groups_with_no_tie_between_them_are_drawn(groups):
     assert (groups[1][neighbors(xy, k=3).indices] == groups[1][:, None]).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_the_spectral_start_balances_pieces_that_nothing_ties(groups):
     """Slow directions are orthogonal to standing still, and no two pieces start on one spot."""
     random = np.random.RandomState(0)

@@ -242,6 +242,7 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
     path = tmp_path / "net.safetensors"
     model = open_model("autoencoder", size=16, bottleneck=3, width=4)

@@ -144,6 +144,7 @@ def test_it_says_why_a_judge_had_to_pass(made):
     assert choices.loc["decision", "left_out"] == "the images carry fewer than two labels"
 
 
+@pytest.mark.slow
 def test_more_sizes_repeat_nothing(made, faces, tmp_path):
     shutil.copytree(made.folder, tmp_path / "s")
     before = repviz.open_study(tmp_path / "s").manifest["stages"]
@@ -164,6 +165,7 @@ def test_more_sizes_repeat_nothing(made, faces, tmp_path):
     assert sorted(set(grown.table["bottleneck"])) == [2, 4, 8]
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_gives_the_same_tables(faces, tmp_path):
     options = {"bottlenecks": [2, 4], "engines": ["linear-start", "prefix"], "setup": SETUP}
     whole = repviz.sweep(faces, out=tmp_path / "whole", **options)

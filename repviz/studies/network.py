@@ -14,6 +14,7 @@ import pandas as pd
 
 from repviz import checks
 from repviz.activations.strengths import strengths
+from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import opened
 from repviz.images.collection import Images
@@ -35,7 +36,7 @@ def network(
     images: Images | str,
     *,
     out: str | Path,
-    weights: str | Path,
+    weights: str | Path | None = None,
     units: int = 8,
     photographs: bool = True,
     seed: int = 0,
@@ -49,7 +50,7 @@ def network(
     out : path
         The folder.
     weights : path
-        The checkpoint.
+        The checkpoint; it must be given.
     units : int
         Units a layer that are shown with the images they answer to most, 1 to 64.
     photographs : bool
@@ -62,6 +63,11 @@ def network(
     Study
         The folder, opened.
     """
+    if weights is None:
+        raise InputError(
+            "study network: weights must be the path of a checkpoint, got none. Train one first: "
+            "repviz train."
+        )
     images = opened(images)
     units = checks.whole("study network", "units", units, low=1, high=64)
     model, card = open_checkpoint(weights), read_card(weights)
@@ -79,7 +85,7 @@ def network(
         out, study="network", title=title, parameters=parameters, images=describe(judged)
     ) as study:
         study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(model)))
-        history = pd.DataFrame(card["training"].get("state", {}).get("history", []))
+        history = pd.DataFrame(card.get("training", {}).get("state", {}).get("history", []))
         if history.empty:
             study.skip("training", "the checkpoint says nothing of how it was trained")
         else:
