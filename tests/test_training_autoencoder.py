@@ -127,8 +127,8 @@ def test_it_learns_and_keeps_the_best_epoch(digits, form):
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [{"noise": 0.1}, {"variational": True}])
 def test_denoising_and_variational_forms_learn(digits, more):
-    _, history = fit_autoencoder(material(*digits), bottleneck=4, form="conv", effort=0.2, **more)
-    assert history["validation_mse"].min() < 0.99 * history["validation_mse"][0]
+    _, history = fit_autoencoder(material(*digits), bottleneck=4, form="conv", effort=2, **more)
+    assert history["validation_mse"].min() < 0.8 * history["validation_mse"][0]
 
 
 def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_global_generator(digits):
