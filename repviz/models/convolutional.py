@@ -65,6 +65,23 @@ class ConvAutoencoder(Autoencoder):
             layers += [nn.GELU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
         self.decoder = nn.Sequential(*layers) if decoder else None
         self.mean = nn.Buffer(torch.full(shape, 0.5))
+        self._keep_the_spread()
+
+    def _keep_the_spread(self) -> None:
+        """Draw weights that hand on what varies from layer to layer (He et al. 2015, equation 10).
+
+        torch's own shrink it: after eight layers nothing of an image reaches the code and back, and
+        with few images training never leaves the mean image.
+        """
+        for part in self.modules():
+            if not isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+                continue
+            fan = part.weight[0].numel()
+            if isinstance(part, nn.ConvTranspose2d):  # kernels overlap: 4 weights a channel meet
+                fan = part.in_channels * math.prod(part.kernel_size) // math.prod(part.stride)
+            nn.init.normal_(part.weight, std=math.sqrt(2 / fan))
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
 
     def start_at_mean(self, mean: np.ndarray) -> None:
         """Let the reconstruction start at ``mean`` (d,), the mean image, whatever the code."""
