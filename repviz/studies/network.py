@@ -80,7 +80,7 @@ def network(
         "photographs": photographs,
         "seed": seed,
     }
-    title = f"{model.name}, {model.weights}"
+    title = f"What {model.name} makes of {len(rows):,} images new to it"
     with begin(
         out, study="network", title=title, parameters=parameters, images=describe(judged)
     ) as study:
