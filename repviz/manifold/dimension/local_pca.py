@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.errors import InputError
-from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import averaged, checked_average, result
+from repviz.manifold.dimension.result import neighbourhoods
 from repviz.manifold.neighbors import Neighbors
 
 SCALES = (10, 20)  # the k that the calibration tables hold
@@ -45,14 +43,7 @@ def estimate(graph: Neighbors, *, k: int = 20, average: str = "inverse") -> Dime
     UnknownName
         No such average.
     """
-    if k not in SCALES:
-        raise InputError(f"dimension: k must be one of {SCALES} for 'local-pca', got {k!r}.")
-    checked_average(average)
-    rows = distinct(graph, k)
-    inverse = np.concatenate([inverses(grams) for _, grams in rows.grams()])
-    value, influence = averaged(inverse, average)
-    table = f"local-pca-{k}" + ("-mean" if average == "mean" else "")
-    return result("local-pca", rows, value, influence, table=table, local=1 / inverse)
+    return neighbourhoods("local-pca", graph, k, average, scales=SCALES, inverses=inverses)
 
 
 def inverses(grams: np.ndarray) -> np.ndarray:

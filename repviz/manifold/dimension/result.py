@@ -8,11 +8,13 @@ import numpy as np
 import scipy.optimize
 
 from repviz import checks
+from repviz.errors import InputError
 from repviz.manifold.dimension.alarms import graph_alarms
 from repviz.manifold.dimension.calibration import calibrate
-from repviz.manifold.dimension.distinct import Distinct
+from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import Sharing, deviation, interval
+from repviz.manifold.neighbors import Neighbors
 
 LEVEL = 0.95
 AVERAGES = ("inverse", "mean")
@@ -68,6 +70,42 @@ def result(
         scale=float(np.median(rows.distances[:, -1])),
         local=None if local is None else rows.spread(local),
     )
+
+
+def neighbourhoods(
+    method: str,
+    graph: Neighbors,
+    k: int,
+    average: str,
+    *,
+    scales: tuple[int, ...],
+    inverses: Callable[[np.ndarray], np.ndarray],
+) -> Dimension:
+    """The record of an estimator that reads each row's k neighbours by their Gram matrix.
+
+    Parameters
+    ----------
+    method : str
+        The estimator's name.
+    graph : Neighbors
+        With at least k neighbours a row; more where rows have identical copies.
+    k : int
+        One of ``scales``, the k that the calibration tables hold.
+    average : {"inverse", "mean"}
+        As in :func:`averaged`.
+    inverses : callable
+        From Gram matrices (n, k, k) to one over the dimension around each row (n,).
+    """
+    if k not in scales:
+        raise InputError(f"dimension: k must be one of {scales} for '{method}', got {k!r}.")
+    checked_average(average)
+    rows = distinct(graph, k)
+    inverse = np.concatenate([inverses(grams) for _, grams in rows.grams()])
+    value, influence = averaged(inverse, average)
+    table = f"{method}-{k}" + ("-mean" if average == "mean" else "")
+    with np.errstate(divide="ignore"):
+        local = 1 / inverse
+    return result(method, rows, value, influence, table=table, local=local)
 
 
 def averaged(inverse: np.ndarray, average: str) -> tuple[float, np.ndarray]:
