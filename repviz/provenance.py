@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 # What a figure can depend on; read from the installed metadata, so nothing is imported.
 PACKAGES = (
     "repviz-toolkit",
@@ -40,6 +42,20 @@ def file_sha256(path: str | Path) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum() -> xxhash.xxh3_128:
+    """A running XXH3 sum of 128 bits: it tells damage from what was written, at memory's speed.
+
+    Unlike SHA-256, which names contents, it is no proof against a forger.
+    """
+    return xxhash.xxh3_128()
+
+
+def file_checksum(path: str | Path) -> str:
+    """The :func:`checksum` of a file's bytes, as 32 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, checksum).hexdigest()
 
 
 def key(value: Any) -> str:

@@ -211,20 +211,20 @@ def test_a_run_that_ends_early_goes_on(
 def test_kill_9_and_run_again(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys
-        from repviz.activations import extraction, writing
+        from repviz.activations import extraction
         from repviz.images import open_images
         from repviz.models import open_model
         out, at = sys.argv[1], int(sys.argv[2])
         extraction.SHARD_BYTES = 4 * 256 * 5
-        write = writing._write_all
-        def dies(file, data):
+        write = os.pwrite
+        def dies(file, data, start):
             global at
             if at == 0:
-                os.write(file.fileno(), b"half")
+                write(file, b"half", start)
                 os.kill(os.getpid(), signal.SIGKILL)
             at -= 1
-            write(file, data)
-        writing._write_all = dies
+            return write(file, data, start)
+        os.pwrite = dies
         model = open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
         images = open_images("digits", limit=23, size=16)
         extraction.extract(model, images, layers=["encoder.0", "code"], out=out, batch=5)
@@ -371,12 +371,12 @@ def test_folders_that_are_no_activations(model, images, tmp_path):
         f"{tmp_path}: this is no folder of activations, it has no manifest.json. Give a folder "
         "that repviz extract wrote."
     )
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": "x", "version": 2}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": "x", "version": 3}))
     with pytest.raises(StoreError) as error:
         open_activations(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: the manifest must be of format 'repviz activations', version 1, got 'x', "
-        "version 2. Give another folder."
+        f"{tmp_path}: the manifest must be of format 'repviz activations', version 2, got 'x', "
+        "version 3. Give another folder."
     )
 
 

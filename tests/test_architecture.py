@@ -25,6 +25,7 @@ ROOMS = {
         "distortion",
         "durable",
         "intervals",
+        "memory",
         "principal",
         "progress",
         "provenance",

@@ -47,14 +47,14 @@ def fit_components(
     record = path / "commits" / "components.json"
     if not record.is_file():
         found = _found(manifest, model, images, capture, wanted)
-        hashes = {}
+        sums = {}
         for name, (basis, _) in found.items():
             file = store.components_path(path, name)
             with durable.replacing(file) as temporary, open(temporary, "wb") as out:
                 np.save(out, basis)
-            hashes[name] = provenance.file_sha256(file)
+            sums[name] = provenance.file_checksum(file)
         shares = {name: share for name, (_, share) in found.items()}
-        durable.write_json(record, {"sha256": hashes, "explained_variance_ratio": shares})
+        durable.write_json(record, {store.CHECKSUM: sums, "explained_variance_ratio": shares})
     for name, reduction in wanted.items():
         file = store.components_path(path, name)
         try:

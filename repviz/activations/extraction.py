@@ -23,6 +23,7 @@ from repviz.activations.store import Activations
 from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images import decoding, opened
 from repviz.images.collection import Images
+from repviz.memory import recycled
 from repviz.models.model import Model, evaluating
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def extract(
     checks.whole("extract", "seed", seed, low=0, high=2**32 - 1)
     images, path = opened(images), Path(out)
     asked = model.layers if layers is None else checks.several(layers)
-    with evaluating(model.module), Capture(model.module, asked) as capture:
+    with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
         seen = probe(model, capture)
         reduced = reductions(seen, reduce, seed)
         manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
@@ -200,11 +201,7 @@ class _Buffers:
         self.reduced, self.rows = reduced, 0
         self.cards = manifest["layers"]
         self.tensors = {
-            name: torch.empty(
-                (manifest["batch"], card["features"]),
-                dtype=getattr(torch, card["dtype"]),
-                pin_memory=pinned,
-            )
+            name: _empty((manifest["batch"], card["features"]), card["dtype"], pinned)
             for name, card in self.cards.items()
         }
         self.overflow: dict[str, Any] = {}
@@ -229,6 +226,15 @@ class _Buffers:
 
     def blocks(self) -> dict[str, np.ndarray]:
         return {name: tensor[: self.rows].numpy() for name, tensor in self.tensors.items()}
+
+
+def _empty(shape: tuple[int, int], dtype: str, pinned: bool) -> Tensor:
+    if pinned:
+        return torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True)
+    # numpy asks for huge pages and torch does not; where a page begins writing costs least.
+    room = np.empty(prod(shape) * np.dtype(dtype).itemsize + store.PAGE, np.uint8)
+    start = -room.ctypes.data % store.PAGE
+    return torch.from_numpy(room[start:][: len(room) - store.PAGE].view(dtype).reshape(shape))
 
 
 def _fill(

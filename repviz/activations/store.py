@@ -6,7 +6,7 @@
     rows.parquet             a row an image: id, path, content hash, label, factors, status, reason
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
     components/fc7.npy       mean and principal components, where the layer was reduced to scores
-    commits/000000.json      written once the shard 000000 of every layer is on disk: their hashes
+    commits/000000.json      written once the shard 000000 of every layer is on disk, with checksums
 
 Every file is written to a temporary name, flushed and renamed; ``rows.parquet`` comes last. A
 killed extraction loses the shard it was at; run again with the same parameters, it goes on from
@@ -33,7 +33,9 @@ from repviz.errors import Damaged, StoreError
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT, VERSION = "repviz activations", 1
+FORMAT, VERSION = "repviz activations", 2
+CHECKSUM = "xxh3_128"  # the name under which a commit lists those of its files
+PAGE = 4096  # bytes: what disks and the system's memory are divided into
 WIDE = 4096  # bytes from which on rows are copied one by one
 MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
 # Of the manifest, what says how it was made and not which numbers come out.
@@ -137,7 +139,10 @@ def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
-    """What stands before the numbers in the ``.npy`` file of a matrix."""
+    """What stands before the numbers in the ``.npy`` file of a matrix: a page, blanks at its end.
+
+    So the numbers begin where a page does, as writing past the system's cache asks for.
+    """
     out = io.BytesIO()
     described = {
         "descr": np.lib.format.dtype_to_descr(dtype),
@@ -145,7 +150,9 @@ def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
         "shape": shape,
     }
     np.lib.format.write_array_header_1_0(out, described)
-    return out.getvalue()
+    magic, text = out.getvalue()[:8], out.getvalue()[10:].rstrip(b"\n")
+    length = PAGE - len(magic) - 2
+    return magic + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +178,7 @@ class Activations:
     @property
     def key(self) -> str:
         """The hash of all that the activations depend on, image contents included (64 digits)."""
-        return provenance.key([self.manifest["key"], _hashes(self.path, "rows")])
+        return provenance.key([self.manifest["key"], _sums(self.path, "rows")])
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -291,7 +298,7 @@ class Verification:
 
 
 def verify(path: str | Path) -> Verification:
-    """Whether each file of the activations in ``path`` still has the hash it was written with.
+    """Whether each file of the activations in ``path`` still has the checksum it was written with.
 
     Raises
     ------
@@ -302,17 +309,17 @@ def verify(path: str | Path) -> Verification:
     """
     path = Path(path)
     manifest = open_activations(path).manifest
-    expected = {path / "rows.parquet": _hashes(path, "rows").get("rows")}
-    for layer, hash_ in _hashes(path, "components").items():
-        expected[components_path(path, layer)] = hash_
+    expected = {path / "rows.parquet": _sums(path, "rows").get("rows")}
+    for layer, sum_ in _sums(path, "components").items():
+        expected[components_path(path, layer)] = sum_
     for number in range(shards(manifest)):
-        hashes = _hashes(path, f"{number:06d}")
+        sums = _sums(path, f"{number:06d}")
         for layer in manifest["order"]:
-            expected[shard_path(path, layer, number)] = hashes.get(layer)
+            expected[shard_path(path, layer, number)] = sums.get(layer)
     damaged = [
         str(file.relative_to(path))
-        for file, hash_ in expected.items()
-        if not file.is_file() or provenance.file_sha256(file) != hash_
+        for file, sum_ in expected.items()
+        if not file.is_file() or provenance.file_checksum(file) != sum_
     ]
     own = {name: value for name, value in manifest.items() if name not in NOT_PARAMETERS}
     if provenance.key(own) != manifest["key"]:
@@ -353,9 +360,9 @@ def commit_path(path: Path, number: int) -> Path:
     return path / "commits" / f"{number:06d}.json"
 
 
-def _hashes(path: Path, commit: str) -> dict[str, str]:
+def _sums(path: Path, commit: str) -> dict[str, str]:
     file = path / "commits" / f"{commit}.json"
-    return dict(durable.read_json(file)["sha256"]) if file.is_file() else {}
+    return dict(durable.read_json(file)[CHECKSUM]) if file.is_file() else {}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

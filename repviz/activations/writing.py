@@ -1,35 +1,30 @@
 """How a folder of activations comes to be: begun, filled shard by shard, finished. Needs no torch.
 
-A shard is written as its batches come: each block goes to the temporary file of its layer and,
-at the same time, into that file's hash. Then all its files are flushed and renamed, and last of all
-the commit is written, which makes the shard count. Whatever ends the process, a shard counts wholly
-or not at all.
+A shard is written as its batches come, each block into the temporary file of its layer. Then all
+its files are flushed and renamed, and last of all the commit is written, which makes the shard
+count. Whatever ends the process, a shard counts wholly or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from repviz import durable, provenance
 from repviz.activations import store
+from repviz.activations.filling import Filling
 from repviz.errors import Mismatch, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LISTED = 8  # differences that a refusal names
-PIECE = 1 << 20  # bytes that are written at a time
-TO_HASH_BESIDE = 1 << 20  # bytes from which on hashing in a thread of its own is worth the switch
 
 
 def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -113,18 +108,16 @@ class Shard:
         self, path: Path, number: int, features: Mapping[str, int], *, rows: int, dtype: str
     ) -> None:
         self.path, self.number, self.rows = path, number, rows
-        self._files: dict[str, Path] = {}
-        self._written = dict.fromkeys(features, 0)  # bytes
-        self._hashes = {layer: hashlib.sha256() for layer in features}
+        self._files: dict[str, Filling] = {}
         self._stack = ExitStack()
-        self._hasher = self._stack.enter_context(ThreadPoolExecutor(1, "hash"))
         for layer, d in features.items():
             file = store.shard_path(path, layer, number)
-            self._files[layer] = self._stack.enter_context(durable.replacing(file))
             header = store.npy_header((rows, d), np.dtype(dtype))
-            with durable.named_errors(file), open(self._files[layer], "wb") as new:
-                _reserve(new, len(header) + rows * d * np.dtype(dtype).itemsize)
-            self._write(layer, header)
+            temporary = self._stack.enter_context(durable.replacing(file))
+            with durable.named_errors(file):
+                size = len(header) + rows * d * np.dtype(dtype).itemsize
+                self._files[layer] = Filling(temporary, size)
+                self._files[layer].append(header)
 
     def __enter__(self) -> Shard:
         return self
@@ -141,36 +134,25 @@ class Shard:
     def append(self, blocks: Mapping[str, np.ndarray]) -> None:
         """Write the next rows (m, d) of each layer, contiguous and of the shard's type."""
         for layer, block in blocks.items():
-            self._write(layer, memoryview(block.data).cast("B"))
+            with durable.named_errors(store.shard_path(self.path, layer, self.number)):
+                self._files[layer].append(block.data)
 
     def commit(self, record: dict[str, Any]) -> None:
-        """Flush and rename the files, then write the commit: what ``record`` says, and hashes."""
+        """Flush and rename the files, then write the commit: checksums, and ``record``."""
         self._stack.close()
-        hashes = {layer: digest.hexdigest() for layer, digest in self._hashes.items()}
-        durable.write_json(store.commit_path(self.path, self.number), {"sha256": hashes, **record})
-
-    def _write(self, layer: str, data: bytes | memoryview) -> None:
-        # Opened for each block: a network may have more layers than a process may open files.
-        with (
-            durable.named_errors(store.shard_path(self.path, layer, self.number)),
-            open(self._files[layer], "r+b", buffering=0) as file,
-        ):
-            file.seek(self._written[layer])
-            self._written[layer] += len(data)
-            if len(data) < TO_HASH_BESIDE:
-                self._hashes[layer].update(data)
-                _write_all(file, data)
-            else:
-                hashed = self._hasher.submit(self._hashes[layer].update, data)
-                _write_all(file, data)
-                hashed.result()
+        sums = {layer: file.checksum() for layer, file in self._files.items()}
+        durable.write_json(
+            store.commit_path(self.path, self.number), {store.CHECKSUM: sums, **record}
+        )
 
 
 def finish(path: Path, rows: pd.DataFrame) -> None:
     """Write the index of rows: the folder is now whole."""
     content = rows.to_parquet(index=False)
+    running = provenance.checksum()
+    running.update(content)
     durable.write_json(
-        path / "commits" / "rows.json", {"sha256": {"rows": provenance.sha256(content)}}
+        path / "commits" / "rows.json", {store.CHECKSUM: {"rows": running.hexdigest()}}
     )
     durable.write_bytes(path / "rows.parquet", content)
 
@@ -178,19 +160,6 @@ def finish(path: Path, rows: pd.DataFrame) -> None:
 def records(path: Path, numbers: Iterable[int]) -> list[dict[str, Any]]:
     """What the commits of the shards ``numbers`` say, in that order."""
     return [durable.read_json(store.commit_path(path, number)) for number in numbers]
-
-
-def _reserve(file: IO[bytes], size: int) -> None:
-    """Ask the disk for the room before it is filled: cheaper, and a full disk is known at once."""
-    if hasattr(os, "posix_fallocate") and size:
-        os.posix_fallocate(file.fileno(), 0, size)
-
-
-def _write_all(file: IO[bytes], data: bytes | memoryview) -> None:
-    """In pieces that stay in the processor's cache on their way: half the cost of one large one."""
-    view, done = memoryview(data), 0
-    while done < len(view):  # the system may take less than it is given
-        done += file.write(view[done : done + PIECE])
 
 
 def _differences(there: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:

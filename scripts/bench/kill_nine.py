@@ -31,10 +31,10 @@ import torch
 from measuring import parser
 
 import repviz
-from repviz.activations import extraction, store, writing
+from repviz.activations import extraction, filling, store
 
 LAYERS = ["encoder.0", "encoder.2", "code"]
-ROWS, BATCH = 15, 5  # a shard; three batches
+ROWS, BATCH = 12, 4  # a shard; three batches
 
 
 def extract(out: Path, log: Path, die_at: int) -> None:
@@ -52,16 +52,16 @@ def extract(out: Path, log: Path, die_at: int) -> None:
 
         return call
 
-    def half(file: object, data: bytes) -> None:
+    def half(file: int, data: memoryview, start: int) -> int:
         nonlocal calls
         calls += 1
         if calls == die_at:
-            os.write(file.fileno(), bytes(memoryview(data)[: len(data) // 2]))
+            whole(file, data[: len(data) // 2 // store.PAGE * store.PAGE], start)
             os.kill(os.getpid(), signal.SIGKILL)
-        whole(file, data)
+        return whole(file, data, start)
 
-    whole = writing._write_all
-    writing._write_all = half
+    filling.LARGE = store.PAGE  # so that both ways of writing are taken
+    whole, os.pwrite = os.pwrite, half
     os.fsync, os.replace = watched(os.fsync), watched(os.replace)
     images = repviz.open_images("digits", limit=173, size=16)
     model = repviz.open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
