@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from repviz import progress
 from repviz.errors import InputError
+from repviz.memory import recycled
 from repviz.training.feeding import Feed, number
 from repviz.training.machine import Machine
 
@@ -203,7 +204,7 @@ def run(
     """
     walk = _Walk(module, feed, optimizer, pace, machine or Machine(), keeper)
     home = next(module.parameters()).device
-    with walk.begun(), _told_to_stop(keeper is not None) as told:
+    with recycled(), walk.begun(), _told_to_stop(keeper is not None) as told:
         while walk.goes_on():
             total = walk.pass_over(loss, score, told)
             walk.turn_over(after_epoch(total))
