@@ -13,7 +13,8 @@ from PIL import Image
 
 from repviz.activations.exporting import EXPORTS, export
 from repviz.activations.importing import import_matrix
-from repviz.activations.store import open_activations, verify
+from repviz.activations.store import open_activations
+from repviz.activations.verifying import verify
 from repviz.errors import InputError, StoreError, Unavailable, UnknownName
 from repviz.images import open_own
 

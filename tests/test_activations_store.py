@@ -18,7 +18,8 @@ from torch.utils.data import TensorDataset
 from repviz import durable
 from repviz.activations import extraction, writing
 from repviz.activations.extraction import extract
-from repviz.activations.store import open_activations, verify
+from repviz.activations.store import open_activations
+from repviz.activations.verifying import verify
 from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
 from repviz.images import open_images, open_own
 from repviz.images.cache import cache_images

@@ -178,7 +178,7 @@ class Activations:
     @property
     def key(self) -> str:
         """The hash of all that the activations depend on, image contents included (64 digits)."""
-        return provenance.key([self.manifest["key"], _sums(self.path, "rows")])
+        return provenance.key([self.manifest["key"], sums(self.path, "rows")])
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -273,60 +273,6 @@ def open_activations(path: str | Path) -> Activations:
     return Activations(path, manifest)
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What :func:`verify` found.
-
-    Attributes
-    ----------
-    path : Path
-        The folder.
-    files : int
-        How many files were read.
-    damaged : tuple of str
-        Which of them are missing or not as they were written.
-    """
-
-    path: Path
-    files: int
-    damaged: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file is as it was written."""
-        return not self.damaged
-
-
-def verify(path: str | Path) -> Verification:
-    """Whether each file of the activations in ``path`` still has the checksum it was written with.
-
-    Raises
-    ------
-    Damaged
-        The extraction did not finish.
-    StoreError
-        The folder holds no activations.
-    """
-    path = Path(path)
-    manifest = open_activations(path).manifest
-    expected = {path / "rows.parquet": _sums(path, "rows").get("rows")}
-    for layer, sum_ in _sums(path, "components").items():
-        expected[components_path(path, layer)] = sum_
-    for number in range(shards(manifest)):
-        sums = _sums(path, f"{number:06d}")
-        for layer in manifest["order"]:
-            expected[shard_path(path, layer, number)] = sums.get(layer)
-    damaged = [
-        str(file.relative_to(path))
-        for file, sum_ in expected.items()
-        if not file.is_file() or provenance.file_checksum(file) != sum_
-    ]
-    own = {name: value for name, value in manifest.items() if name not in NOT_PARAMETERS}
-    if provenance.key(own) != manifest["key"]:
-        damaged.insert(0, "manifest.json")
-    return Verification(path, len(expected) + 1, tuple(damaged))
-
-
 def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:
     """The numbers of the shards that are on disk for every layer."""
     return [
@@ -360,7 +306,8 @@ def commit_path(path: Path, number: int) -> Path:
     return path / "commits" / f"{number:06d}.json"
 
 
-def _sums(path: Path, commit: str) -> dict[str, str]:
+def sums(path: Path, commit: str) -> dict[str, str]:
+    """The checksums that the record ``commit`` lists; empty where it is not there."""
     file = path / "commits" / f"{commit}.json"
     return dict(durable.read_json(file)[CHECKSUM]) if file.is_file() else {}
 

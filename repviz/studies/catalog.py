@@ -72,7 +72,7 @@ def verify(folder: str | Path) -> int:
         The folder holds neither activations nor a study.
     """
     from repviz import durable
-    from repviz.activations import store
+    from repviz.activations import store, verifying
     from repviz.studies import folder as studies
 
     folder = Path(folder)
@@ -87,7 +87,7 @@ def verify(folder: str | Path) -> int:
         return sum(opened.check(stage) for stage in opened.manifest["stages"])
     if form != store.FORMAT:
         raise Damaged(f"{folder}: this folder holds neither activations nor a study, but '{form}'.")
-    found = store.verify(folder)
+    found = verifying.verify(folder)
     if not found.ok:
         raise Damaged(
             f"{folder}: {len(found.damaged)} of {found.files} files are not as they were written, "

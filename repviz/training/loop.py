@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -20,6 +18,7 @@ from repviz.errors import InputError
 from repviz.memory import recycled
 from repviz.training.feeding import Feed, number
 from repviz.training.machine import Machine
+from repviz.training.stopping import Stopped, Told, told_to_stop
 
 Row = dict[str, float]  # what one epoch came to
 AGREE = 8  # steps after which several processes ask each other whether one was told to stop
@@ -150,14 +149,6 @@ class Keeper(Protocol):
         """Show the curves as they are now."""
 
 
-class Stopped(KeyboardInterrupt):
-    """The process was told to end, and the training is kept."""
-
-    def __init__(self, by: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(by).name}")
-        self.signal = by
-
-
 def run(
     module: nn.Module,
     feed: Feed,
@@ -204,7 +195,7 @@ def run(
     """
     walk = _Walk(module, feed, optimizer, pace, machine or Machine(), keeper)
     home = next(module.parameters()).device
-    with recycled(), walk.begun(), _told_to_stop(keeper is not None) as told:
+    with recycled(), walk.begun(), told_to_stop(keeper is not None) as told:
         while walk.goes_on():
             total = walk.pass_over(loss, score, told)
             walk.turn_over(after_epoch(total))
@@ -256,7 +247,7 @@ class _Walk:
         left = self.state.step < self.pace.epochs * self.feed.steps
         return left and self.pace.factor(self.state.step, self.state.history) > 0
 
-    def pass_over(self, loss: Any, score: Any, told: _Told) -> Epoch:
+    def pass_over(self, loss: Any, score: Any, told: Told) -> Epoch:
         """The steps of this epoch that are left."""
         epoch, done = divmod(self.state.step, self.feed.steps)
         self.network.train()
@@ -317,7 +308,7 @@ class _Walk:
                 "model."
             )
 
-    def keep_if_due(self, told: _Told) -> None:
+    def keep_if_due(self, told: Told) -> None:
         if self.keeper is None:
             return
         stop, machine = told.by, self.machine
@@ -346,7 +337,7 @@ class _Walk:
         if self.keeper and self.machine.process == 0:
             self.keeper.epoch_over(self.state.history)
 
-    def close(self, told: _Told) -> None:
+    def close(self, told: Told) -> None:
         """Keep the end, unless it was over before."""
         if self.keeper and self.machine.process == 0 and self.state.step > self.began:
             self.keeper.keep(self.state, over=True)
@@ -379,31 +370,3 @@ def _give_back(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> 
         state.setdefault(int(place), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-class _Told:
-    """Whether a signal asked the process to end, and which."""
-
-    by = 0
-
-
-@contextmanager
-def _told_to_stop(listening: bool) -> Iterator[_Told]:
-    """Within the block a first SIGINT or SIGTERM is written down; a second ends at once."""
-    told = _Told()
-    if not listening or threading.current_thread() is not threading.main_thread():
-        yield told
-        return
-
-    def note(by: int, frame: FrameType | None) -> None:
-        told.by = by
-        progress.say("Stopping: the training is kept first. Once more ends it at once.")
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
