@@ -305,10 +305,9 @@ def test_copies_of_rows_change_nothing_but_the_alarms(method):
     clean = dimension(X, method=method)
     copied = dimension(np.vstack([X, X[:40], X[:10]]), method=method)
     assert copied.n == 400
-    # beyond the 16 nearest, distances are summed in float32
-    assert copied.value == pytest.approx(clean.value, rel=1e-12 if clean.k < 16 else 1e-6)
+    assert copied.value == pytest.approx(clean.value, rel=1e-12)
     if method != "correlation":  # which looks for shared rows less far where there are copies
-        assert copied.low == pytest.approx(clean.low, rel=1e-12 if clean.k < 16 else 1e-6)
+        assert copied.low == pytest.approx(clean.low, rel=1e-12)
     assert copied.alarms == (
         "90 of 450 rows have an identical copy: each was counted once.",
         *clean.alarms,

@@ -57,7 +57,9 @@ def _ties(rows: Distinct) -> str:
 
 def _rounding(graph: Neighbors, rows: Distinct) -> str:
     """Values on a grid of step s carry noise of variance s^2 / 12, twice that in a difference."""
-    step = _grid_step(graph.X) if graph.metric == "euclidean" else 0.0
+    if "grid step" not in graph.made:
+        graph.made["grid step"] = _grid_step(graph.X) if graph.metric == "euclidean" else 0.0
+    step = graph.made["grid step"]
     noise = step * math.sqrt(graph.d / 6)
     nearest = float(np.median(rows.distances[:, 0]))
     if noise <= ROUNDING * nearest:
