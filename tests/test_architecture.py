@@ -51,6 +51,7 @@ HOMES = {
         "activations",
         "images/decoding.py",
         "images/torchvision_sets.py",
+        "manifold/search/device.py",
     ],
     "torchvision": ["models", "training", "images/decoding.py", "images/torchvision_sets.py"],
     "accelerate": ["training/machine.py"],
@@ -197,7 +198,7 @@ def test_the_package_keeps_its_laws():
             "principal/exact.py",
             "import torch",
             "principal/exact.py imports torch, whose home is models or training or activations or "
-            "images/decoding.py or images/torchvision_sets.py",
+            "images/decoding.py or images/torchvision_sets.py or manifold/search/device.py",
         ),
         (
             "report/page.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from repviz import checks, provenance
 from repviz.errors import InputError
 from repviz.manifold.search import nearest
+from repviz.manifold.search.keeping import kept
 from repviz.manifold.search.radius import counted
 from repviz.manifold.search.rows import Rows
 
 METRICS = ("euclidean", "cosine")
+SEARCHES = ("exact", "approximate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,8 @@ class Neighbors:
     metric : str
         "euclidean" or "cosine".
     recall : float
-        The share of true neighbours that were found, in [0, 1]; 1.0 because the search is exact.
+        The share of true neighbours that were found, in [0, 1]: 1.0 where the search was exact,
+        else as 400 rows that were also searched exactly tell.
     groups : ndarray of int64, shape (n,), or None
         What rows belong together (augmentations of one image, frames of one film): intervals take
         whole groups for the independent draws. None where every row is one.
@@ -73,6 +77,17 @@ class Neighbors:
         return int(((first == second) & (first > 0)).sum()) if self.k > 1 else 0
 
     @cached_property
+    def constant_columns(self) -> np.ndarray:
+        """Which features are the same in every row, (any number,): no distance sees them."""
+        return np.flatnonzero(self.X.min(axis=0) == self.X.max(axis=0))
+
+    @cached_property
+    def constant_rows(self) -> np.ndarray:
+        """Which rows hold one value in all features, (any number,): blank images, dead layers."""
+        one_value = self.X.min(axis=1) == self.X.max(axis=1)
+        return np.flatnonzero(one_value & (self.d > 1))
+
+    @cached_property
     def made(self) -> dict[Any, Any]:
         """What methods worked out from this graph, kept with it for the next that asks."""
         return {}
@@ -80,12 +95,21 @@ class Neighbors:
     @cached_property
     def key(self) -> str:
         """A hash of the rows' content, k and the metric."""
-        rows = provenance.sha256(self.X.tobytes())
-        return provenance.key([rows, str(self.X.dtype), self.X.shape, self.k, self.metric])
+        how = [] if self.recall == 1 else [self.recall]
+        return provenance.key([_content(self.X), self.k, self.metric, *how])
 
 
-def neighbors(X: Any, *, k: int = 50, metric: str = "euclidean") -> Neighbors:
-    """The k nearest other rows of every row of X, exactly.
+def neighbors(
+    X: Any,
+    *,
+    k: int = 50,
+    metric: str = "euclidean",
+    search: str = "exact",
+    device: str | None = None,
+    cache: str | Path | None = None,
+    seed: int = 0,
+) -> Neighbors:
+    """The k nearest other rows of every row of X, exactly unless asked otherwise.
 
     All pairs are compared in float32 on centred rows, each pair once, and a few more than k are
     proposed. Their distances are computed anew in float64, from differences, and ranked. A row for
@@ -94,11 +118,22 @@ def neighbors(X: Any, *, k: int = 50, metric: str = "euclidean") -> Neighbors:
     Parameters
     ----------
     X : array_like, shape (n, d)
-        One row an image: an array, or a stored layer.
+        One row an image: an array, or a stored layer, which is read block by block.
     k : int
         How many neighbours, from 1 to n - 1.
     metric : {"euclidean", "cosine"}
         "cosine" is 1 - cosine of the angle between two rows, which must not be zero.
+    search : {"exact", "approximate"}
+        "approximate" looks into some cells of rows only, as many as give 98 % of the neighbours,
+        and says in ``recall`` how many it found: for sets whose n^2 d products are too many.
+    device : str, optional
+        A device of torch, such as "cuda", that does the exact search's products; the processor if
+        None. The neighbours are the same.
+    cache : path, optional
+        A folder where graphs are kept under a key of the rows' content, k, metric and search; one
+        that is there is read. ``layer.graphs`` is the place beside a stored layer.
+    seed : int
+        Of the cells and of the rows that measure the recall, for "approximate".
 
     Returns
     -------
@@ -107,16 +142,32 @@ def neighbors(X: Any, *, k: int = 50, metric: str = "euclidean") -> Neighbors:
     Raises
     ------
     InputError
-        ``X`` is not a finite matrix, has k rows or fewer, or (cosine) holds a row of zeros.
+        ``X`` is not a finite matrix, has k rows or fewer, or (cosine) holds a row of zeros; or
+        torch has no such device here.
     UnknownName
-        No such metric.
+        No such metric or search.
     """
     X = checks.matrix("neighbors", X)
     k = checks.whole("neighbors", "k", k, low=1)
+    seed = checks.whole("neighbors", "seed", seed, low=0)
+    checks.known("neighbors", "search", search, SEARCHES)
     _enough("neighbors", len(X) - 1, k)
     rows = _comparable("neighbors", X, metric)
-    indices, squared = nearest(rows, rows, k, own=True)
-    return Neighbors(indices, _distance(squared, metric), X, metric)
+
+    def found() -> tuple[np.ndarray, np.ndarray, float]:
+        if search == "exact":
+            return *nearest(rows, rows, k, own=True, device=device), 1.0
+        from repviz.manifold.search.approximate import nearly
+
+        return nearly(rows, k, seed=seed)
+
+    if cache is None:
+        indices, squared, recall = found()
+    else:
+        how = [search] if search == "exact" else [search, seed]
+        key = provenance.key([_content(X), k, metric, how])
+        indices, squared, recall = kept(Path(cache) / f"{key}.npz", found)
+    return Neighbors(indices, _distance(squared, metric), X, metric, recall)
 
 
 def neighbors_between(
@@ -211,6 +262,12 @@ def _comparable(who: str, X: np.ndarray, metric: str) -> Rows:
             f"({int((norms == 0).sum())} of {len(X)} rows). Leave it out or take 'euclidean'."
         )
     return Rows(X, 1 / norms)
+
+
+def _content(X: np.ndarray) -> list[Any]:
+    starts = range(0, len(X), 1024)
+    rows = [provenance.sha256(X[start : start + 1024].tobytes()) for start in starts]
+    return [rows, str(X.dtype), X.shape]
 
 
 def _distance(squared: np.ndarray, metric: str) -> np.ndarray:

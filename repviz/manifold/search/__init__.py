@@ -12,7 +12,9 @@ from repviz.manifold.search.rows import Rows, framed, shared
 MARGIN = 8  # rows at most that are proposed beyond the k that are asked for
 
 
-def nearest(queries: Rows, base: Rows, k: int, *, own: bool) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    queries: Rows, base: Rows, k: int, *, own: bool, device: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Numbers (m, k) and squared distances (m, k) of the nearest rows of base, nearest first.
 
     Among equal distances the lower number comes first. Where float32 could have missed a row, all
@@ -22,11 +24,18 @@ def nearest(queries: Rows, base: Rows, k: int, *, own: bool) -> tuple[np.ndarray
     ----------
     own : bool
         Whether queries and base are the same rows, and a row leaves out itself.
+    device : str, optional
+        The device of torch that proposes; the processor if None.
     """
     frame = framed(base)
     available = len(base) - own
     keep = min(available, k + min(MARGIN, k + 1))
-    proposal = propose(queries, base, frame, keep, own=own)
+    if device is None:
+        proposal = propose(queries, base, frame, keep, own=own)
+    else:
+        from repviz.manifold.search import device as torch_device
+
+        proposal = torch_device.propose(queries, base, frame, keep, own=own, device=device)
     numbers = np.empty((len(queries), k), np.int64)
     squared = np.empty((len(queries), k))
     of = (queries.X, queries.scale, base.X, base.scale, proposal.numbers)
