@@ -41,7 +41,7 @@ def estimate(graph: Neighbors) -> Dimension:
     radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     value, influence = slope(_counts(rows, radii), radii)
     # A row counts all within the radius, often more than FAR of them.
-    shared = distinct(graph, min(graph.k, REACHED)).sharing if graph.duplicates == 0 else None
+    shared = None if rows.merged else distinct(graph, min(graph.k, REACHED)).sharing
     return result("correlation", rows, value, influence, table="correlation", shared=shared)
 
 
@@ -63,7 +63,7 @@ def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
 def _counts(rows: Distinct, radii: np.ndarray) -> np.ndarray:
     """How many different rows lie closer than each radius, (m, 2)."""
     graph = rows.graph
-    if graph.duplicates == 0:
+    if not rows.merged:
         own, near, far, X = rows.first, graph.indices, rows.lengths, graph.X
     else:
         own, near, far = rows.touched[:, 0], rows.touched[:, 1:], rows.distances
