@@ -87,7 +87,8 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
         The function that the user called.
     X : array_like, shape (n, d)
         Anything that numpy reads as numbers. float32 and float64 pass as they are, without a copy;
-        other numbers become float64 (float16 float32).
+        other numbers become float64 (float16 float32). A stored layer is read block by block, into
+        one array.
     rows, columns : int
         The least n and d that will do.
 
@@ -99,7 +100,7 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
     """
     import numpy as np
 
-    X = np.asarray(X)
+    X = _gathered(X) if hasattr(X, "blocks") else np.asarray(X)
     if X.ndim != 2:
         raise InputError(
             f"{who}: X must be a matrix of shape (n, d), got shape {X.shape}. "
@@ -114,12 +115,33 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
         raise InputError(f"{who}: X must have at least {rows} rows, got {n}. Give it more images.")
     if d < columns:
         raise InputError(f"{who}: X must have at least {columns} columns, got {d}.")
-    finite = np.isfinite(X).all(axis=1)
-    if not finite.all():
-        bad = np.flatnonzero(~finite)
+    bad = _unfinite(X)
+    if len(bad):
         got = "NaN" if np.isnan(X[bad[0]]).any() else "an infinity"
         raise InputError(
             f"{who}: every value of X must be finite, got {got} in row {bad[0]} ({len(bad)} of {n} "
             "rows). Leave those rows out: X[np.isfinite(X).all(axis=1)]."
         )
     return X
+
+
+def _gathered(layer: Any) -> np.ndarray:
+    """A stored layer as one array, float32 where it is stored as float16."""
+    import numpy as np
+
+    X = np.empty(layer.shape, np.promote_types(layer.dtype, np.float32))
+    for start, block in layer.blocks():
+        X[start : start + len(block)] = block
+    return X
+
+
+def _unfinite(X: np.ndarray) -> np.ndarray:
+    """The numbers of the rows that hold a NaN or an infinity."""
+    import numpy as np
+
+    step = max(1, (1 << 22) // X.shape[1])
+    bad = [
+        start + np.flatnonzero(~np.isfinite(X[start : start + step]).all(axis=1))
+        for start in range(0, len(X), step)
+    ]
+    return np.concatenate(bad)

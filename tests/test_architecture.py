@@ -52,6 +52,7 @@ HOMES = {
         "activations",
         "images/decoding.py",
         "images/torchvision_sets.py",
+        "manifold/search/device.py",
     ],
     "torchvision": ["models", "training", "images/decoding.py", "images/torchvision_sets.py"],
     "accelerate": ["training/machine.py"],
@@ -59,9 +60,14 @@ HOMES = {
     "zarr": ["activations/exporting.py"],
     "anndata": ["activations/exporting.py"],
     "safetensors": ["models/checkpoints.py", "models/weight_files.py"],
-    "faiss": ["manifold/neighbors.py"],
+    "faiss": ["manifold/search/approximate.py"],
     "umap": ["manifold/embedding"],
-    "numba": ["manifold/embedding", "models/normalisation_kernels.py"],
+    "numba": [
+        "manifold/dimension/sharing_kernels.py",
+        "manifold/embedding",
+        "manifold/search",
+        "models/normalisation_kernels.py",
+    ],
     "openTSNE": ["manifold/embedding/tsne_map.py"],
     "pacmap": ["manifold/embedding/pacmap_map.py"],
     "matplotlib": ["figures"],
@@ -193,7 +199,7 @@ def test_the_package_keeps_its_laws():
             "principal/exact.py",
             "import torch",
             "principal/exact.py imports torch, whose home is models or training or activations or "
-            "images/decoding.py or images/torchvision_sets.py",
+            "images/decoding.py or images/torchvision_sets.py or manifold/search/device.py",
         ),
         (
             "report/page.py",

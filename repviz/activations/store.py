@@ -57,6 +57,8 @@ class Matrix:
         How the d features are arranged in the network, such as (256, 6, 6).
     dtype : numpy.dtype
         float32 or float16, as they were stored.
+    graphs : Path
+        The folder beside the layer for what ``repviz.neighbors(layer, cache=layer.graphs)`` finds.
     """
 
     ndim = 2
@@ -66,6 +68,7 @@ class Matrix:
         self.shape = (n, int(card["features"]))
         self.feature_shape = tuple(card["shape"])
         self._folder, self._step = folder / "layers" / quote(layer, safe=""), step
+        self.graphs = folder / "graphs" / quote(layer, safe="")
         self._open: dict[int, np.ndarray] = {}  # shards that were asked for, as memory maps
 
     def __len__(self) -> int:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
 
 from repviz import checks, provenance
 from repviz.errors import InputError
+from repviz.manifold.search import nearest
+from repviz.manifold.search.keeping import kept
+from repviz.manifold.search.radius import counted
+from repviz.manifold.search.rows import Rows
 
 METRICS = ("euclidean", "cosine")
-# Candidates at most that float32 proposes beyond the k that are asked for.
-MARGIN = 8
-NEAREST = 16  # always in float64: estimators take logarithms of ratios of these
-CLOSE = 1 / 8  # of the rows' own size: differences of nearer rows lose float32's last digits
-LONG = 4096  # features beyond which float32 sums lose them as well
-BLOCK_BYTES = 1 << 20  # what one thread holds of the rows that it compares
+SEARCHES = ("exact", "approximate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,8 @@ class Neighbors:
     metric : str
         "euclidean" or "cosine".
     recall : float
-        The share of true neighbours that were found, in [0, 1]; 1.0 because the search is exact.
+        The share of true neighbours that were found, in [0, 1]: 1.0 where the search was exact,
+        else as 400 rows that were also searched exactly tell.
     groups : ndarray of int64, shape (n,), or None
         What rows belong together (augmentations of one image, frames of one film): intervals take
         whole groups for the independent draws. None where every row is one.
@@ -78,6 +77,17 @@ class Neighbors:
         return int(((first == second) & (first > 0)).sum()) if self.k > 1 else 0
 
     @cached_property
+    def constant_columns(self) -> np.ndarray:
+        """Which features are the same in every row, (any number,): no distance sees them."""
+        return np.flatnonzero(self.X.min(axis=0) == self.X.max(axis=0))
+
+    @cached_property
+    def constant_rows(self) -> np.ndarray:
+        """Which rows hold one value in all features, (any number,): blank images, dead layers."""
+        one_value = self.X.min(axis=1) == self.X.max(axis=1)
+        return np.flatnonzero(one_value & (self.d > 1))
+
+    @cached_property
     def made(self) -> dict[Any, Any]:
         """What methods worked out from this graph, kept with it for the next that asks."""
         return {}
@@ -85,26 +95,45 @@ class Neighbors:
     @cached_property
     def key(self) -> str:
         """A hash of the rows' content, k and the metric."""
-        rows = provenance.sha256(self.X.tobytes())
-        return provenance.key([rows, str(self.X.dtype), self.X.shape, self.k, self.metric])
+        how = [] if self.recall == 1 else [self.recall]
+        return provenance.key([_content(self.X), self.k, self.metric, *how])
 
 
-def neighbors(X: Any, *, k: int = 50, metric: str = "euclidean") -> Neighbors:
-    """The k nearest other rows of every row of X, exactly.
+def neighbors(
+    X: Any,
+    *,
+    k: int = 50,
+    metric: str = "euclidean",
+    search: str = "exact",
+    device: str | None = None,
+    cache: str | Path | None = None,
+    seed: int = 0,
+) -> Neighbors:
+    """The k nearest other rows of every row of X, exactly unless asked otherwise.
 
-    faiss compares all pairs in float32 on centred rows and proposes a few more than k. Their
-    distances are computed anew from differences and ranked: in float64 for the nearest 16, and for
-    every pair where float32 could be off by more than a millionth. A row for which float32 could
-    have missed a neighbour is searched again.
+    All pairs are compared in float32 on centred rows, each pair once, and a few more than k are
+    proposed. Their distances are computed anew in float64, from differences, and ranked. A row for
+    which float32 could have missed a neighbour is searched again.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
-        One row an image: an array, or a stored layer.
+        One row an image: an array, or a stored layer, which is read block by block.
     k : int
         How many neighbours, from 1 to n - 1.
     metric : {"euclidean", "cosine"}
         "cosine" is 1 - cosine of the angle between two rows, which must not be zero.
+    search : {"exact", "approximate"}
+        "approximate" looks into some cells of rows only, as many as give 98 % of the neighbours,
+        and says in ``recall`` how many it found: for sets whose n^2 d products are too many.
+    device : str, optional
+        A device of torch, such as "cuda", that does the exact search's products; the processor if
+        None. The neighbours are the same.
+    cache : path, optional
+        A folder where graphs are kept under a key of the rows' content, k, metric and search; one
+        that is there is read. ``layer.graphs`` is the place beside a stored layer.
+    seed : int
+        Of the cells and of the rows that measure the recall, for "approximate".
 
     Returns
     -------
@@ -113,16 +142,32 @@ def neighbors(X: Any, *, k: int = 50, metric: str = "euclidean") -> Neighbors:
     Raises
     ------
     InputError
-        ``X`` is not a finite matrix, has k rows or fewer, or (cosine) holds a row of zeros.
+        ``X`` is not a finite matrix, has k rows or fewer, or (cosine) holds a row of zeros; or
+        torch has no such device here.
     UnknownName
-        No such metric.
+        No such metric or search.
     """
     X = checks.matrix("neighbors", X)
     k = checks.whole("neighbors", "k", k, low=1)
+    seed = checks.whole("neighbors", "seed", seed, low=0)
+    checks.known("neighbors", "search", search, SEARCHES)
     _enough("neighbors", len(X) - 1, k)
     rows = _comparable("neighbors", X, metric)
-    indices, squared = _search(rows, rows, k, own=True)
-    return Neighbors(indices, _distance(squared, metric), X, metric)
+
+    def found() -> tuple[np.ndarray, np.ndarray, float]:
+        if search == "exact":
+            return *nearest(rows, rows, k, own=True, device=device), 1.0
+        from repviz.manifold.search.approximate import nearly
+
+        return nearly(rows, k, seed=seed)
+
+    if cache is None:
+        indices, squared, recall = found()
+    else:
+        how = [search] if search == "exact" else [search, seed]
+        key = provenance.key([_content(X), k, metric, how])
+        indices, squared, recall = kept(Path(cache) / f"{key}.npz", found)
+    return Neighbors(indices, _distance(squared, metric), X, metric, recall)
 
 
 def neighbors_between(
@@ -165,7 +210,7 @@ def neighbors_between(
             f"and {X.shape[1]}. Compare images of one size, or codes of one bottleneck."
         )
     _enough(who, len(X), k)
-    indices, squared = _search(
+    indices, squared = nearest(
         _comparable(who, queries, metric), _comparable(who, X, metric), k, own=False
     )
     return indices, _distance(squared, metric)
@@ -192,27 +237,8 @@ def count_within(
     ndarray of int64, shape (m, r)
     """
     rows = _comparable("count_within", X, "cosine" if cosine else "euclidean")
-    base, unit = _small(rows, rows.mean(axis=0, dtype=np.float64))
-    index = faiss.IndexFlatL2(base.shape[1])
-    index.add(base)
-    reach = (np.asarray(radii) / unit) ** 2
-    error = _product_error(base[asking], base)  # (m,)
-    farthest = float(np.nextafter(np.float32(reach.max() + error.max()), np.float32(np.inf)))
-    counts = np.zeros((len(asking), len(radii)), np.int64)
-    step = max(1, BLOCK_BYTES // 1024)
-    for start in range(0, len(asking), step):
-        part = asking[start : start + step]
-        ends, squared, near = index.range_search(base[part], farthest)
-        row = np.repeat(np.arange(len(part)), np.diff(ends.astype(np.int64)))
-        other = near != part[row]
-        row, near, squared = row[other], near[other], squared[other].astype(np.float64)
-        for column, limit in enumerate(reach):
-            inside = squared < limit
-            doubted = np.flatnonzero(np.abs(squared - limit) <= error[start + row])
-            exact = _exact(rows, rows, part[row[doubted]], near[doubted])
-            inside[doubted] = exact < radii[column] ** 2
-            counts[start : start + step, column] = np.bincount(row[inside], minlength=len(part))
-    return counts
+    radii = np.asarray(radii, np.float64)
+    return counted(rows, np.asarray(asking), radii) - (radii > 0)  # of which one is itself
 
 
 def _enough(who: str, available: int, k: int) -> None:
@@ -223,109 +249,26 @@ def _enough(who: str, available: int, k: int) -> None:
         )
 
 
-def _comparable(who: str, X: np.ndarray, metric: str) -> np.ndarray:
+def _comparable(who: str, X: np.ndarray, metric: str) -> Rows:
     """Rows whose euclidean distance is the metric's: themselves, or their unit vectors."""
     checks.known(who, "metric", metric, METRICS)
+    X = np.ascontiguousarray(X)
     if metric == "euclidean":
-        return X
-    norms = np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)
+        return Rows(X, np.ones(len(X)))
+    norms = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))
     if not norms.all():
         raise InputError(
             f"{who}: a row of zeros has no direction, got one in row {int(np.argmin(norms))} "
             f"({int((norms == 0).sum())} of {len(X)} rows). Leave it out or take 'euclidean'."
         )
-    return X / norms
+    return Rows(X, 1 / norms)
+
+
+def _content(X: np.ndarray) -> list[Any]:
+    starts = range(0, len(X), 1024)
+    rows = [provenance.sha256(X[start : start + 1024].tobytes()) for start in starts]
+    return [rows, str(X.dtype), X.shape]
 
 
 def _distance(squared: np.ndarray, metric: str) -> np.ndarray:
     return np.sqrt(squared) if metric == "euclidean" else squared / 2
-
-
-def _search(
-    queries: np.ndarray, base: np.ndarray, k: int, *, own: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (m, k) and squared distances (m, k) in ``base``; ``own``: row i leaves out itself."""
-    centre = base.mean(axis=0, dtype=np.float64)
-    base32, unit = _small(base, centre)
-    queries32 = base32 if own else _small(queries, centre, unit)[0]
-    index = faiss.IndexFlatL2(base.shape[1])
-    index.add(base32)
-    wanted = min(len(base), k + own + min(MARGIN, k + 1))
-    proposed, candidates = index.search(queries32, wanted)
-    squared, doubted = _by_difference(queries32, base32, candidates)
-    asking, place = np.nonzero(doubted)
-    squared *= unit**2
-    squared[doubted] = _exact(queries, base, asking, candidates[asking, place])
-    if own:
-        squared[candidates == np.arange(len(queries))[:, None]] = np.inf
-    order = np.lexsort((candidates, squared), axis=1)[:, :k]
-    indices = np.take_along_axis(candidates, order, axis=1)
-    squared = np.take_along_axis(squared, order, axis=1)
-    if wanted < len(base):
-        farthest = squared[:, -1] / unit**2
-        error = _product_error(queries32, base32)
-        for row in np.flatnonzero(proposed[:, -1] - error < farthest):
-            reach = float(np.nextafter(np.float32(farthest[row] + error[row]), np.float32(np.inf)))
-            _, _, near = index.range_search(queries32[row : row + 1], reach)
-            near = np.sort(near[near != row] if own else near)
-            exact = _exact(queries, base, np.full(len(near), row), near)
-            order = np.argsort(exact, kind="stable")[:k]
-            indices[row], squared[row] = near[order], exact[order]
-    return indices, squared
-
-
-def _small(
-    X: np.ndarray, centre: np.ndarray, unit: float | None = None
-) -> tuple[np.ndarray, float]:
-    """Centred rows in float32 and the power of two that they were divided by.
-
-    Without a centre an offset of 100 moves distances by per cents in float32; without a unit,
-    very large or small values leave float32's range when they are squared.
-    """
-    if unit is None:
-        largest = float(max(np.max(X.max(axis=0) - centre), np.max(centre - X.min(axis=0))))
-        unit = 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
-    out = np.empty(X.shape, np.float32)
-    for start in range(0, len(X), 256):
-        out[start : start + 256] = (X[start : start + 256] - centre) / unit
-    return out, unit
-
-
-def _by_difference(
-    queries: np.ndarray, base: np.ndarray, candidates: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances (m, c) summed in float32, and which of them float64 must do again."""
-    squared = np.empty(candidates.shape, np.float32)
-    pointers = [faiss.swig_ptr(array) for array in (squared, queries, base, candidates)]
-    faiss.fvec_L2sqr_by_idx(*pointers, base.shape[1], *candidates.shape)  # type: ignore[attr-defined]
-    sizes = np.linalg.norm(queries, axis=1)[:, None] + np.linalg.norm(base, axis=1)[candidates]
-    doubted = squared < np.square(CLOSE * sizes)
-    doubted[:, : NEAREST + 1] = True  # the row itself may be among them
-    if base.shape[1] > LONG:
-        doubted[:] = True
-    return squared.astype(np.float64), doubted
-
-
-def _product_error(queries: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """How far float32's |q|^2 + |x|^2 - 2qx can be off, for each query (m,)."""
-    size = np.einsum("ij,ij->i", base, base).max() + np.einsum("ij,ij->i", queries, queries)
-    rounding = np.finfo(np.float32).eps * (4 + np.sqrt(base.shape[1]))
-    return rounding * size.astype(np.float64)
-
-
-def _exact(
-    queries: np.ndarray, base: np.ndarray, asking: np.ndarray, asked: np.ndarray
-) -> np.ndarray:
-    """Squared distances of pairs (p,) in float64, from differences, so that equal rows give 0."""
-    out = np.empty(len(asked))
-    pairs = max(1, BLOCK_BYTES // (8 * base.shape[1]))
-
-    def fill(start: int) -> None:
-        part = slice(start, start + pairs)
-        apart = base[asked[part]].astype(np.float64)
-        apart -= queries[asking[part]]
-        out[part] = np.einsum("ij,ij->i", apart, apart)
-
-    with ThreadPoolExecutor(faiss.omp_get_max_threads()) as pool:
-        list(pool.map(fill, range(0, len(asked), pairs)))
-    return out

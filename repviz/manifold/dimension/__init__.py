@@ -115,6 +115,7 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     InputError
         ``X``, ``groups`` or an option is not what it must be.
     """
+    from repviz.manifold.dimension.alarms import matrix_alarms
     from repviz.manifold.neighbors import Neighbors, neighbors
 
     estimator = ESTIMATORS[checks.known("dimension", "method", method, ESTIMATORS)]
@@ -132,7 +133,8 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
         rows = given.X if isinstance(given, Neighbors) else checks.matrix("dimension", given)
         if numbered is None and isinstance(given, Neighbors):
             numbered = given.groups
-        return estimator.estimate(rows, groups=numbered, **estimator.preset, **options)
+        found = estimator.estimate(rows, groups=numbered, **estimator.preset, **options)
+        return replace(found, alarms=(*matrix_alarms(rows), *found.alarms))
     if not isinstance(given, Neighbors):
         rows = checks.matrix("dimension", given, rows=3)
         given = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))

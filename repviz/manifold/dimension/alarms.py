@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
-from repviz.manifold.dimension.distinct import Distinct
+from repviz.manifold.dimension.distinct import ALIKE, Distinct
 from repviz.manifold.neighbors import Neighbors
 
 MANY_TIES = 0.02  # share of rows; rows of real numbers have none
@@ -14,6 +17,9 @@ ROUNDING = 0.2  # noise of rounding, as a share of the nearest distance
 SKEW = 0.25  # how far the middle row and all rows may differ, beyond chance
 SAMPLE = 65_536  # values that are looked at to see whether they lie on a grid
 LEVELS = 256
+LONELY = 30  # times the middle distance to the nearest row
+BESIDE, USUAL = 2, 0.15  # places from a row to its nearest; share of rows for which that is chance
+HOLDS = 0.5  # share of the variance that one row may hold
 
 
 def graph_alarms(graph: Neighbors, rows: Distinct) -> tuple[str, ...]:
@@ -28,9 +34,12 @@ def graph_alarms(graph: Neighbors, rows: Distinct) -> tuple[str, ...]:
     """
     found = (
         _duplicates(graph, rows),
+        _near_copies(graph, rows),
         _ties(rows),
         _rounding(graph, rows),
         _skew(rows),
+        _apart(rows),
+        _in_a_row(graph, rows),
     )
     return tuple(sentence for sentence in found if sentence)
 
@@ -42,6 +51,15 @@ def _duplicates(graph: Neighbors, rows: Distinct) -> str:
     return (
         f"{graph.duplicates} of {graph.n} rows have an identical copy: each was counted once"
         f"{dropped}."
+    )
+
+
+def _near_copies(graph: Neighbors, rows: Distinct) -> str:
+    if rows.alike == 0:
+        return ""
+    return (
+        f"{rows.alike} of {graph.n} rows have a near copy, {ALIKE:g} times nearer than the next "
+        "row: such rows were counted once."
     )
 
 
@@ -57,7 +75,9 @@ def _ties(rows: Distinct) -> str:
 
 def _rounding(graph: Neighbors, rows: Distinct) -> str:
     """Values on a grid of step s carry noise of variance s^2 / 12, twice that in a difference."""
-    step = _grid_step(graph.X) if graph.metric == "euclidean" else 0.0
+    if "grid step" not in graph.made:
+        graph.made["grid step"] = _grid_step(graph.X) if graph.metric == "euclidean" else 0.0
+    step = graph.made["grid step"]
     noise = step * math.sqrt(graph.d / 6)
     nearest = float(np.median(rows.distances[:, 0]))
     if noise <= ROUNDING * nearest:
@@ -89,3 +109,57 @@ def _skew(rows: Distinct) -> str:
         f"the middle row reads {by_middle / by_mean:.3g} times what all rows together read: near "
         "copies, clusters or a dimension that differs from place to place."
     )
+
+
+def _apart(rows: Distinct) -> str:
+    nearest = rows.distances[:, 0]
+    middle = float(np.median(nearest))
+    far = int((nearest > LONELY * middle).sum())
+    if far == 0:
+        return ""
+    return (
+        f"{far} of {len(nearest)} rows lie more than {LONELY} times farther from their nearest row "
+        "than the middle row does: outliers, which methods that weigh angles or spread see most."
+    )
+
+
+def _in_a_row(graph: Neighbors, rows: Distinct) -> str:
+    """Frames of a film and augmentations of an image lie side by side, in the file and in space."""
+    if graph.groups is not None:
+        return ""
+    own, nearest = rows.first[rows.touched[:, :2]].T
+    share = float((np.abs(own - nearest) <= BESIDE).mean())
+    if share <= USUAL + 3 * 2 * BESIDE / graph.n:
+        return ""
+    return (
+        f"{100 * share:.0f} % of the rows have their nearest row within {BESIDE} places before or "
+        "after them: if these are frames of one film or changes of one image, the interval is too "
+        "narrow. Say what belongs together: groups=."
+    )
+
+
+def matrix_alarms(X: np.ndarray) -> tuple[str, ...]:
+    """A sentence for each thing in the rows that misleads a method that looks at all of them."""
+    found = []
+    contents = Counter(hashlib.sha256((row + 0.0).tobytes()).digest() for row in X)  # -0.0 is 0.0
+    copies = sum(count for count in contents.values() if count > 1)
+    if copies:
+        found.append(
+            f"{copies} of {len(X)} rows have an identical copy: each was counted as often as it "
+            "occurs."
+        )
+    spread = np.concatenate([np.square(part).sum(axis=1) for part in _centred(X)])
+    first = int(spread.argmax())
+    if spread[first] > HOLDS * spread.sum():
+        share = 100 * spread[first] / spread.sum()
+        found.append(
+            f"row {first} alone holds {share:.3g} % of the variance: an outlier, beside which the "
+            "others hardly count."
+        )
+    return tuple(found)
+
+
+def _centred(X: np.ndarray) -> Iterator[np.ndarray]:
+    mean = X.mean(axis=0, dtype=np.float64)
+    step = max(1, SAMPLE // X.shape[1])
+    return (X[start : start + step] - mean for start in range(0, len(X), step))

@@ -25,7 +25,7 @@ def estimate(graph: Neighbors) -> Dimension:
     ----------
     graph : Neighbors
         With at least 20 neighbours a row. Rows with more than the graph's k within the larger
-        radius are counted anew among all rows, so a graph with a larger k is quicker.
+        radius are compared with each other anew, so a graph with a larger k is quicker.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def estimate(graph: Neighbors) -> Dimension:
     radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     value, influence = slope(_counts(rows, radii), radii)
     # A row counts all within the radius, often more than FAR of them.
-    shared = distinct(graph, min(graph.k, REACHED)).sharing if graph.duplicates == 0 else None
+    shared = None if rows.merged else distinct(graph, min(graph.k, REACHED)).sharing
     return result("correlation", rows, value, influence, table="correlation", shared=shared)
 
 
@@ -63,13 +63,21 @@ def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
 def _counts(rows: Distinct, radii: np.ndarray) -> np.ndarray:
     """How many different rows lie closer than each radius, (m, 2)."""
     graph = rows.graph
-    if graph.duplicates == 0:
-        seen, among = rows.lengths, graph.X
+    if not rows.merged:
+        own, near, far, X = rows.first, graph.indices, rows.lengths, graph.X
     else:
-        seen, among = rows.distances, graph.X[rows.first]
-    within = np.stack([(seen < radius).sum(axis=1) for radius in radii], axis=1)
-    cut = within[:, 1] == seen.shape[1]  # there may be more than the graph knows of
-    if cut.any():
-        asked = rows.touched[cut, 0]
-        within[cut] = count_within(among, asked, radii, cosine=graph.metric == "cosine")
+        own, near, far = rows.touched[:, 0], rows.touched[:, 1:], rows.distances
+        X = graph.X[rows.first]
+    inside = [far < radius for radius in radii]
+    within = np.stack([one.sum(axis=1) for one in inside], axis=1)
+    known = within[:, 1] < far.shape[1]  # a list that ends farther out holds all that are within
+    if not known.all():
+        asking = own[~known]
+        for column, one in enumerate(inside):
+            named = near[one & known[:, None]]
+            within[~known, column] = np.bincount(named, minlength=len(X))[asking]
+        others = np.setdiff1d(np.arange(len(X)), own[known])
+        place = np.searchsorted(others, asking)
+        cosine = graph.metric == "cosine"
+        within[~known] += count_within(X[others], place, radii, cosine=cosine)
     return within.astype(np.float64)

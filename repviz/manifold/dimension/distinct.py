@@ -1,4 +1,10 @@
-"""Neighbours among rows that differ: identical rows count once."""
+"""Neighbours among rows that differ: identical rows, and near copies, count once.
+
+Where a tenth of the rows has a copy that a little noise was added to, two distances describe the
+noise and not the set: TwoNN reads 0.5 of three dimensions. Such pairs stand out: the nearest row is
+``ALIKE`` times nearer than the next, which among even rows of dimension d happens to a share
+``ALIKE``^-d of them. Where it happens to far more, each pair counts once, and an alarm says so.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +20,8 @@ from repviz.errors import InputError
 from repviz.manifold.dimension.uncertainty import Sharing, sharing
 from repviz.manifold.neighbors import Neighbors
 
+ALIKE = 20.0  # the second nearest row over the nearest, from which on two rows are near copies
+UNLIKELY = 2.0, 0.01  # times the expected share, and more of the rows: not by chance
 FEWEST = 10  # rows below which no estimator says anything
 BLOCK_BYTES = 32 << 20  # of neighbours' vectors that are held at a time
 KEPT_BYTES = 64 << 20  # of Gram matrices that are kept for the next estimator
@@ -35,6 +43,8 @@ class Distinct:
         Which different row each row of the graph is.
     dropped : int
         How many different rows had fewer than k different neighbours in the graph.
+    alike : int
+        How many rows are near copies of another.
     graph : Neighbors
     """
 
@@ -43,6 +53,7 @@ class Distinct:
     first: np.ndarray = field(repr=False)
     number: np.ndarray = field(repr=False)
     dropped: int
+    alike: int
     graph: Neighbors = field(repr=False)
 
     @cached_property
@@ -50,6 +61,11 @@ class Distinct:
         """Which rows' estimates depend on each other, for intervals."""
         groups = None if self.graph.groups is None else self.graph.groups[self.first]
         return sharing(self.touched, self.distances[:, -1], groups)
+
+    @property
+    def merged(self) -> bool:
+        """Whether some rows count as one."""
+        return len(self.first) < self.graph.n
 
     @property
     def lengths(self) -> np.ndarray:
@@ -110,16 +126,15 @@ def distinct(graph: Neighbors, k: int) -> Distinct:
 
 def _distinct(graph: Neighbors, k: int) -> Distinct:
     if graph.k < k:
+        more = "Give it more images" if graph.n <= k else f"Make it with neighbors(X, k={2 * k})"
         raise InputError(
-            f"dimension: the graph must hold at least {k} neighbours a row, got {graph.k}. "
-            f"Make it with neighbors(X, k={2 * k})."
+            f"dimension: the graph must hold at least {k} neighbours a row, got {graph.k}. {more}."
         )
-    if graph.duplicates == 0:
-        own = np.arange(graph.n)
-        touched = np.hstack([own[:, None], graph.indices[:, :k]])
-        found = Distinct(_lengths(graph, graph.distances[:, :k]), touched, own, own, 0, graph)
+    alike = near_copies(graph)
+    if graph.duplicates == 0 and len(alike) == 0:
+        found = _all(graph, k)
     else:
-        found = _one_of_each(graph, k)
+        found = _one_of_each(graph, k, alike)
     if len(found.distances) < FEWEST:
         raise InputError(
             f"dimension: at least {FEWEST} different rows with {k} different neighbours each are "
@@ -139,9 +154,46 @@ def _lengths(graph: Neighbors, distances: np.ndarray) -> np.ndarray:
     return distances if graph.metric == "euclidean" else np.sqrt(2 * distances)
 
 
-def _one_of_each(graph: Neighbors, k: int) -> Distinct:
+def near_copies(graph: Neighbors) -> np.ndarray:
+    """Pairs of rows (p, 2) that are alike but not identical; none where chance explains them."""
+    if "near copies" not in graph.made:
+        graph.made["near copies"] = _near_copies(graph)
+    found: np.ndarray = graph.made["near copies"]
+    return found
+
+
+def _near_copies(graph: Neighbors) -> np.ndarray:
+    none = np.empty((0, 2), np.int64)
+    if graph.k < 2:
+        return none
+    rows = _all(graph, 2) if graph.duplicates == 0 else _one_of_each(graph, 2, none)
+    if len(rows.distances) == 0:
+        return none
+    ratios = rows.distances[:, 1] / rows.distances[:, 0]
+    middle = float(np.median(ratios))
+    if middle == 1:
+        return none
+    dimension = np.log(2) / np.log(middle)
+    times, more = UNLIKELY
+    alike = ratios > ALIKE
+    if alike.mean() <= times * ALIKE**-dimension + more:
+        return none
+    return rows.first[rows.touched[alike, :2]]
+
+
+def _all(graph: Neighbors, k: int) -> Distinct:
+    own = np.arange(graph.n)
+    touched = np.hstack([own[:, None], graph.indices[:, :k]])
+    return Distinct(_lengths(graph, graph.distances[:, :k]), touched, own, own, 0, 0, graph)
+
+
+def _one_of_each(graph: Neighbors, k: int, alike: np.ndarray) -> Distinct:
     same = np.flatnonzero(graph.distances.ravel() == 0)
-    pairs = (np.ones(len(same), bool), (same // graph.k, graph.indices.ravel()[same]))
+    one, other = (
+        np.concatenate(pair)
+        for pair in ((same // graph.k, alike[:, 0]), (graph.indices.ravel()[same], alike[:, 1]))
+    )
+    pairs = (np.ones(len(one), bool), (one, other))
     copies = scipy.sparse.coo_array(pairs, shape=(graph.n, graph.n))
     groups, group = scipy.sparse.csgraph.connected_components(copies, directed=False)
     first = np.unique(group, return_index=True)[1]
@@ -161,5 +213,6 @@ def _one_of_each(graph: Neighbors, k: int) -> Distinct:
         first,
         group.astype(np.int64),
         int(groups - len(kept)),
+        len(np.unique(alike)),
         graph,
     )

@@ -21,11 +21,12 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse
 import scipy.special
 
-PAIRS = 1 << 20  # looked at; beyond them, rows are sampled
-FEWEST_ASKED = 400
+from repviz.manifold.dimension.sharing_kernels import products, sharers
+
+PAIRS = 1 << 19  # looked at; beyond them, rows are sampled
+FEWEST_ASKED = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +37,27 @@ class Sharing:
     ----------
     asked : ndarray of int64, shape (a,)
         The rows for which this is known: all, or an even sample of them where there are many.
-    together : sparse array of float32, shape (a, n)
-        1 where a row that was asked shares something with a row.
+    others : ndarray of int32, shape (pairs,)
+        The rows that each row that was asked shares something with, itself included, one after
+        the other.
+    many : ndarray of int64, shape (a,)
+        How many those are.
+    n : int
+        The number of rows.
     groups : ndarray of int64, shape (n,), or None
         The declared group of each row.
     """
 
     asked: np.ndarray = field(repr=False)
-    together: scipy.sparse.csr_array = field(repr=False)
+    others: np.ndarray = field(repr=False)
+    many: np.ndarray = field(repr=False)
+    n: int
     groups: np.ndarray | None = field(repr=False)
 
     @property
     def crowded(self) -> float:
         """The share of all pairs of rows that depend on each other, in (0, 1]."""
-        n = self.together.shape[1]
-        return float(self.together.nnz) / len(self.asked) / n
+        return len(self.others) / len(self.asked) / self.n
 
     @property
     def freedom(self) -> float:
@@ -84,22 +91,12 @@ def sharing(
     if radius is not None and wanted < n:
         order = np.argsort(radius, kind="stable")
         asked = np.sort(order[((np.arange(wanted) + 0.5) * n / wanted).astype(np.int64)])
-    rows = int(touched.max()) + 1
     own = None if groups is None else groups[touched[:, 0]].astype(np.int64)
-    columns = touched if own is None else np.hstack([touched, rows + own[:, None]])
-    width = columns.shape[1]
-    total = rows + (0 if own is None else int(own.max()) + 1)
-    pattern = scipy.sparse.csr_array(
-        (
-            np.ones(columns.size, np.float32),
-            columns.ravel().astype(np.int32),
-            np.arange(n + 1, dtype=np.int32) * width,
-        ),
-        shape=(n, total),
+    columns = (
+        touched if own is None else np.hstack([touched, int(touched.max()) + 1 + own[:, None]])
     )
-    together = pattern[asked] @ pattern.T
-    together.data[:] = 1
-    return Sharing(asked, together, own)
+    others, many = sharers(np.ascontiguousarray(columns), int(columns.max()) + 1, asked)
+    return Sharing(asked, others, many, n, own)
 
 
 def deviation(influence: np.ndarray, shared: Sharing) -> float:
@@ -108,7 +105,8 @@ def deviation(influence: np.ndarray, shared: Sharing) -> float:
     At least that of independent rows, and of independent groups where groups are declared.
     """
     n, asked = len(influence), shared.asked
-    together = float(influence[asked] @ (shared.together @ influence)) * n / len(asked)
+    pairs = products(influence, asked, shared.others, shared.many)
+    together = pairs * n / len(asked)
     variances = [together / (1 - min(shared.crowded, 0.9)), float(influence @ influence)]
     if shared.groups is not None:
         variances.append(n**2 * grouped_deviation(influence, shared.groups) ** 2)

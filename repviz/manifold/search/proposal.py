@@ -1,0 +1,34 @@
+"""What a search proposes: the nearest rows as far as float32 can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A few more rows than are asked for, for each of m queries.
+
+    Attributes
+    ----------
+    numbers : ndarray of int, shape (m, keep)
+        Which rows, in any order.
+    bound : ndarray of float64, shape (m,)
+        No other row is nearer by more than ``error``: squared distances in squared units.
+    error : ndarray of float64, shape (m,)
+        How far float32 can be off.
+    reach : float
+        The largest squared length of a row that could be proposed, in squared units.
+    """
+
+    numbers: np.ndarray = field(repr=False)
+    bound: np.ndarray = field(repr=False)
+    error: np.ndarray = field(repr=False)
+    reach: float
+
+
+def rounding(sizes: np.ndarray, reach: float, features: int) -> np.ndarray:
+    """How far float32's |q|^2 + |x|^2 - 2qx can be off, where no |x|^2 is beyond ``reach``."""
+    return float(np.finfo(np.float32).eps) * (8 + np.sqrt(features)) * (reach + sizes)
