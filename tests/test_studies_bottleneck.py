@@ -44,10 +44,9 @@ def made(faces, tmp_path_factory):
         bottlenecks=[2, 8],
         engines=["pca", "pca-augmented", "linear-start", "prefix"],
         judges=["psnr:15", "factors", "decision"],
-        audit=[8],
         seed=[0, 1],
         out=out,
-        setup=SETUP,
+        setup=replace(SETUP, audit=[8]),
     )
 
 
