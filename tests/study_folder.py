@@ -121,7 +121,17 @@ def _manifest(
                 "seconds": 41.2,
                 "finished": "2025-01-01T12:00:00Z",
                 "files": dict.fromkeys(names, "ab" * 32),
-            }
+            },
+            **{
+                f"conv {k}, seed 0": {
+                    "seconds": 9.0,
+                    "cpu_seconds": 17.0 + k,
+                    "peak_memory_mb": 800,
+                    "finished": "2025-01-01T12:00:00Z",
+                    "files": {},
+                }
+                for k in sizes
+            },
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -208,6 +218,10 @@ def _sweep(
                     "mse_low": mse * 0.85,
                     "mse_high": mse * 1.18,
                     "psnr": -10 * np.log10(mse),
+                    "ssim": 1 - 5 * mse,
+                    "ratio_augmented": ratio + 0.01,
+                    "pca_equivalent": size / ratio,
+                    "seeds": 1,
                     "ratio": ratio,
                     "ratio_low": ratio - 0.03 * bool(gain),
                     "ratio_high": ratio + 0.03 * bool(gain),

@@ -18,8 +18,8 @@ FORMAT, VERSION = "repviz study", 1
 COLUMNS: dict[str, str] = {
     "findings": "order section sentence",
     "images": "row id label",
-    "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ratio ratio_low "
-    "ratio_high split",
+    "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ssim ratio "
+    "ratio_low ratio_high ratio_augmented pca_equivalent seeds split",
     "sweep_images": "engine bottleneck row mse",
     "audit": "engine separate bottleneck mse separate_mse gap gap_low gap_high n_test",
     "choices": "criterion title engine size low high margin n_test left_out",
