@@ -73,7 +73,7 @@ def _identity(codes: np.ndarray, plan: Plan) -> dict[str, float]:
 
 
 def _factor(codes: np.ndarray, values: np.ndarray, plan: Plan) -> dict[str, float]:
-    """R2 on the test rows of the probe "factor" fitted on the training rows' codes; the mean's 0."""
+    """R2 on the test rows of the probe "factor", fitted on the training rows; 0 is the mean's."""
     train, test = plan.parts.train, plan.parts.test
     if values[train].std() == 0 or values[test].std() == 0:
         return {}
