@@ -68,6 +68,7 @@ def build(
         "findings": lambda: _findings(folder),
         "images": lambda: _images(folder, faces, labels, ids),
         "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
+        "walks": lambda: _walks(folder, faces, ids),
         "judges": lambda: _judges(folder, sizes),
         "keeps": lambda: _keeps(folder, sizes),
         "training": lambda: _training(folder, n),
@@ -248,6 +249,35 @@ def _sweep(
     pixels = (np.stack(pictures)[:, picked].clip(0, 1) * 255).astype(np.uint8)
     shape = (len(panels), len(picked), *faces.shape[1:])
     np.save(folder / "arrays" / "reconstructions.npy", pixels.reshape(shape))
+
+
+def _walks(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
+    named = {"engine": "linear-start", "bottleneck": 8}
+    directions = [
+        {"direction": i + 1, **named, "share": 0.4 / (i + 1), "reach": 2.0, "factor": "", "r": ""}
+        for i in range(2)
+    ]
+    _write(folder, "traversals", [{**row, "n_test": 12} for row in directions])
+    _write(
+        folder,
+        "interpolation",
+        [
+            {
+                **named,
+                "path": path,
+                "share": share,
+                "nearest": 0.1,
+                "n_train": 20,
+                "from": ids[0],
+                "to": ids[1],
+            }
+            for path in ("pixels", "codes")
+            for share in (0.0, 0.5, 1.0)
+        ],
+    )
+    shape = (2, 3, *faces.shape[1:])
+    np.save(folder / "arrays" / "traversals.npy", faces[:6].reshape(shape))
+    np.save(folder / "arrays" / "interpolation.npy", faces[:6].reshape(shape))
 
 
 def _judges(folder: Path, sizes: tuple[int, ...]) -> None:

@@ -27,6 +27,7 @@ from repviz.studies.partition import Partition, partition
 from repviz.studies.reasonable import reasonable_stages
 from repviz.studies.subject import Subject, subject
 from repviz.studies.sweeping import Plan, sweep_stages
+from repviz.studies.walking import walking_stages
 from repviz.training.augmenting import SHIFT
 
 BOTTLENECKS = (2, 4, 8, 16, 32, 64)
@@ -155,6 +156,7 @@ def sweep(
     ) as study:
         study.stage("images", lambda draft: write_subject(draft, of, plan.parts))
         sweep_stages(study, plan)
+        walking_stages(study, plan)
         reasonable_stages(study, plan, asked)
         keeping_stages(study, plan)
         findings = {"sweep": sweep_findings(study)}
