@@ -68,6 +68,7 @@ def build(
         "findings": lambda: _findings(folder),
         "images": lambda: _images(folder, faces, labels, ids),
         "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
+        "walks": lambda: _walks(folder, faces, ids),
         "judges": lambda: _judges(folder, sizes),
         "keeps": lambda: _keeps(folder, sizes),
         "training": lambda: _training(folder, n),
@@ -121,7 +122,17 @@ def _manifest(
                 "seconds": 41.2,
                 "finished": "2025-01-01T12:00:00Z",
                 "files": dict.fromkeys(names, "ab" * 32),
-            }
+            },
+            **{
+                f"conv {k}, seed 0": {
+                    "seconds": 9.0,
+                    "cpu_seconds": 17.0 + k,
+                    "peak_memory_mb": 800,
+                    "finished": "2025-01-01T12:00:00Z",
+                    "files": {},
+                }
+                for k in sizes
+            },
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -208,6 +219,10 @@ def _sweep(
                     "mse_low": mse * 0.85,
                     "mse_high": mse * 1.18,
                     "psnr": -10 * np.log10(mse),
+                    "ssim": 1 - 5 * mse,
+                    "ratio_augmented": ratio + 0.01,
+                    "pca_equivalent": size / ratio,
+                    "seeds": 1,
                     "ratio": ratio,
                     "ratio_low": ratio - 0.03 * bool(gain),
                     "ratio_high": ratio + 0.03 * bool(gain),
@@ -234,6 +249,35 @@ def _sweep(
     pixels = (np.stack(pictures)[:, picked].clip(0, 1) * 255).astype(np.uint8)
     shape = (len(panels), len(picked), *faces.shape[1:])
     np.save(folder / "arrays" / "reconstructions.npy", pixels.reshape(shape))
+
+
+def _walks(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
+    named = {"engine": "linear-start", "bottleneck": 8}
+    directions = [
+        {"direction": i + 1, **named, "share": 0.4 / (i + 1), "reach": 2.0, "factor": "", "r": ""}
+        for i in range(2)
+    ]
+    _write(folder, "traversals", [{**row, "n_test": 12} for row in directions])
+    _write(
+        folder,
+        "interpolation",
+        [
+            {
+                **named,
+                "path": path,
+                "share": share,
+                "nearest": 0.1,
+                "n_train": 20,
+                "from": ids[0],
+                "to": ids[1],
+            }
+            for path in ("pixels", "codes")
+            for share in (0.0, 0.5, 1.0)
+        ],
+    )
+    shape = (2, 3, *faces.shape[1:])
+    np.save(folder / "arrays" / "traversals.npy", faces[:6].reshape(shape))
+    np.save(folder / "arrays" / "interpolation.npy", faces[:6].reshape(shape))
 
 
 def _judges(folder: Path, sizes: tuple[int, ...]) -> None:

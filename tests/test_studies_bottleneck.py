@@ -44,10 +44,9 @@ def made(faces, tmp_path_factory):
         bottlenecks=[2, 8],
         engines=["pca", "pca-augmented", "linear-start", "prefix"],
         judges=["psnr:15", "factors", "decision"],
-        audit=[8],
         seed=[0, 1],
         out=out,
-        setup=SETUP,
+        setup=replace(SETUP, audit=[8]),
     )
 
 
@@ -136,6 +135,27 @@ def test_every_size_and_engine_has_a_row(made):
     audit = made.result("audit").iloc[0]
     assert audit["gap"] == pytest.approx(audit["mse"] / audit["separate_mse"] - 1, rel=1e-5)
     assert made.report.is_file()
+
+
+def test_walks_go_through_the_mean_code_and_end_at_the_images(made):
+    directions, way = made.result("traversals"), made.result("interpolation")
+    assert directions["share"].is_monotonic_decreasing
+    assert directions["share"].sum() <= 1 + 1e-6
+    assert directions["factor"].ne("").all()
+    along, between = made.array("traversals"), made.array("interpolation")
+    for steps in along:  # every direction is left and right of the same mean code
+        assert np.array_equal(steps[3], along[0][3])
+        assert not np.array_equal(steps[0], steps[6])
+    images = made.result("images").set_index("id")
+    for end, name in ((0, "from"), (6, "to")):
+        row = images.loc[way[name][0], "row"]
+        assert np.array_equal(between[0][end], made.array("thumbnails")[row])
+        kept = made.array("sweep_prefix_8_0_images")
+        test = np.flatnonzero(made.result("images")["sweep_split"] == "test")
+        drawn = kept[np.flatnonzero(test == row)[0]].reshape(between[1][end].shape)
+        assert np.abs(between[1][end].astype(int) - drawn).max() <= 1
+    middle = between[0][3].astype(float)
+    np.testing.assert_allclose(middle, between[0][[0, 6]].mean(axis=0), atol=0.51)
 
 
 def test_it_says_why_a_judge_had_to_pass(made):

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from repviz.errors import InputError, UnknownName
 from repviz.images import open_images, split
 from repviz.models import open_model
-from repviz.models.autoencoder import FORMS, reconstruct
+from repviz.models.autoencoder import FORMS, decode, draw, encode, reconstruct
 from repviz.models.model import seeded, weights_hash
 from repviz.training import loop, train
 from repviz.training.augmenting import jittered, shuffled
@@ -101,6 +101,37 @@ def test_it_never_ends_above_pca_on_the_validation_images(digits):
     assert error(model.module, noise) <= linear * (1 + 1e-5)
 
 
+@pytest.mark.parametrize("effort", [0.02, 0.2])
+def test_one_for_all_is_at_no_size_above_pca_on_the_validation_images(digits, effort):
+    """Scikit-learn's PCA on the other side; a tenth of the images is noise, which nothing helps."""
+    first, second = digits
+    second = second.copy()
+    second[::10] = np.random.default_rng(0).integers(0, 255, second[::10].shape, dtype=np.uint8)
+    most = 40
+    model, _ = fit_autoencoder(
+        material(first, second, most=most), bottleneck=most, form="prefix", effort=effort
+    )
+    fitted = PCA(most, svd_solver="full").fit(mirrored(first))
+    X, ratios = rows(second), []
+    for k in range(1, most + 1):
+        scores = fitted.transform(X)[:, :k]
+        linear = np.square(scores @ fitted.components_[:k] + fitted.mean_ - X).mean()
+        own = np.square(draw(model.module, encode(model.module, X, k=k)) - X).mean()
+        ratios.append(own / linear)
+    assert max(ratios) <= 1 + 1e-5
+    assert min(ratios) < 1
+
+
+def test_one_for_all_at_one_size_is_an_autoencoder_by_itself(digits):
+    model, _ = fit_autoencoder(material(*digits, most=9), bottleneck=9, form="prefix", effort=0.05)
+    X = rows(digits[1])
+    for k in (1, 4, 9):
+        alone = model.module.alone(k)
+        np.testing.assert_allclose(
+            reconstruct(alone, X), decode(model.module, encode(model.module, X, k=k)), atol=2e-6
+        )
+
+
 def test_a_random_start_is_the_mean_image(digits):
     first, second = digits
     _, history = fit_autoencoder(material(first, second), bottleneck=5, form="conv", effort=0)
@@ -118,6 +149,9 @@ def test_it_learns_and_keeps_the_best_epoch(digits, form):
     assert history["validation_mse"].min() < history["validation_mse"][0]
     kept = history[history["kept"]]
     assert len(kept) == 1
+    if form == "prefix":  # its size shrinks as it is trained: the whole way is kept
+        assert kept["epoch"].item() == history["epoch"].max()
+        return
     assert kept["validation_mse"].item() == history["validation_mse"].min()
     if form == "conv":
         assert error(model.module, second) <= kept["validation_mse"].item() * (1 + 1e-5)

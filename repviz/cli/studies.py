@@ -87,7 +87,14 @@ def sweep(
     if given is None:
         raise InputError("sweep: images must be named, got none. Write --images orl, for example.")
     seeds = option.numbers(seed, option="--seed") or [0]
-    fixed = {"layer": layer, "split": split, "mirror": mirror, "shift": shift, "effort": effort}
+    fixed = {
+        "layer": layer,
+        "split": split,
+        "mirror": mirror,
+        "shift": shift,
+        "effort": effort,
+        "audit": option.numbers(audit, option="--audit"),
+    }
     with progress_bars():
         acts = (Path(given) / "layers").is_dir()
         made = repviz.sweep(
@@ -100,7 +107,6 @@ def sweep(
             out=out,
             engines=engines.split(","),
             judges=judges.split(",") if judges else (),
-            audit=option.numbers(audit, option="--audit") or (),
             seed=seeds,
             setup=repviz.SweepSetup(**option.given(fixed)),
         )

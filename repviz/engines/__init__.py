@@ -141,7 +141,7 @@ _LINES = (
     Engine(
         "prefix",
         "the one autoencoder for every size",
-        "PCA plus corrections, trained once with its ordered code cut at random sizes",
+        "PCA plus corrections, trained once while its code shrinks from the longest to one number",
         "prefix:fit",
         once=True,
     ),

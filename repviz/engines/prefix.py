@@ -1,4 +1,7 @@
-"""PCA plus corrections with one ordered code: a single training gives the curve for every size."""
+"""PCA plus corrections: a single training gives the curve for every size, at none above PCA.
+
+It starts at the longest code, which then shrinks; see :mod:`repviz.models.path`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Autoencoders: an image in, a code of a few numbers, an image out. Three ways to build one.
+"""Autoencoders: an image in, a code of a few numbers, an image out. Four ways to build one.
 
 :data:`FORMS` is the family. What they share is :class:`Autoencoder`; beside it stand the functions
 that take and give numpy matrices, a row an image.
@@ -70,7 +70,7 @@ class Autoencoder(nn.Module):
 # What a user writes -> where it is, and how it is built.
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "linear-start": ("scores:ScoreAutoencoder", {"ordered": False}),
-    "prefix": ("scores:ScoreAutoencoder", {"ordered": True}),
+    "prefix": ("path:PathAutoencoder", {"ordered": True}),
     "conv": ("convolutional:ConvAutoencoder", {"ordered": False}),
     "nested": ("convolutional:ConvAutoencoder", {"ordered": True}),
 }

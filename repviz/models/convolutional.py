@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repviz.models.autoencoder import Autoencoder, Shape
-from repviz.models.scores import cuts
 
 WIDTH, LEAST, MOST = 16, 4, 4  # maps of the first convolution; side at the end; halvings at most
 
@@ -130,3 +129,9 @@ class ConvAutoencoder(Autoencoder):
         each = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
         self.divergence = each.mean()
         return mean + torch.randn_like(mean) * (log_variance / 2).exp()
+
+
+def cuts(count: int, bottleneck: int, device: torch.device) -> Tensor:
+    """Random sizes (count,) from 1 to the bottleneck, as many in each octave."""
+    drawn = torch.rand(count, device=device) * math.log2(bottleneck + 1)
+    return torch.exp2(drawn).long().clamp_(1, bottleneck)

@@ -18,9 +18,11 @@ FORMAT, VERSION = "repviz study", 1
 COLUMNS: dict[str, str] = {
     "findings": "order section sentence",
     "images": "row id label",
-    "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ratio ratio_low "
-    "ratio_high split",
+    "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ssim ratio "
+    "ratio_low ratio_high ratio_augmented pca_equivalent seeds split",
     "sweep_images": "engine bottleneck row mse",
+    "traversals": "direction engine bottleneck share reach factor r n_test",
+    "interpolation": "path engine bottleneck share nearest n_train from to",
     "audit": "engine separate bottleneck mse separate_mse gap gap_low gap_high n_test",
     "choices": "criterion title engine size low high margin n_test left_out",
     "judges": "criterion engine bottleneck original kept loss loss_high n_test",
@@ -61,6 +63,8 @@ _TEXT = (
     "title",
     "one",
     "other",
+    "from",
+    "to",
 )
 
 

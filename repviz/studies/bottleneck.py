@@ -27,6 +27,7 @@ from repviz.studies.partition import Partition, partition
 from repviz.studies.reasonable import reasonable_stages
 from repviz.studies.subject import Subject, subject
 from repviz.studies.sweeping import Plan, sweep_stages
+from repviz.studies.walking import walking_stages
 from repviz.training.augmenting import SHIFT
 
 BOTTLENECKS = (2, 4, 8, 16, 32, 64)
@@ -52,6 +53,9 @@ class SweepSetup:
     effort : float
         How long autoencoders are trained, as a multiple of the usual (about 20 CPU-seconds a size
         on 8,000 images of 64x64), above 0.
+    audit : iterable of int
+        Sizes at which an engine that serves every size ("prefix", "nested") is held against a
+        training of its own.
     """
 
     layer: str | None = None
@@ -59,6 +63,7 @@ class SweepSetup:
     mirror: bool = True
     shift: float = SHIFT
     effort: float = 1.0
+    audit: Iterable[int] | int = ()
 
     def __post_init__(self) -> None:
         checks.real("sweep", "shift", self.shift, low=0, high=0.25)
@@ -81,7 +86,6 @@ def sweep(
     out: str | Path,
     engines: Iterable[str | Callable[..., Any]] | str | Callable[..., Any] = ENGINES,
     judges: Iterable[str | Callable[..., Any]] | str = (),
-    audit: Iterable[int] | int = (),
     size: int | None = None,
     seed: Iterable[int] | int = 0,
     setup: SweepSetup | None = None,
@@ -105,15 +109,12 @@ def sweep(
     judges : iterable of str or callable
         Who says whether a reconstruction is still reasonable: names in ``repviz.judges.JUDGES``
         ("psnr:25", "person"), or functions ``(images, of)`` that give a number an image.
-    audit : iterable of int
-        Sizes at which an engine that serves every size ("prefix", "nested") is held against a
-        training of its own.
     size : int, optional
         Pixels a side that the images are brought to; as they were opened if left out.
     seed : int or iterable of int
-        Of the trainings; the first is that of the split, too.
+        Of the trainings; the first is that of the split, too. A finished sweep takes further ones.
     setup : SweepSetup, optional
-        Layer, split, augmentation and effort.
+        Layer, split, augmentation, effort and audit.
 
     Returns
     -------
@@ -130,60 +131,74 @@ def sweep(
     from repviz import judges as judging
 
     setup = setup or SweepSetup()
-    before = _before(Path(out))
-    wanted = [chosen(one) for one in ("pca", *checks.several(engines))]
-    wanted = _joined(wanted, before.get("engines", []))
     asked = [judging.chosen(one) for one in checks.several(judges)]
-    seeds = [checks.whole("sweep", "seed", s, low=0, high=2**32 - 1) for s in checks.several(seed)]
-    if not seeds:
-        raise InputError("sweep: at least one seed is needed, got none. Write seed=0.")
     # Decoded before anything is written: a bad image ends it here.
     of = subject(images, size=size, layer=setup.layer)
-    parts = partition(of, by=setup.split, seed=seeds[0])
-    mirror = setup.mirror and of.pictures
-    extra = [*before.get("bottlenecks", []), *checks.several(audit)]
-    limit = most_possible(parts, int(np.prod(of.X.shape[1:])), mirror=mirror)
-    sizes = usable_sizes(bottlenecks, limit, extra=extra)
-    once = any(engine.once for engine in wanted)
-    plan = Plan(
-        of,
-        parts,
-        sizes,
-        wanted,
-        _merged(before.get("seeds", []), seeds),
-        audit=usable_sizes(list(checks.several(audit)), limit) if audit else [],
-        most=max(sizes[-1], min(MOST, limit.most)) if once else sizes[-1],
-        mirror=mirror,
-        shift=setup.shift if of.pictures else 0.0,
-        effort=setup.effort,
-    )
+    plan = _plan(of, bottlenecks, engines, seed, setup=setup, before=_before(Path(out)))
     with begin(
         out,
         study="bottleneck",
         title=f"How small a code do {of.name} {'images' if of.pictures else 'rows'} need?",
         parameters={
             "images": of.name,
-            "split": parts.by,
-            "seed": seeds[0],
-            "mirror": mirror,
+            "split": plan.parts.by,
+            "seed": plan.seeds[0],
+            "mirror": plan.mirror,
             "shift": plan.shift,
             "effort": plan.effort,
         },
         images=of.described(),
         grows={
-            "bottlenecks": sizes,
-            "engines": [engine.identity for engine in wanted],
+            "bottlenecks": plan.sizes,
+            "engines": [engine.identity for engine in plan.engines],
             "seeds": plan.seeds,
         },
     ) as study:
-        study.stage("images", lambda draft: write_subject(draft, of, parts))
+        study.stage("images", lambda draft: write_subject(draft, of, plan.parts))
         sweep_stages(study, plan)
+        walking_stages(study, plan)
         reasonable_stages(study, plan, asked)
         keeping_stages(study, plan)
         findings = {"sweep": sweep_findings(study)}
         study.stage("findings", lambda draft: write_findings(draft, findings), of=findings)
     write_report(out)
     return Sweep(Path(out))
+
+
+def _plan(
+    of: Subject,
+    bottlenecks: Iterable[int] | int | None,
+    engines: Any,
+    seed: Iterable[int] | int,
+    *,
+    setup: SweepSetup,
+    before: dict[str, Any],
+) -> Plan:
+    """What is asked for now, and what the folder held ``before``."""
+    wanted = [chosen(one) for one in ("pca", *checks.several(engines))]
+    wanted = _joined(wanted, before.get("engines", []))
+    seeds = [checks.whole("sweep", "seed", s, low=0, high=2**32 - 1) for s in checks.several(seed)]
+    if not seeds:
+        raise InputError("sweep: at least one seed is needed, got none. Write seed=0.")
+    seeds = list(dict.fromkeys([*before.get("seeds", []), *seeds]))
+    parts = partition(of, by=setup.split, seed=seeds[0])
+    mirror = setup.mirror and of.pictures
+    audit = checks.several(setup.audit)
+    limit = most_possible(parts, int(np.prod(of.X.shape[1:])), mirror=mirror)
+    sizes = usable_sizes(bottlenecks, limit, extra=[*before.get("bottlenecks", []), *audit])
+    once = any(engine.once for engine in wanted)
+    return Plan(
+        of,
+        parts,
+        sizes,
+        wanted,
+        seeds,
+        audit=usable_sizes(audit, limit) if audit else [],
+        most=max(sizes[-1], min(MOST, limit.most)) if once else sizes[-1],
+        mirror=mirror,
+        shift=setup.shift if of.pictures else 0.0,
+        effort=setup.effort,
+    )
 
 
 @dataclass(frozen=True)
@@ -265,7 +280,3 @@ def _joined(engines: list[Engine], before: list[str]) -> list[Engine]:
             )
         named[identity] = chosen(identity)
     return sorted(named.values(), key=lambda engine: engine.name != "pca")
-
-
-def _merged(before: list[int], now: list[int]) -> list[int]:
-    return list(dict.fromkeys([*before, *now]))

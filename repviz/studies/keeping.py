@@ -10,12 +10,12 @@ import pandas as pd
 from repviz import intervals
 from repviz.manifold.dimension import dimension
 from repviz.manifold.neighbors import neighbors, neighbors_between
+from repviz.manifold.probes import PROBES
 from repviz.principal import pca
 from repviz.studies.folder import Draft, Study
 from repviz.studies.sweeping import Fits, Plan
 
 NEIGHBOURS, MOST_ROWS = 20, 4000  # of the graph behind a dimension; rows it is taken over
-RIDGE = 1e-3  # penalty of a factor's fit, as a share of the code's mean variance
 
 
 def keeping_stages(study: Study, plan: Plan) -> None:
@@ -73,17 +73,13 @@ def _identity(codes: np.ndarray, plan: Plan) -> dict[str, float]:
 
 
 def _factor(codes: np.ndarray, values: np.ndarray, plan: Plan) -> dict[str, float]:
-    """R2 on the test rows of a ridge fit from the training rows' codes; chance is the mean's, 0."""
+    """R2 on the test rows of the probe "factor", fitted on the training rows; 0 is the mean's."""
     train, test = plan.parts.train, plan.parts.test
     if values[train].std() == 0 or values[test].std() == 0:
         return {}
-    centre, spread = codes[train].mean(axis=0), codes[train].std(axis=0).clip(1e-12)
-    S, T = (((codes[part] - centre) / spread).astype(np.float64) for part in (train, test))
-    mean = values[train].mean()
-    penalty = RIDGE * len(S) * np.eye(S.shape[1])
-    weights = np.linalg.solve(S.T @ S + penalty, S.T @ (values[train] - mean))
-    left = np.square(T @ weights + mean - values[test])
-    all_ = np.square(values[test] - mean)
+    codes = codes.astype(np.float64)
+    left = np.square(PROBES["factor"](codes[train], values[train], codes[test], 0) - values[test])
+    all_ = np.square(values[test] - values[train].mean())
     both = np.stack([left, all_], axis=1)
     low, high = intervals.jackknife(
         both, plan.parts.groups[test], lambda m: 1 - m[..., 0] / np.maximum(m[..., 1], 1e-300)

@@ -19,8 +19,9 @@ from repviz.models import open_model
 from repviz.models.autoencoder import Autoencoder, draw, encode
 from repviz.models.convolutional import ConvAutoencoder
 from repviz.models.model import Model
+from repviz.models.path import PathAutoencoder
 from repviz.models.scores import ScoreAutoencoder, ScoreCore, looked_at
-from repviz.training import loop
+from repviz.training import loop, path
 from repviz.training.augmenting import jittered
 from repviz.training.feeding import Feed
 from repviz.training.linear import Material
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
 
 RATE = 1e-3
 # Form -> steps on as many images as MANY. Fewer images are learned by heart sooner.
-STEPS = {"linear-start": 2000, "prefix": 4500, "conv": 3000, "nested": 9000}
+STEPS = {"linear-start": 2000, "prefix": 5400, "conv": 3000, "nested": 9000}
 MANY, FEW, DROPOUT = 8000, 2000, 0.2
-WATCHED, TRIED = 512, 48  # validation images, and sizes, at which an ordered code is looked at
 BATCHES = {"scores": (64, 256), "pixels": (32, 64)}  # where there are few images, and many
 DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² an image
 SETTINGS = Settings(epochs=24, batch=32, rate=RATE, decay=0.0, start="given", precision="auto")
@@ -82,7 +82,8 @@ def fit_autoencoder(
     history : DataFrame
         A row an epoch, from 0 (the start): ``epoch``; ``train_mse``, ``validation_mse`` (mean
         squared error in grey levels of [0, 1], before clipping; training's is over the changed
-        images of that epoch, and NaN in epoch 0); ``learning_rate``; ``kept``, true in one row.
+        images of that epoch, and NaN in epoch 0; of "prefix" both are multiples of PCA's error at
+        the size that the code has shrunk to); ``learning_rate``; ``kept``, true in one row.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def fitted(
 
     module = model.module
     if isinstance(module, ScoreAutoencoder):
-        inner, feed, error = _on_scores(module, material, batch, seed)
+        inner, feed, error = _on_scores(module, material, epochs, batch, seed)
     elif isinstance(module, ConvAutoencoder):
         inner, feed, error = _on_pixels(module, material, batch, noise, seed)
     else:
@@ -154,19 +155,28 @@ def fitted(
             f"train: the model must be an autoencoder of repviz, got {type(module).__name__}."
         )
     best = _Best(inner, error)
+    on_path = isinstance(inner, path.PathTraining)
     loop.run(
         inner,
         feed,
-        loss=_loss(module, math.prod(material.shape)),
-        optimizer=torch.optim.AdamW(inner.parameters(), lr=RATE, weight_decay=0.0),
-        pace=loop.Pace(epochs, feed.steps, warm_up=0.05),
+        loss=_loss(module, inner, math.prod(material.shape)),
+        optimizer=torch.optim.AdamW(
+            [p for p in inner.parameters() if p.requires_grad],
+            lr=path.RATE if on_path else RATE,
+            weight_decay=path.DECAY if on_path else 0.0,
+            fused=True,
+        ),
+        pace=loop.Pace(epochs, feed.steps, warm_up=0.02 if on_path else 0.05, falls=not on_path),
         after_epoch=best.look,
         machine=Machine(precision="auto"),
     )
-    best.restore(lambda: _clipped_error(module, material))
-    if isinstance(module, ScoreAutoencoder) and module.ordered:
-        rows = module.scores(torch.from_numpy(material.rows(material.validation)))
-        _close_what_does_not_help(module.core, rows.detach())
+    if isinstance(module, PathAutoencoder) and isinstance(inner, path.PathTraining):
+        inner.close()
+        rows = torch.from_numpy(material.rows(material.validation))
+        path.find_gains(module, module.scores(rows))
+        best.epoch = epochs  # each size was kept as the code shrank past it
+    else:
+        best.restore(lambda: _clipped_error(module, material))
     history = pd.DataFrame(best.history)
     history["kept"] = history["epoch"] == best.epoch
     trained = f"trained: {epochs} x {len(material.train)} images (seed {seed})"
@@ -174,11 +184,12 @@ def fitted(
 
 
 def _on_scores(
-    module: ScoreAutoencoder, material: Material, batch: int, seed: int
+    module: ScoreAutoencoder, material: Material, epochs: int, batch: int, seed: int
 ) -> tuple[nn.Module, Feed, Callable[[], float]]:
     """Training among principal components: no pixel is touched once they are taken."""
     linear, m = material.linear, len(module.basis)
     module.start_at(linear.mean, linear.basis, linear.spread)
+    inner: ScoreCore | path.PathTraining = module.core
     m = min(m, len(linear.basis))
     for part in module.modules():
         if isinstance(part, nn.Dropout):
@@ -201,38 +212,18 @@ def _on_scores(
         return x, x
 
     def error() -> float:
-        """Squared error a pixel; of an ordered code relative to PCA's, over three sizes."""
-        if not module.ordered:
-            return float(_left(module.core, own_scores, module.bottleneck)) / d + beyond
-        watched = _sizes_watched(module)
-        few = own_scores[:WATCHED]
-        ratios = [_left(module.core, few, k) / _left(None, few, k).clamp_min(1e-9) for k in watched]
-        return float(sum(ratios)) / len(watched)
+        """Squared error a pixel; on the path of sizes, as a multiple of PCA's at this one."""
+        with torch.no_grad():
+            left = (inner(own_scores) - own_scores).double().square().sum().item() / len(rows)
+        if isinstance(inner, ScoreCore):
+            return left / d + beyond
+        linear = own_scores[:, inner.size :].double().square().sum().item() / len(rows)
+        return left / max(linear, 1e-9)
 
     feed = Feed(len(material.train), batch, seed, make, _label(module))
-    return module.core, feed, error
-
-
-def _left(core: ScoreCore | None, s: Tensor, k: int) -> Tensor:
-    """Squared error an image, among the scores ``s``, of a code of k numbers; PCA's if None."""
-    if core is None:
-        return s[:, k:].double().square().sum() / len(s)
-    sizes = torch.full((len(s),), k)
-    with torch.no_grad():
-        left = core.decode(core.encode(s, sizes), sizes) - s
-    return left.double().square().sum() / len(s)
-
-
-def _close_what_does_not_help(core: ScoreCore, s: Tensor) -> None:
-    """Keep to PCA at the sizes at which the corrections do not lower the validation error."""
-    assert core.open is not None
-    k = core.bottleneck
-    tried = np.unique(np.rint(np.geomspace(1, k, TRIED)).astype(int))
-    helps = [bool(_left(core, s, int(size)) < _left(None, s, int(size))) for size in tried]
-    place = np.searchsorted(tried, np.arange(1, k + 1))
-    between = np.maximum(place - (tried[place] != np.arange(1, k + 1)), 0)
-    both = np.array(helps)[place] & np.array(helps)[between]
-    core.open.copy_(torch.from_numpy(both.astype(np.float32)))
+    if isinstance(module, PathAutoencoder):
+        inner = path.PathTraining(module.core, epochs * feed.steps)
+    return inner, feed, error
 
 
 def _sizes_watched(module: Autoencoder) -> list[int]:
@@ -241,7 +232,7 @@ def _sizes_watched(module: Autoencoder) -> list[int]:
     return sorted({max(1, round(k ** (e / 3))) for e in (1, 2, 3)}) if module.ordered else [k]
 
 
-def _loss(module: Autoencoder, d: int) -> Callable[[Tensor, Tensor], Tensor]:
+def _loss(module: Autoencoder, inner: nn.Module, d: int) -> Callable[[Tensor, Tensor], Tensor]:
     """Mean squared error of ``d`` pixels; with more to it where the form has more."""
 
     def squared(output: Tensor, target: Tensor) -> Tensor:
@@ -253,20 +244,7 @@ def _loss(module: Autoencoder, d: int) -> Callable[[Tensor, Tensor], Tensor]:
 
     if isinstance(module, ConvAutoencoder):
         return diverging if module.variational else squared
-    assert isinstance(module, ScoreAutoencoder)
-    return _even_loss(module.core) if module.ordered else squared
-
-
-def _even_loss(core: ScoreCore) -> Callable[[Tensor, Tensor], Tensor]:
-    """Squared error as a multiple of PCA's at the same size, so that no size drowns the others."""
-    spectrum = core.spread.double().square()
-    left = (spectrum.sum() - torch.cumsum(spectrum, 0)).clamp_min(float(spectrum[-1])).float()
-
-    def loss(output: Tensor, target: Tensor) -> Tensor:
-        scale = left.to(output.device)[(core.sizes - 1).clamp(max=len(left) - 1)]
-        return ((output - target).square().sum(dim=1) / scale).mean()
-
-    return loss
+    return path.relative_loss(inner) if isinstance(inner, path.PathTraining) else squared
 
 
 def _on_pixels(

@@ -57,13 +57,15 @@ class Pace:
     steps : int
         Steps in each of them.
     warm_up : float
-        Share of all steps in which the rate rises in a straight line from 0, in [0, 1); from there
-        it falls along half a cosine.
+        Share of all steps in which the rate rises in a straight line from 0, in [0, 1).
+    falls : bool
+        Whether it falls from there, along half a cosine, or stays.
     """
 
     epochs: int
     steps: int
     warm_up: float = 0.2
+    falls: bool = True
 
     def factor(self, step: int, history: list[Row] | None = None) -> float:
         """What the learning rate is multiplied with at ``step``, counted from 0; in (0, 1]."""
@@ -71,6 +73,8 @@ class Pace:
         rising = round(self.warm_up * total)
         if step < rising:
             return (step + 1) / (rising + 1)
+        if not self.falls:
+            return 1.0
         return 0.5 * (1 + math.cos(math.pi * (step - rising) / (total - rising)))
 
 

@@ -71,6 +71,18 @@ _LINES = (
         ),
     ),
     Section(
+        "walks",
+        "Along the code",
+        "What does the code vary, and what lies between two images?",
+        "walks",
+        (
+            "results/traversals.csv",
+            "results/interpolation.csv",
+            "arrays/traversals.npy",
+            "arrays/interpolation.npy",
+        ),
+    ),
+    Section(
         "audit",
         "One for all",
         "What does one training for every size cost?",

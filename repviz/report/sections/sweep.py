@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
+
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, key, numbers_of
@@ -21,9 +25,15 @@ _COLUMNS = (
     field("mean squared error", "mse", plain),
     interval("95 % interval", "mse_low", "mse_high", plain),
     field("PSNR, dB", "psnr", plain),
+    field("SSIM", "ssim", plain),
     field("error / PCA’s", "ratio", plain),
     interval("95 % interval", "ratio_low", "ratio_high", plain),
+    field("error / augmented PCA’s", "ratio_augmented", plain),
+    field("PCA needs", "pca_equivalent", plain),
+    field("CPU-seconds", "cpu_seconds", plain),
+    field("memory, MB", "memory", count),
     field("n test", "n_test", count),
+    field("seeds", "seeds", count),
 )
 
 
@@ -34,26 +44,57 @@ def render(study: StudyFiles) -> Content | None:
         return None
     first = records(table)[0]
     drawn = {"label": "people" if study.who == "person" else "labels"}.get(first["split"], "images")
+    seeds = int(table["seeds"].max())
+    how = f"leaving out one of those {drawn} at a time"
+    if seeds > 1:
+        how = f"drawing those {drawn}, and the {seeds} trainings, again"
     caption = (
         f"Error on {count(first['n_test'])} test images {study.unseen}; bands are 95 % intervals "
-        f"from leaving out one of those {drawn} at a time."
+        f"from {how}."
     )
     keys = [key(*KEYS.get(engine, ("ink", engine))) for engine in table["engine"].unique()]
     alt = "Reconstruction error against bottleneck size, and its ratio to the error of PCA."
     body = join(
         [
             chart("sweep", table, caption=caption, alt=alt, keys=keys),
-            numbers_of("results/sweep.csv", table, _COLUMNS),
+            numbers_of("results/sweep.csv", _with_costs(study, table), _COLUMNS),
         ]
+    )
+    trained = (
+        "once, with one seed, for a short and fixed time, so another training may end lower or "
+        "higher than the band"
+        if seeds == 1
+        else f"with {seeds} seeds, for a short and fixed time: longer trainings may end lower"
     )
     return Content(
         body,
         reading="Each image is squeezed into as many numbers as the bottleneck has, and drawn "
         "again from them alone. Left: the error that remains, lower is better. Right: each "
         "autoencoder’s error as a multiple of that of PCA, the best linear code, with as many "
-        "numbers; below 1 it is ahead.",
+        "numbers; below 1 it is ahead. In the table, “PCA needs” is how many components PCA needs "
+        "for the same error, SSIM is the structural similarity (1 where nothing is lost), and "
+        "CPU-seconds are those of the training: of an engine that serves every size, of its one "
+        "training. Memory is the most that the program has held up to then.",
         limits="The error counts grey levels, not likeness: a blurred face scores well. The "
-        "autoencoders were trained once, with one seed, for a short and fixed time, so another "
-        "training may end lower or higher than the band; their recipe was worked out on the AT&T "
-        "faces. A curve like this has no elbow of its own, so it names no right size.",
+        f"autoencoders were trained {trained}; their recipe was worked out on the AT&T faces. A "
+        "curve like this has no elbow of its own, so it names no right size.",
+    )
+
+
+def _with_costs(study: StudyFiles, table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` with what the manifest says that each fit took, a mean over its seeds."""
+    stages: dict[str, dict[str, Any]] = study.manifest["stages"]
+
+    def cost(engine: str, k: int, what: str) -> float:
+        for name in (engine, f"{engine} {k}"):  # one training for every size, or one for this
+            fits = [stages[s] for s in stages if s.rpartition(", seed ")[0] == name]
+            known = [float(fit[what]) for fit in fits if what in fit]
+            if known:
+                return sum(known) / len(known)
+        return float("nan")
+
+    pairs = list(zip(table["engine"], table["bottleneck"], strict=True))
+    return table.assign(
+        cpu_seconds=[cost(engine, k, "cpu_seconds") for engine, k in pairs],
+        memory=[cost(engine, k, "peak_memory_mb") for engine, k in pairs],
     )
