@@ -107,7 +107,7 @@ def main() -> int:
         else:
             path.write_bytes(picture(["PNG", "JPEG", "BMP"][number % 3]))
             os.link(path, good / path.name)
-    words = ("extract", "autoencoder", "--size", 32, "--grey", "--layers", "core.g.layers.0,code")
+    words = ("extract", "autoencoder", "--size", 32, "--grey", "--layers", "core.g.layers.1,code")
     ran = repviz_cli(*words, "--images", f"folder:{folder}", "--out", work / "a", "--json")
     strict = repviz_cli(*words, "--images", f"folder:{folder}", "--out", work / "s", "--strict")
     alone = repviz_cli(*words, "--images", f"folder:{good}", "--out", work / "b")

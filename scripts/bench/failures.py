@@ -23,7 +23,7 @@ import numpy as np
 from measuring import parser
 from PIL import Image
 
-LAYERS = ("core.g.layers.0", "code")
+LAYERS = ("core.g.layers.1", "code")
 COMMAND = ("extract", "autoencoder", "--grey", "--layers", ",".join(LAYERS), "--batch", 16)
 results: dict[str, bool] = {}
 
