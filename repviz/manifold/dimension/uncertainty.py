@@ -34,7 +34,7 @@ from repviz.manifold.dimension.sharing_kernels import products, sharers
 
 PAIRS = 1 << 19  # looked at; beyond them, rows are sampled
 FEWEST_ASKED = 1000
-FARTHER = 15  # neighbours up to which more count as shared than are read
+FARTHER = 15  # neighbours up to which half as many more count as shared; then a quarter more
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ def _by_place(influence: np.ndarray, radius: np.ndarray | None) -> np.ndarray:
 
 def reach(k: int) -> int:
     """How many neighbours make rows depend on each other, of which an estimator reads k."""
-    return max(k, min(k * 3 // 2, FARTHER))
+    return max(k * 5 // 4, min(k * 3 // 2, FARTHER))
 
 
 def group_freedom(groups: np.ndarray | None) -> float:
