@@ -456,6 +456,17 @@ def _manifold(
         ]
     _write(folder, "layers", rows)
     _write(folder, "spectrum", spectrum)
+    shape = 1, *faces.shape[-2:]
+    np.save(folder / "arrays" / "components.npy", generator.normal(size=(4, *shape)))
+    shares, null = (0.4, 0.2, 0.05, 0.04), (0.1, 0.08, 0.06, 0.03)
+    _write(
+        folder,
+        "components",
+        [
+            {"component": i + 1, "ratio": ratio, "null": above, "n": n, "repeats": 19}
+            for i, (ratio, above) in enumerate(zip(shares, null, strict=True))
+        ],
+    )
     _write(folder, "map", points)
 
 

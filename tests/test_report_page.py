@@ -141,6 +141,12 @@ def test_none_of_n_is_written_with_its_limit(text: str) -> None:
     assert "95 of 100 accepted  95.0 % (85.5 % to 99.8 %)" in words
 
 
+def test_components_are_pictures_with_what_chance_makes_of_them(text: str) -> None:
+    assert "The first 4 principal components of the pixels" in text
+    assert "they hold 40.0 %, 20.0 %, 5.0 %, 4.0 %" in text.replace("\xa0", " ")
+    assert "2 of them lie above what the same pixels give" in text
+
+
 def test_findings_keep_their_words_and_point_to_their_section(study: Path, text: str) -> None:
     sentences = pd.read_csv(study / "results" / "findings.csv")["sentence"]
     plain = re.sub(r"<[^>]+>", "", text).replace("\N{NO-BREAK SPACE}", " ")

@@ -13,6 +13,7 @@ from PIL import Image
 from repviz.report.html import Markup, tag
 
 _PIXELS = 4_000_000  # of a sprite sheet, at most, while its pictures keep the least edge
+_GAP = 1  # weights between two pictures
 _LEAST = 16  # pixels: below this a thumbnail shows nothing
 
 
@@ -43,6 +44,33 @@ def image(
     drawn = _picture(pixels)
     source = _uri(drawn, None if exact else 82)
     return tag("img", src=source, alt=alt, width=drawn.width, height=drawn.height, class_=class_)
+
+
+def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
+    """Weights side by side as one picture, each at its own contrast; grey is 0.
+
+    Parameters
+    ----------
+    weights : ndarray, float, shape (n, 1 or 3, h, w)
+        Filters of a layer, or principal components.
+    across : int
+        How many in a row.
+    scale : int
+        Pixels a weight.
+
+    Returns
+    -------
+    ndarray, uint8, shape (3, height, width)
+    """
+    n, _, h, w = weights.shape
+    top = np.abs(weights).max(axis=(1, 2, 3), keepdims=True).clip(min=1e-12)
+    shown = np.rint((weights / top + 1) * 127.5).astype(np.uint8)
+    down = -(-n // across)
+    whole = np.full((3, down * (h + _GAP) - _GAP, across * (w + _GAP) - _GAP), 255, np.uint8)
+    for place, picture in enumerate(shown):
+        y, x = place // across * (h + _GAP), place % across * (w + _GAP)
+        whole[:, y : y + h, x : x + w] = picture
+    return whole.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
 def sheet(pixels: np.ndarray) -> Sheet:

@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
     "calibrated participation_ratio components_90 nearest_same nearest_low nearest_high nearest_n "
     "nearest_chance trustworthiness trustworthiness_k alarms",
     "spectrum": "representation component cumulative",
+    "components": "component ratio null n repeats",
     "map": "representation row x y",
     "profile": "representation weights layer depth n twonn twonn_calibrated plateau plateau_low "
     "plateau_high plateau_from plateau_to danco participation pca_90 gaussian_calibrated alarms",

@@ -38,7 +38,11 @@ from repviz.studies.findings import (
 )
 from repviz.studies.folder import Draft, Study, begin
 from repviz.studies.partition import partition
-from repviz.studies.representations import Representation, describe_representations
+from repviz.studies.representations import (
+    Representation,
+    describe_representations,
+    draw_components,
+)
 from repviz.studies.subject import subject
 from repviz.studies.sweeping import Plan, sweep_stages
 from repviz.training import train
@@ -206,6 +210,7 @@ def _manifold(draft: Draft, study: Study, plan: Plan, code: int) -> None:
     identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
     seed, labels = plan.seeds[0], plan.subject.labels
     describe_representations(draft, listed, labels=labels, identity=identity, seed=seed)
+    draw_components(draft, plan.subject.X, seed=seed)
 
 
 def _ladder(draft: Draft, study: Study, plan: Plan, code: int, samples: int) -> None:

@@ -15,9 +15,11 @@ from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.neighbors import neighbors, neighbors_between
 from repviz.manifold.quality import trustworthiness
 from repviz.principal import pca
+from repviz.principal.parallel import parallel_analysis
 from repviz.studies.folder import Draft
 
 COMPONENTS = 50  # of the spectrum that is kept
+DRAWN = 12  # principal components shown as pictures
 NEIGHBOURS = 50  # of the shared graph
 TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP looks at
 
@@ -81,6 +83,35 @@ def describe_representations(
     draft.table("layers", pd.DataFrame(layers))
     draft.table("spectrum", pd.concat(spectra))
     draft.table("map", pd.concat(maps).rename_axis("row").reset_index())
+
+
+def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
+    """Write the leading principal components of images as pictures, beside their null.
+
+    Writes ``components.csv`` (component, ratio, null: the largest share of the variance at this
+    place when each pixel is shuffled among the images by itself) and the array ``components``.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, c, h, w)
+    seed : int
+        Of the shuffles.
+    """
+    X = images.reshape(len(images), -1)
+    found = pca(X, components=min(DRAWN, len(X) - 1))
+    told = len(found.explained_variance)
+    null = parallel_analysis(X, components=told, seed=seed)
+    total = found.explained_variance[0] / found.explained_variance_ratio[0]
+    table = {
+        "component": np.arange(1, told + 1),
+        "ratio": found.explained_variance_ratio,
+        "null": null.null / total,
+        "n": len(X),
+        "repeats": null.repeats,
+    }
+    draft.table("components", pd.DataFrame(table))
+    pictures = found.components.reshape(told, *images.shape[1:])
+    draft.array("components", pictures.astype(np.float32))
 
 
 def _measured(X: np.ndarray, seed: int) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray]:

@@ -12,10 +12,10 @@ import numpy as np
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import result
+from repviz.manifold.dimension.uncertainty import grouped_deviation
 from repviz.manifold.neighbors import Neighbors, count_within
 
 NEAR, FAR = 10, 20  # neighbours whose median distances are the two radii
-REACHED = 30  # neighbours through which rows depend on each other
 
 
 def estimate(graph: Neighbors) -> Dimension:
@@ -39,10 +39,12 @@ def estimate(graph: Neighbors) -> Dimension:
     rows = distinct(graph, FAR)
     # A radius may be some row's own distance: a little less, and rounding does not decide.
     radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
-    value, influence = slope(_counts(rows, radii), radii)
-    # A row counts all within the radius, often more than FAR of them.
-    shared = None if rows.merged else distinct(graph, min(graph.k, REACHED)).sharing
-    return result("correlation", rows, value, influence, table="correlation", shared=shared)
+    counts = _counts(rows, radii)
+    value, influence = slope(counts, radii)
+    spread = deviation(counts, influence)
+    if rows.groups is not None:
+        spread = max(spread, 2 * grouped_deviation(influence, rows.groups))
+    return result("correlation", rows, value, influence, table="correlation", spread=spread)
 
 
 def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
@@ -58,6 +60,22 @@ def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
     rise = float(np.log(means[1] / means[0]))
     influence = (counts[:, 1] / means[1] - counts[:, 0] / means[0]) / rise
     return rise / float(np.log(radii[1] / radii[0])), influence
+
+
+def deviation(counts: np.ndarray, influence: np.ndarray) -> float:
+    """The standard deviation of the estimate's logarithm.
+
+    The estimate is a mean over pairs of rows (Hoeffding 1948, "A class of statistics with
+    asymptotically normal distribution"): with q what a pair adds to it, pairs that share a row
+    have the covariances that the rows' influences show, of which each counts four times; a pair
+    with itself, that is in them as well, counts twice.
+    """
+    near, far = counts.mean(axis=0)
+    rise = np.log(far / near)
+    total = counts.sum(axis=0)
+    own = total[0] * (1 / far - 1 / near) ** 2 + (total[1] - total[0]) / far**2
+    variance = 4 * float(influence @ influence) - 2 * float(own / rise**2)
+    return float(np.sqrt(max(variance, float(own / rise**2)))) / len(counts)
 
 
 def _counts(rows: Distinct, radii: np.ndarray) -> np.ndarray:

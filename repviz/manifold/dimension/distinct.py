@@ -17,7 +17,7 @@ import scipy.sparse
 import scipy.sparse.csgraph
 
 from repviz.errors import InputError
-from repviz.manifold.dimension.uncertainty import Sharing, sharing
+from repviz.manifold.dimension.uncertainty import Sharing, reach, sharing
 from repviz.manifold.neighbors import Neighbors
 
 ALIKE = 20.0  # the second nearest row over the nearest, from which on two rows are near copies
@@ -59,8 +59,19 @@ class Distinct:
     @cached_property
     def sharing(self) -> Sharing:
         """Which rows' estimates depend on each other, for intervals."""
+        k = self.distances.shape[1]
+        wide = self.touched
+        if reach(k) > k and self.graph.k >= reach(k):
+            wider = distinct(self.graph, reach(k)).touched
+            wide = wider if np.array_equal(wider[:, 0], wide[:, 0]) else wide
         groups = None if self.graph.groups is None else self.graph.groups[self.first]
-        return sharing(self.touched, self.distances[:, -1], groups)
+        return sharing(wide, self.distances[:, -1], groups)
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The declared group of each row used, (m,), or None."""
+        groups = self.graph.groups
+        return None if groups is None else groups[self.first[self.touched[:, 0]]]
 
     @property
     def merged(self) -> bool:

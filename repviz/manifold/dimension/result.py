@@ -13,7 +13,7 @@ from repviz.manifold.dimension.alarms import graph_alarms
 from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import Sharing, deviation, interval
+from repviz.manifold.dimension.uncertainty import deviation, group_freedom, interval
 from repviz.manifold.neighbors import Neighbors
 
 LEVEL = 0.95
@@ -30,7 +30,7 @@ def result(
     table: str,
     said: float | None = None,
     local: np.ndarray | None = None,
-    shared: Sharing | None = None,
+    spread: float | None = None,
 ) -> Dimension:
     """The record of an estimate from a graph.
 
@@ -50,12 +50,16 @@ def result(
         What that method says of these rows, where it is not ``value``.
     local : ndarray, shape (m,), optional
         The dimension around each row that was used.
-    shared : Sharing, optional
-        Which rows depend on each other, where it is not those that share one of the k neighbours.
+    spread : float, optional
+        The standard deviation of the estimate's logarithm, where it does not come from neighbours
+        that rows share.
     """
     n, k = rows.distances.shape
-    shared = rows.sharing if shared is None else shared
-    low, high = interval(value, deviation(influence, shared), LEVEL, shared.freedom)
+    if spread is None:
+        spread, freedom = deviation(influence, rows.sharing), rows.sharing.freedom
+    else:
+        freedom = group_freedom(rows.groups)
+    low, high = interval(value, spread, LEVEL, freedom)
     calibrated, doubts = calibrate(table, n, value if said is None else said)
     return Dimension(
         value=value,

@@ -9,7 +9,14 @@ the products of the influences of every two rows that share a row, or are of one
 
 It is the estimate for locally dependent sums (Conley 1999, "GMM estimation with cross sectional
 dependence"; Chen and Shao 2004 for its normal limit). The divisor makes up for the influences'
-having their own mean taken off, which takes the mean product off every pair.
+having their own mean taken off, which takes the mean product off every pair. What the influence
+owes to where a row lies, dense or sparse, inside or at an edge, rows do not share: rows are drawn
+independently. That part, a parabola in the logarithm of the distance to the farthest neighbour, is
+taken for independent, the rest for shared. (Around a row of an even set the ratios of distances do
+not depend on the farthest, so that the parabola takes nothing of what is shared.)
+
+Rows whose neighbourhoods overlap depend on each other although no row may lie in the overlap; so
+the neighbours that count as shared are some more than an estimator reads (:func:`reach`).
 
 The more neighbours are shared, the fewer are the rows' independent say about the deviation itself;
 intervals take Student's t for that, of n^2 / pairs degrees of freedom.
@@ -27,6 +34,7 @@ from repviz.manifold.dimension.sharing_kernels import products, sharers
 
 PAIRS = 1 << 19  # looked at; beyond them, rows are sampled
 FEWEST_ASKED = 1000
+FARTHER = 15  # neighbours up to which half as many more count as shared; then a quarter more
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +54,8 @@ class Sharing:
         The number of rows.
     groups : ndarray of int64, shape (n,), or None
         The declared group of each row.
+    radius : ndarray of float64, shape (n,), or None
+        The distance to each row's farthest neighbour.
     """
 
     asked: np.ndarray = field(repr=False)
@@ -53,6 +63,7 @@ class Sharing:
     many: np.ndarray = field(repr=False)
     n: int
     groups: np.ndarray | None = field(repr=False)
+    radius: np.ndarray | None = field(repr=False)
 
     @property
     def crowded(self) -> float:
@@ -96,7 +107,7 @@ def sharing(
         touched if own is None else np.hstack([touched, int(touched.max()) + 1 + own[:, None]])
     )
     others, many = sharers(np.ascontiguousarray(columns), int(columns.max()) + 1, asked)
-    return Sharing(asked, others, many, n, own)
+    return Sharing(asked, others, many, n, own, radius)
 
 
 def deviation(influence: np.ndarray, shared: Sharing) -> float:
@@ -105,12 +116,28 @@ def deviation(influence: np.ndarray, shared: Sharing) -> float:
     At least that of independent rows, and of independent groups where groups are declared.
     """
     n, asked = len(influence), shared.asked
-    pairs = products(influence, asked, shared.others, shared.many)
-    together = pairs * n / len(asked)
-    variances = [together / (1 - min(shared.crowded, 0.9)), float(influence @ influence)]
+    place = _by_place(influence, shared.radius)
+    pairs = products(influence - place, asked, shared.others, shared.many)
+    together = pairs * n / len(asked) / (1 - min(shared.crowded, 0.9))
+    variances = [together + float(place @ place), float(influence @ influence)]
     if shared.groups is not None:
         variances.append(n**2 * grouped_deviation(influence, shared.groups) ** 2)
     return math.sqrt(max(variances)) / n
+
+
+def _by_place(influence: np.ndarray, radius: np.ndarray | None) -> np.ndarray:
+    """What the influences (n,) owe to how dense the set is around the row: a parabola."""
+    if radius is None:
+        return np.zeros(len(influence))
+    x = np.log(radius / np.median(radius))
+    terms = np.stack([np.ones(len(x)), x, x * x], axis=1)
+    weights, *_ = np.linalg.lstsq(terms, influence, rcond=None)
+    return terms @ weights - influence.mean()
+
+
+def reach(k: int) -> int:
+    """How many neighbours make rows depend on each other, of which an estimator reads k."""
+    return max(k * 5 // 4, min(k * 3 // 2, FARTHER))
 
 
 def group_freedom(groups: np.ndarray | None) -> float:

@@ -7,11 +7,11 @@ import numpy as np
 from repviz.report.html import Markup, join
 from repviz.report.numbers import count
 from repviz.report.parts import figure
-from repviz.report.pictures import image
+from repviz.report.pictures import image, signed
 from repviz.report.reading import StudyFiles, records
 from repviz.report.sections import Content
 
-ACROSS, SCALE, GAP = 12, 4, 1  # pictures in a row, pixels a weight, weights between two pictures
+ACROSS, SCALE = 12, 4  # pictures in a row, pixels a weight
 
 
 def render(study: StudyFiles) -> Content | None:
@@ -34,20 +34,7 @@ def render(study: StudyFiles) -> Content | None:
 def _tower(weights: np.ndarray, tower: dict[str, int], towers: int) -> Markup:
     first, last = int(tower["first"]), int(tower["last"])
     name = f"Tower {tower['tower']}: maps {first} to {last}" if towers > 1 else "All maps"
-    sheet = _sheet(weights[first : last + 1])
+    sheet = signed(weights[first : last + 1], across=ACROSS, scale=SCALE)
     alt = f"{count(last - first + 1)} filters of the first layer"
     size = "×".join(str(side) for side in weights.shape[2:])
     return figure(image(sheet, alt, exact=True), f"{name}. {size} pixels each, grey is weight 0.")
-
-
-def _sheet(weights: np.ndarray) -> np.ndarray:
-    """Filters (n, c, h, w) side by side as one picture (3, height, width), uint8."""
-    n, _, h, w = weights.shape
-    top = np.abs(weights).max(axis=(1, 2, 3), keepdims=True).clip(min=1e-12)
-    shown = np.rint((weights / top + 1) * 127.5).astype(np.uint8)
-    down = -(-n // ACROSS)
-    sheet = np.full((3, down * (h + GAP) - GAP, ACROSS * (w + GAP) - GAP), 255, np.uint8)
-    for place, picture in enumerate(shown):
-        y, x = place // ACROSS * (h + GAP), place % ACROSS * (w + GAP)
-        sheet[:, y : y + h, x : x + w] = picture
-    return sheet.repeat(SCALE, axis=1).repeat(SCALE, axis=2)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from repviz.report.html import join
-from repviz.report.numbers import count, plain, text
-from repviz.report.parts import chart, field, numbers_of, weights_keys
+from repviz.report.html import Markup, join
+from repviz.report.numbers import count, percent, plain, text
+from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
+from repviz.report.pictures import image, signed
 from repviz.report.reading import StudyFiles, records
 from repviz.report.sections import Content
+
+ACROSS, WIDTH = 6, 720  # components in a row, pixels of it at most
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -16,6 +19,24 @@ _COLUMNS = (
     field("components for 90 %", "components_90", count),
     field("participation ratio", "participation_ratio", plain),
 )
+
+
+def _components(study: StudyFiles) -> list[Markup]:
+    """The leading components of the pixels as pictures, where the study drew them."""
+    if not study.has("results/components.csv", "arrays/components.npy"):
+        return []
+    table, weights = study.table("components"), study.array("components")
+    told, first = len(table), records(table)[0]
+    above = (table["ratio"] > table["null"]).cummin()
+    shares = ", ".join(percent(ratio) for ratio in table["ratio"])
+    caption = (
+        f"The first {told} principal components of the pixels, each at its own contrast; grey is "
+        f"no change. Of the variance they hold {shares}. {count(above.sum())} of them lie above "
+        f"what the same pixels give when each is shuffled among the {count(first['n'])} images by "
+        f"itself (the largest of {count(first['repeats'])} shuffles)."
+    )
+    sheet = signed(weights, across=ACROSS, scale=max(1, WIDTH // (ACROSS * weights.shape[3])))
+    return [figure(image(sheet, f"{told} principal components as pictures", exact=True), caption)]
 
 
 def render(study: StudyFiles) -> Content | None:
@@ -32,6 +53,7 @@ def render(study: StudyFiles) -> Content | None:
     alt = "Cumulative explained variance against the number of components, a panel a layer."
     parts = [
         chart("spectrum", table, caption=caption, alt=alt, keys=weights_keys()),
+        *_components(study),
         numbers_of("results/layers.csv", layers, _COLUMNS),
     ]
     return Content(
