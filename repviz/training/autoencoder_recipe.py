@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 RATE = 1e-3
 # Form -> steps on as many images as MANY. Fewer images are learned by heart sooner.
-STEPS = {"linear-start": 2000, "prefix": 5400, "conv": 3000, "nested": 9000}
+STEPS = {"linear-start": 2000, "prefix": 4800, "conv": 3000, "nested": 9000}
 MANY, FEW, DROPOUT = 8000, 2000, 0.2
 BATCHES = {"scores": (64, 256), "pixels": (32, 64)}  # where there are few images, and many
 DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² an image
