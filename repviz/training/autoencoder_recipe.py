@@ -269,10 +269,10 @@ def _on_pixels(
     validation = material.rows(material.validation)
 
     def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        x = shown[rows]
+        x = shown.index_select(0, rows)
         if material.pictures:
             x = jittered(x, shift=material.shift, mirror=material.mirror, generator=random)
-        x = x[part].float() / 255 if material.pictures else x[part]
+        x = x[part].float().div_(255) if material.pictures else x[part]
         x = x.contiguous(memory_format=torch.channels_last)
         if not noise:
             return x, x
