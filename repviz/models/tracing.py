@@ -16,12 +16,13 @@ from repviz.models.model import Model, evaluating
 def traced(model: Model) -> bytes:
     """The bytes of a TorchScript module, from (b, channels, height, width) input to its output."""
     made_for = model.preprocessing
-    with evaluating(model.module):
+    with evaluating(model.module), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sizes become constants: that is meant
         # Two images, so that no size is taken for granted because it is one.
         example = torch.rand(2, made_for.channels, *made_for.size)
         script = torch.jit.trace(model.module, example)
-    buffer = io.BytesIO()
-    torch.jit.save(script, buffer)
+        buffer = io.BytesIO()
+        torch.jit.save(script, buffer)
     return buffer.getvalue()
 
 
