@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import repviz
 from repviz import cli
 
 REPVIZ = Path(sys.executable).with_name("repviz")
@@ -254,6 +255,26 @@ def test_images_of_any_shape_are_swept(run, faces, tmp_path):
     assert code == 0, err
     rows = json.loads(out)["rows"]
     assert {row["bottleneck"] for row in rows} == {2, 4}
+
+
+def done(found):
+    code, _, err = found
+    assert code == 0, err
+
+
+def test_a_layer_is_swept_and_an_encoder_extracts(run, faces, tmp_path):
+    images, acts = f"array:{faces}", tmp_path / "acts"
+    words = ["--bottlenecks", "2,4", "--effort", 0.05, "--engine", "linear-start"]
+    done(run("extract", "autoencoder", "--images", images, "--out", acts))
+    done(run("sweep", acts, "--layer", "code", *words, "--out", tmp_path / "s"))
+    words += ["--size", 20, "--out", tmp_path / "t"]
+    done(run("sweep", images, *words))
+    file = tmp_path / "e.safetensors"
+    done(run("encoder", tmp_path / "t", "--bottleneck", 4, "--out", file))
+    codes = tmp_path / "codes"
+    done(run("extract", "autoencoder", "--weights", file, "--images", images, "--out", codes))
+    assert repviz.open_activations(codes)["code"][:].shape[1] == 4
+    refused(run("encoder", tmp_path / "t", "--bottleneck", 3, "--out", file), "linear-start-4")
 
 
 def test_a_matrix_file_that_is_none(run, tmp_path):

@@ -296,6 +296,23 @@ def test_colour_images_are_shown(tmp_path: Path) -> None:
     assert shown(written(build(tmp_path / "s", faces=faces))) == list(SECTIONS)
 
 
+def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
+    study: Path, tmp_path: Path
+) -> None:
+    once = SECTIONS["sweep"].render(reading.open_files(study))
+    twice = SECTIONS["sweep"].render(
+        reading.open_files(changed(study, tmp_path / "s", "sweep", seeds=2))
+    )
+    assert once is not None
+    assert twice is not None
+    assert "once, with one seed" in str(once.limits)
+    assert "with 2 seeds" in str(twice.limits)
+    assert "once" not in str(twice.limits)
+    sizes = sorted(pd.read_csv(study / "results" / "sweep.csv")["bottleneck"].unique())
+    rows = [row for row in Page(once.body).tables[""] if row[0] == "conv"]
+    assert [float(row[10]) for row in rows] == [17.0 + k for k in sizes]
+
+
 def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
     folder = changed(study, tmp_path / "s", "layers", alarms="Beware.")
     content = SECTIONS["dimension"].render(reading.open_files(folder))

@@ -199,23 +199,36 @@ class LinearAutoencoder(nn.Module):
         return self.up(self.down(x))
 
 
-def test_a_linear_autoencoder_of_the_same_loop_reaches_pca():
-    """Baldi & Hornik 1989: its error has no local minima, and the least of it is PCA's."""
-    random, k = np.random.default_rng(0), 4
+def drawn_rows():
+    random = np.random.default_rng(0)
     turned, _ = np.linalg.qr(random.normal(size=(30, 30)))
-    X = (random.normal(size=(200, 30)) * 0.7 ** np.arange(30) @ turned).astype(np.float32)
+    return (random.normal(size=(200, 30)) * 0.7 ** np.arange(30) @ turned).astype(np.float32)
+
+
+def real_faces():
+    return rows(open_images("orl", size=16, grey=True).pixels())
+
+
+@pytest.mark.parametrize(
+    ("data", "k", "steps"),
+    [(drawn_rows, 4, 1500), pytest.param(real_faces, 8, 1500, marks=pytest.mark.slow)],
+)
+def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
+    """Baldi & Hornik 1989: its error has no local minima, and the least of it is PCA's."""
+    X = data()
+    X = X - X.mean(axis=0)
     x = torch.from_numpy(X)
     with seeded(0):
-        module = LinearAutoencoder(30, k)
+        module = LinearAutoencoder(X.shape[1], k)
     loop.run(
         module,
         Feed(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
         loss=functional.mse_loss,
         optimizer=torch.optim.Adam(module.parameters(), lr=2e-2),
-        pace=loop.Pace(1500, 1),
+        pace=loop.Pace(steps, 1),
         after_epoch=lambda epoch: {},
     )
-    fitted = PCA(k).fit(X)
+    fitted = PCA(k, svd_solver="full").fit(X)
     linear = np.mean((fitted.inverse_transform(fitted.transform(X)) - X) ** 2)
     with torch.no_grad():
         own = float((module(x) - x).square().mean())

@@ -16,6 +16,7 @@ from repviz.errors import RepvizError
 COMMANDS: dict[str, Callable[..., None]] = {
     "study": studies.study,
     "sweep": studies.sweep,
+    "encoder": studies.encoder,
     "train": models.train,
     "evaluate": models.evaluate,
     "layers": activations.layers,

@@ -117,6 +117,21 @@ def sweep(
     write_table(made.table, as_json, **told)
 
 
+def encoder(
+    folder: Annotated[Path, typer.Argument(help="A finished sweep.")],
+    bottleneck: Annotated[int, typer.Option(help="Which size of its code.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    engine: Annotated[str, typer.Option(help="Which engine.")] = "linear-start",
+    to: Annotated[str, typer.Option(help="repviz, torchscript or onnx.")] = "repviz",
+    as_json: option.Json = False,
+) -> None:
+    """The encoder of one size of a sweep alone, for `repviz extract` or any other program."""
+    sweep = repviz.open_study(folder)
+    path = repviz.export_encoder(sweep, out, bottleneck=bottleneck, engine=engine, to=to)
+    use = f"repviz extract autoencoder --weights {path} --images ..." if to == "repviz" else to
+    write({"encoder": str(path), "kind": to}, as_json, [f"The encoder: {path} ({use})"])
+
+
 def report(
     folder: Annotated[Path, typer.Argument(help="A study folder.")],
     as_json: option.Json = False,

@@ -22,9 +22,10 @@ class ConvAutoencoder(Autoencoder):
     shape, bottleneck, ordered, decoder
         As there. Sides that cannot be halved ``depth`` times are padded, and cut again.
     width : int
-        Maps of the first convolution; each next one has twice as many.
+        Maps where the image is halved once; each next halving has twice as many.
     depth : int, optional
-        How often the image is halved.
+        How often the image is halved. The first convolution does so twice at once, where there are
+        two: at full size a step would cost twice as much and gain nothing.
     variational : bool
         Whether a code is drawn from a Gaussian while it is trained; ``divergence`` then holds the
         batch's mean Kullback-Leibler divergence from the standard one, in nats an image.
@@ -48,20 +49,23 @@ class ConvAutoencoder(Autoencoder):
         depth = depth or min(MOST, max(1, int(math.log2(max(LEAST, min(sides)) / LEAST))))
         self.small = [-(-side // 2**depth) for side in sides]
         self.extra = [n * 2**depth - side for n, side in zip(self.small, sides, strict=True)]
-        maps = [width * 2**step for step in range(depth)]
+        strides = [4] + [2] * (depth - 2) if depth > 1 else [2]
+        maps = [width * 2 ** (depth - len(strides) + step) for step in range(len(strides))]
         top = maps[-1] * self.small[0] * self.small[1]
         self.variational, self.divergence = variational, torch.zeros(())
         encoder: list[nn.Module] = []
-        for before, after in zip([channels, *maps], maps, strict=False):
-            encoder += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.GELU()]
+        for before, after, stride in zip([channels, *maps], maps, strides, strict=False):
+            encoder += [nn.Conv2d(before, after, 4, stride, padding=1 - stride // 4), nn.GELU()]
         outputs = bottleneck * (1 + variational)
         self.encoder = nn.Sequential(*encoder, nn.Flatten(), nn.Linear(top, outputs))
         layers: list[nn.Module] = [
             nn.Linear(bottleneck, top),
             nn.Unflatten(1, (maps[-1], *self.small)),
         ]
-        for before, after in zip(maps[::-1], [*maps[-2::-1], channels], strict=True):
-            layers += [nn.GELU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
+        back = zip(maps[::-1], [*maps[-2::-1], channels], strides[::-1], strict=True)
+        for before, after, stride in back:
+            drawn = nn.ConvTranspose2d(before, after, 4, stride, padding=1 - stride // 4)
+            layers += [nn.GELU(), drawn]
         self.decoder = nn.Sequential(*layers) if decoder else None
         self.mean = nn.Buffer(torch.full(shape, 0.5))
         self._keep_the_spread()

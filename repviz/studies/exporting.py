@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repviz import checks, durable
@@ -10,12 +11,23 @@ from repviz.errors import InputError
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Model
-from repviz.models.tracing import traced
+from repviz.models.path import PathAutoencoder
+from repviz.models.tracing import as_onnx, traced
 from repviz.studies.folder import Study
 
-KINDS: dict[str, str] = {
-    "repviz": "a checkpoint: repviz extract autoencoder --weights FILE",
-    "torchscript": "a TorchScript module: torch.jit.load(FILE), pixels in [0, 1] to codes",
+
+@dataclass(frozen=True)
+class Kind:
+    """One entry of :data:`KINDS`: how it is used, and what gives its bytes."""
+
+    summary: str
+    written: Callable[[Model], bytes] | None = None
+
+
+KINDS: dict[str, Kind] = {
+    "repviz": Kind("a checkpoint: repviz extract autoencoder --weights FILE"),
+    "torchscript": Kind("TorchScript: torch.jit.load(FILE), pixels in [0, 1] to codes", traced),
+    "onnx": Kind("ONNX, of any runtime: pixels in [0, 1] to codes", as_onnx),
 }
 
 
@@ -36,7 +48,7 @@ def export_encoder(
     out : path
         The file to write.
     bottleneck : int
-        Which size. An engine that serves every size gives its longest code.
+        Which size. Of "prefix" any up to its longest; "nested" gives its longest code.
     engine : str
         Which engine; one that trains an autoencoder of repviz.
     to : str
@@ -48,6 +60,8 @@ def export_encoder(
         The sweep kept no autoencoder of that engine and size.
     UnknownName
         No such kind.
+    Unavailable
+        The packages that write ONNX are not installed.
     """
     checks.known("export_encoder", "kind", to, KINDS)
     folder = sweep.folder / "models"
@@ -59,19 +73,23 @@ def export_encoder(
             f"export_encoder: the sweep must hold an autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."
         )
-    whole = open_checkpoint(path)
-    half = _encoder(whole)
-    if to == "repviz":
-        return save_checkpoint(
-            half, out, recipe={"encoder_of": path.stem, "sweep": sweep.folder.name}
-        )
-    durable.write_bytes(out, traced(half))
+    half = _encoder(open_checkpoint(path), bottleneck)
+    written = KINDS[to].written
+    if written is None:
+        recipe = {"encoder_of": path.stem, "sweep": sweep.folder.name}
+        return save_checkpoint(half, out, recipe=recipe)
+    durable.write_bytes(out, written(half))
     return Path(out)
 
 
-def _encoder(whole: Model) -> Model:
-    half = open_model("autoencoder", **{**whole.options, "decoder": False})
+def _encoder(whole: Model, k: int) -> Model:
+    """The encoder of ``whole``; of one that serves every size on a path, that of size ``k``."""
+    module, options = whole.module, {**whole.options, "decoder": False}
+    if isinstance(module, PathAutoencoder):
+        k = checks.whole("export_encoder", "bottleneck", k, low=1, high=module.bottleneck)
+        module, options = module.alone(k), {**options, "form": "linear-start", "bottleneck": k}
+    half = open_model("autoencoder", **options)
     names = set(half.module.state_dict())
-    kept = {name: value for name, value in whole.module.state_dict().items() if name in names}
+    kept = {name: value for name, value in module.state_dict().items() if name in names}
     half.module.load_state_dict(kept)
     return replace(half, weights=whole.weights)

@@ -133,8 +133,9 @@ class _Work:
         path = self.study.folder / self._path(self.engine.name)
         coder = trained(open_checkpoint(path), k)
         sizes = self.plan.sizes
-        places = np.unique(np.rint(np.geomspace(1, len(sizes), min(KEPT, len(sizes)))).astype(int))
-        self._squeezed(draft, coder, k, keep=k in {sizes[place - 1] for place in places})
+        places = np.unique(np.rint(np.geomspace(1, len(sizes), KEPT)).astype(int))
+        few = len(sizes) <= KEPT
+        self._squeezed(draft, coder, k, keep=few or k in {sizes[place - 1] for place in places})
 
     def _path(self, name: str) -> str:
         seed = f"-seed{self.task.seed}" if self.task.seed != self.plan.seeds[0] else ""

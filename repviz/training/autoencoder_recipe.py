@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from repviz.images.collection import Images
 
-RATE = 1e-3
-# Form -> steps on as many images as MANY. Fewer images are learned by heart sooner.
-STEPS = {"linear-start": 2000, "prefix": 5400, "conv": 3000, "nested": 9000}
+RATE, PIXELS_RATE = 1e-3, 2e-3  # highest learning rates: among components, and on pixels
+# Form -> steps on as many images as MANY; among components, fewer are learned by heart sooner.
+STEPS = {"linear-start": 2000, "prefix": 4800, "conv": 750, "nested": 2250}
 MANY, FEW, DROPOUT = 8000, 2000, 0.2
 BATCHES = {"scores": (64, 256), "pixels": (32, 64)}  # where there are few images, and many
 DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² an image
@@ -107,8 +107,11 @@ def fit_autoencoder(
         channels=channels,
         **options,
     )
-    steps = effort * STEPS[form] * min(1.0, math.sqrt(len(material.train) / MANY))
-    few, many = BATCHES["scores" if isinstance(model.module, ScoreAutoencoder) else "pixels"]
+    on_scores = isinstance(model.module, ScoreAutoencoder)
+    steps = effort * STEPS[form]
+    if on_scores:
+        steps *= min(1.0, math.sqrt(len(material.train) / MANY))
+    few, many = BATCHES["scores" if on_scores else "pixels"]
     batch = few if len(material.train) < FEW else many
     epochs = math.ceil(steps / -(-len(material.train) // batch))
     return fitted(model, material, epochs=epochs, batch=batch, noise=noise, seed=seed)
@@ -160,15 +163,11 @@ def fitted(
         inner,
         feed,
         loss=_loss(module, inner, math.prod(material.shape)),
-        optimizer=torch.optim.AdamW(
-            [p for p in inner.parameters() if p.requires_grad],
-            lr=path.RATE if on_path else RATE,
-            weight_decay=path.DECAY if on_path else 0.0,
-            fused=True,
-        ),
+        optimizer=_optimizer(inner),
         pace=loop.Pace(epochs, feed.steps, warm_up=0.02 if on_path else 0.05, falls=not on_path),
         after_epoch=best.look,
-        machine=Machine(precision="auto"),
+        # Processors have no fast kernel for transposed convolutions in bfloat16.
+        machine=Machine(precision="fp32" if isinstance(module, ConvAutoencoder) else "auto"),
     )
     if isinstance(module, PathAutoencoder) and isinstance(inner, path.PathTraining):
         inner.close()
@@ -181,6 +180,16 @@ def fitted(
     history["kept"] = history["epoch"] == best.epoch
     trained = f"trained: {epochs} x {len(material.train)} images (seed {seed})"
     return replace(model, weights=trained), history
+
+
+def _optimizer(inner: nn.Module) -> torch.optim.Optimizer:
+    rate, decay = RATE, 0.0
+    if isinstance(inner, ConvAutoencoder):
+        rate = PIXELS_RATE
+    elif isinstance(inner, path.PathTraining):
+        rate, decay = path.RATE, path.DECAY
+    weights = [p for p in inner.parameters() if p.requires_grad]
+    return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
 
 
 def _on_scores(
@@ -260,10 +269,10 @@ def _on_pixels(
     validation = material.rows(material.validation)
 
     def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        x = shown[rows]
+        x = shown.index_select(0, rows)
         if material.pictures:
             x = jittered(x, shift=material.shift, mirror=material.mirror, generator=random)
-        x = x[part].float() / 255 if material.pictures else x[part]
+        x = x[part].float().div_(255) if material.pictures else x[part]
         x = x.contiguous(memory_format=torch.channels_last)
         if not noise:
             return x, x

@@ -20,7 +20,7 @@ from repviz.models.scores import ScoreCore
 
 RATE, DECAY = 3e-3, 0.3  # of AdamW; the decay keeps so fast a training from learning by heart
 FIRST, LAST, HORIZON = 0.08, 0.015, 0.01  # shares of all steps: at either end, and in the mean
-JUDGED = 640  # validation images that each size's gain is found with
+JUDGED = 512  # validation images that each size's gain is found with
 
 
 class PathTraining(nn.Module):
