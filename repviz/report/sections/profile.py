@@ -37,13 +37,13 @@ def render(study: StudyFiles) -> Content | None:
     table = study.table("profile")
     reads = "linear" in table and bool(table["linear"].notna().any())
     labels = (
-        " Right: the share of held-out images that a linear map names rightly (five-fold); dashed, "
+        " Second: the share of held-out images that a linear map names rightly (five-fold); dashed, "
         "the same with shuffled labels."
         if reads
         else ""
     )
     caption = (
-        f"Left: calibrated intrinsic dimension at the scales where it stands still, n = "
+        f"First: calibrated intrinsic dimension at the scales where it stands still, n = "
         f"{count(table['n'].max())} images, with 95 % intervals; dashed, Gaussian rows of the same "
         f"covariance.{labels}"
     )

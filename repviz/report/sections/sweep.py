@@ -69,7 +69,7 @@ def render(study: StudyFiles) -> Content | None:
     return Content(
         body,
         reading="Each image is squeezed into as many numbers as the bottleneck has, and drawn "
-        "again from them alone. Left: the error that remains, lower is better. Right: each "
+        "again from them alone. First: the error that remains, lower is better. Then: each "
         "autoencoder’s error as a multiple of that of PCA, the best linear code, with as many "
         "numbers; below 1 it is ahead. In the table, “PCA needs” is how many components PCA needs "
         "for the same error, SSIM is the structural similarity (1 where nothing is lost), and "

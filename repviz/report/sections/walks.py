@@ -41,7 +41,8 @@ def render(study: StudyFiles) -> Content | None:
     by = f"{first['engine']} with {count(first['bottleneck'])} numbers"
     code = (
         f"The mean code of {by}, moved along each principal direction of the training codes, by "
-        "as many standard deviations as stand above the column, and decoded."
+        "as many standard deviations as stand above the column, and decoded. At the left: the "
+        "direction's share of the codes’ variance."
     )
     mixed = (
         f"From {way['from']} to {way['to']}, two test images. Above their pixels are mixed, below "
