@@ -37,8 +37,8 @@ def render(study: StudyFiles) -> Content | None:
     table = study.table("profile")
     reads = "linear" in table and bool(table["linear"].notna().any())
     labels = (
-        " Second: the share of held-out images that a linear map names rightly (five-fold); dashed, "
-        "the same with shuffled labels."
+        " Second: the share of held-out images that a linear map names rightly (five-fold); "
+        "dashed, the same with shuffled labels."
         if reads
         else ""
     )
