@@ -12,7 +12,7 @@ from repviz.errors import InputError, Unavailable
 from repviz.images import open_images, split
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint
-from repviz.report.sections.filters import ACROSS, GAP, SCALE, _sheet
+from repviz.report.pictures import signed
 from repviz.studies import study
 from repviz.training import train
 
@@ -109,9 +109,9 @@ def test_without_photographs_there_is_none(trained):
 def test_a_filter_is_drawn_at_its_own_contrast_with_grey_for_zero():
     weights = np.zeros((13, 3, 2, 2), np.float32)
     weights[0, 0], weights[12, 2, 0, 0] = 0.5, -3
-    sheet = _sheet(weights)
-    step = (2 + GAP) * SCALE
-    assert sheet.shape == (3, 2 * step - SCALE * GAP, ACROSS * step - SCALE * GAP)
+    sheet = signed(weights, across=12, scale=4)
+    step = (2 + 1) * 4  # a weight of white between two pictures
+    assert sheet.shape == (3, 2 * step - 4, 12 * step - 4)
     assert sheet[:, 0, 0].tolist() == [255, 128, 128]
     assert sheet[:, step, 0].tolist() == [128, 128, 0]
     assert sheet[:, 0, step].tolist() == [128, 128, 128]

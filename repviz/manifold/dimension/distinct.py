@@ -9,7 +9,7 @@ noise and not the set: TwoNN reads 0.5 of three dimensions. Such pairs stand out
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -60,12 +60,17 @@ class Distinct:
     def sharing(self) -> Sharing:
         """Which rows' estimates depend on each other, for intervals."""
         k = self.distances.shape[1]
-        wide = self.touched
-        if reach(k) > k and self.graph.k >= reach(k):
-            wider = distinct(self.graph, reach(k)).touched
-            wide = wider if np.array_equal(wider[:, 0], wide[:, 0]) else wide
+        if self.graph.k >= reach(k) > k:
+            wider = distinct(self.graph, reach(k))
+            if np.array_equal(wider.touched[:, 0], self.touched[:, 0]):
+                return replace(wider.touching, radius=self.distances[:, -1])
+        return self.touching
+
+    @cached_property
+    def touching(self) -> Sharing:
+        """Which rows share one of the k neighbours themselves, or a group."""
         groups = None if self.graph.groups is None else self.graph.groups[self.first]
-        return sharing(wide, self.distances[:, -1], groups)
+        return sharing(self.touched, self.distances[:, -1], groups)
 
     @property
     def groups(self) -> np.ndarray | None:
