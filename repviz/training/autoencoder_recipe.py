@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from repviz.images.collection import Images
 
 RATE, PIXELS_RATE = 1e-3, 2e-3  # highest learning rates: among components, and on pixels
+DECAY = 1.0  # of AdamW, among the components of many images; few are kept apart by dropout
 # Form -> steps on as many images as MANY; among components, fewer are learned by heart sooner.
 STEPS = {"linear-start": 2000, "prefix": 4800, "conv": 750, "nested": 2250}
 MANY, FEW, DROPOUT = 8000, 2000, 0.2
@@ -163,7 +164,7 @@ def fitted(
         inner,
         feed,
         loss=_loss(module, inner, math.prod(material.shape)),
-        optimizer=_optimizer(inner),
+        optimizer=_optimizer(inner, len(material.train)),
         pace=loop.Pace(epochs, feed.steps, warm_up=0.02 if on_path else 0.05, falls=not on_path),
         after_epoch=best.look,
         # Processors have no fast kernel for transposed convolutions in bfloat16.
@@ -182,10 +183,10 @@ def fitted(
     return replace(model, weights=trained), history
 
 
-def _optimizer(inner: nn.Module) -> torch.optim.Optimizer:
-    rate, decay = RATE, 0.0
+def _optimizer(inner: nn.Module, n: int) -> torch.optim.Optimizer:
+    rate, decay = RATE, 0.0 if n < FEW else DECAY
     if isinstance(inner, ConvAutoencoder):
-        rate = PIXELS_RATE
+        rate, decay = PIXELS_RATE, 0.0
     elif isinstance(inner, path.PathTraining):
         rate, decay = path.RATE, path.DECAY
     weights = [p for p in inner.parameters() if p.requires_grad]
