@@ -32,17 +32,17 @@ LAYERS = ["encoder.0", "encoder.2", "code"]
 
 @pytest.fixture
 def model():
-    return open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
+    return open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=1)
 
 
 @pytest.fixture
 def images():
-    return open_images("digits", limit=23, size=16)
+    return open_images("digits", limit=23, size=32)
 
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(extraction, "SHARD_BYTES", 4 * 256 * 5)  # 5 rows of the widest layer
+    monkeypatch.setattr(extraction, "SHARD_BYTES", 4 * 512 * 5)  # 5 rows of the widest layer
 
 
 def by_hand(model, images):
@@ -72,7 +72,7 @@ def test_matrices_hold_what_the_layers_answer(model, images, tmp_path, small_sha
         assert matrix.shape == expected.shape == (len(matrix), matrix.shape[1])
         assert matrix.dtype == np.float32
         np.testing.assert_allclose(np.asarray(matrix), expected, atol=1e-5)
-    assert acts["encoder.0"].feature_shape == (4, 8, 8)
+    assert acts["encoder.0"].feature_shape == (8, 8, 8)
     assert len(list((tmp_path / "acts" / "layers" / "code").iterdir())) == 5
 
 
@@ -80,16 +80,16 @@ def test_each_layer_may_have_its_own_reduction(model, images, tmp_path):
     reduce = {"encoder.0": "grid:2", "encoder.*": "max"}
     acts = extract(model, images, layers=LAYERS, out=tmp_path / "acts", reduce=reduce)
     expected = by_hand(model, images)
-    maps = expected["encoder.0"].reshape(23, 4, 2, 4, 2, 4)
+    maps = expected["encoder.0"].reshape(23, 8, 2, 4, 2, 4)
     np.testing.assert_allclose(acts["encoder.0"][:], maps.mean((3, 5)).reshape(23, -1), atol=1e-5)
-    highest = expected["encoder.2"].reshape(23, 8, 16).max(2)
+    highest = expected["encoder.2"].reshape(23, 16, 16).max(2)
     np.testing.assert_allclose(acts["encoder.2"][:], highest, atol=1e-5)
     np.testing.assert_allclose(acts["code"][:], expected["code"], atol=1e-5)
-    assert acts["encoder.0"].feature_shape == (4, 2, 2)
+    assert acts["encoder.0"].feature_shape == (8, 2, 2)
 
 
 def test_components_are_nearly_those_of_an_exact_pca(model, tmp_path):
-    images = open_images("digits", limit=600, size=16)
+    images = open_images("digits", limit=600, size=32)
     acts = extract(model, images, layers=["encoder.2"], out=tmp_path / "a", reduce="pca:3")
     exact = pca(by_hand(model, images)["encoder.2"], components=3)
     scores = acts["encoder.2"][:]
@@ -102,9 +102,9 @@ def test_components_are_nearly_those_of_an_exact_pca(model, tmp_path):
 
 
 def test_half_precision_counts_what_it_cannot_hold(images, tmp_path):
-    net = nn.Sequential(nn.Flatten(), nn.Linear(256, 2, bias=False))
-    net[1].weight.data = torch.stack([torch.full((256,), 1e-3), torch.full((256,), 1e3)])
-    made_for = Preprocessing((16, 16), 1, (0.0,), (1 / 255,))
+    net = nn.Sequential(nn.Flatten(), nn.Linear(1024, 2, bias=False))
+    net[1].weight.data = torch.stack([torch.full((1024,), 1e-3), torch.full((1024,), 1e3)])
+    made_for = Preprocessing((32, 32), 1, (0.0,), (1 / 255,))
     model = Model("sum", net, made_for, ("1",), "by hand", {})
     with pytest.warns(UserWarning, match=r"beyond 65,504 became infinite.*\(1: 23\)"):
         acts = extract(model, images, out=tmp_path / "a", dtype="float16")
@@ -133,7 +133,7 @@ def test_pictures_of_ones_own(model, tmp_path):
 
 def test_mean_over_space(model, images, tmp_path):
     acts = extract(model, images, layers=LAYERS, out=tmp_path / "acts", reduce="mean")
-    expected = by_hand(model, images)["encoder.2"].reshape(23, 8, 16).mean(2)
+    expected = by_hand(model, images)["encoder.2"].reshape(23, 16, 16).mean(2)
     np.testing.assert_allclose(np.asarray(acts["encoder.2"]), expected, atol=1e-5)
     assert acts["code"].shape == (23, 3)
 
@@ -216,7 +216,7 @@ def test_kill_9_and_run_again(tmp_path):
         from repviz.images import open_images
         from repviz.models import open_model
         out, at = sys.argv[1], int(sys.argv[2])
-        extraction.SHARD_BYTES = 4 * 256 * 5
+        extraction.SHARD_BYTES = 4 * 512 * 5
         write = os.pwrite
         def dies(file, data, start):
             global at
@@ -226,8 +226,8 @@ def test_kill_9_and_run_again(tmp_path):
             at -= 1
             return write(file, data, start)
         os.pwrite = dies
-        model = open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
-        images = open_images("digits", limit=23, size=16)
+        model = open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=1)
+        images = open_images("digits", limit=23, size=32)
         extraction.extract(model, images, layers=["encoder.0", "code"], out=out, batch=5)
     """)
 
@@ -309,7 +309,7 @@ def test_a_folder_that_is_held_is_refused(model, images, tmp_path):
 
 def test_the_notebook_shows_what_there_is(model, images, tmp_path):
     page = extract(model, images, layers=LAYERS, out=tmp_path / "a")._repr_html_()
-    for text in ("23 of digits", "autoencoder, weights: random (seed 1)", "4 x 8 x 8", "23 x 256"):
+    for text in ("23 of digits", "autoencoder, weights: random (seed 1)", "8 x 8 x 8", "23 x 512"):
         assert text in page
 
 
@@ -353,7 +353,7 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
         "layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or delete this "
         "one."
     )
-    other = open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=2)
+    other = open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=2)
     with pytest.raises(Mismatch, match="weights was 'random \\(seed 1\\)' and is now 'random"):
         extract(other, images, layers=["code"], out=path)
 

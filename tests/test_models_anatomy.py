@@ -71,14 +71,14 @@ def test_multiply_adds_are_half_of_torchs_flops(name):
 
 
 def test_shares_sum_to_one_and_columns_are_as_promised():
-    table = anatomy(open_model("autoencoder", form="conv", bottleneck=4, size=16))
+    table = anatomy(open_model("autoencoder", form="conv", bottleneck=4, size=32))
     assert table.columns.tolist() == COLUMNS
     assert table["share_parameters"].sum() == pytest.approx(1)
     assert table["share_multiply_adds"].sum() == pytest.approx(1)
     upward = table.set_index("layer").loc["decoder.3"]
     assert upward["formula"] == "(4 - 1) * 2 - 2*1 + 4 = 8"
-    # 32 x 4 x 4 numbers, each spread over 4 x 4 places in 16 maps
-    assert upward["multiply_adds"] == 32 * 4 * 4 * 16 * 16
+    # 64 x 4 x 4 numbers, each spread over 4 x 4 places in 32 maps
+    assert upward["multiply_adds"] == 64 * 4 * 4 * 16 * 32
 
 
 def test_an_attention_layer_counts_once_with_its_output_map():

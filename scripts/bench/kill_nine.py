@@ -39,7 +39,7 @@ ROWS, BATCH = 12, 4  # a shard; three batches
 
 def extract(out: Path, log: Path, die_at: int) -> None:
     """What a child does: note each batch that it begins, die at the system call ``die_at``."""
-    extraction.SHARD_BYTES = 4 * 256 * ROWS
+    extraction.SHARD_BYTES = 4 * 512 * ROWS
     calls = 0
 
     def watched(function: object) -> object:
@@ -63,8 +63,8 @@ def extract(out: Path, log: Path, die_at: int) -> None:
     filling.LARGE = store.PAGE  # so that both ways of writing are taken
     whole, os.pwrite = os.pwrite, half
     os.fsync, os.replace = watched(os.fsync), watched(os.replace)
-    images = repviz.open_images("digits", limit=173, size=16)
-    model = repviz.open_model("autoencoder", form="conv", size=16, bottleneck=3, width=4, seed=1)
+    images = repviz.open_images("digits", limit=173, size=32)
+    model = repviz.open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=1)
     normalise = type(model.preprocessing).normalise
     batches = 0
 
