@@ -116,6 +116,7 @@ def test_extract_then_dimension_then_verify(run, faces, tmp_path):
     assert out.endswith("sound\n")
 
 
+@pytest.mark.slow
 def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
     (tmp_path / "cli_nets.py").write_text(
         "from torch import nn\n"
@@ -262,6 +263,7 @@ def done(found):
     assert code == 0, err
 
 
+@pytest.mark.slow
 def test_a_layer_is_swept_and_an_encoder_extracts(run, faces, tmp_path):
     images, acts = f"array:{faces}", tmp_path / "acts"
     words = ["--bottlenecks", "2,4", "--effort", 0.05, "--engine", "linear-start"]

@@ -38,7 +38,7 @@ def test_shuffled_labels_are_not(method, groups):
     assert found.low < 0.34 < found.high + 0.1
 
 
-@pytest.mark.parametrize("d", [10, 300])
+@pytest.mark.parametrize("d", [10, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_factor_is_read_as_far_as_noise_allows(d):
     """y = signal + noise of equal variance: the best R2 is a half."""
     rng = np.random.default_rng(2)

@@ -165,6 +165,7 @@ def test_denoising_and_variational_forms_learn(digits, more):
     assert history["validation_mse"].min() < 0.8 * history["validation_mse"][0]
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_global_generator(digits):
     before = torch.random.get_rng_state()
     hashes = [

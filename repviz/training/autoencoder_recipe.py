@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 RATE, PIXELS_RATE = 1e-3, 2e-3  # highest learning rates: among components, and on pixels
 DECAY = 1.0  # of AdamW, among the components of many images; few are kept apart by dropout
 # Form -> steps on as many images as MANY; among components, fewer are learned by heart sooner.
-STEPS = {"linear-start": 2000, "prefix": 4800, "conv": 750, "nested": 2250}
+STEPS = {"linear-start": 2000, "prefix": 4000, "conv": 750, "nested": 2250}
 MANY, FEW, DROPOUT = 8000, 2000, 0.2
 BATCHES = {"scores": (64, 256), "pixels": (32, 64)}  # where there are few images, and many
 DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² an image
