@@ -44,12 +44,12 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checksum() -> xxhash.xxh3_128:
-    """A running XXH3 sum of 128 bits: it tells damage from what was written, at memory's speed.
+def checksum(data: bytes = b"") -> xxhash.xxh3_128:
+    """A running XXH3 sum of 128 bits, so far of ``data``: it tells damage at memory's speed.
 
     Unlike SHA-256, which names contents, it is no proof against a forger.
     """
-    return xxhash.xxh3_128()
+    return xxhash.xxh3_128(data)
 
 
 def file_checksum(path: str | Path) -> str:

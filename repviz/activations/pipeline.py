@@ -16,7 +16,6 @@ from torch import Tensor
 from repviz import provenance
 from repviz.errors import ImageError
 from repviz.images.collection import Images
-from repviz.memory import recycled
 from repviz.models.model import Preprocessing
 
 AHEAD = 2  # batches that are decoded before they are needed
@@ -87,20 +86,19 @@ def decode_ahead(
             )
             break
 
-    with recycled():
-        try:
-            for _ in range(AHEAD):
-                start()
-            while waiting:
-                batch, parts = waiting.popleft()
-                for part in parts:
-                    part.result()
-                if strict and batch.unreadable:
-                    raise ImageError(batch.unreadable[min(batch.unreadable)])
-                start()
-                yield batch
-        finally:
-            pool.shutdown(cancel_futures=True)
+    try:
+        for _ in range(AHEAD):
+            start()
+        while waiting:
+            batch, parts = waiting.popleft()
+            for part in parts:
+                part.result()
+            if strict and batch.unreadable:
+                raise ImageError(batch.unreadable[min(batch.unreadable)])
+            start()
+            yield batch
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def _on_scores(
             left = (inner(own_scores) - own_scores).double().square().sum().item() / len(rows)
         if isinstance(inner, ScoreCore):
             return left / d + beyond
-        linear = own_scores[:, inner.size :].double().square().sum().item() / len(rows)
+        linear = own_scores[:, inner.size(inner.step) :].double().square().sum().item() / len(rows)
         return left / max(linear, 1e-9)
 
     feed = Feed(len(material.train), batch, seed, make, _label(module))

@@ -52,19 +52,17 @@ class PathTraining(nn.Module):
         way = (step / self.steps - FIRST) / (1 - FIRST - LAST)
         return self.octaves * (1 - min(max(way, 0.0), 1.0))
 
-    @property
-    def size(self) -> int:
-        """The length of the code now."""
-        return max(1, round(2 ** self.place(self.step)))
+    def size(self, step: int) -> int:
+        """The length of the code at ``step``."""
+        return max(1, round(2 ** self.place(step)))
 
     def forward(self, s: Tensor) -> Tensor:
         """Scores (b, m) after a bottleneck of the size of this step."""
-        if not self.training:
-            return self.net.decode(self.net.encode(s, self.size))
-        self._look_back()
-        output = self.net.decode(self.net.encode(s, self.size))
-        self.step += 1
-        return output
+        size = self.size(self.step)
+        if self.training:
+            self._look_back()
+            self.step += 1
+        return self.net.decode(self.net.encode(s, size))
 
     @torch.no_grad()
     def _look_back(self) -> None:
@@ -99,7 +97,7 @@ def relative_loss(training: PathTraining) -> Callable[[Tensor, Tensor], Tensor]:
 
     def loss(output: Tensor, target: Tensor) -> Tensor:
         # The step has been counted already.
-        k = max(1, round(2 ** training.place(training.step - 1)))
+        k = training.size(training.step - 1)
         scale = float(left[min(k, len(left)) - 1])
         return (output - target).square().sum() / (len(target) * scale)
 
