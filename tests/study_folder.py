@@ -305,8 +305,9 @@ def _keeps(folder: Path, sizes: tuple[int, ...]) -> None:
             score = 0.9 if not k else k / (k + 4)
             interval = {"low": score - 0.1, "high": score + 0.1, "n": 60, "chance": 0.1}
             probes.append({**named, "probe": probe, "score": score, **interval})
-        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "calibrated": 5.4, "n": 400}
-        dimensions.append({**named, **value, "alarms": ""})
+        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "n": 400, "alarms": ""}
+        calibrated = {"calibrated": 5.4, "calibrated_low": 4.9, "calibrated_high": 6.1}
+        dimensions.append({**named, **value, **calibrated})
     _write(folder, "keeps", probes)
     _write(folder, "code_dimension", dimensions)
 
@@ -430,6 +431,8 @@ def _manifold(
                 "dimension_low": value - 0.9,
                 "dimension_high": value + 0.9,
                 "calibrated": value * 1.09,
+                "calibrated_low": value * 1.09 - 1,
+                "calibrated_high": value * 1.09 + 1,
                 "participation_ratio": 12.4 + place,
                 "components_90": 60 + 9 * place,
                 "nearest_same": same,
@@ -490,6 +493,8 @@ def _profile(folder: Path, n: int) -> None:
                     **named,
                     "twonn": value * 0.9,
                     "twonn_calibrated": value,
+                    "twonn_calibrated_low": value * 0.95,
+                    "twonn_calibrated_high": value * 1.05,
                     "plateau": value,
                     "plateau_low": value * 0.9,
                     "plateau_high": value * 1.1,
@@ -499,6 +504,8 @@ def _profile(folder: Path, n: int) -> None:
                     "participation": 12.5,
                     "pca_90": 40,
                     "gaussian_calibrated": value * 1.9,
+                    "gaussian_calibrated_low": value * 1.8,
+                    "gaussian_calibrated_high": value * 2.0,
                     "knn": read,
                     "knn_low": read - 0.05,
                     "knn_high": read + 0.05,

@@ -17,6 +17,8 @@ from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.uncertainty import interval, shared_deviation
 from repviz.manifold.neighbors import neighbors
 
+NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
+
 
 def ball(seed, n, d):
     rng = np.random.default_rng(seed)
@@ -39,6 +41,8 @@ def test_twonn_on_balls(d, raw):
     assert np.mean([abs(one.value - d) for one in found]) <= raw * d
     assert np.mean([one.value for one in found]) == pytest.approx(d, rel=raw)
     assert np.mean([one.calibrated for one in found]) == pytest.approx(d, rel=0.02)
+    covered = [one.calibrated_low <= d <= one.calibrated_high for one in found]
+    assert sum(covered) >= 8
 
 
 @pytest.mark.parametrize("options", [{}, {"fit": "linear"}, {"method": "mle"}])
@@ -287,7 +291,7 @@ def test_what_must_not_matter(method, change):
         "order": X[rng.permutation(300)],
     }[change]
     one, other = dimension(X, method=method), dimension(changed, method=method)
-    for field in ("value", "low", "high", "calibrated"):
+    for field in NUMBERS:
         assert getattr(other, field) == pytest.approx(getattr(one, field), rel=1e-6)
 
 

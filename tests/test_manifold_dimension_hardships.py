@@ -15,6 +15,7 @@ from repviz.errors import InputError
 from repviz.manifold.dimension import ESTIMATORS, dimension
 from repviz.manifold.neighbors import neighbors
 
+NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 GRAPH_METHODS = [name for name, entry in ESTIMATORS.items() if entry.reads == "graph"]
 
 
@@ -41,9 +42,10 @@ def estimates(X):
 
 
 def sound(found):
-    numbers = (found.value, found.low, found.high, found.calibrated)
+    numbers = [getattr(found, name) for name in NUMBERS]
     assert all(math.isfinite(number) and number > 0 for number in numbers)
     assert found.low <= found.value <= found.high
+    assert found.calibrated_low <= found.calibrated <= found.calibrated_high
 
 
 def refusal(X, method):
@@ -67,7 +69,7 @@ def test_an_offset_in_float32_costs_its_rounding_and_no_more(method, X, clean):
     offset = (X + 1e3).astype(np.float32)
     found = dimension(offset, method=method)
     centred = dimension(offset.astype(np.float64) - 1e3, method=method)
-    for field in ("value", "low", "high", "calibrated"):
+    for field in NUMBERS:
         assert getattr(found, field) == pytest.approx(getattr(centred, field), rel=1e-6)
         assert getattr(found, field) == pytest.approx(getattr(clean[method], field), rel=0.02)
 

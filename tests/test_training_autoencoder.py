@@ -8,7 +8,6 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional
-from torch.nn.functional import pad
 
 from repviz.errors import InputError, UnknownName
 from repviz.images import open_images, split
@@ -16,10 +15,11 @@ from repviz.models import open_model
 from repviz.models.autoencoder import FORMS, decode, draw, encode, reconstruct
 from repviz.models.model import seeded, weights_hash
 from repviz.training import loop, train
-from repviz.training.augmenting import jittered, shuffled
+from repviz.training.augmenting import AUGMENTATIONS, Augmenter, shuffled
 from repviz.training.autoencoder_recipe import fit_autoencoder
 from repviz.training.feeding import Feed
 from repviz.training.linear import Material
+from repviz.training.moving import moved
 
 
 @pytest.fixture(autouse=True)
@@ -237,27 +237,44 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
     assert own <= 1.01 * linear
 
 
-def test_jitter_moves_and_mirrors_by_the_seed():
-    images = torch.arange(2 * 1 * 6 * 5, dtype=torch.float32).view(2, 1, 6, 5).repeat(50, 1, 1, 1)
-    out = jittered(images, shift=1 / 6, generator=torch.Generator().manual_seed(0))
-    again = jittered(images, shift=1 / 6, generator=torch.Generator().manual_seed(0))
+def test_images_are_moved_and_mirrored_by_the_seed():
+    images = np.arange(2 * 1 * 6 * 5, dtype=np.uint8).reshape(2, 1, 6, 5)
+    rows = torch.arange(100) % 2
+    out = moved(images, rows, shift=1 / 6, generator=torch.Generator().manual_seed(0))
+    again = moved(images, rows, shift=1 / 6, generator=torch.Generator().manual_seed(0))
     assert torch.equal(out, again)
     found = set()
-    for image, original in zip(out, images, strict=True):
+    for image, row in zip(out.numpy(), rows, strict=True):
         moves = []
         for flip in (False, True):
-            edges = pad((original.flip(-1) if flip else original)[None], (1,) * 4, mode="replicate")
+            original = images[row, 0, :, ::-1] if flip else images[row, 0]
+            edges = np.pad(original.astype(np.float32) / np.float32(255), 1, mode="edge")
             moves += [
                 (down, across, flip)
                 for down in range(3)
                 for across in range(3)
-                if torch.equal(image, edges[0][:, down : down + 6, across : across + 5])
+                if np.array_equal(image[0], edges[down : down + 6, across : across + 5])
             ]
         assert len(moves) == 1
         found.update(moves)
     assert len(found) == 18  # all moves and both sides occur
-    still = jittered(images, shift=0, mirror=False, generator=torch.Generator())
-    assert torch.equal(still, images)
+    still = moved(images, rows, shift=0, mirror=False, generator=torch.Generator())
+    assert torch.equal(still, torch.from_numpy(images)[rows] / 255)
+
+
+@pytest.mark.parametrize("shape", [(9, 1, 64, 64), (7, 3, 21, 13), (3, 1, 1, 5), (4, 2, 8, 1)])
+@pytest.mark.parametrize("shift", [0, 1 / 32, 0.3, 1])
+def test_one_pass_moves_as_the_changes_of_a_recipe_do(shape, shift):
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    rows, random = torch.randperm(len(images)), torch.Generator().manual_seed(1)
+    own = moved(images, rows, slice(1, None), shift=shift, generator=random)
+    random.manual_seed(1)
+    recipe = Augmenter({}, images.shape[2:])
+    x = torch.from_numpy(images)[rows]
+    for name, amount in (("flip", 0.5), ("shift", shift)):
+        entry = AUGMENTATIONS[name]
+        x = entry.change(x, entry.draw(len(x), random), amount, recipe)
+    assert torch.equal(own, x[1:] / 255)
 
 
 def test_an_order_holds_each_row_once():

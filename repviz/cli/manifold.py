@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,12 @@ from repviz.cli import options as option
 from repviz.cli.output import write
 from repviz.errors import InputError
 
+if TYPE_CHECKING:
+    from repviz.manifold.dimension import Dimension
+
 Source = Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")]
 Layer = Annotated[str | None, typer.Option(help="Which layer of the folder.")]
+_NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 
 
 def dimension(
@@ -24,12 +28,10 @@ def dimension(
 ) -> None:
     """Estimate an intrinsic dimension, with its interval."""
     got = repviz.dimension(_matrix(source, layer), method=method)
-    values = {
-        name: getattr(got, name) for name in ("value", "low", "high", "calibrated", "n", "method")
-    }
+    values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
     values["alarms"] = list(got.alarms)
     interval = f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
-    line = f"{method}: {interval}, calibrated {got.calibrated:.2f} (n = {got.n})"
+    line = f"{method}: {interval}, {_calibrated(got)} (n = {got.n})"
     write(values, as_json, [line, *got.alarms])
 
 
@@ -44,15 +46,14 @@ def scales(
         {
             "m": int(m),
             "distance": one.scale,
-            **{name: getattr(one, name) for name in ("value", "low", "high", "calibrated")},
+            **{name: getattr(one, name) for name in _NUMBERS},
         }
         for m, one in zip(got.m, got.estimates, strict=True)
     ]
     lines = [
-        f"neighbours {row['m']} and {2 * row['m']}, {row['distance']:.3g} away: "
-        f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}], "
-        f"calibrated {row['calibrated']:.2f}"
-        for row in rows
+        f"neighbours {m} and {2 * m}, {one.scale:.3g} away: "
+        f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}], {_calibrated(one)}"
+        for m, one in zip(got.m, got.estimates, strict=True)
     ]
     first, last = got.plateau
     lines.append(
@@ -101,3 +102,7 @@ def _matrix(source: Path, layer: str | None) -> Any:
         raise InputError(
             f"{source}: this is no readable .npy file of numbers ({error})."
         ) from error
+
+
+def _calibrated(got: Dimension) -> str:
+    return f"calibrated {got.calibrated:.2f} [{got.calibrated_low:.2f}, {got.calibrated_high:.2f}]"

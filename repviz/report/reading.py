@@ -28,7 +28,8 @@ COLUMNS: dict[str, str] = {
     "judges": "criterion engine bottleneck original kept loss loss_high n_test",
     "knee": "engine sizes low high ranges found stands",
     "keeps": "engine bottleneck probe score low high n chance",
-    "code_dimension": "engine bottleneck dimension low high calibrated n alarms",
+    "code_dimension": "engine bottleneck dimension low high calibrated calibrated_low "
+    "calibrated_high n alarms",
     "reconstruction_panels": "panel engine bottleneck",
     "reconstruction_images": "position row id pick",
     "training": "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high "
@@ -39,13 +40,15 @@ COLUMNS: dict[str, str] = {
     "anatomy": "layer kind kernel stride output formula parameters neurons multiply_adds "
     "share_parameters share_multiply_adds",
     "layers": "representation model weights layer n d dimension dimension_low dimension_high "
-    "calibrated participation_ratio components_90 nearest_same nearest_low nearest_high nearest_n "
-    "nearest_chance trustworthiness trustworthiness_k alarms",
+    "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
+    "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k alarms",
     "spectrum": "representation component cumulative",
     "components": "component ratio null n repeats",
     "map": "representation row x y",
-    "profile": "representation weights layer depth n twonn twonn_calibrated plateau plateau_low "
-    "plateau_high plateau_from plateau_to danco participation pca_90 gaussian_calibrated alarms",
+    "profile": "representation weights layer depth n twonn twonn_calibrated twonn_calibrated_low "
+    "twonn_calibrated_high plateau plateau_low plateau_high plateau_from plateau_to danco "
+    "participation pca_90 gaussian_calibrated gaussian_calibrated_low gaussian_calibrated_high "
+    "alarms",
     "factors": "representation factor weights layer depth n r2 r2_low r2_high",
     "moves": "change title weights layer depth moved moved_low moved_high recognised n",
     "similarity": "one other cka null p n",

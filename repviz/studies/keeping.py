@@ -107,10 +107,13 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
                 "low": estimate.low,
                 "high": estimate.high,
                 "calibrated": estimate.calibrated,
+                "calibrated_low": estimate.calibrated_low,
+                "calibrated_high": estimate.calibrated_high,
                 "n": len(matrix),
                 "method": estimate.method,
                 "alarms": " ".join(estimate.alarms),
             }
         )
-    columns = ["engine", "bottleneck", "dimension", "low", "high", "calibrated", "n", "method"]
-    draft.table("code_dimension", pd.DataFrame(table, columns=[*columns, "alarms"]))
+    columns = ["engine", "bottleneck", "dimension", "low", "high", "calibrated", "calibrated_low"]
+    columns += ["calibrated_high", "n", "method", "alarms"]
+    draft.table("code_dimension", pd.DataFrame(table, columns=columns))

@@ -240,6 +240,8 @@ def _shape(X: np.ndarray, seed: int) -> dict[str, Any]:
     return {
         "twonn": two.value,
         "twonn_calibrated": two.calibrated,
+        "twonn_calibrated_low": two.calibrated_low,
+        "twonn_calibrated_high": two.calibrated_high,
         "plateau": curve.dimension,
         "plateau_low": curve.low,
         "plateau_high": curve.high,
@@ -252,6 +254,8 @@ def _shape(X: np.ndarray, seed: int) -> dict[str, Any]:
         "pca_90": dimension(graph, method="pca-90").value,
         "gaussian": flat.value,
         "gaussian_calibrated": flat.calibrated,
+        "gaussian_calibrated_low": flat.calibrated_low,
+        "gaussian_calibrated_high": flat.calibrated_high,
         "alarms": " ".join(dict.fromkeys((*two.alarms, *curve.alarms))),
     }
 

@@ -130,6 +130,8 @@ def _measured(X: np.ndarray, seed: int) -> tuple[dict[str, Any], pd.DataFrame, n
         "dimension_low": estimate.low,
         "dimension_high": estimate.high,
         "calibrated": estimate.calibrated,
+        "calibrated_low": estimate.calibrated_low,
+        "calibrated_high": estimate.calibrated_high,
         "participation_ratio": spectrum.participation_ratio,
         "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
         "trustworthiness": trustworthiness(graph, xy, k=trust),

@@ -20,30 +20,6 @@ from repviz import checks
 SHIFT = 1 / 32  # the farthest move, as a share of an image's height and width
 
 
-def jittered(
-    images: Tensor, *, shift: float = SHIFT, mirror: bool = True, generator: torch.Generator
-) -> Tensor:
-    """``images`` (b, c, h, w), each moved a little, and half of them mirrored.
-
-    What comes in at an edge repeats the pixels of that edge.
-
-    Parameters
-    ----------
-    images : Tensor, shape (b, c, h, w)
-        uint8 or floating point.
-    shift : float
-        The farthest move along each axis, as a share of the height or width, in [0, 1]; rounded to
-        whole pixels.
-    mirror : bool
-        Whether to mirror, left to right.
-    generator : torch.Generator
-        Where the random numbers are from.
-    """
-    if mirror:
-        images = _flipped(images, _uniform(1)(len(images), generator), 0.5)
-    return _shifted(images, _uniform(2)(len(images), generator), shift)
-
-
 def shuffled(n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     """The rows 0 to n - 1 in random order, in parts of ``batch``; the last may be smaller."""
     return torch.randperm(n, generator=generator).split(batch)
@@ -158,13 +134,13 @@ def palette(pixels: np.ndarray) -> Tensor:
 
 
 # Copying whole images and windows is several times as fast as indexing pixel by pixel.
-def _flipped(images: Tensor, drawn: Tensor, share: float, _: Augmenter | None = None) -> Tensor:
+def _flipped(images: Tensor, drawn: Tensor, share: float, _: Augmenter) -> Tensor:
     pairs = zip(images.unbind(), images.flip(-1).unbind(), strict=True)
     which = (drawn[:, 0] < share).tolist()
     return torch.stack([pair[turned] for pair, turned in zip(pairs, which, strict=True)])
 
 
-def _shifted(images: Tensor, drawn: Tensor, shift: float, _: Augmenter | None = None) -> Tensor:
+def _shifted(images: Tensor, drawn: Tensor, shift: float, _: Augmenter) -> Tensor:
     height, width = images.shape[-2:]
     corners = []
     for axis, side in ((2, height), (3, width)):

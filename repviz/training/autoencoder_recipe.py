@@ -22,10 +22,10 @@ from repviz.models.model import Model
 from repviz.models.path import PathAutoencoder
 from repviz.models.scores import ScoreAutoencoder, ScoreCore, looked_at
 from repviz.training import loop, path
-from repviz.training.augmenting import jittered
 from repviz.training.feeding import Feed
 from repviz.training.linear import Material
 from repviz.training.machine import Machine
+from repviz.training.moving import moved
 from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -266,14 +266,21 @@ def _on_pixels(
     if material.mirror:
         mean = (mean + mean[..., ::-1]) / 2
     module.start_at_mean(mean.ravel())
-    shown = torch.from_numpy(np.ascontiguousarray(material.train))
+    shown = np.ascontiguousarray(material.train)
     validation = material.rows(material.validation)
 
     def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        x = shown.index_select(0, rows)
         if material.pictures:
-            x = jittered(x, shift=material.shift, mirror=material.mirror, generator=random)
-        x = x[part].float().div_(255) if material.pictures else x[part]
+            x = moved(
+                shown,
+                rows,
+                part,
+                shift=material.shift,
+                mirror=material.mirror,
+                generator=random,
+            )
+        else:
+            x = torch.from_numpy(shown[rows[part].numpy()])
         x = x.contiguous(memory_format=torch.channels_last)
         if not noise:
             return x, x

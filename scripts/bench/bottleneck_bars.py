@@ -11,9 +11,12 @@ python scripts/bench/bottleneck_bars.py feeding DIR   # an epoch's data beside d
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line sets it
 
 import numpy as np
 import torch
@@ -24,8 +27,9 @@ from repviz.distortion import squared_errors
 from repviz.engines import ENGINES, Task
 from repviz.engines.task import trained
 from repviz.images import open_images, split
-from repviz.training.augmenting import jittered
+from repviz.memory import recycled
 from repviz.training.linear import Material
+from repviz.training.moving import moved
 
 cpu = time.process_time
 
@@ -170,17 +174,18 @@ def feeding(folder: str) -> None:
     X = images.pixels()
     decoding = cpu() - start
     material = Material(X[:3000], X[3000:], most=32)
-    shown, copies, random = torch.from_numpy(X), material.copies, torch.Generator().manual_seed(0)
+    copies, random = material.copies, torch.Generator().manual_seed(0)
     times = {"pixels": 0.0, "scores": 0.0}
-    for _ in range(5):
-        start = cpu()
-        for rows in torch.randperm(len(X), generator=random).split(64):
-            _ = jittered(shown.index_select(0, rows), generator=random).float().div_(255)
-        times["pixels"] += (cpu() - start) / 5
-        start = cpu()
-        for rows in torch.randperm(3000, generator=random).split(256):
-            _ = copies[torch.randint(len(copies), (len(rows),), generator=random), rows]
-        times["scores"] += (cpu() - start) / 5 * len(X) / 3000
+    with recycled():  # as in training
+        for epoch in range(6):  # the first, which compiles, is not counted
+            start = cpu()
+            for rows in torch.randperm(len(X), generator=random).split(64):
+                _ = moved(X, rows, generator=random)
+            times["pixels"] += (cpu() - start) / 5 if epoch else 0.0
+            start = cpu()
+            for rows in torch.randperm(3000, generator=random).split(256):
+                _ = copies[torch.randint(len(copies), (len(rows),), generator=random), rows]
+            times["scores"] += (cpu() - start) / 5 * len(X) / 3000 if epoch else 0.0
     print(f"decoding {1e6 * decoding / len(X):.0f} us an image")
     for what, took in times.items():
         each = 1e6 * took / len(X)

@@ -10,7 +10,6 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.dimension import gride
-from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.neighbors import Neighbors, neighbors
 
@@ -83,7 +82,6 @@ def scale_curve(X: Neighbors | Any) -> ScaleCurve:
     first, last = _plateau(found)
     within = found[first : last + 1]
     value = float(np.exp(np.mean([np.log(one.calibrated) for one in within])))
-    bounds = [_calibrated(one, m) for one, m in zip(within, seen[first : last + 1], strict=True)]
     spread = max(one.calibrated for one in found) / min(one.calibrated for one in found)
     alarms: tuple[str, ...] = ()
     if last - first + 1 < (len(seen) + 1) // 2:
@@ -97,8 +95,8 @@ def scale_curve(X: Neighbors | Any) -> ScaleCurve:
         estimates=found,
         plateau=(seen[first], seen[last]),
         dimension=value,
-        low=min(low for low, _ in bounds),
-        high=max(high for _, high in bounds),
+        low=min(one.calibrated_low for one in within),
+        high=max(one.calibrated_high for one in within),
         alarms=alarms,
     )
 
@@ -115,8 +113,3 @@ def _plateau(found: tuple[Dimension, ...]) -> tuple[int, int]:
             if np.ptp(part) <= max(np.log1p(STEADY), float(widths.max())):
                 best = (first, last)
     return best
-
-
-def _calibrated(one: Dimension, m: int) -> tuple[float, float]:
-    table = f"gride-{m}" if m > 1 else "twonn"
-    return calibrate(table, one.n, one.low)[0], calibrate(table, one.n, one.high)[0]

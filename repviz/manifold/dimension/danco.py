@@ -64,7 +64,13 @@ def estimate(graph: Neighbors) -> Dimension:
     alarms = tuple(one for one in found.alarms if "this dimension" not in one)
     if dimension >= 0.99 * most:
         alarms += (f"balls of {most:g} dimensions and more look like this: a lower limit.",)
-    return replace(found, calibrated=dimension, alarms=alarms)
+    return replace(
+        found,
+        calibrated=dimension,
+        calibrated_low=found.low,
+        calibrated_high=found.high,
+        alarms=alarms,
+    )
 
 
 def directions(grams: np.ndarray) -> np.ndarray:

@@ -65,6 +65,8 @@ def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = N
     )
     before = held[count - 2] if count > 1 else 0.0
     between = count - 1 + (share - before) / (held[count - 1] - before)
+    calibrated = max(float(between / share), math.ulp(1.0))
+    low, high = min(low, float(count)), min(max(high, float(count)), float(len(held)))
     alarms = []
     if count > n / 5:
         alarms.append(
@@ -73,9 +75,11 @@ def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = N
         )
     return Dimension(
         value=float(count),
-        low=min(low, float(count)),
-        high=min(max(high, float(count)), float(len(held))),
-        calibrated=max(between / share, math.ulp(1.0)),
+        low=low,
+        high=high,
+        calibrated=calibrated,
+        calibrated_low=calibrated * (low / count),
+        calibrated_high=calibrated * (high / count),
         n=n,
         k=0,
         method=name,

@@ -62,11 +62,14 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     deviation = abs(slope) * math.sqrt(4 * rows + 1 / pairs)  # a mean over pairs: Hoeffding 1948
     low, high = interval(value, deviation, LEVEL, group_freedom(groups))
     calibrated, alarms = calibrate("fishers", n, value)
+    ends = [calibrate("fishers", n, end)[0] for end in (low, high)]
     return Dimension(
         value=value,
         low=low,
         high=high,
         calibrated=calibrated,
+        calibrated_low=ends[0],
+        calibrated_high=ends[1],
         n=n,
         k=0,
         method="fishers",

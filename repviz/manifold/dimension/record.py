@@ -22,6 +22,9 @@ class Dimension:
     calibrated : float
         The dimension of the uniform ball whose n points make the estimator say ``value`` (for the
         linear methods: what their files say). It may lie outside [low, high].
+    calibrated_low, calibrated_high : float
+        The ends of the interval, calibrated as the value is: what the draw of the rows leaves open,
+        not how far the set is from an even ball.
     n : int
         How many rows were used, identical ones counted once.
     k : int
@@ -44,6 +47,8 @@ class Dimension:
     low: float
     high: float
     calibrated: float
+    calibrated_low: float
+    calibrated_high: float
     n: int
     k: int
     method: str

@@ -60,12 +60,16 @@ def result(
     else:
         freedom = group_freedom(rows.groups)
     low, high = interval(value, spread, LEVEL, freedom)
-    calibrated, doubts = calibrate(table, n, value if said is None else said)
+    said = value if said is None else said
+    calibrated, doubts = calibrate(table, n, said)
+    ends = [calibrate(table, n, said * end / value)[0] for end in (low, high)]
     return Dimension(
         value=value,
         low=low,
         high=high,
         calibrated=calibrated,
+        calibrated_low=ends[0],
+        calibrated_high=ends[1],
         n=n,
         k=k,
         method=method,

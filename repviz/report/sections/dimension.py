@@ -18,6 +18,7 @@ _COLUMNS = (
     field("dimension", "dimension", plain),
     interval("95 % interval", "dimension_low", "dimension_high", plain),
     field("calibrated", "calibrated", plain),
+    interval("95 % interval", "calibrated_low", "calibrated_high", plain),
     field("participation ratio", "participation_ratio", plain),
     field("components for 90 %", "components_90", count),
     field("alarms", "alarms", text),

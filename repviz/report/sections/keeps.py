@@ -26,6 +26,7 @@ _DIMENSIONS = (
     field("dimension", "dimension", plain),
     interval("95 % interval", "low", "high", plain),
     field("calibrated", "calibrated", plain),
+    interval("95 % interval", "calibrated_low", "calibrated_high", plain),
     field("n", "n", count),
     field("alarms", "alarms", text),
 )

@@ -17,8 +17,10 @@ _SHAPE = (
     field("to m", "plateau_to", count),
     field("TwoNN", "twonn", plain),
     field("calibrated", "twonn_calibrated", plain),
+    interval("95 % interval", "twonn_calibrated_low", "twonn_calibrated_high", plain),
     field("DANCo", "danco", plain),
     field("Gaussian control", "gaussian_calibrated", plain),
+    interval("95 % interval", "gaussian_calibrated_low", "gaussian_calibrated_high", plain),
     field("participation ratio", "participation", plain),
     field("components for 90 %", "pca_90", count),
 )
