@@ -1,4 +1,4 @@
-"""Images moved a little and mirrored: an autoencoder on pixels never sees one twice alike."""
+"""Images moved a little and mirrored: an autoencoder on pixels sees each anew in each epoch."""
 
 from __future__ import annotations
 
