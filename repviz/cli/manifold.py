@@ -30,8 +30,7 @@ def dimension(
     got = repviz.dimension(_matrix(source, layer), method=method)
     values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
     values["alarms"] = list(got.alarms)
-    interval = f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
-    line = f"{method}: {interval}, {_calibrated(got)} (n = {got.n})"
+    line = f"{method}: {_raw(got)}, {_calibrated(got)} (n = {got.n})"
     write(values, as_json, [line, *got.alarms])
 
 
@@ -42,19 +41,13 @@ def scales(
 ) -> None:
     """The dimension at each scale, and where it stands still."""
     got = repviz.scale_curve(_matrix(source, layer))
-    rows = [
-        {
-            "m": int(m),
-            "distance": one.scale,
-            **{name: getattr(one, name) for name in _NUMBERS},
-        }
-        for m, one in zip(got.m, got.estimates, strict=True)
-    ]
-    lines = [
-        f"neighbours {m} and {2 * m}, {one.scale:.3g} away: "
-        f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}], {_calibrated(one)}"
-        for m, one in zip(got.m, got.estimates, strict=True)
-    ]
+    rows: list[dict[str, Any]] = []
+    lines = []
+    for m, one in zip(got.m, got.estimates, strict=True):
+        numbers = {name: getattr(one, name) for name in _NUMBERS}
+        rows.append({"m": int(m), "distance": one.scale, **numbers})
+        at = f"neighbours {m} and {2 * m}, {one.scale:.3g} away"
+        lines.append(f"{at}: {_raw(one)}, {_calibrated(one)}")
     first, last = got.plateau
     lines.append(
         f"plateau: {got.dimension:.2f} [{got.low:.2f}, {got.high:.2f}] from m = {first} to {last}"
@@ -102,6 +95,10 @@ def _matrix(source: Path, layer: str | None) -> Any:
         raise InputError(
             f"{source}: this is no readable .npy file of numbers ({error})."
         ) from error
+
+
+def _raw(got: Dimension) -> str:
+    return f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
 
 
 def _calibrated(got: Dimension) -> str:

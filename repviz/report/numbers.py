@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 NOTHING = "–"
+SMALL = 1e-6  # below it, zeros would have to be counted
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def missing(value: Any) -> bool:
@@ -14,12 +16,15 @@ def missing(value: Any) -> bool:
 
 
 def plain(value: Any, digits: int = 3) -> str:
-    """A measured number to ``digits`` significant digits, never in scientific notation."""
+    """A measured number to ``digits`` significant digits; by a power of ten below a millionth."""
     if missing(value):
         return NOTHING
     value = float(value)
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
+    if abs(value) < SMALL:
+        share, power = f"{value:.{digits - 1}e}".split("e")
+        return f"{share} × 10{str(int(power)).translate(RAISED)}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}"
 

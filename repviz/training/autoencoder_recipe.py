@@ -25,7 +25,6 @@ from repviz.training import loop, path
 from repviz.training.feeding import Feed
 from repviz.training.linear import Material
 from repviz.training.machine import Machine
-from repviz.training.moving import moved
 from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -261,6 +260,8 @@ def _on_pixels(
     module: ConvAutoencoder, material: Material, batch: int, noise: float, seed: int
 ) -> tuple[nn.Module, Feed, Callable[[], float]]:
     """Training on pixels, each image shifted and mirrored or not, anew in each epoch."""
+    from repviz.training.moving import moved  # with its compiler, which components do without
+
     rows = material.rows(material.train)
     mean = rows.mean(axis=0, dtype=np.float64).reshape(material.shape)
     if material.mirror:

@@ -59,6 +59,29 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     return calibrated, tuple(alarms)
 
 
+def calibrate_interval(
+    method: str, n: int, value: float, low: float, high: float
+) -> tuple[tuple[float, float, float], tuple[str, ...]]:
+    """The calibrated dimension with its interval, and the alarms of :func:`calibrate`.
+
+    Parameters
+    ----------
+    method, n, value
+        As in :func:`calibrate`.
+    low, high : float
+        The ends of the raw interval, each greater than 0: they are calibrated as the value is.
+
+    Returns
+    -------
+    calibrated : (float, float, float)
+        The value, its low and its high end.
+    alarms : tuple of str
+        Those of the value.
+    """
+    calibrated, alarms = calibrate(method, n, value)
+    return (calibrated, calibrate(method, n, low)[0], calibrate(method, n, high)[0]), alarms
+
+
 def expected(method: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a method says of n points of uniform balls: (sizes, dimensions (t,), values (t,)).
 

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.special
 
 from repviz.errors import InputError
-from repviz.manifold.dimension.calibration import calibrate
+from repviz.manifold.dimension.calibration import calibrate_interval
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import group_freedom, grouped_deviation, interval
 from repviz.principal import pca
@@ -61,15 +61,14 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
         rows = grouped_deviation(relative, groups) ** 2
     deviation = abs(slope) * math.sqrt(4 * rows + 1 / pairs)  # a mean over pairs: Hoeffding 1948
     low, high = interval(value, deviation, LEVEL, group_freedom(groups))
-    calibrated, alarms = calibrate("fishers", n, value)
-    ends = [calibrate("fishers", n, end)[0] for end in (low, high)]
+    calibrated, alarms = calibrate_interval("fishers", n, value, low, high)
     return Dimension(
         value=value,
         low=low,
         high=high,
-        calibrated=calibrated,
-        calibrated_low=ends[0],
-        calibrated_high=ends[1],
+        calibrated=calibrated[0],
+        calibrated_low=calibrated[1],
+        calibrated_high=calibrated[2],
         n=n,
         k=0,
         method="fishers",

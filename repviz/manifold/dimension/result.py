@@ -10,7 +10,7 @@ import scipy.optimize
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.dimension.alarms import graph_alarms
-from repviz.manifold.dimension.calibration import calibrate
+from repviz.manifold.dimension.calibration import calibrate_interval
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import deviation, group_freedom, interval
@@ -60,16 +60,15 @@ def result(
     else:
         freedom = group_freedom(rows.groups)
     low, high = interval(value, spread, LEVEL, freedom)
-    said = value if said is None else said
-    calibrated, doubts = calibrate(table, n, said)
-    ends = [calibrate(table, n, said * end / value)[0] for end in (low, high)]
+    of = 1.0 if said is None else said / value
+    calibrated, doubts = calibrate_interval(table, n, of * value, of * low, of * high)
     return Dimension(
         value=value,
         low=low,
         high=high,
-        calibrated=calibrated,
-        calibrated_low=ends[0],
-        calibrated_high=ends[1],
+        calibrated=calibrated[0],
+        calibrated_low=calibrated[1],
+        calibrated_high=calibrated[2],
         n=n,
         k=k,
         method=method,
