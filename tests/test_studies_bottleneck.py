@@ -54,6 +54,42 @@ def tables(of):
     return {path.name: path.read_bytes() for path in sorted((of / "results").glob("*.csv"))}
 
 
+@pytest.mark.parametrize(
+    ("source", "asked", "moved"),
+    [("orl", None, 1 / 32), ("drawn-faces:40", None, 0), ("drawn-faces:40", 0.1, 0.1)],
+)
+def test_a_manifold_that_is_known_whole_is_not_moved_unless_asked(source, asked, moved, tmp_path):
+    images = repviz.open_images(source, size=16, grey=True, limit=40).take(range(30))
+    setup = SweepSetup(shift=asked, split="image")
+    made = repviz.sweep(images, bottlenecks=[2], engines=["pca"], out=tmp_path / "s", setup=setup)
+    assert made.manifest["parameters"]["shift"] == moved
+
+
+@pytest.mark.slow
+def test_six_true_factors_are_found(tmp_path):
+    """At most twice as many numbers, no fewer than half, and as many degrees of freedom in them."""
+    images = repviz.open_images("drawn-faces:3000@6", size=32, grey=True)
+    sizes = [3, 4, 6, 8, 12]
+    made = repviz.sweep(
+        images,
+        bottlenecks=sizes,
+        engines=["pca", "linear-start"],
+        judges=["factors", "psnr:30"],
+        out=tmp_path / "s",
+    )
+    table = made.table.set_index(["engine", "bottleneck"])
+    decibels = table.loc["linear-start"]["psnr"]
+    gained = decibels.diff() / np.diff([np.nan, *np.log2(sizes)])  # a doubling of the size
+    assert decibels[6] > 40 > 33 > table.loc["pca"]["psnr"][6]
+    assert gained[6] > 7 > gained[8] > gained[12]  # it flattens there
+    for judge in ("factors", "psnr:30"):
+        assert 3 <= choose_bottleneck(made, judge, engine="linear-start").size <= 12
+        assert choose_bottleneck(made, judge, engine="pca").size in (None, 12)
+    freedom = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc["linear-start"]
+    assert freedom.calibrated_low[12] < 6 < freedom.calibrated_high[12]
+    assert freedom.calibrated_high[4] < 5
+
+
 def test_ssim_is_scikit_images():
     random = np.random.default_rng(0)
     a = random.random((3, 24, 20))

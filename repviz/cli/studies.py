@@ -70,7 +70,10 @@ def sweep(
     audit: Annotated[str | None, typer.Option(help="Sizes to train separately, beside.")] = None,
     layer: Annotated[str | None, typer.Option(help="Of activations: which layer.")] = None,
     mirror: Annotated[bool, typer.Option(help="Whether mirror images count as images.")] = True,
-    shift: Annotated[float | None, typer.Option(help="Farthest move, share of a side.")] = None,
+    shift: Annotated[
+        float | None,
+        typer.Option(help="Farthest move, share of a side (default: 1/32; 0 for drawn faces)."),
+    ] = None,
     effort: Annotated[float, typer.Option(help="Training time, times the usual.")] = 1.0,
     size: option.Size = 64,
     grey: option.Grey = True,

@@ -103,6 +103,9 @@ class Images:
         Height and width in pixels of every decoded image; None keeps each image's own.
     grey : bool or None
         True: one channel. False: three. None: what each image has.
+    whole : bool
+        Whether the images are drawn from a manifold that is known as a whole, such as that of
+        "drawn-faces": a moved copy of one is then no image of the set.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Images:
     credit: str
     size: tuple[int, int] | None = None
     grey: bool | None = None
+    whole: bool = False
     _store: Store = field(kw_only=True, repr=False)
     _index: np.ndarray = field(kw_only=True, repr=False)  # row here -> row in the store
 

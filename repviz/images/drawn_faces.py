@@ -40,8 +40,9 @@ def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) 
 
     The first D of :data:`FACTORS` are drawn uniformly from [-1, 1] for each image; the others
     stay 0. All else is fixed and everything is smooth, so the pictures lie on one connected
-    manifold of D dimensions. Grey levels are whole numbers, which shows where images lie close:
-    thousands of images of 1 or 2 factors differ from their neighbours by little but rounding.
+    manifold of D dimensions; autoencoders are not shown moved copies, which lie off it. Grey
+    levels are whole numbers, which shows where images lie close: thousands of images of 1 or 2
+    factors differ from their neighbours by little but rounding.
 
     The labels are identities: 40 people are spread evenly over the space of the shape factors
     (head width, jaw, nose, distance of the eyes; those among the first D), and an image is of the
@@ -91,6 +92,7 @@ def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) 
         ids=tuple(f"face {row}" for row in range(n)),
         labels=_identities(values) if label in (None, "identity") else _thirds(values[label]),
         factors=values,
+        whole=True,
         credit=f"drawn by repviz from {d} factors: {', '.join(varied)}",
         _store=Arrays(_drawn(values, n), f"drawn-faces:{argument}"),
         _index=np.arange(n),

@@ -28,7 +28,6 @@ from repviz.studies.reasonable import reasonable_stages
 from repviz.studies.subject import Subject, subject
 from repviz.studies.sweeping import Plan, sweep_stages
 from repviz.studies.walking import walking_stages
-from repviz.training.augmenting import SHIFT
 
 BOTTLENECKS = (2, 4, 8, 16, 32, 64)
 MOST = 256  # the longest code of an engine that serves every size
@@ -48,8 +47,10 @@ class SweepSetup:
     mirror : bool
         Whether an image's mirror image counts as another image, for PCA and for training. False
         for what has a left and a right, such as digits.
-    shift : float
-        The farthest that an image is moved in training, as a share of its side, from 0 to 0.25.
+    shift : float or None
+        The farthest that an image is moved in training, as a share of its side, from 0 to 0.25;
+        if None, 1/32, and 0 for images of a manifold that is known as a whole (drawn faces): a code
+        that must also tell where an image was moved to needs two numbers more.
     effort : float
         How long autoencoders are trained, as a multiple of the usual (about 20 CPU-seconds a size
         on 8,000 images of 64x64), above 0.
@@ -61,12 +62,13 @@ class SweepSetup:
     layer: str | None = None
     split: str | None = None
     mirror: bool = True
-    shift: float = SHIFT
+    shift: float | None = None
     effort: float = 1.0
     audit: Iterable[int] | int = ()
 
     def __post_init__(self) -> None:
-        checks.real("sweep", "shift", self.shift, low=0, high=0.25)
+        if self.shift is not None:
+            checks.real("sweep", "shift", self.shift, low=0, high=0.25)
         checks.real("sweep", "effort", self.effort, low=1e-6, high=1000)
 
 
@@ -196,7 +198,7 @@ def _plan(
         audit=usable_sizes(audit, limit) if audit else [],
         most=max(sizes[-1], min(MOST, limit.most)) if once else sizes[-1],
         mirror=mirror,
-        shift=setup.shift if of.pictures else 0.0,
+        shift=of.shift if setup.shift is None or not of.pictures else setup.shift,
         effort=setup.effort,
     )
 

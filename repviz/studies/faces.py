@@ -99,7 +99,8 @@ def faces(
     sizes = usable_sizes(bottlenecks, most_possible(parts, size * size, mirror=True))
     # Decoded before anything is written: a bad image ends it here.
     engines = [ENGINES[name] for name in SWEPT]
-    plan = Plan(subject(grey), parts, sizes, engines, [seed], most=sizes[-1])
+    of = subject(grey)
+    plan = Plan(of, parts, sizes, engines, [seed], most=sizes[-1], shift=of.shift)
     parameters = {
         "images": images.name,
         "size": size,

@@ -12,6 +12,7 @@ from repviz import checks, provenance
 from repviz.errors import InputError
 from repviz.images import opened
 from repviz.images.collection import Images
+from repviz.training.augmenting import SHIFT
 
 if TYPE_CHECKING:
     from repviz.activations.store import Activations
@@ -37,6 +38,8 @@ class Subject:
         What is known about how each row came about.
     key : str
         The hash of X.
+    whole : bool
+        As in :class:`repviz.images.collection.Images`.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Subject:
     labels: np.ndarray | None = field(repr=False)
     factors: dict[str, np.ndarray] = field(repr=False)
     key: str = field(repr=False)
+    whole: bool = False
 
     def __len__(self) -> int:
         return len(self.X)
@@ -54,6 +58,15 @@ class Subject:
     def pictures(self) -> bool:
         """Whether the rows are images."""
         return self.X.dtype == np.uint8
+
+    @property
+    def shift(self) -> float:
+        """How far an image is moved in training unless told otherwise, as a share of its side.
+
+        0 where moving makes something else of it: of numbers that are no pixels, and of images that
+        are a whole manifold, to which moving would add two dimensions.
+        """
+        return SHIFT if self.pictures and not self.whole else 0.0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -139,6 +152,7 @@ def _of_images(images: Images, size: int | None) -> Subject:
         images.labels,
         images.factors,
         images.key,
+        images.whole,
     )
 
 

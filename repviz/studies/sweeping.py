@@ -56,7 +56,7 @@ class Plan:
     audit: list[int] = field(default_factory=list)
     most: int = 64
     mirror: bool = True
-    shift: float = 1 / 32
+    shift: float = 0.0
     effort: float = 1.0
 
     def material(self) -> Material:

@@ -22,6 +22,7 @@ from repviz.models.model import Model
 from repviz.models.path import PathAutoencoder
 from repviz.models.scores import ScoreAutoencoder, ScoreCore, looked_at
 from repviz.training import loop, path
+from repviz.training.augmenting import SHIFT
 from repviz.training.feeding import Feed
 from repviz.training.linear import Material
 from repviz.training.machine import Machine
@@ -132,7 +133,7 @@ def train_on_pixels(
     first, second = (fitting.pixels(rows) for rows in parts)
     own = replace(model, module=copy.deepcopy(model.module))
     most = getattr(model.module, "bottleneck", 1)
-    material = Material(first, second, most=most)
+    material = Material(first, second, shift=0.0 if images.whole else SHIFT, most=most)
     return fitted(own, material, epochs=settings.epochs, batch=settings.batch, seed=seed)
 
 
