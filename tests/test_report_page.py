@@ -265,6 +265,11 @@ def test_sections_without_their_files_are_left_out(tmp_path: Path) -> None:
     assert shown(written(folder)) == ["provenance"]
 
 
+def test_how_factors_are_read_is_not_told_where_they_were_left_out(text: str) -> None:
+    assert "factors: left out, no factors are known of the images." in text
+    assert "Factors are read off the pixels" not in text
+
+
 @pytest.mark.slow
 def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
     text = written(build(tmp_path / "s", labels=[]))

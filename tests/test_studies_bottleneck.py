@@ -200,6 +200,11 @@ def test_it_says_why_a_judge_had_to_pass(made):
     assert choices.loc["decision", "left_out"] == "the images carry fewer than two labels"
 
 
+def test_the_report_says_how_factors_are_read_where_they_judged(made):
+    page = made.report.read_text(encoding="utf-8")
+    assert "Factors are read off the pixels by linear weights" in page
+
+
 @pytest.mark.slow
 def test_more_sizes_repeat_nothing(made, faces, tmp_path):
     shutil.copytree(made.folder, tmp_path / "s")

@@ -30,12 +30,21 @@ _KNEES = (
     Column("to", lambda row: plain(row["high"])),
     Column("so", lambda row: "a knee" if row["stands"] else "no knee", numeric=False),
 )
+_FACTORS = (
+    " Factors are read off the pixels by linear weights that were fitted to originals: what a "
+    "picture shows and such weights do not see counts as lost, so that this judge may ask for a "
+    "larger code than the pictures' error does."
+)
 
 
 def render(study: StudyFiles) -> Content | None:
     """The chosen sizes, what each judge saw, and the knee with its band."""
     choices = study.table("choices") if study.has("results/choices.csv") else None
     parts: list[Markup] = []
+    limits = (
+        "A size is reasonable for its judge and no other. With few test images the test "
+        "asks for more than is needed: 5 % of sixty images is three."
+    )
     if choices is not None:
         done = choices[choices["engine"].notna()]
         if len(done):
@@ -48,6 +57,8 @@ def render(study: StudyFiles) -> Content | None:
                 field("n test", "n_test", count),
             )
             parts.append(table(done, columns, label="Smallest reasonable sizes"))
+        if "factors" in set(done["criterion"]):
+            limits += _FACTORS
         for row in records(choices[choices["engine"].isna()]):
             words = f"{row['criterion']}: left out, {row['left_out']}."
             parts.append(tag("p", words, class_="left-out"))
@@ -63,8 +74,7 @@ def render(study: StudyFiles) -> Content | None:
         "smallest size whose mean loss is below the margin, with test images, or people, drawn "
         "again; ∞ is beyond the sizes that were swept. A knee is looked for in every range of "
         "sizes; one that moves with the range is none.",
-        limits="A size is reasonable for its judge and no other. With few test images the test "
-        "asks for more than is needed: 5 % of sixty images is three.",
+        limits=limits,
     )
 
 
