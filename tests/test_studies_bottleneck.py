@@ -69,7 +69,7 @@ def test_a_manifold_that_is_known_whole_is_not_moved_unless_asked(source, asked,
 def test_six_true_factors_are_found(tmp_path):
     """At most twice as many numbers, no fewer than half, and as many degrees of freedom in them."""
     images = repviz.open_images("drawn-faces:3000@6", size=32, grey=True)
-    sizes = [3, 4, 6, 8, 12]
+    sizes = [2, 6, 8, 12]
     made = repviz.sweep(
         images,
         bottlenecks=sizes,
@@ -83,11 +83,11 @@ def test_six_true_factors_are_found(tmp_path):
     assert decibels[6] > 40 > 33 > table.loc["pca"]["psnr"][6]
     assert gained[6] > 7 > gained[8] > gained[12]  # it flattens there
     for judge in ("factors", "psnr:30"):
-        assert 3 <= choose_bottleneck(made, judge, engine="linear-start").size <= 12
+        assert choose_bottleneck(made, judge, engine="linear-start").size in (6, 8, 12)
         assert choose_bottleneck(made, judge, engine="pca").size in (None, 12)
     freedom = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc["linear-start"]
     assert freedom.calibrated_low[12] < 6 < freedom.calibrated_high[12]
-    assert freedom.calibrated_high[4] < 5
+    assert freedom.calibrated_high[2] < 3
 
 
 def test_ssim_is_scikit_images():

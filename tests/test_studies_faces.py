@@ -197,7 +197,9 @@ def test_the_example_of_the_readme_runs_as_it_stands(people, tmp_path, monkeypat
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     example = readme.split("```python\n")[1].split("```")[0]
     example = example.replace('"orl"', repr(f"array:{people}")).replace("classes=40", "classes=20")
-    example = example.replace('out="reports/faces")', 'out="reports/faces", epochs=1, samples=100)')
+    small = "size=16, bottlenecks=[2, 4], epochs=1, samples=100"
+    example = example.replace("size=64", "size=16")
+    example = example.replace('out="reports/faces")', f'out="reports/faces", {small})')
     monkeypatch.chdir(tmp_path)
     made = {}
     exec(example, made)
