@@ -43,7 +43,7 @@ def measured(
     start = cpu()
     task = Task(material)
     lines = {k: errors_of(ENGINES["pca"].fit(task, k), X) for k in sorted({k for _, k, _ in jobs})}
-    moved = {k: errors_of(ENGINES["pca-augmented"].fit(task, k), X) for k in lines}
+    augmented = {k: errors_of(ENGINES["pca-augmented"].fit(task, k), X) for k in lines}
     _ = material.copies
     print(f"PCA, PCA of the moved images and their scores: {cpu() - start:.1f} CPU-s, shared")
     for name, k, effort in jobs:
@@ -58,7 +58,7 @@ def measured(
         print(
             f"{name} k={k} effort={effort:g}: {took:.1f} CPU-s, mse {own.mean():.6f}, "
             f"{own.mean() / lines[k].mean():.4f} [{low:.4f}, {high:.4f}] of PCA's, "
-            f"{own.mean() / moved[k].mean():.4f} of the augmented PCA's",
+            f"{own.mean() / augmented[k].mean():.4f} of the augmented PCA's",
             flush=True,
         )
 
