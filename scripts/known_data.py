@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Dimensions of data about which something is known: reports/dimensions-of-known-data/.
 
-    .venv/bin/python scripts/known_data.py --data FOLDER [--net MODULE:ATTRIBUTE --objects SOURCE]
+    .venv/bin/python scripts/known_data.py --data FOLDER
+    .venv/bin/python scripts/known_data.py --net MODULE:ATTRIBUTE --objects SOURCE --layers NAMES
 
 FOLDER holds faces_isomap_32x32.npz (698 rendered faces), digits_mnist_20k.npz
 and faces_yaleb_96x84.npz; the AT&T faces come with the package. ``--net`` names a network with
-trained weights, ``--objects`` images to show it; random weights stand beside. A CSV each, numbers
-only; what the literature says stands in the README beside them.
+trained weights, ``--objects`` images to show it, ``--layers`` those to measure, with commas; three
+draws of random weights stand beside. A CSV each, numbers only; what the literature says stands in
+the README beside them.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import pandas as pd
 
 import repviz
 
+DRAWS = 3  # of random weights: one may be unlike another
 OUT = Path(__file__).resolve().parents[1] / "reports/dimensions-of-known-data"
 
 
@@ -85,25 +88,22 @@ def pictures(data: Path) -> list[dict]:
     return rows
 
 
-def layers(net: str, objects: str) -> list[dict]:
-    """Every layer of a network, with its trained and with random weights."""
+def layers(net: str, objects: str, names: list[str] | None) -> list[dict]:
+    """Every layer of a network, with its trained weights and with draws of random ones."""
     rows = []
     images = repviz.open_images(objects)
-    for weights in ("default", "random"):
+    trained = repviz.open_model(net, weights="default")
+    states = {"trained": trained}
+    for seed in range(DRAWS):
+        states[f"random weights, seed {seed}"] = repviz.open_model(net, weights="random", seed=seed)
+    for state, model in states.items():
         with tempfile.TemporaryDirectory() as folder:
-            acts = repviz.extract(
-                repviz.open_model(net, weights=weights), images, out=folder, reduce="mean"
-            )
+            acts = repviz.extract(model, images, layers=names, out=folder, reduce="mean")
             for layer in acts.layers:
                 X = np.asarray(acts[layer])
                 scores = repviz.pca(X).scores  # all distances, in n - 1 dimensions
-                state = "trained" if weights == "default" else "random weights"
-                rows.append(
-                    {
-                        **measured(net.partition(":")[2], f"{layer}, {state}", scores),
-                        "features": X.shape[1],
-                    }
-                )
+                row = measured(net.partition(":")[2], f"{layer}, {state}", scores)
+                rows.append({**row, "features": X.shape[1]})
                 print(rows[-1]["subset"], flush=True)
     return rows
 
@@ -114,6 +114,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--net")
     parser.add_argument("--objects")
+    parser.add_argument("--layers", type=lambda text: text.split(","))
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -121,7 +122,7 @@ def main() -> None:
     if options.data:
         parts["pictures"] = lambda: pictures(options.data)
     if options.net:
-        parts["layers"] = lambda: layers(options.net, options.objects)
+        parts["layers"] = lambda: layers(options.net, options.objects, options.layers)
     for name, make in parts.items():
         table = pd.DataFrame(make())
         table.to_csv(options.out / f"{name}.csv", index=False, float_format="%.4g")

@@ -106,6 +106,24 @@ def test_a_layer_that_works_twice_is_read_the_last_time(x):
             torch.testing.assert_close(outputs["twice"], 2 * (x.relu() - 1).relu())
 
 
+def test_of_a_layer_that_gives_two_shapes_only_the_last_is_kept(x):
+    class Halved(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool = nn.MaxPool2d(2)
+
+        def forward(self, x):
+            return self.pool(self.pool(x))
+
+    kept = []
+    with Capture(Halved(), ["pool"]) as capture:
+        capture(x)
+        capture.keep = lambda name, y: kept.append(tuple(y.shape))
+        capture(x)
+        capture(x)
+    assert kept == [(*x.shape[:2], x.shape[2] // 4, x.shape[3] // 4)] * 2
+
+
 def test_no_hook_is_left_whatever_happens(x):
     net = net_in_place()
     with pytest.raises(RuntimeError), Capture(net, ["3"]) as capture:

@@ -67,6 +67,7 @@ class Capture:
         self._outputs: dict[str, Any] = {}
         self._calls = 0  # of the layers asked for, in this pass
         self._last_call = 0  # the number of such calls in a whole pass, once one is over
+        self._last: dict[str, int] = {}  # of each layer, its last call in a pass
         self._seen: dict[str, tuple[Tensor, int]] = {}  # outputs of the first pass, as they came
         self._changed: set[str] = set(self.layers)  # in place, afterwards; all until it is known
 
@@ -141,14 +142,16 @@ class Capture:
                     "Ask for one of the layers inside it."
                 )
             self._calls += 1
-            deepest = self._calls == self._last_call
             if not self._last_call:
                 self._seen[name] = value, value._version
+                self._last[name] = self._calls
+            elif self._calls < self._last[name]:
+                return  # it will work again, and maybe give another shape
             if self.keep is not None:
                 self._outputs[name] = self.keep(name, value)
             else:
                 self._outputs[name] = value.clone() if name in self._changed else value
-            if deepest:
+            if self._calls == self._last_call:
                 raise _Enough
 
         return hook
