@@ -305,7 +305,7 @@ def _keeps(folder: Path, sizes: tuple[int, ...]) -> None:
             score = 0.9 if not k else k / (k + 4)
             interval = {"low": score - 0.1, "high": score + 0.1, "n": 60, "chance": 0.1}
             probes.append({**named, "probe": probe, "score": score, **interval})
-        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "n": 400, "alarms": ""}
+        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "n": 400, "groups": 40, "alarms": ""}
         calibrated = {"calibrated": 5.4, "calibrated_low": 4.9, "calibrated_high": 6.1}
         dimensions.append({**named, **value, **calibrated})
     _write(folder, "keeps", probes)
@@ -426,6 +426,7 @@ def _manifold(
                 "weights": weights,
                 "layer": layer,
                 "n": n,
+                "groups": len(set(labels)) or n,
                 "d": d,
                 "dimension": value,
                 "dimension_low": value - 0.9,

@@ -196,6 +196,26 @@ def refused(result, *parts):
         assert part in err
 
 
+def test_groups_are_a_column_of_the_rows(run, faces, tmp_path):
+    acts = tmp_path / "acts"
+    images = ["--images", f"array:{faces}", "--size", 64]
+    assert run("extract", "autoencoder", *images, "--out", acts)[0] == 0
+    labels = repviz.open_activations(acts).rows["label"]
+    alone, together = (
+        json.loads(run("scales", acts, *more, "--json")[1])["scales"][0]
+        for more in ([], ["--groups", "label"])
+    )
+    assert together["value"] == alone["value"]
+    assert (together["low"], together["high"]) != (alone["low"], alone["high"])
+    known = repviz.dimension(repviz.open_activations(acts)["code"], groups=labels)
+    got = json.loads(run("dimension", acts, "--groups", "label", "--json")[1])
+    assert (got["low"], got["high"]) == (known.low, known.high)
+    refused(run("dimension", acts, "--groups", "person"), "'person'", "Known: row, id")
+    refused(run("dimension", acts, "--groups", "reason"), "24 of 24 without")
+    np.save(tmp_path / "X.npy", np.eye(30))
+    refused(run("scales", tmp_path / "X.npy", "--groups", "label"), "must be a folder")
+
+
 def test_a_folder_that_is_not_there(run, tmp_path):
     refused(run("study", "--images", "folder:/nope", "--out", tmp_path / "s"), "/nope")
     assert not (tmp_path / "s").exists()

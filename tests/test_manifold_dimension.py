@@ -481,6 +481,21 @@ def test_every_estimator_refuses_what_it_cannot_answer(name, X):
             "dimension: groups must hold one entry for each of 40 rows, got shape (2,).",
         ),
         (
+            lambda X: dimension(X, groups=np.zeros(40)),
+            InputError,
+            "dimension: groups must name at least two groups, got one.",
+        ),
+        (
+            lambda X: scale_curve(X, groups=[1, 2]),
+            InputError,
+            "scale_curve: groups must hold one entry for each of 40 rows, got shape (2,).",
+        ),
+        (
+            lambda X: neighbors(X, k=5).with_groups([1, 2]),
+            InputError,
+            "with_groups: groups must hold one entry for each of 40 rows, got shape (2,).",
+        ),
+        (
             lambda X: dimension(X, method="gride", m=3),
             InputError,
             "dimension: m must be one of (1, 2, 4, 8, 16, 32) for 'gride', got 3.",

@@ -325,6 +325,17 @@ def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
     assert content.body.count("</b>Beware.</li>") == 1
 
 
+def test_the_dimension_says_who_was_taken_whole(study: Path, tmp_path: Path) -> None:
+    def caption(**values: int) -> str:
+        folder = changed(study, tmp_path / f"s{len(values)}", "layers", **values)
+        content = SECTIONS["dimension"].render(reading.open_files(folder))
+        assert content is not None
+        return str(content.body)
+
+    assert "n = 20 images of 5 people, taken whole for the 95\xa0% intervals." in caption()
+    assert "n = 20 images, with the 95\xa0% intervals." in caption(groups=20)
+
+
 # ---- contract over the family -------------------------------------------------------------------
 
 

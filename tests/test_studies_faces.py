@@ -107,6 +107,7 @@ def test_every_representation_is_measured_with_the_control_beside_it(study):
         assert layers.loc[f"untrained {layer}", "weights"] == "random"
         assert layers.loc[f"trained {layer}", "weights"] == "trained"
     assert (layers["n"] == 60).all()
+    assert (layers["groups"] == 20).all()  # people are drawn, not their images
     assert (layers["dimension_low"] <= layers["dimension"]).all()
     assert (layers["dimension"] <= layers["dimension_high"]).all()
     points = study.result("map").groupby("representation").size()

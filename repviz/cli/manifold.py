@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import repviz
+from repviz import checks
 from repviz.cli import options as option
 from repviz.cli.output import write
 from repviz.errors import InputError
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 Source = Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")]
 Layer = Annotated[str | None, typer.Option(help="Which layer of the folder.")]
+Groups = Annotated[
+    str | None,
+    typer.Option(help="What belongs together: a column of the folder's rows, such as label."),
+]
 _NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 
 
@@ -24,10 +29,11 @@ def dimension(
     source: Source,
     layer: Layer = None,
     method: Annotated[str, typer.Option(help="twonn, gride, mle, ...: `repviz list`.")] = "twonn",
+    groups: Groups = None,
     as_json: option.Json = False,
 ) -> None:
     """Estimate an intrinsic dimension, with its interval."""
-    got = repviz.dimension(_matrix(source, layer), method=method)
+    got = repviz.dimension(_matrix(source, layer), method=method, groups=_column(source, groups))
     values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
     values["alarms"] = list(got.alarms)
     line = f"{method}: {_raw(got)}, {_calibrated(got)} (n = {got.n})"
@@ -37,10 +43,11 @@ def dimension(
 def scales(
     source: Source,
     layer: Layer = None,
+    groups: Groups = None,
     as_json: option.Json = False,
 ) -> None:
     """The dimension at each scale, and where it stands still."""
-    got = repviz.scale_curve(_matrix(source, layer))
+    got = repviz.scale_curve(_matrix(source, layer), groups=_column(source, groups))
     rows: list[dict[str, Any]] = []
     lines = []
     for m, one in zip(got.m, got.estimates, strict=True):
@@ -95,6 +102,26 @@ def _matrix(source: Path, layer: str | None) -> Any:
         raise InputError(
             f"{source}: this is no readable .npy file of numbers ({error})."
         ) from error
+
+
+def _column(source: Path, name: str | None) -> Any:
+    """A column of a folder's rows, or nothing where none is asked for."""
+    if name is None:
+        return None
+    if source.suffix == ".npy":
+        raise InputError(
+            f"--groups: {source} must be a folder of activations, whose rows have columns, got a "
+            "matrix. Leave --groups out, or call repviz.dimension(X, groups=...) in Python."
+        )
+    rows = repviz.open_activations(source).rows
+    column = rows[checks.known("--groups", f"column of {source}", name, rows.columns)]
+    lacking = int((column.isna() | (column == "")).sum())
+    if lacking:
+        raise InputError(
+            f"--groups: every row of {source} must have a {name}, got {lacking} of {len(column)} "
+            "without. Name another column."
+        )
+    return column.to_numpy()
 
 
 def _raw(got: Dimension) -> str:

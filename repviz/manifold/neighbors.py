@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,42 @@ class Neighbors:
         """A hash of the rows' content, k and the metric."""
         how = [] if self.recall == 1 else [self.recall]
         return provenance.key([_content(self.X), self.k, self.metric, *how])
+
+    def with_groups(self, groups: Any, *, who: str = "with_groups") -> Neighbors:
+        """The same graph, whose rows belong together in ``groups``: intervals take them whole.
+
+        Parameters
+        ----------
+        groups : array_like, shape (n,), or None
+            The group of each row; None leaves the graph as it is.
+        who : str
+            Who is named where ``groups`` is not what it must be.
+
+        Raises
+        ------
+        InputError
+            ``groups`` has not one entry a row, or names fewer than two.
+        """
+        return self if groups is None else replace(self, groups=numbered(who, groups, self.n))
+
+
+def numbered(who: str, groups: Any, n: int) -> np.ndarray:
+    """Groups as whole numbers from 0, shape (n,), int64.
+
+    Raises
+    ------
+    InputError
+        There is not one entry for each of ``n`` rows, or fewer than two groups.
+    """
+    given = np.asarray(groups)
+    if given.shape != (n,):
+        raise InputError(
+            f"{who}: groups must hold one entry for each of {n} rows, got shape {given.shape}."
+        )
+    names, found = np.unique(given, return_inverse=True)
+    if len(names) < 2:
+        raise InputError(f"{who}: groups must name at least two groups, got one.")
+    return found.astype(np.int64)
 
 
 def neighbors(

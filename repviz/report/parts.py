@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,3 +104,15 @@ def weights_keys() -> list[Markup]:
         key("second", "random weights", form="ring"),
         key("third", "no weights"),
     ]
+
+
+def alarms(names: Iterable[str], sentences: pd.Series) -> Markup | None:
+    """What is wrong with numbers, in a box: each sentence once, after the names it is true of."""
+    found = pd.DataFrame({"name": list(names), "sentence": list(sentences)}).dropna()
+    if found.empty:
+        return None
+    alike = found.groupby("sentence", sort=False)["name"].agg(", ".join)
+    lines = [tag("li", tag("b", f"{name}: "), str(sentence)) for sentence, name in alike.items()]
+    return tag(
+        "div", tag("p", tag("strong", "Alarms")), tag("ul", lines), class_="alarms", role="note"
+    )

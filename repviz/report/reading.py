@@ -29,7 +29,7 @@ COLUMNS: dict[str, str] = {
     "knee": "engine sizes low high ranges found stands",
     "keeps": "engine bottleneck probe score low high n chance",
     "code_dimension": "engine bottleneck dimension low high calibrated calibrated_low "
-    "calibrated_high n alarms",
+    "calibrated_high n groups alarms",
     "reconstruction_panels": "panel engine bottleneck",
     "reconstruction_images": "position row id pick",
     "training": "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high "
@@ -39,9 +39,10 @@ COLUMNS: dict[str, str] = {
     "answers": "panel layer unit tower rank row id label value n",
     "anatomy": "layer kind kernel stride output formula parameters neurons multiply_adds "
     "share_parameters share_multiply_adds",
-    "layers": "representation model weights layer n d dimension dimension_low dimension_high "
-    "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
-    "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k alarms",
+    "layers": "representation model weights layer n groups d dimension dimension_low "
+    "dimension_high calibrated calibrated_low calibrated_high participation_ratio components_90 "
+    "nearest_same nearest_low nearest_high nearest_n nearest_chance trustworthiness "
+    "trustworthiness_k alarms",
     "spectrum": "representation component cumulative",
     "components": "component ratio null n repeats",
     "map": "representation row x y",
@@ -85,8 +86,13 @@ class StudyFiles:
 
     @property
     def who(self) -> str:
-        """What a label names: a person in a study of faces, a label in any other."""
-        return "person" if self.manifest["study"] == "faces" else "label"
+        """What a label names."""
+        return called(self.manifest)[0]
+
+    @property
+    def whose(self) -> str:
+        """What labels name."""
+        return called(self.manifest)[1]
 
     @property
     def unseen(self) -> str:
@@ -132,6 +138,11 @@ class StudyFiles:
                 return np.lib.format.read_array(file, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise Damaged(f"{path}: this array cannot be read. Make the study anew.") from error
+
+
+def called(manifest: dict[str, Any]) -> tuple[str, str]:
+    """What a label names, one and several: people in a study of faces, labels in any other."""
+    return ("person", "people") if manifest["study"] == "faces" else ("label", "labels")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

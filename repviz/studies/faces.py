@@ -210,7 +210,9 @@ def _manifold(draft: Draft, study: Study, plan: Plan, code: int) -> None:
     part = table["identity_split"].to_numpy()
     identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
     seed, labels = plan.seeds[0], plan.subject.labels
-    describe_representations(draft, listed, labels=labels, identity=identity, seed=seed)
+    describe_representations(
+        draft, listed, labels=labels, identity=identity, together=plan.parts.together, seed=seed
+    )
     draw_components(draft, plan.subject.X, seed=seed)
 
 

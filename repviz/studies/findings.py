@@ -6,6 +6,7 @@ from typing import Any
 
 from repviz.engines import ENGINES
 from repviz.report.numbers import percent
+from repviz.report.reading import called
 from repviz.studies.folder import Study
 
 
@@ -17,7 +18,7 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
     table = study.result("sweep")
     sizes = sorted(table["bottleneck"].unique())
     k = k or sizes[len(sizes) // 2]
-    sentences = []
+    sentences, whose = [], called(study.manifest)[1]
     named = [name for name in table["engine"].unique() if not name.startswith("pca")]
     for name in reversed(named):
         of = table[table["engine"] == name]
@@ -29,7 +30,7 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
             f"; over the sizes from {sizes[0]} to {sizes[-1]} the ratio runs from "
             f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
         )
-        groups = f" of {row.groups_test} labels not trained on" if row.split == "label" else ""
+        groups = f" of {row.groups_test} {whose} not trained on" if row.split == "label" else ""
         sentences.append(
             f"{_ratio(row)} times PCA's squared error is left by {title} with {k} numbers "
             f"an image{span if len(sizes) > 1 else ''} ({row.n_test} test images{groups})."
@@ -64,7 +65,7 @@ def dimension_findings(study: Study) -> list[str]:
 
 
 def identity_findings(study: Study) -> list[str]:
-    """How often the nearest image shows the same label: trained, untrained, in the pixels."""
+    """How often the nearest image is of the same label: trained, untrained, in the pixels."""
     table = study.result("layers").set_index("representation")
     layers = [layer for layer in table["layer"].unique() if f"trained {layer}" in table.index]
     if not layers or table["nearest_same"].isna().any():
@@ -73,8 +74,9 @@ def identity_findings(study: Study) -> list[str]:
     after: Any = table.loc[f"trained {deepest}"]
     return [
         f"{_nearest(after)} of {after.nearest_n:.0f} held-out images have an image of the same "
-        f"label nearest in the trained {deepest}, {_nearest(table.loc[f'untrained {deepest}'])} in "
-        f"the untrained one and {_nearest(table.loc['pixels'])} in the pixels."
+        f"{called(study.manifest)[0]} nearest in the trained {deepest}, "
+        f"{_nearest(table.loc[f'untrained {deepest}'])} in the untrained one and "
+        f"{_nearest(table.loc['pixels'])} in the pixels."
     ]
 
 

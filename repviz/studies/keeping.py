@@ -93,12 +93,14 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
     random = np.random.default_rng(fits.plan.seeds[0])
     rows = np.sort(random.permutation(len(subject))[:MOST_ROWS])
     X = subject.X.reshape(len(subject), -1)[rows].astype(np.float32)
+    together = fits.plan.parts.together
+    together = None if together is None else together[rows]
     table = []
     for engine, k, matrix in [("original", X.shape[1], X), *_kept(fits, engines)]:
         matrix = matrix if engine == "original" else matrix[rows]
         if len(matrix) < 2 * NEIGHBOURS or not matrix.std(axis=0).any():
             continue
-        estimate = dimension(neighbors(matrix, k=NEIGHBOURS))
+        estimate = dimension(neighbors(matrix, k=NEIGHBOURS), groups=together)
         table.append(
             {
                 "engine": engine,
@@ -110,10 +112,11 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
                 "calibrated_low": estimate.calibrated_low,
                 "calibrated_high": estimate.calibrated_high,
                 "n": len(matrix),
+                "groups": len(matrix if together is None else np.unique(together)),
                 "method": estimate.method,
                 "alarms": " ".join(estimate.alarms),
             }
         )
     columns = ["engine", "bottleneck", "dimension", "low", "high", "calibrated", "calibrated_low"]
-    columns += ["calibrated_high", "n", "method", "alarms"]
+    columns += ["calibrated_high", "n", "groups", "method", "alarms"]
     draft.table("code_dimension", pd.DataFrame(table, columns=columns))

@@ -36,6 +36,7 @@ from repviz.report.page import write_report
 from repviz.studies.bottleneck import write_findings
 from repviz.studies.findings import layers_findings
 from repviz.studies.folder import Draft, Study, begin
+from repviz.studies.partition import names_individuals
 from repviz.studies.representations import Representation, describe_representations
 from repviz.studies.subject import describe
 
@@ -198,7 +199,19 @@ def _listed(study: Study, images: Images, model: str, states: list[str]) -> list
 def _manifold(draft: Draft, study: Study, images: Images, listed: Any, seed: int) -> None:
     part = study.result("images")["identity_split"].to_numpy()
     identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
-    describe_representations(draft, listed(), labels=images.labels, identity=identity, seed=seed)
+    describe_representations(
+        draft,
+        listed(),
+        labels=images.labels,
+        identity=identity,
+        together=_together(images),
+        seed=seed,
+    )
+
+
+def _together(images: Images) -> np.ndarray | None:
+    """Which images are no independent draws: those of one label, where labels are individuals."""
+    return images.labels if names_individuals(images) else None
 
 
 def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
@@ -218,7 +231,9 @@ def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
                 "depth": order.index(of.layer),
                 "n": len(X),
             }
-            rows.append({**named, **_shape(X, seed), **_labels(X, images.labels, seed)})
+            rows.append(
+                {**named, **_shape(X, _together(images), seed), **_labels(X, images.labels, seed)}
+            )
             for factor, values in images.factors.items():
                 if np.isfinite(values).all() and np.ptp(values) > 0:
                     read = probe(X, values, method="factor", seed=seed)
@@ -229,14 +244,14 @@ def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
         draft.table("factors", pd.DataFrame(factors))
 
 
-def _shape(X: np.ndarray, seed: int) -> dict[str, Any]:
+def _shape(X: np.ndarray, together: np.ndarray | None, seed: int) -> dict[str, Any]:
     """Dimension by several rulers, and that of a Gaussian of the same covariance."""
-    graph = neighbors(X, k=min(SCALES + 8, len(X) - 1))
+    graph = neighbors(X, k=min(SCALES + 8, len(X) - 1)).with_groups(together)
     curve = scale_curve(graph)
     two, danco = dimension(graph), dimension(graph, method="danco")
     spread = X.std(axis=0, ddof=1)
     drawn = np.random.default_rng(seed).standard_normal(X.shape) * spread
-    flat = dimension(neighbors(drawn, k=graph.k))
+    flat = dimension(neighbors(drawn, k=graph.k))  # its rows are drawn one by one
     return {
         "twonn": two.value,
         "twonn_calibrated": two.calibrated,

@@ -34,6 +34,15 @@ class Partition:
     groups: np.ndarray
     by: str
 
+    @property
+    def together(self) -> np.ndarray | None:
+        """Which rows are no independent draws, ``(n,)``: those of one label where it splits.
+
+        None where images are split one by one: there a label is a kind, of which any number of
+        images can be drawn, and the interval is over images.
+        """
+        return self.groups if self.by == "label" else None
+
     def names(self) -> np.ndarray:
         """The part of each row, ``(n,)`` of "train", "validation" or "test"."""
         names = np.empty(len(self.groups), dtype=object)
@@ -64,7 +73,12 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
         raise InputError(
             f"partition: a study needs at least 10 images, got {len(images)}. Give it more."
         )
-    by = by or ("label" if len(images.classes) >= ENOUGH_LABELS else "image")
+    by = by or ("label" if names_individuals(images) else "image")
     train, validation, test = split(images, SHARES, by=by, seed=seed)
     groups = np.arange(len(images)) if images.labels is None else np.asarray(images.labels)
     return Partition(train, validation, test, groups, by)
+
+
+def names_individuals(images: Labelled) -> bool:
+    """Whether labels are so many that each is taken for one thing, a person, and not for a kind."""
+    return len(images.classes) >= ENOUGH_LABELS

@@ -51,6 +51,7 @@ def describe_representations(
     *,
     labels: np.ndarray | None,
     identity: tuple[np.ndarray, np.ndarray],
+    together: np.ndarray | None,
     seed: int,
 ) -> None:
     """Keep layers.csv, spectrum.csv and map.csv: a row a representation, component, point.
@@ -65,6 +66,8 @@ def describe_representations(
         Who is on each image; None leaves the nearest-neighbour share out.
     identity : (ndarray, ndarray)
         Rows that are known, and held-out rows that are looked up among them.
+    together : ndarray, shape (n,), or None
+        Which rows are no independent draws, for the interval of the dimension.
     seed : int
         Of the maps.
     """
@@ -73,7 +76,7 @@ def describe_representations(
     with progress.task("manifold", len(representations), "matrices") as advance:
         for of in representations:
             X = np.asarray(of.X)
-            row, spectrum, xy = _measured(X, seed)
+            row, spectrum, xy = _measured(X, together, seed)
             named = {"representation": of.name, "model": of.model, "weights": of.weights}
             nearest = _nearest_same(X, labels, identity)
             layers.append({**named, "layer": of.layer, **row, **nearest, "seed": seed})
@@ -114,10 +117,12 @@ def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
     draft.array("components", pictures.astype(np.float32))
 
 
-def _measured(X: np.ndarray, seed: int) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray]:
+def _measured(
+    X: np.ndarray, together: np.ndarray | None, seed: int
+) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray]:
     """One matrix: a row of numbers, its spectrum, and its map (n, 2)."""
     graph = neighbors(X, k=min(NEIGHBOURS, len(X) - 1))
-    estimate = dimension(graph)
+    estimate = dimension(graph, groups=together)
     spectrum = pca(X)
     xy = umap(graph, seed=seed)
     trust = min(TRUST, (len(X) - 1) // 2)
@@ -125,6 +130,7 @@ def _measured(X: np.ndarray, seed: int) -> tuple[dict[str, Any], pd.DataFrame, n
     cumulative = np.cumsum(ratio)
     row = {
         "n": len(X),
+        "groups": len(X if together is None else np.unique(together)),
         "d": X.shape[1],
         "dimension": estimate.value,
         "dimension_low": estimate.low,

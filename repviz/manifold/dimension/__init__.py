@@ -6,14 +6,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from repviz import checks
 from repviz.errors import InputError, UnknownName
 from repviz.manifold.dimension.record import Dimension
-
-if TYPE_CHECKING:
-    from repviz.manifold.neighbors import Neighbors
 
 # Neighbours found when a matrix is given: enough for every estimator, with room for copies.
 NEIGHBOURS = 40
@@ -116,31 +113,25 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
         ``X``, ``groups`` or an option is not what it must be.
     """
     from repviz.manifold.dimension.alarms import matrix_alarms
-    from repviz.manifold.neighbors import Neighbors, neighbors
+    from repviz.manifold.neighbors import Neighbors, neighbors, numbered
 
     estimator = ESTIMATORS[checks.known("dimension", "method", method, ESTIMATORS)]
     _, *allowed = inspect.signature(estimator.estimate).parameters
     allowed = [name for name in allowed if name != "groups" and name not in estimator.preset]
     for option in options:
         checks.known("dimension", f"option of '{method}'", option, allowed)
-    given: Neighbors | Any = X
-    numbered = (
-        None
-        if groups is None
-        else _numbered(groups, len(given.X if isinstance(given, Neighbors) else given))
-    )
     if estimator.reads == "matrix":
-        rows = given.X if isinstance(given, Neighbors) else checks.matrix("dimension", given)
-        if numbered is None and isinstance(given, Neighbors):
-            numbered = given.groups
-        found = estimator.estimate(rows, groups=numbered, **estimator.preset, **options)
+        rows = X.X if isinstance(X, Neighbors) else checks.matrix("dimension", X)
+        together = X.groups if isinstance(X, Neighbors) else None
+        if groups is not None:
+            together = numbered("dimension", groups, len(rows))
+        found = estimator.estimate(rows, groups=together, **estimator.preset, **options)
         return replace(found, alarms=(*matrix_alarms(rows), *found.alarms))
-    if not isinstance(given, Neighbors):
-        rows = checks.matrix("dimension", given, rows=3)
-        given = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))
-    if numbered is not None:
-        given = replace(given, groups=numbered)
-    return estimator.estimate(given, **options)
+    graph = X
+    if not isinstance(graph, Neighbors):
+        rows = checks.matrix("dimension", X, rows=3)
+        graph = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))
+    return estimator.estimate(graph.with_groups(groups, who="dimension"), **options)
 
 
 def dimension_by_label(
@@ -187,18 +178,3 @@ def dimension_by_label(
     if not found:
         raise InputError(f"dimension_by_label: no label has enough rows; of {refused}")
     return found
-
-
-def _numbered(groups: Any, n: int) -> Any:
-    """Groups as whole numbers from 0, shape (n,)."""
-    import numpy as np
-
-    given = np.asarray(groups)
-    if given.shape != (n,):
-        raise InputError(
-            f"dimension: groups must hold one entry for each of {n} rows, got shape {given.shape}."
-        )
-    names, numbered = np.unique(given, return_inverse=True)
-    if len(names) < 2:
-        raise InputError("dimension: groups must name at least two groups, got one.")
-    return numbered.astype(np.int64)

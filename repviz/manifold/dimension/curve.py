@@ -47,7 +47,7 @@ class ScaleCurve:
     alarms: tuple[str, ...] = ()
 
 
-def scale_curve(X: Neighbors | Any) -> ScaleCurve:
+def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     """The dimension at scales from the two nearest neighbours to the 64th, and its plateau.
 
     Noise and copies make the dimension at the smallest scales that of the space around; curvature
@@ -59,6 +59,8 @@ def scale_curve(X: Neighbors | Any) -> ScaleCurve:
     ----------
     X : Neighbors or array_like, shape (n, d)
         A graph with k neighbours shows the scales up to k / 2; of a matrix, all that n allows.
+    groups : array_like, shape (n,), optional
+        Which rows belong together, as in :func:`repviz.dimension`.
 
     Returns
     -------
@@ -67,11 +69,12 @@ def scale_curve(X: Neighbors | Any) -> ScaleCurve:
     Raises
     ------
     InputError
-        Fewer than two scales can be seen.
+        Fewer than two scales can be seen, or ``groups`` is not what it must be.
     """
     if not isinstance(X, Neighbors):
         rows = checks.matrix("scale_curve", X, rows=3)
         X = neighbors(rows, k=min(2 * gride.SCALES[-1] + 8, len(rows) - 1))
+    X = X.with_groups(groups, who="scale_curve")
     seen = [m for m in gride.SCALES if 2 * m <= X.k and 4 * m < X.n]
     if len(seen) < 2:
         raise InputError(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from repviz.report.html import Markup, join, tag
+from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
-from repviz.report.parts import chart, field, interval, key, numbers_of, weights_keys
+from repviz.report.parts import alarms, chart, field, interval, key, numbers_of, weights_keys
 from repviz.report.reading import StudyFiles
 from repviz.report.sections import Content
 
@@ -21,7 +19,6 @@ _COLUMNS = (
     interval("95 % interval", "calibrated_low", "calibrated_high", plain),
     field("participation ratio", "participation_ratio", plain),
     field("components for 90 %", "components_90", count),
-    field("alarms", "alarms", text),
 )
 
 
@@ -31,16 +28,16 @@ def render(study: StudyFiles) -> Content | None:
     table = table[table["dimension"].notna()]
     if table.empty:
         return None
-    caption = (
-        f"TwoNN estimate of the intrinsic dimension, n = {count(table['n'].max())} images, with "
-        "95 % intervals."
-    )
+    n, groups = table["n"].max(), table["groups"].max()
+    whole = f" of {count(groups)} {study.whose}, taken whole for" if groups < n else ", with"
+    caption = f"TwoNN estimate of the intrinsic dimension, n = {count(n)} images{whole} the 95 % "
+    caption += "intervals."
     keys = [*weights_keys(), key("muted", "calibrated for this n", form="cross")]
     alt = "Intrinsic dimension of each representation with its 95 % interval."
     body = join(
         [
             chart("dimension", table, caption=caption, alt=alt, keys=keys),
-            _alarms(table),
+            alarms(table["representation"], table["alarms"]),
             numbers_of("results/layers.csv", table, _COLUMNS),
         ]
     )
@@ -51,18 +48,7 @@ def render(study: StudyFiles) -> Content | None:
         "fast they part tells how many directions there are to move in. The cross is what a "
         "uniform ball of that dimension, with as many points, says the raw value stands for.",
         limits="With few images the estimate is the dimension at the scale of their spacing, and "
-        "high dimensions come out too low. Several images of one person are not independent, so "
-        "the true uncertainty is larger than the interval. It counts directions; it does not "
-        "say what they are.",
-    )
-
-
-def _alarms(table: pd.DataFrame) -> Markup | None:
-    rows = table[table["alarms"].notna()]
-    if rows.empty:
-        return None
-    alike = rows.groupby("alarms", sort=False)["representation"].agg(", ".join)
-    lines = [tag("li", tag("b", f"{names}: "), str(alarm)) for alarm, names in alike.items()]
-    return tag(
-        "div", tag("p", tag("strong", "Alarms")), tag("ul", lines), class_="alarms", role="note"
+        "high dimensions come out too low. The interval is what another draw of images would do "
+        "to the estimate, not how far they are from a uniform ball. It counts directions; it does "
+        "not say what they are.",
     )

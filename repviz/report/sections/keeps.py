@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.report.html import join, tag
+from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, plain, text
-from repviz.report.parts import Column, chart, field, interval, key, numbers_of
-from repviz.report.reading import StudyFiles
+from repviz.report.parts import Column, alarms, chart, field, interval, key, numbers_of
+from repviz.report.reading import StudyFiles, records
 from repviz.report.sections import Content
 from repviz.report.sections.sweep import KEYS
 
@@ -28,7 +28,6 @@ _DIMENSIONS = (
     field("calibrated", "calibrated", plain),
     interval("95 % interval", "calibrated_low", "calibrated_high", plain),
     field("n", "n", count),
-    field("alarms", "alarms", text),
 )
 
 
@@ -38,8 +37,9 @@ def render(study: StudyFiles) -> Content | None:
     if probes.empty and dimensions.empty:
         return None
     engines = [name for name in dimensions["engine"].unique() if name != "original"]
+    whole = len(dimensions) and (dimensions["groups"] < dimensions["n"]).any()
     keys = [key(*KEYS.get(name, ("ink", name))) for name in engines]
-    parts = []
+    parts: list[Markup | None] = []
     if len(probes):
         alt = "Score of each probe against the size of the code."
         caption = "Read off the codes of test images; the dotted line is the original images."
@@ -48,8 +48,10 @@ def render(study: StudyFiles) -> Content | None:
             numbers_of("results/keeps.csv", probes, _PROBES),
         ]
     if len(dimensions):
+        whose = [f"{row['engine']} {_size(row)}" for row in records(dimensions)]
         parts += [
             tag("h3", "Degrees of freedom of the codes, beside those of the images"),
+            alarms(whose, dimensions["alarms"]),
             numbers_of("results/code_dimension.csv", dimensions, _DIMENSIONS),
         ]
     return Content(
@@ -59,7 +61,8 @@ def render(study: StudyFiles) -> Content | None:
         "training codes reads off test codes. Where who it is rises before light and pose do, the "
         "code keeps what is intrinsic first; where it is the other way round, it does not.",
         limits="A linear reader may miss what a code keeps in a curved way. The dimension is "
-        "TwoNN’s, over at most 4,000 rows, training rows included; of k numbers it is at most k.",
+        "TwoNN’s, over at most 4,000 rows, training rows included; of k numbers it is at most k."
+        + (f" Its interval takes {study.whose} whole." if whole else ""),
     )
 
 
