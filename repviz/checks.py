@@ -106,8 +106,7 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
             f"{who}: X must be a matrix of shape (n, d), got shape {X.shape}. "
             "Give one row an image: X.reshape(len(X), -1)."
         )
-    if X.dtype.kind not in "fiub":
-        raise InputError(f"{who}: X must hold real numbers, got {X.dtype}. Convert it first.")
+    numeric(who, X)
     if X.dtype not in (np.float32, np.float64):
         X = X.astype(np.float32 if X.dtype == np.float16 else np.float64)
     n, d = X.shape
@@ -123,6 +122,12 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
             "rows). Leave those rows out: X[np.isfinite(X).all(axis=1)]."
         )
     return X
+
+
+def numeric(who: str, X: np.ndarray) -> None:
+    """Refuse rows that are no real numbers: text, objects, complex numbers."""
+    if X.dtype.kind not in "fiub":
+        raise InputError(f"{who}: X must hold real numbers, got {X.dtype}. Convert it first.")
 
 
 def _gathered(layer: Any) -> np.ndarray:

@@ -217,6 +217,46 @@ def test_copies_with_noise_are_not_independent_and_groups_say_so():
     assert knowing.high - knowing.low > 3 * (blind.high - blind.low)
 
 
+def test_of_each_label_the_graphs_metric_and_groups_count():
+    X, member = ball(43, 200, 5) + 3, np.zeros(200)
+    groups = np.arange(200) // 10
+    cosine = neighbors(X, k=40, metric="cosine")
+    found = dimension_by_label(cosine.with_groups(groups), member)["0.0"]
+    assert found == dimension(cosine.with_groups(groups))
+    assert dimension_by_label(X, member, groups=groups)["0.0"] == dimension(X, groups=groups)
+    assert found != dimension_by_label(cosine, member)["0.0"]
+
+
+def tied(seed):
+    """Rows that all lie equally far from each other, but for rounding."""
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(60, 60)))[0]
+
+
+@pytest.mark.parametrize(
+    "method", [name for name in ESTIMATORS if ESTIMATORS[name].reads != "matrix"]
+)
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_ties_up_to_rounding_are_ties(method, kind):
+    with pytest.raises(InputError, match="nearest rows must not all be equally far"):
+        dimension(tied(44).astype(kind), method=method)
+
+
+def test_rows_on_a_circle_in_equal_steps_have_a_dimension_or_a_sentence():
+    turn = np.arange(72) * 2 * np.pi / 72
+    X = np.c_[np.cos(turn), np.sin(turn), np.cos(2 * turn) / 2, np.sin(2 * turn) / 2]
+    with pytest.raises(InputError, match="a row's 2 nearest rows must not all be equally far"):
+        scale_curve(X)
+    assert dimension(X, method="gride").value == pytest.approx(1, rel=0.15)
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 2), (100, 4), (200, 13), (400, 25)])
+def test_fishers_is_calibrated_where_its_table_still_rises(n, d):
+    """For many dimensions and few rows the table falls again; what is there must not be read."""
+    found = dimension(np.random.default_rng(45).normal(size=(n, d)), method="fishers")
+    assert found.calibrated == pytest.approx(d, rel=0.15)
+    assert found.calibrated_low < found.calibrated < found.calibrated_high
+
+
 def test_cosine_distances_are_measured_as_chords():
     X = sphere(41, 1500, 3)
     along = X * np.random.default_rng(42).uniform(1, 5, (1500, 1))

@@ -172,6 +172,35 @@ def test_streaming_reads_slices_only_and_says_which_row_is_bad(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X[:, :1] @ X[:1],  # one direction
+        lambda X: X[:, :2] @ X[:2],
+        lambda X: np.full_like(X, 2.0),
+        lambda X: X * 1e30,
+        lambda X: X * 1e-30,
+        lambda X: (X * 1e15).astype(np.float32),
+        lambda X: X + 1e9,
+    ],
+)
+def test_streaming_of_few_directions_and_of_extreme_values(change):
+    """What the exact solver finds, zeros included."""
+    X = change(np.random.default_rng(5).normal(size=(100, 30)) * np.r_[5, 3, 2, np.ones(27)])
+    exact, found = pca(X, components=3), pca(X, components=3, solver="streaming")
+    assert np.allclose(found.explained_variance, exact.explained_variance, rtol=1e-4, atol=0)
+    assert np.allclose(found.mean, exact.mean, rtol=1e-6, atol=1e-6 * np.abs(X).max())
+    reach = np.abs(exact.scores).max()
+    assert np.allclose(np.abs(found.scores), np.abs(exact.scores), atol=1e-5 * reach)
+    assert found.participation_ratio == pytest.approx(exact.participation_ratio, rel=0.02)
+
+
+def test_streaming_refuses_what_is_no_real_number():
+    for X in (np.ones((5, 4), complex), np.ones((5, 4), object)):
+        with pytest.raises(InputError, match="pca: X must hold real numbers, got"):
+            pca(X, components=2, solver="streaming")
+
+
 def test_the_null_counts_the_directions_that_columns_share():
     rng = np.random.default_rng(2)
     X = rng.standard_normal((300, 20))

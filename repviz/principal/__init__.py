@@ -56,6 +56,8 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
         solver = "streaming" if large and components is not None else "exact"
     if solver == "exact" or len(shape) != 2:
         X = checks.matrix("pca", X)
+    if solver == "streaming":
+        checks.numeric("pca", X[0:1])
     n, d = X.shape
     if n < 2 or d < 1:
         raise InputError(f"pca: X must have at least 2 rows and 1 column, got shape {(n, d)}.")

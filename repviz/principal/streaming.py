@@ -22,6 +22,7 @@ from repviz.principal.record import PCA, steps, turned
 SPARE = 20  # directions beyond those asked for
 TOLERANCE = 1e-4  # of a variance: the change from pass to pass at which it counts as found
 PASSES = 12  # at most
+WELL = (1e-6, 1e6)  # spreads whose squares float32 holds with room to spare
 
 Block = tuple[slice, np.ndarray]
 
@@ -41,14 +42,14 @@ def streamed(X: Any, k: int, *, seed: int) -> PCA:
     n, d = X.shape
     width = min(k + SPARE, d, n - 1)
     start = np.random.default_rng(seed).standard_normal((d, width), dtype=np.float32)
-    mean, total, first = _first_pass(X, start)
-    centre = mean.astype(np.float32)
+    shift, scale = _settled(X)
+    offset, total, first = _first_pass(X, start, shift, scale)
+    centre = shift + offset  # the mean, in units of the scale
 
     def times(V: np.ndarray) -> np.ndarray:
         """Scatter matrix of the centred rows times V, (d, width)."""
         out = np.zeros((d, V.shape[1]), np.float32)
-        for _, block in _blocks(X):
-            block -= centre
+        for _, block in _blocks(X, centre, scale):
             out += block.T @ (block @ V)
         return out
 
@@ -59,51 +60,74 @@ def streamed(X: Any, k: int, *, seed: int) -> PCA:
     squares = float(values @ values) + float(np.square(rest, dtype=np.float64).sum()) / width
     scores = np.empty((n, k))
     narrow = directions.T.astype(np.float32)
-    for part, block in _blocks(X):
-        block -= centre
+    for part, block in _blocks(X, centre, scale):
         scores[part] = block @ narrow
     return PCA(
-        mean=mean,
+        mean=centre * scale,
         components=directions,
-        scores=scores,
-        explained_variance=values / (n - 1),
+        scores=scores * scale,
+        explained_variance=values / (n - 1) * scale**2,
         explained_variance_ratio=values / total if total > 0 else values,
         participation_ratio=total**2 / squares if squares > 0 else 0.0,
         n=n,
     )
 
 
-def _blocks(X: Any) -> Iterator[Block]:
-    """Blocks of rows as float32 of their own, with the slice that they are."""
-    for part in steps(X.shape[0], X.shape[1], bytes_each=4):
-        yield part, np.array(X[part], dtype=np.float32)
+def _settled(X: Any) -> tuple[np.ndarray, float]:
+    """What rows are taken from and divided by, so that float32 holds them: (d,) and a power of two.
 
-
-def _first_pass(X: Any, V: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Mean (d,), sum of squares about it, and the scatter matrix times V, (d, width).
-
-    Rows are taken from the first block's mean, so that nothing is lost where values lie far from 0.
+    The first block's mean, over the scale, and a scale that brings its spread near 1; 1 where
+    float32 holds the squares well.
     """
+    first = next(steps(X.shape[0], X.shape[1], bytes_each=4))
+    block = np.asarray(X[first])
+    block = block.astype(np.promote_types(block.dtype, np.float32), copy=False)
+    if not np.isfinite(block).all():
+        return np.zeros(X.shape[1]), 1.0  # the first pass says which row
+    spread, scale = float(np.max(block.max(axis=0) - block.min(axis=0))), 1.0
+    if spread > 0 and not WELL[0] < spread < WELL[1]:
+        scale = float(2.0 ** np.round(np.log2(spread)))
+    return block.mean(axis=0, dtype=np.float64) / scale, scale
+
+
+def _block(X: Any, part: slice, shift: np.ndarray, scale: float) -> np.ndarray:
+    """Rows over the scale, less ``shift``, as float32: what float64 holds is shifted in float64."""
+    block = np.asarray(X[part])
+    if np.can_cast(block.dtype, np.float32):
+        block = block.astype(np.float32)
+        if scale != 1:
+            block /= np.float32(scale)
+        block -= shift.astype(np.float32)
+        return block
+    return (block / scale - shift).astype(np.float32)
+
+
+def _blocks(X: Any, shift: np.ndarray, scale: float) -> Iterator[Block]:
+    """Blocks of rows as :func:`_block` gives them, with the slice that they are."""
+    for part in steps(X.shape[0], X.shape[1], bytes_each=4):
+        yield part, _block(X, part, shift, scale)
+
+
+def _first_pass(
+    X: Any, V: np.ndarray, shift: np.ndarray, scale: float
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Mean (d,) less ``shift``, sum of squares about it, and the scatter matrix times V, (d, w)."""
     n, d = X.shape
-    shift = np.zeros(d, np.float32)
     sums, total = np.zeros(d), 0.0
     out = np.zeros(V.shape, np.float32)
-    for part, block in _blocks(X):
+    for part, block in _blocks(X, shift, scale):
         if not np.isfinite(block).all():
             row = part.start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise InputError(
                 f"pca: every value of X must be finite, got one that is not in row {row}. "
                 "Leave out the rows whose image could not be read."
             )
-        if part.start == 0:
-            shift = block.mean(axis=0)
-        block -= shift
         sums += block.sum(axis=0, dtype=np.float64)
         total += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
         out += block.T @ (block @ V)
     offset = sums / n
     out -= (n * offset[:, None] * (offset @ V)).astype(np.float32)
-    return shift + offset, total - n * float(offset @ offset), out
+    return offset, max(total - n * float(offset @ offset), 0.0), out
 
 
 def _krylov(
@@ -111,11 +135,13 @@ def _krylov(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k largest eigenvalues, descending, and their eigenvectors (d, k), of what ``times`` is.
 
-    ``first`` is ``times(start)``; its span is where the search begins.
+    ``first`` is ``times(start)``; its span is where the search begins. Where it has fewer than k
+    directions, the others are zeros.
     """
     basis = np.empty((len(start), 0), np.float32)
     images = np.empty((len(start), 0), np.float32)
     block, before = first, np.zeros(k)
+    values, vectors = np.zeros(0), np.zeros((0, 0))
     for _ in range(PASSES):
         fresh = _orthogonal(block, basis)
         if fresh.shape[1] == 0:
@@ -129,7 +155,9 @@ def _krylov(
             break
         before = np.pad(values, (0, k - len(values)))
         block = image
-    return values, basis @ vectors.astype(np.float32)
+    lacking = k - len(values)
+    found = basis[:, : len(vectors)] @ vectors.astype(np.float32)
+    return np.pad(values, (0, lacking)), np.pad(found, ((0, 0), (0, lacking)))
 
 
 def _orthogonal(block: np.ndarray, basis: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
 
 
 def dimension_by_label(
-    X: Any, labels: Any, *, method: str = "twonn", **options: Any
+    X: Any, labels: Any, *, method: str = "twonn", groups: Any = None, **options: Any
 ) -> dict[str, Dimension]:
     """The intrinsic dimension of each label's own rows, in the order of the labels.
 
@@ -145,36 +145,52 @@ def dimension_by_label(
     Parameters
     ----------
     X : Neighbors or array_like, shape (n, d)
-        The rows, or a graph that holds them. Neighbours are looked for among the label's rows.
+        The rows, or a graph that holds them, whose metric and groups count. Neighbours are looked
+        for among the label's rows.
     labels : array_like, shape (n,)
         What each row shows.
-    method, **options
+    method, groups, **options
         As in :func:`dimension`.
 
     Raises
     ------
     InputError
-        ``labels`` has not one entry a row, or no label has enough rows.
+        ``labels`` has not one entry a row, or no label could be measured.
     """
     import numpy as np
 
-    from repviz.manifold.neighbors import Neighbors
+    from repviz.manifold.neighbors import Neighbors, neighbors, numbered
 
-    rows = X.X if isinstance(X, Neighbors) else checks.matrix("dimension_by_label", X)
+    given = X if isinstance(X, Neighbors) else None
+    rows = checks.matrix("dimension_by_label", X) if given is None else given.X
     member = np.asarray(labels)
     if member.shape != (len(rows),):
         raise InputError(
             f"dimension_by_label: labels must hold one entry for each of {len(rows)} rows, got "
             f"shape {member.shape}."
         )
+    lacking = sum(label is None or label != label for label in member.tolist())
+    if lacking:
+        raise InputError(
+            f"dimension_by_label: every row must have a label, got {lacking} of {len(rows)} "
+            "without. Leave those rows out."
+        )
+    together = given.groups if given else None
+    if groups is not None:
+        together = numbered("dimension_by_label", groups, len(rows))
     found, refused = {}, ""
     for label in np.unique(member):
+        own = member == label
+        of, k = rows[own], min(NEIGHBOURS, int(own.sum()) - 1)
         try:
-            found[str(label)] = dimension(rows[member == label], method=method, **options)
+            if given is not None and given.metric != "euclidean":
+                of = neighbors(of, k=k, metric=given.metric)
+            whole = None if together is None else together[own]
+            found[str(label)] = dimension(of, method=method, groups=whole, **options)
         except UnknownName:
             raise
         except InputError as error:
             refused = refused or f"'{label}': {error}"
     if not found:
-        raise InputError(f"dimension_by_label: no label has enough rows; of {refused}")
+        raise InputError(f"dimension_by_label: no label could be measured; of {refused}")
     return found

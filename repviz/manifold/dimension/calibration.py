@@ -38,6 +38,9 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
         Where n is below the table, the dimension above it, or the raw value far off.
     """
     sizes, dimensions, said = expected(method, n)
+    # Past its peak a method says less of more dimensions: what it says there tells nothing.
+    rising = slice(int(np.argmax(said)) + 1)
+    dimensions, said = dimensions[rising], np.maximum.accumulate(said[rising])
     if value <= said[0]:
         found = value * dimensions[0] / said[0]
     else:

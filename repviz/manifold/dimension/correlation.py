@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from repviz.errors import InputError
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import result
@@ -40,6 +41,12 @@ def estimate(graph: Neighbors) -> Dimension:
     # A radius may be some row's own distance: a little less, and rounding does not decide.
     radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     counts = _counts(rows, radii)
+    if not 0 < counts[:, 0].sum() < counts[:, 1].sum():
+        raise InputError(
+            "dimension: the number of near pairs must grow with the radius, got as many within the "
+            "median distances to the near and to the far neighbour. Rows are tied; give it the "
+            "rows before they were rounded."
+        )
     value, influence = slope(counts, radii)
     spread = deviation(counts, influence)
     if rows.groups is not None:

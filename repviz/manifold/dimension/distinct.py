@@ -22,6 +22,7 @@ from repviz.manifold.neighbors import Neighbors
 
 ALIKE = 20.0  # the second nearest row over the nearest, from which on two rows are near copies
 UNLIKELY = 2.0, 0.01  # times the expected share, and more of the rows: not by chance
+ROUNDING = 1e-9, 1e-6  # relative, of distances between rows of float64 and of float32
 FEWEST = 10  # rows below which no estimator says anything
 BLOCK_BYTES = 32 << 20  # of neighbours' vectors that are held at a time
 KEPT_BYTES = 64 << 20  # of Gram matrices that are kept for the next estimator
@@ -157,7 +158,8 @@ def _distinct(graph: Neighbors, k: int) -> Distinct:
             f"needed, got {len(found.distances)} of {graph.n} rows. Give it more images, or leave "
             "out copies: np.unique(X, axis=0)."
         )
-    if (found.distances[:, 0] == found.distances[:, -1]).all():
+    near, far = found.distances[:, 0], found.distances[:, -1]
+    if (far <= (1 + ROUNDING[int(graph.X.dtype == np.float32)]) * near).all():
         raise InputError(
             f"dimension: a row's {k} nearest rows must not all be equally far, got that in every "
             "row. The values are too coarse; give it the rows before they were rounded."

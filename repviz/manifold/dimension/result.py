@@ -148,10 +148,18 @@ def most_likely(score: Callable[[float], np.ndarray]) -> tuple[float, np.ndarray
         From a dimension d to the derivative (n,) of each row's log-likelihood at it. Their sum
         falls from above 0 to below it.
     """
-    low, high = SEARCHED
-    root = scipy.optimize.brentq(
-        lambda t: float(score(float(np.exp(t))).mean()), np.log(low), np.log(high), xtol=1e-13
-    )
+
+    def total(t: float) -> float:
+        return float(score(float(np.exp(t))).mean())
+
+    low, high = np.log(SEARCHED)
+    if not total(low) > 0 > total(high):
+        raise InputError(
+            f"dimension: some dimension from {SEARCHED[0]:g} to {SEARCHED[1]:,.0f} must fit the "
+            "distances, got none: rows are tied or lie as on a grid. Give it the rows before they "
+            "were rounded, or rows that were drawn by chance."
+        )
+    root = scipy.optimize.brentq(total, low, high, xtol=1e-13)
     value, step = float(np.exp(root)), 1e-4
     slope = (score(value * (1 + step)).mean() - score(value * (1 - step)).mean()) / (2 * step)
     return value, score(value) / -slope
