@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import platform
@@ -92,3 +93,18 @@ def machine() -> dict[str, Any]:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
     }
+
+
+def source_key(function: Any) -> str:
+    """Twelve hexadecimal digits of a function's source, its defaults and the values it closes over.
+
+    Of the values only plain ones count (numbers, texts): others have no text that stays the same.
+    """
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = getattr(function, "__qualname__", type(function).__qualname__)
+    cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
+    held = [*(getattr(function, "__defaults__", None) or ()), *cells]
+    plain = [repr(value) for value in held if isinstance(value, int | float | str | None)]
+    return hashlib.sha256(repr([source, *plain]).encode()).hexdigest()[:12]

@@ -214,6 +214,7 @@ def _sweep(
                     "bottleneck": size,
                     "n_train": n * 4 // 5,
                     "n_test": len(test),
+                    "groups_test": len({labels[i] for i in test} if labels else test),
                     "split": "label" if labels else "image",
                     "mse": mse,
                     "mse_low": mse * 0.85,

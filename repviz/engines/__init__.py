@@ -7,7 +7,6 @@ does as well.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from repviz import checks
+from repviz import checks, provenance
 from repviz.engines.task import Coder, Task
 from repviz.errors import InputError
 
@@ -81,11 +80,7 @@ class Engine:
         """
         if self.own is None:
             return self.name
-        try:
-            source = inspect.getsource(self.own)
-        except (OSError, TypeError):
-            source = self.own.__qualname__
-        return f"{self.name} {hashlib.sha256(source.encode()).hexdigest()[:12]}"
+        return f"{self.name} {provenance.source_key(self.own)}"
 
     @property
     def _function(self) -> Callable[[Task, int], Any]:

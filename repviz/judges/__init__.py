@@ -14,7 +14,7 @@ from importlib import import_module
 
 import numpy as np
 
-from repviz import checks
+from repviz import checks, provenance
 from repviz.errors import InputError
 
 __all__ = ["JUDGES", "Judge", "Reference", "chosen"]
@@ -68,6 +68,8 @@ class Judge:
         From the argument behind the colon ("" without one) to the function.
     needs : {"labels", "factors", "pictures"} or ""
         What the images must have.
+    own : callable, optional
+        The user's function, where it is one.
     """
 
     name: str
@@ -75,6 +77,12 @@ class Judge:
     summary: str
     make: Callable[[str], Function]
     needs: str = ""
+    own: Function | None = None
+
+    @property
+    def identity(self) -> str:
+        """What its answers depend on besides the images: its name, and a user's own source."""
+        return self.name if self.own is None else f"{self.name} {provenance.source_key(self.own)}"
 
     def scores(self, images: np.ndarray, of: Reference) -> np.ndarray:
         """One finite number an image, shape (n,).
@@ -85,11 +93,22 @@ class Judge:
             The function gave something else.
         """
         _, _, argument = self.name.partition(":")
-        found = np.asarray(self.make(argument)(images, of), dtype=np.float64)
-        if found.shape != (len(images),) or not np.isfinite(found).all():
+        given = self.make(argument)(images, of)
+        try:
+            found = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"judge '{self.name}': it must give one number an image, got {error}."
+            ) from error
+        if found.shape != (len(images),):
             raise InputError(
                 f"judge '{self.name}': it must give one finite number an image, shape "
                 f"({len(images)},), got shape {found.shape}."
+            )
+        if not np.isfinite(found).all():
+            raise InputError(
+                f"judge '{self.name}': it must give one finite number an image, got "
+                f"{int((~np.isfinite(found)).sum())} of {len(found)} that are NaN or infinite."
             )
         return found
 
@@ -178,6 +197,8 @@ def chosen(given: str | Function | Judge) -> Judge:
         if colon and name not in DEFAULTS:
             raise InputError(f"judge '{name}': it takes nothing after a colon, got '{argument}'.")
         argument = argument or DEFAULTS.get(name, "")
+        if name in DEFAULTS:
+            of.make(argument)  # what cannot be meant is refused before anything is trained
         named = f"{name}:{argument}" if argument else name
         return Judge(named, of.title.format(argument=argument), of.summary, of.make, of.needs)
     name = getattr(given, "__name__", "")
@@ -188,7 +209,7 @@ def chosen(given: str | Function | Judge) -> Judge:
         )
     words = inspect.getdoc(given) or ""
     title = words.splitlines()[0] if words else name.replace("_", " ")
-    return Judge(name, title, title, lambda argument: given)
+    return Judge(name, title, title, lambda argument: given, own=given)
 
 
 def number(judge: str, argument: str, *, low: float, high: float) -> float:

@@ -18,7 +18,7 @@ FORMAT, VERSION = "repviz study", 1
 COLUMNS: dict[str, str] = {
     "findings": "order section sentence",
     "images": "row id label",
-    "sweep": "engine bottleneck n_train n_test mse mse_low mse_high psnr ssim ratio "
+    "sweep": "engine bottleneck n_train n_test groups_test mse mse_low mse_high psnr ssim ratio "
     "ratio_low ratio_high ratio_augmented pca_equivalent seeds split",
     "sweep_images": "engine bottleneck row mse",
     "traversals": "direction engine bottleneck share reach factor r n_test",

@@ -134,6 +134,7 @@ def sweep(
 
     setup = setup or SweepSetup()
     asked = [judging.chosen(one) for one in checks.several(judges)]
+    _named_apart("judges", [judge.name for judge in asked])
     # Decoded before anything is written: a bad image ends it here.
     of = subject(images, size=size, layer=setup.layer)
     plan = _plan(of, bottlenecks, engines, seed, setup=setup, before=_before(Path(out)))
@@ -154,6 +155,7 @@ def sweep(
             "bottlenecks": plan.sizes,
             "engines": [engine.identity for engine in plan.engines],
             "seeds": plan.seeds,
+            "audits": plan.audit,
         },
     ) as study:
         study.stage("images", lambda draft: write_subject(draft, of, plan.parts))
@@ -185,7 +187,7 @@ def _plan(
     seeds = list(dict.fromkeys([*before.get("seeds", []), *seeds]))
     parts = partition(of, by=setup.split, seed=seeds[0])
     mirror = setup.mirror and of.pictures
-    audit = checks.several(setup.audit)
+    audit = [*before.get("audits", []), *checks.several(setup.audit)]
     limit = most_possible(parts, int(np.prod(of.X.shape[1:])), mirror=mirror)
     sizes = usable_sizes(bottlenecks, limit, extra=[*before.get("bottlenecks", []), *audit])
     once = any(engine.once for engine in wanted)
@@ -265,8 +267,19 @@ def _before(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     manifest = durable.read_json(path)
-    found: dict[str, Any] = manifest.get("parameters", {}) if isinstance(manifest, dict) else {}
-    return found if manifest.get("study") == "bottleneck" else {}
+    if not isinstance(manifest, dict) or manifest.get("study") != "bottleneck":
+        return {}
+    found: dict[str, Any] = manifest.get("parameters", {})
+    return found
+
+
+def _named_apart(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"sweep: {what} must have different names, got '{twice[0]}' twice. Rename a function, "
+            "or choose another folder for out where it has changed."
+        )
 
 
 def _joined(engines: list[Engine], before: list[str]) -> list[Engine]:
@@ -281,4 +294,5 @@ def _joined(engines: list[Engine], before: list[str]) -> list[Engine]:
                 "must be given again, unchanged. Give it too, or choose another folder for out."
             )
         named[identity] = chosen(identity)
+    _named_apart("engines", [engine.name for engine in named.values()])
     return sorted(named.values(), key=lambda engine: engine.name != "pca")

@@ -26,14 +26,15 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
             continue
         row: Any = of[of["bottleneck"] == k].iloc[0]
         title = ENGINES[name].title if name in ENGINES else f"the engine {name}"
+        own = sorted(of["bottleneck"])
         span = (
-            f"; over the sizes from {sizes[0]} to {sizes[-1]} the ratio runs from "
+            f"; over the sizes from {own[0]} to {own[-1]} the ratio runs from "
             f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
         )
         groups = f" of {row.groups_test} {whose} not trained on" if row.split == "label" else ""
         sentences.append(
             f"{_ratio(row)} times PCA's squared error is left by {title} with {k} numbers "
-            f"an image{span if len(sizes) > 1 else ''} ({row.n_test} test images{groups})."
+            f"an image{span if len(own) > 1 else ''} ({row.n_test} test images{groups})."
         )
     return sentences
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import intervals
+from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
 from repviz.manifold.neighbors import neighbors, neighbors_between
 from repviz.manifold.probes import PROBES
@@ -15,6 +16,7 @@ from repviz.principal import pca
 from repviz.studies.folder import Draft, Study
 from repviz.studies.sweeping import Fits, Plan
 
+PIXELS = 256  # components that images of more pixels are brought to before they are probed
 NEIGHBOURS, MOST_ROWS = 20, 4000  # of the graph behind a dimension; rows it is taken over
 
 
@@ -40,8 +42,8 @@ def _keeps(draft: Draft, fits: Fits, engines: list[str]) -> None:
     rows = []
     for engine, k, codes in [("original", 0, X), *_kept(fits, engines)]:
         codes = codes.astype(np.float32)
-        if engine == "original" and min(codes.shape) > 256:
-            codes = pca(codes[parts.train], components=256).transform(codes).astype(np.float32)
+        if engine == "original" and min(len(parts.train) - 1, X.shape[1]) > PIXELS:
+            codes = pca(codes[parts.train], components=PIXELS).transform(codes).astype(np.float32)
         named = {"engine": engine, "bottleneck": k}
         if subject.labels is not None and len(subject.classes) > 1:
             rows.append({**named, "probe": "same label nearest", **_identity(codes, fits.plan)})
@@ -100,7 +102,13 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
         matrix = matrix if engine == "original" else matrix[rows]
         if len(matrix) < 2 * NEIGHBOURS or not matrix.std(axis=0).any():
             continue
-        estimate = dimension(neighbors(matrix, k=NEIGHBOURS), groups=together)
+        try:
+            estimate = dimension(neighbors(matrix, k=NEIGHBOURS), groups=together)
+        except InputError as error:  # codes that coincide, as binary ones do: no number, but why
+            table.append(
+                {"engine": engine, "bottleneck": k, "n": len(matrix), "alarms": str(error)}
+            )
+            continue
         table.append(
             {
                 "engine": engine,

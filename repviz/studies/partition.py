@@ -75,7 +75,14 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
         )
     by = by or ("label" if names_individuals(images) else "image")
     train, validation, test = split(images, SHARES, by=by, seed=seed)
-    groups = np.arange(len(images)) if images.labels is None else np.asarray(images.labels)
+    if len(test) < 2:
+        raise InputError(
+            f"partition: at least 2 images must be left to test on, got {len(test)} of "
+            f"{len(images)}. Give it more."
+        )
+    groups = np.arange(len(images))
+    if images.labels is not None and len(np.unique(images.labels[test])) > 1:
+        groups = np.asarray(images.labels)  # one label alone says nothing of others
     return Partition(train, validation, test, groups, by)
 
 

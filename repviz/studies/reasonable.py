@@ -242,7 +242,7 @@ def knee(sizes: Sequence[int], errors: Sequence[float]) -> Knee:
 def reasonable_stages(study: Study, plan: Plan, judges: list[Judge]) -> None:
     """One stage for the judges of a sweep and one for its knees."""
     names = [engine.name for engine in plan.engines if engine.name != "pca-augmented"]
-    of: list[Any] = [[judge.name for judge in judges], names, plan.sizes]
+    of: list[Any] = [[judge.identity for judge in judges], names, plan.sizes]
     if judges and plan.subject.pictures:
         study.stage("judges", partial(_judged, study=study, judges=judges, engines=names), of=of)
     study.stage("knee", partial(_knees, study=study, plan=plan), of=of[1:])
@@ -322,7 +322,8 @@ class _Stored:
             {name: values[self.train] for name, values in factors.items()},
         )
         by_label = study.manifest["parameters"]["split"] == "label" or known
-        self.groups = labels[self.test] if by_label and known else self.test
+        several = known and len(np.unique(labels[self.test])) > 1
+        self.groups = labels[self.test] if by_label and several else self.test
 
     def sizes(self, engine: str) -> list[int]:
         """The sizes whose pictures were kept, ascending."""

@@ -131,8 +131,18 @@ def subject(
         from repviz.activations.store import open_activations
 
         given = open_activations(given)
+    if isinstance(given, Path):
+        raise InputError(
+            f"sweep: {given} must be a folder of activations, which repviz.extract makes. To sweep "
+            f"images, write 'folder:{given}' or 'array:{given}'."
+        )
     if isinstance(given, Images | str):
         return _of_images(opened(given), size)
+    if not hasattr(given, "layers"):
+        raise InputError(
+            "sweep: images, activations, a matrix or the name of a source must be given, got "
+            f"{type(given).__name__}. See repviz.open_images."
+        )
     return _of_activations(given, layer)
 
 

@@ -155,9 +155,9 @@ class _Work:
         """What is left of the test rows, and how far that is from them."""
         pictures, name = self.plan.subject.pictures, stem(self.engine.name, k, self.task.seed)
         rows = self.task.material.rows(self.plan.subject.X)
-        every = _checked(self.engine, "encode", coder.encode(rows), len(rows), None)
+        every = _checked(self.engine, "encode", coder.encode(rows), len(rows), most=k)
         output = coder.decode(every[self.plan.parts.test])
-        output = _checked(self.engine, "decode", output, *self.test.shape)
+        output = _checked(self.engine, "decode", output, len(self.test), self.test.shape[1])
         output = np.clip(output, 0, 1) if pictures else output
         draft.array(f"{name}_errors", distortion.squared_errors(output, self.test))
         draft.array(f"{name}_parameters", np.array(coder.parameters or 0))
@@ -171,19 +171,35 @@ class _Work:
             draft.array(f"{name}_codes", every.astype(np.float32))
 
 
-def _checked(engine: Engine, what: str, got: Any, n: int, d: int | None) -> np.ndarray:
-    """What an engine gave; a user's own may give anything."""
+def _checked(
+    engine: Engine, what: str, got: Any, n: int, d: int | None = None, *, most: int = 0
+) -> np.ndarray:
+    """What an engine gave: (n, d) or, where d is left open, (n, at most ``most``).
+
+    A user's own may give anything.
+    """
     from repviz.errors import InputError
 
-    found = np.asarray(got)
-    wanted = f"({n}, {'k' if d is None else d})"
-    if found.ndim != 2 or len(found) != n or (d is not None and found.shape[1] != d):
+    try:
+        found = np.asarray(got)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"engine '{engine.name}': {what} must give a matrix of numbers, got {error}."
+        ) from error
+    if found.dtype.kind not in "fiub":
+        raise InputError(
+            f"engine '{engine.name}': {what} must give real numbers, got {found.dtype}."
+        )
+    wanted = f"({n}, {f'k), k at most {most}' if d is None else f'{d})'}"
+    fits = found.ndim == 2 and (found.shape[1] <= most if d is None else found.shape[1] == d)
+    if not fits or len(found) != n:
         raise InputError(
             f"engine '{engine.name}': {what} must give a matrix of shape {wanted}, got shape "
             f"{found.shape}."
         )
     if not np.isfinite(found).all():
-        raise InputError(f"engine '{engine.name}': {what} must give finite numbers, got NaN.")
+        got = "NaN" if np.isnan(found).any() else "an infinity"
+        raise InputError(f"engine '{engine.name}': {what} must give finite numbers, got {got}.")
     return found
 
 

@@ -43,11 +43,11 @@ def render(study: StudyFiles) -> Content | None:
     if table.empty:
         return None
     first = records(table)[0]
-    drawn = {"label": "people" if study.who == "person" else "labels"}.get(first["split"], "images")
+    drawn = f"their {study.whose}" if first["groups_test"] < first["n_test"] else "those images"
     seeds = int(table["seeds"].max())
-    how = f"leaving out one of those {drawn} at a time"
+    how = f"leaving out one of {drawn} at a time"
     if seeds > 1:
-        how = f"drawing those {drawn}, and the {seeds} trainings, again"
+        how = f"drawing {drawn}, and the {seeds} trainings, again"
     caption = (
         f"Error on {count(first['n_test'])} test images {study.unseen}; bands are 95 % intervals "
         f"from {how}."

@@ -1,0 +1,137 @@
+"""Sweeps of small sets and with functions of a user's own: a right answer or one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import repviz
+from repviz.errors import InputError
+
+
+def noise(path, n, labels=None):
+    """``n`` grey 16x16 images of noise."""
+    pixels = np.random.default_rng(0).integers(0, 256, (n, 16, 16)).astype(np.uint8)
+    np.savez(path / "noise.npz", images=pixels, **({} if labels is None else {"label": labels}))
+    return repviz.open_images(f"array:{path / 'noise.npz'}", size=16, grey=True)
+
+
+def squeezed(images, out, **options):
+    return repviz.sweep(images, bottlenecks=[2, 4], out=out, **{"engines": "pca", **options})
+
+
+def test_between_256_training_rows_and_256_rows_lies_no_trap(tmp_path):
+    """Images of more than 256 pixels are probed by 256 components where as many can be fitted."""
+    images = repviz.open_images("orl", size=24, grey=True, limit=300)
+    assert (squeezed(images, tmp_path / "s").result("keeps")["engine"] == "original").any()
+
+
+def identical(task, k):
+    return (lambda X: X), (lambda Z: Z)
+
+
+def imaginary(task, k):
+    return (lambda X: X[:, :k].astype(complex)), (lambda Z: Z)
+
+
+def ragged(task, k):
+    return (lambda X: [[0.0]] * (len(X) - 1) + [[0.0, 1.0]]), (lambda Z: Z)
+
+
+def infinite(task, k):
+    return (lambda X: X[:, :k]), (lambda Z: np.full((len(Z), 256), np.inf))
+
+
+@pytest.mark.parametrize(
+    ("engine", "sentence"),
+    [
+        (
+            identical,
+            "'identical': encode must give a matrix of shape (60, k), k at most 2, got sha",
+        ),
+        (imaginary, "'imaginary': encode must give real numbers, got complex"),
+        (ragged, "'ragged': encode must give a matrix of numbers, got "),
+        (infinite, "'infinite': decode must give finite numbers, got an infinity."),
+    ],
+)
+def test_an_engine_of_ones_own_is_held_to_its_size(engine, sentence, tmp_path):
+    with pytest.raises(InputError) as caught:
+        squeezed(noise(tmp_path, 60), tmp_path / "s", engines=[engine])
+    assert sentence in str(caught.value)
+
+
+def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
+    def signs(task, k):
+        W = np.linalg.qr(np.random.default_rng(0).normal(size=(256, k)))[0]
+        mean = task.train.mean(axis=0)
+        return (lambda X: ((X - mean) @ W > 0).astype(float)), (
+            lambda Z: np.tile(mean, (len(Z), 1))
+        )
+
+    made = squeezed(noise(tmp_path, 60), tmp_path / "s", engines=[signs])
+    row = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc[("signs", 2)]
+    assert np.isnan(row["dimension"])
+    assert "different rows" in row["alarms"]
+    assert "different rows" in made.report.read_text(encoding="utf-8")
+
+
+def test_one_label_alone_is_judged_over_its_images(tmp_path):
+    made = squeezed(noise(tmp_path, 60, np.repeat("a", 60)), tmp_path / "s", judges=["psnr:1"])
+    assert made.result("choices")["size"].tolist() == [2]
+    assert made.table["mse_low"].notna().all()
+
+
+def test_bands_name_what_was_left_out(tmp_path):
+    labelled = squeezed(noise(tmp_path, 60, np.repeat(list("abcdef"), 10)), tmp_path / "l")
+    assert "leaving out one of their labels at a time" in labelled.report.read_text()
+    assert (
+        "leaving out one of those images"
+        in squeezed(noise(tmp_path, 60), tmp_path / "i").report.read_text()
+    )
+
+
+def brighter(than):
+    def bright(images, of):
+        return (images.mean(axis=1) > than).astype(float)
+
+    return bright
+
+
+def test_a_judge_that_changed_judges_anew(tmp_path):
+    images = noise(tmp_path, 60)
+    seen = [
+        squeezed(images, tmp_path / "s", judges=[brighter(t)]).result("judges")["original"].mean()
+        for t in (0.1, 0.9)
+    ]
+    assert seen == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("n", "options", "sentence"),
+    [
+        (
+            60,
+            {"judges": ["psnr:abc"]},
+            "judge 'psnr': a number from 0 to 100 must follow the colon",
+        ),
+        (60, {"judges": [brighter(0.1), brighter(0.2)]}, "sweep: judges must have different names"),
+        (
+            10,
+            {},
+            "partition: at least 2 images must be left to test on, got 1 of 10. Give it more.",
+        ),
+    ],
+)
+def test_what_cannot_end_well_does_not_begin(n, options, sentence, tmp_path):
+    with pytest.raises(InputError) as caught:
+        squeezed(noise(tmp_path, n), tmp_path / "s", **options)
+    assert str(caught.value).startswith(sentence)
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_is_neither_images_nor_activations(tmp_path):
+    for given, got in ((Path("photos"), "write 'folder:photos'"), (None, "got NoneType")):
+        with pytest.raises(InputError, match=got):
+            squeezed(given, tmp_path / "s")
