@@ -76,6 +76,8 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
         raise InputError(
             f"invariance: groups must hold one entry for each of {n} rows, got {member.shape}."
         )
+    if len(np.unique(member)) < 2:
+        raise InputError("invariance: groups must name at least two groups, got one.")
     moved = _squares(changed, X)
     # Two images are apart by twice the variance, on average over all pairs.
     apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))

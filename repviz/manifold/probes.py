@@ -98,6 +98,7 @@ def probe(
     n = len(X)
     folds = checks.whole("probe", "folds", folds, low=2, high=n // 2)
     k = checks.whole("probe", "k", k, low=1)
+    seed = checks.whole("probe", "seed", seed, low=0)
     y = np.asarray(target)
     if y.shape != (n,):
         raise InputError(f"probe: target must hold one entry for each of {n} rows, got {y.shape}.")

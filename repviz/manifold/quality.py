@@ -90,6 +90,7 @@ def quality(
         its range.
     """
     mapped = _mapped("quality", graph, embedding, k)
+    seed = checks.whole("quality", "seed", seed, low=0)
     true = graph.indices[:, :k]
     points = {
         "trustworthiness": _kept(graph, mapped.indices, true),
@@ -154,6 +155,11 @@ def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
 
 
 def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
+    if not isinstance(graph, Neighbors):
+        raise InputError(
+            f"{who}: the graph must come from neighbors(X, k=50), got {type(graph).__name__}. Give "
+            "it the graph that the map was drawn from."
+        )
     k = checks.whole(who, "k", k, low=1, high=min(graph.k, (graph.n - 1) // 2))
     embedding = checks.matrix(who, embedding)
     if len(embedding) != graph.n:

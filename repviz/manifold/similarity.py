@@ -18,6 +18,8 @@ from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import neighbors
 
+ROUNDING = 1e-12  # of a Gram matrix's squares: a debiased HSIC that is smaller is none
+
 
 @dataclass(frozen=True)
 class Similarity:
@@ -98,6 +100,7 @@ def similarity(
             raise InputError(f"similarity: the rows of {name} must not all be the same.")
     n = len(X)
     k = checks.whole("similarity", "k", k, low=1)
+    seed = checks.whole("similarity", "seed", seed, low=0)
     compare = SIMILARITIES[method](X, Y, min(k, n - 1))
     random = np.random.default_rng(seed)
     value = compare(np.arange(n))
@@ -120,7 +123,14 @@ Compare = Callable[[np.ndarray], float]
 def _cka(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
     """Debiased linear CKA: Kornblith et al. 2019 with the HSIC of Song et al. 2012, equation 5."""
     K, L = _hollow(X), _hollow(Y)
-    scale = np.sqrt(_hsic(K, K) * _hsic(L, L))
+    own = [_hsic(of, of) for of in (K, L)]
+    for name, of, value in (("X", K, own[0]), ("Y", L, own[1])):
+        if not value > ROUNDING * float(np.square(of).sum()):
+            raise InputError(
+                f"similarity: the rows of {name} must differ by more than one row or by more than "
+                "equal distances, or debiased CKA is 0 / 0. Use method='procrustes'."
+            )
+    scale = np.sqrt(own[0] * own[1])
     return lambda order: float(_hsic(K, L[np.ix_(order, order)]) / scale)
 
 
@@ -194,6 +204,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
         )
     batch = checks.whole("minibatch_cka", "batch", batch, low=4, high=n)
     epochs = checks.whole("minibatch_cka", "epochs", epochs, low=1)
+    seed = checks.whole("minibatch_cka", "seed", seed, low=0)
     random = np.random.default_rng(seed)
     sums = np.zeros(3)
     for _ in range(epochs):

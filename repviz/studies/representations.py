@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import intervals, progress
+from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
 from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.neighbors import neighbors, neighbors_between
@@ -76,7 +77,13 @@ def describe_representations(
     with progress.task("manifold", len(representations), "matrices") as advance:
         for of in representations:
             X = np.asarray(of.X)
-            row, spectrum, xy = _measured(X, together, seed)
+            try:
+                row, spectrum, xy = _measured(X, together, seed)
+            except InputError as error:
+                raise InputError(
+                    f"study: '{of.name}' must tell its {len(X)} images apart to be measured, and "
+                    f"does not: a layer that is dead, or few different images. ({error})"
+                ) from error
             named = {"representation": of.name, "model": of.model, "weights": of.weights}
             nearest = _nearest_same(X, labels, identity)
             layers.append({**named, "layer": of.layer, **row, **nearest, "seed": seed})

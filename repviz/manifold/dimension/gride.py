@@ -43,7 +43,7 @@ def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
     InputError
         ``m`` is not one of these, or too few different rows.
     """
-    if m not in SCALES:
+    if isinstance(m, float) or m not in SCALES:
         raise InputError(f"dimension: m must be one of {SCALES} for 'gride', got {m!r}.")
     rows = distinct(graph, 2 * m)
     value, influence = likelihood(rows.distances, m)

@@ -38,7 +38,7 @@ def estimate(graph: Neighbors, *, k: int = 10) -> Dimension:
     InputError
         ``k`` is not one of these, or too few different rows.
     """
-    if k not in SCALES:
+    if isinstance(k, float) or k not in SCALES:
         raise InputError(f"dimension: k must be one of {SCALES} for 'mind-ml', got {k!r}.")
     rows = distinct(graph, k + 1)
     value, influence = likelihood(rows.distances)

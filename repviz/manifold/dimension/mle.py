@@ -59,7 +59,7 @@ def estimate(
     UnknownName
         No such average.
     """
-    if k not in SCALES:
+    if isinstance(k, float) or k not in SCALES:
         raise InputError(f"dimension: k must be one of {SCALES} for 'mle', got {k!r}.")
     checked_average(average)
     if pope2021:

@@ -44,7 +44,7 @@ def estimate(graph: Neighbors, *, k: int = 10, average: str = "inverse") -> Dime
     UnknownName
         No such average.
     """
-    if k not in SCALES:
+    if isinstance(k, float) or k not in SCALES:
         raise InputError(f"dimension: k must be one of {SCALES} for 'moments', got {k!r}.")
     checked_average(average)
     rows = distinct(graph, k)

@@ -103,7 +103,7 @@ def neighbourhoods(
     inverses : callable
         From Gram matrices (n, k, k) to one over the dimension around each row (n,).
     """
-    if k not in scales:
+    if isinstance(k, float) or k not in scales:
         raise InputError(f"dimension: k must be one of {scales} for '{method}', got {k!r}.")
     checked_average(average)
     rows = distinct(graph, k)

@@ -146,10 +146,17 @@ def _fuzzy(
         random_state=random,
         metric="euclidean",
         knn_indices=np.hstack([own, graph.indices[:, :near]]),
-        knn_dists=np.hstack([np.zeros_like(own), graph.distances[:, :near]]).astype(np.float32),
+        knn_dists=np.hstack([np.zeros(own.shape, np.float32), _held(graph.distances[:, :near])]),
         return_dists=True,
     )
     return ties, lengths
+
+
+def _held(distances: np.ndarray) -> np.ndarray:
+    """Distances as float32, over a power of two where it would not hold them: maps have no unit."""
+    middle = float(np.median(distances))
+    scale = 1.0 if middle == 0 or 1e-12 < middle < 1e12 else 2.0 ** np.round(np.log2(middle))
+    return (distances / scale).astype(np.float32)
 
 
 def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.ndarray:
@@ -180,7 +187,8 @@ def _given(init: Any, graph: Neighbors, components: int) -> np.ndarray:
         most = min(components, graph.n - 1, graph.d)
         scores = pca(graph.X, components=most).scores
         wide = np.zeros((graph.n, components))
-        wide[:, :most] = scores * (10 / max(float(np.abs(scores).max()), np.finfo(float).tiny))
+        reach = float(np.abs(scores).max())
+        wide[:, :most] = scores * (10 / reach) if reach > 0 else 0
         return wide
     start = checks.matrix("umap", init, columns=components)
     if len(start) != graph.n:
