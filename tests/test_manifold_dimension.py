@@ -227,6 +227,14 @@ def test_of_each_label_the_graphs_metric_and_groups_count():
     assert found != dimension_by_label(cosine, member)["0.0"]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_danco_warns_of_curves_which_it_may_read_as_surfaces(seed):
+    found = dimension(np.random.default_rng(seed).random((1000, 1)), method="danco")
+    assert found.value < 2.05
+    assert any("may read anything from 1 to 2" in alarm for alarm in found.alarms)
+    assert dimension(ball(46, 1000, 3), method="danco").alarms == ()
+
+
 def tied(seed):
     """Rows that all lie equally far from each other, but for rounding."""
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(60, 60)))[0]

@@ -26,6 +26,7 @@ from repviz.manifold.neighbors import Neighbors
 
 K = 10  # neighbours, the authors' own
 STEPS = 4000  # dimensions among which the nearest is looked for, evenly in the logarithm
+LINE = 2.05  # a reading below it may be that of a curve
 NUDGE = 0.02  # of each number, for the estimate's derivative by it
 
 
@@ -64,6 +65,11 @@ def estimate(graph: Neighbors) -> Dimension:
     alarms = tuple(one for one in found.alarms if "this dimension" not in one)
     if dimension >= 0.99 * most:
         alarms += (f"balls of {most:g} dimensions and more look like this: a lower limit.",)
+    if dimension < LINE:
+        alarms += (
+            "of a set of one dimension 'danco' may read anything from 1 to 2: angles on a line are "
+            "0 or 180 degrees and concentrate nowhere. Compare method='twonn'.",
+        )
     return replace(
         found,
         calibrated=dimension,
