@@ -9,6 +9,7 @@ import pytest
 
 import repviz
 from repviz.errors import InputError
+from repviz.studies.bottleneck import SweepSetup
 
 
 def noise(path, n, labels=None):
@@ -135,3 +136,18 @@ def test_what_is_neither_images_nor_activations(tmp_path):
     for given, got in ((Path("photos"), "write 'folder:photos'"), (None, "got NoneType")):
         with pytest.raises(InputError, match=got):
             squeezed(given, tmp_path / "s")
+
+
+def test_labels_kept_apart_of_which_one_is_tested_have_no_interval(tmp_path):
+    """People were to be told of, and one person says nothing of others."""
+    images = noise(tmp_path, 60, np.repeat(list("abcdef"), 10))
+    made = squeezed(images, tmp_path / "s", setup=SweepSetup(split="label"))
+    assert made.table["mse_low"].isna().all()
+
+
+def test_audits_are_kept_when_others_are_asked_for(tmp_path):
+    images = noise(tmp_path, 60)
+    for audit in ([2], [4], []):
+        setup = SweepSetup(effort=0.02, audit=audit)
+        made = squeezed(images, tmp_path / "s", engines="prefix", setup=setup)
+    assert made.result("audit")["bottleneck"].tolist() == [2, 4]

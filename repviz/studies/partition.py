@@ -81,8 +81,9 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
             f"{len(images)}. Give it more."
         )
     groups = np.arange(len(images))
-    if images.labels is not None and len(np.unique(images.labels[test])) > 1:
-        groups = np.asarray(images.labels)  # one label alone says nothing of others
+    # Of labels kept apart one alone says nothing of others; where they are not, its images do.
+    if images.labels is not None and (by == "label" or len(np.unique(images.labels[test])) > 1):
+        groups = np.asarray(images.labels)
     return Partition(train, validation, test, groups, by)
 
 

@@ -321,9 +321,9 @@ class _Stored:
             labels[self.train] if known else None,
             {name: values[self.train] for name, values in factors.items()},
         )
-        by_label = study.manifest["parameters"]["split"] == "label" or known
-        several = known and len(np.unique(labels[self.test])) > 1
-        self.groups = labels[self.test] if by_label and several else self.test
+        by_label = study.manifest["parameters"]["split"] == "label"
+        several = len(np.unique(labels[self.test])) > 1
+        self.groups = labels[self.test] if by_label or several else self.test
 
     def sizes(self, engine: str) -> list[int]:
         """The sizes whose pictures were kept, ascending."""
