@@ -9,7 +9,7 @@ import numpy as np
 
 from repviz import checks, intervals
 from repviz.errors import InputError
-from repviz.manifold.neighbors import neighbors_between
+from repviz.manifold.neighbors import neighbors_between, numbered
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,7 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
             f"and {changed.shape}."
         )
     n = len(X)
-    member = np.arange(n) if groups is None else np.asarray(groups)
-    if member.shape != (n,):
-        raise InputError(
-            f"invariance: groups must hold one entry for each of {n} rows, got {member.shape}."
-        )
-    if len(np.unique(member)) < 2:
-        raise InputError("invariance: groups must name at least two groups, got one.")
+    member = np.arange(n) if groups is None else numbered("invariance", groups, n)
     moved = _squares(changed, X)
     # Two images are apart by twice the variance, on average over all pairs.
     apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))

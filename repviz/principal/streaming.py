@@ -90,22 +90,22 @@ def _settled(X: Any) -> tuple[np.ndarray, float]:
     return block.mean(axis=0, dtype=np.float64) / scale, scale
 
 
-def _block(X: Any, part: slice, shift: np.ndarray, scale: float) -> np.ndarray:
-    """Rows over the scale, less ``shift``, as float32: what float64 holds is shifted in float64."""
-    block = np.asarray(X[part])
-    if np.can_cast(block.dtype, np.float32):
-        block = block.astype(np.float32)
-        if scale != 1:
-            block /= np.float32(scale)
-        block -= shift.astype(np.float32)
-        return block
-    return (block / scale - shift).astype(np.float32)
-
-
 def _blocks(X: Any, shift: np.ndarray, scale: float) -> Iterator[Block]:
-    """Blocks of rows as :func:`_block` gives them, with the slice that they are."""
+    """Blocks of rows over the scale, less ``shift``, as float32, with the slice that they are.
+
+    What only float64 holds is shifted in float64.
+    """
+    narrow = shift.astype(np.float32)
     for part in steps(X.shape[0], X.shape[1], bytes_each=4):
-        yield part, _block(X, part, shift, scale)
+        block = np.asarray(X[part])
+        if np.can_cast(block.dtype, np.float32):
+            block = block.astype(np.float32)
+            if scale != 1:
+                block /= np.float32(scale)
+            block -= narrow
+        else:
+            block = (block / scale - shift).astype(np.float32)
+        yield part, block
 
 
 def _first_pass(

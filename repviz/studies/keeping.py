@@ -97,6 +97,7 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
     X = subject.X.reshape(len(subject), -1)[rows].astype(np.float32)
     together = fits.plan.parts.together
     together = None if together is None else together[rows]
+    counts = {"n": len(rows), "groups": len(rows if together is None else np.unique(together))}
     table = []
     for engine, k, matrix in [("original", X.shape[1], X), *_kept(fits, engines)]:
         matrix = matrix if engine == "original" else matrix[rows]
@@ -105,9 +106,7 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
         try:
             estimate = dimension(neighbors(matrix, k=NEIGHBOURS), groups=together)
         except InputError as error:  # codes that coincide, as binary ones do: no number, but why
-            table.append(
-                {"engine": engine, "bottleneck": k, "n": len(matrix), "alarms": str(error)}
-            )
+            table.append({"engine": engine, "bottleneck": k, **counts, "alarms": str(error)})
             continue
         table.append(
             {
@@ -119,8 +118,7 @@ def _dimensions(draft: Draft, fits: Fits, engines: list[str]) -> None:
                 "calibrated": estimate.calibrated,
                 "calibrated_low": estimate.calibrated_low,
                 "calibrated_high": estimate.calibrated_high,
-                "n": len(matrix),
-                "groups": len(matrix if together is None else np.unique(together)),
+                **counts,
                 "method": estimate.method,
                 "alarms": " ".join(estimate.alarms),
             }

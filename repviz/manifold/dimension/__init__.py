@@ -113,7 +113,7 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
         ``X``, ``groups`` or an option is not what it must be.
     """
     from repviz.manifold.dimension.alarms import matrix_alarms
-    from repviz.manifold.neighbors import Neighbors, neighbors, numbered
+    from repviz.manifold.neighbors import Neighbors, neighbors
 
     estimator = ESTIMATORS[checks.known("dimension", "method", method, ESTIMATORS)]
     _, *allowed = inspect.signature(estimator.estimate).parameters
@@ -121,10 +121,7 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     for option in options:
         checks.known("dimension", f"option of '{method}'", option, allowed)
     if estimator.reads == "matrix":
-        rows = X.X if isinstance(X, Neighbors) else checks.matrix("dimension", X)
-        together = X.groups if isinstance(X, Neighbors) else None
-        if groups is not None:
-            together = numbered("dimension", groups, len(rows))
+        rows, together = _rows("dimension", X, groups)
         found = estimator.estimate(rows, groups=together, **estimator.preset, **options)
         return replace(found, alarms=(*matrix_alarms(rows), *found.alarms))
     graph = X
@@ -159,10 +156,10 @@ def dimension_by_label(
     """
     import numpy as np
 
-    from repviz.manifold.neighbors import Neighbors, neighbors, numbered
+    from repviz.manifold.neighbors import Neighbors, neighbors
 
-    given = X if isinstance(X, Neighbors) else None
-    rows = checks.matrix("dimension_by_label", X) if given is None else given.X
+    rows, together = _rows("dimension_by_label", X, groups)
+    metric = X.metric if isinstance(X, Neighbors) else "euclidean"
     member = np.asarray(labels)
     if member.shape != (len(rows),):
         raise InputError(
@@ -175,16 +172,13 @@ def dimension_by_label(
             f"dimension_by_label: every row must have a label, got {lacking} of {len(rows)} "
             "without. Leave those rows out."
         )
-    together = given.groups if given else None
-    if groups is not None:
-        together = numbered("dimension_by_label", groups, len(rows))
     found, refused = {}, ""
     for label in np.unique(member):
         own = member == label
-        of, k = rows[own], min(NEIGHBOURS, int(own.sum()) - 1)
+        of = rows[own]
         try:
-            if given is not None and given.metric != "euclidean":
-                of = neighbors(of, k=k, metric=given.metric)
+            if metric != "euclidean":
+                of = neighbors(of, k=min(NEIGHBOURS, len(of) - 1), metric=metric)
             whole = None if together is None else together[own]
             found[str(label)] = dimension(of, method=method, groups=whole, **options)
         except UnknownName:
@@ -194,3 +188,13 @@ def dimension_by_label(
     if not found:
         raise InputError(f"dimension_by_label: no label could be measured; of {refused}")
     return found
+
+
+def _rows(who: str, X: Any, groups: Any) -> tuple[Any, Any]:
+    """The rows of a matrix or graph, and what belongs together: as said now, or by the graph."""
+    from repviz.manifold.neighbors import Neighbors, numbered
+
+    rows = X.X if isinstance(X, Neighbors) else checks.matrix(who, X)
+    if groups is not None:
+        return rows, numbered(who, groups, len(rows))
+    return rows, X.groups if isinstance(X, Neighbors) else None

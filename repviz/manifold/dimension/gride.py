@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.errors import InputError
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import most_likely, result
+from repviz.manifold.dimension.result import checked_scale, most_likely, result
 from repviz.manifold.neighbors import Neighbors
 
 SCALES = (1, 2, 4, 8, 16, 32)  # the m that the calibration tables hold
@@ -43,8 +42,7 @@ def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
     InputError
         ``m`` is not one of these, or too few different rows.
     """
-    if isinstance(m, float) or m not in SCALES:
-        raise InputError(f"dimension: m must be one of {SCALES} for 'gride', got {m!r}.")
+    checked_scale("gride", "m", m, SCALES)
     rows = distinct(graph, 2 * m)
     value, influence = likelihood(rows.distances, m)
     return result("gride", rows, value, influence, table=f"gride-{m}" if m > 1 else "twonn")

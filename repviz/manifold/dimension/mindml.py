@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.errors import InputError
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import most_likely, result
+from repviz.manifold.dimension.result import checked_scale, most_likely, result
 from repviz.manifold.neighbors import Neighbors
 
 SCALES = (10, 20)  # the k that the calibration tables hold
@@ -38,8 +37,7 @@ def estimate(graph: Neighbors, *, k: int = 10) -> Dimension:
     InputError
         ``k`` is not one of these, or too few different rows.
     """
-    if isinstance(k, float) or k not in SCALES:
-        raise InputError(f"dimension: k must be one of {SCALES} for 'mind-ml', got {k!r}.")
+    checked_scale("mind-ml", "k", k, SCALES)
     rows = distinct(graph, k + 1)
     value, influence = likelihood(rows.distances)
     return result("mind-ml", rows, value, influence, table=f"mind-ml-{k}")

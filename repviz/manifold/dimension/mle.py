@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.errors import InputError
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import averaged, checked_average, result
+from repviz.manifold.dimension.result import averaged, checked_average, checked_scale, result
 from repviz.manifold.neighbors import Neighbors
 
 SCALES = (5, 10, 20)  # the k that the calibration tables hold
@@ -59,8 +58,7 @@ def estimate(
     UnknownName
         No such average.
     """
-    if isinstance(k, float) or k not in SCALES:
-        raise InputError(f"dimension: k must be one of {SCALES} for 'mle', got {k!r}.")
+    checked_scale("mle", "k", k, SCALES)
     checked_average(average)
     if pope2021:
         average, unbiased = "inverse", True

@@ -103,8 +103,7 @@ def neighbourhoods(
     inverses : callable
         From Gram matrices (n, k, k) to one over the dimension around each row (n,).
     """
-    if isinstance(k, float) or k not in scales:
-        raise InputError(f"dimension: k must be one of {scales} for '{method}', got {k!r}.")
+    checked_scale(method, "k", k, scales)
     checked_average(average)
     rows = distinct(graph, k)
     inverse = np.concatenate([inverses(grams) for _, grams in rows.grams()])
@@ -132,6 +131,14 @@ def averaged(inverse: np.ndarray, average: str) -> tuple[float, np.ndarray]:
         local = 1 / inverse
     value = float(local[np.isfinite(local)].mean())
     return value, np.where(np.isfinite(local), local, value) / value - 1
+
+
+def checked_scale(method: str, option: str, value: int, scales: tuple[int, ...]) -> None:
+    """Refuse what is none of the whole numbers that the calibration tables hold."""
+    if isinstance(value, float) or value not in scales:
+        raise InputError(
+            f"dimension: {option} must be one of {scales} for '{method}', got {value!r}."
+        )
 
 
 def checked_average(average: str) -> str:

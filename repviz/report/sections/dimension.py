@@ -30,8 +30,10 @@ def render(study: StudyFiles) -> Content | None:
         return None
     n, groups = table["n"].max(), table["groups"].max()
     whole = f" of {count(groups)} {study.whose}, taken whole for" if groups < n else ", with"
-    caption = f"TwoNN estimate of the intrinsic dimension, n = {count(n)} images{whole} the 95 % "
-    caption += "intervals."
+    caption = (
+        f"TwoNN estimate of the intrinsic dimension, n = {count(n)} images{whole} the 95 % "
+        "intervals."
+    )
     keys = [*weights_keys(), key("muted", "calibrated for this n", form="cross")]
     alt = "Intrinsic dimension of each representation with its 95 % interval."
     body = join(
