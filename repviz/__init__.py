@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from repviz.activations.importing import import_matrix
     from repviz.activations.listing import layers
     from repviz.activations.store import open_activations
+    from repviz.bottleneck.choice import choose_bottleneck
+    from repviz.bottleneck.encoder_export import export_encoder
+    from repviz.bottleneck.sweep import SweepSetup, sweep
+    from repviz.families import catalog
     from repviz.images import open_images, open_own, split
     from repviz.images.cache import cache_images
     from repviz.images.joining import joined
@@ -40,13 +44,10 @@ if TYPE_CHECKING:
     from repviz.report.page import write_report
     from repviz.studies import study
     from repviz.studies.augmentation import draw_augmentation
-    from repviz.studies.bottleneck import SweepSetup, sweep
-    from repviz.studies.catalog import catalog, verify
-    from repviz.studies.exporting import export_encoder
-    from repviz.studies.folder import open_study
-    from repviz.studies.reasonable import choose_bottleneck
+    from repviz.study_folder import open_study
     from repviz.training import train
     from repviz.training.evaluation import evaluate
+    from repviz.verification import verify
 
 # Public verb -> the module that holds it, in the order of the work.
 _VERBS = {
@@ -80,15 +81,15 @@ _VERBS = {
     "probe": "repviz.manifold.probes",
     "invariance": "repviz.manifold.invariance",
     "draw_augmentation": "repviz.studies.augmentation",
-    "sweep": "repviz.studies.bottleneck",
-    "SweepSetup": "repviz.studies.bottleneck",
-    "choose_bottleneck": "repviz.studies.reasonable",
-    "export_encoder": "repviz.studies.exporting",
+    "sweep": "repviz.bottleneck.sweep",
+    "SweepSetup": "repviz.bottleneck.sweep",
+    "choose_bottleneck": "repviz.bottleneck.choice",
+    "export_encoder": "repviz.bottleneck.encoder_export",
     "study": "repviz.studies",
-    "open_study": "repviz.studies.folder",
+    "open_study": "repviz.study_folder",
     "write_report": "repviz.report.page",
-    "verify": "repviz.studies.catalog",
-    "catalog": "repviz.studies.catalog",
+    "verify": "repviz.verification",
+    "catalog": "repviz.families",
 }
 
 __all__ = [

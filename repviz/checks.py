@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_LISTED = 150  # names in a message; timm alone knows over a thousand
 
 
-def known(who: str, kind: str, name: str, names: Iterable[str]) -> str:
+def one_of(who: str, kind: str, name: str, names: Iterable[str]) -> str:
     """``name``, which must be one of ``names``.
 
     Parameters
@@ -48,12 +48,12 @@ def known(who: str, kind: str, name: str, names: Iterable[str]) -> str:
     raise UnknownName(f"{who}: no {kind} is called '{name}'.{hint} {listed}")
 
 
-def several(values: Any) -> list[Any]:
+def as_list(values: Any) -> list[Any]:
     """``values`` as a list; a single text or number is a list of one."""
     return [values] if isinstance(values, str) or not hasattr(values, "__iter__") else list(values)
 
 
-def whole(who: str, what: str, value: Any, *, low: int, high: int | None = None) -> int:
+def integer(who: str, what: str, value: Any, *, low: int, high: int | None = None) -> int:
     """``value`` as an int, which must be a whole number in [low, high]."""
     span = f"at least {low}" if high is None else f"from {low} to {high}"
     is_whole = hasattr(value, "__index__") or (isinstance(value, float) and value.is_integer())

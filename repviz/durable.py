@@ -52,7 +52,7 @@ def named_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def making(path: str | Path) -> Iterator[Path]:
+def creating(path: str | Path) -> Iterator[Path]:
     """As :func:`replacing`, for something new that may be a file or a folder.
 
     Raises
@@ -80,7 +80,7 @@ def making(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def held(folder: str | Path) -> Iterator[None]:
+def locked(folder: str | Path) -> Iterator[None]:
     """Within the block no other process holds ``folder``; a killed process holds it no longer.
 
     Raises

@@ -35,8 +35,8 @@ def share(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     """
     from scipy.stats import beta
 
-    n = checks.whole("share", "n", n, low=1)
-    count = checks.whole("share", "count", count, low=0, high=n)
+    n = checks.integer("share", "n", n, low=1)
+    count = checks.integer("share", "count", count, low=0, high=n)
     tail = (1 - level) / 2
     low = 0.0 if count == 0 else float(beta.ppf(tail, count, n - count + 1))
     high = 1.0 if count == n else float(beta.ppf(1 - tail, count + 1, n - count))

@@ -61,7 +61,7 @@ def measured(name: str, subset: str, X: np.ndarray, groups: np.ndarray | None = 
         "plateau_high": curve.high,
         "pca_90": repviz.dimension(graph, method="pca-90").value,
         "participation": repviz.dimension(graph, method="participation").calibrated,
-        "alarms": " ".join(dict.fromkeys((*two.alarms, *curve.alarms))),
+        "warnings": " ".join(dict.fromkeys((*two.warnings, *curve.warnings))),
     }
 
 
@@ -80,9 +80,9 @@ def pictures(data: Path) -> list[dict]:
     people = yale["subject"]
     rows.append(measured("Extended Yale B", "all", X, groups=people))
     alone = [measured("", "", X[people == one]) for one in np.unique(people)]
-    middle = pd.DataFrame(alone).drop(columns=["data", "subset", "alarms"]).median()
+    middle = pd.DataFrame(alone).drop(columns=["data", "subset", "warnings"]).median()
     subset = f"one person, lights vary (median of {len(alone)})"
-    rows.append({"data": "Extended Yale B", "subset": subset, **middle, "alarms": ""})
+    rows.append({"data": "Extended Yale B", "subset": subset, **middle, "warnings": ""})
     orl = repviz.open_images("orl", size=64, grey=True)
     rows.append(measured("AT&T faces", "all", orl.matrix(), groups=orl.labels))
     return rows
@@ -126,7 +126,7 @@ def main() -> None:
     for name, make in parts.items():
         table = pd.DataFrame(make())
         table.to_csv(options.out / f"{name}.csv", index=False, float_format="%.4g")
-        print(table.drop(columns="alarms").to_string(index=False), flush=True)
+        print(table.drop(columns="warnings").to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

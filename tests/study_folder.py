@@ -69,16 +69,16 @@ def build(
         "images": lambda: _images(folder, faces, labels, ids),
         "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
         "walks": lambda: _walks(folder, faces, ids),
-        "judges": lambda: _judges(folder, sizes),
-        "keeps": lambda: _keeps(folder, sizes),
+        "criteria": lambda: _judges(folder, sizes),
+        "code_probes": lambda: _code_probes(folder, sizes),
         "training": lambda: _training(folder, n),
         "anatomy": lambda: _anatomy(folder),
         "evaluation": lambda: _evaluation(folder),
         "filters": lambda: _filters(folder),
-        "answers": lambda: _answers(folder, faces, ids),
+        "top_images": lambda: _top_images(folder, faces, ids),
         "manifold": lambda: _manifold(folder, faces, labels, sizes, generator),
         "profile": lambda: _profile(folder, n),
-        "moves": lambda: _moves(folder, n),
+        "invariance": lambda: _invariance(folder, n),
         "similarity": lambda: _similarity(folder, n),
         "ladder": lambda: _ladder(folder, faces, generator),
     }
@@ -287,7 +287,7 @@ def _judges(folder: Path, sizes: tuple[int, ...]) -> None:
         {"bottleneck": k, "original": 1.0, "kept": 1 - 1 / k, "loss": 1 / k, "loss_high": 1.4 / k}
         for k in sizes
     ]
-    _write(folder, "judges", [{**named, **row, "n_test": 60} for row in seen])
+    _write(folder, "criteria", [{**named, **row, "n_test": 60} for row in seen])
     found = {"size": sizes[-1], "low": float(sizes[0]), "high": np.inf, "margin": 0.05}
     lacking = {"criterion": "factors", "left_out": "no factors are known of the images"}
     _write(folder, "choices", [{**named, **found, "n_test": 60, "left_out": ""}, lacking])
@@ -298,7 +298,7 @@ def _judges(folder: Path, sizes: tuple[int, ...]) -> None:
     _write(folder, "audit", [{**engines, "bottleneck": sizes[0], **errors, "n_test": 60}])
 
 
-def _keeps(folder: Path, sizes: tuple[int, ...]) -> None:
+def _code_probes(folder: Path, sizes: tuple[int, ...]) -> None:
     probes, dimensions = [], []
     for engine, k in [("original", 0), *(("linear-start", k) for k in sizes)]:
         named = {"engine": engine, "bottleneck": k}
@@ -306,10 +306,10 @@ def _keeps(folder: Path, sizes: tuple[int, ...]) -> None:
             score = 0.9 if not k else k / (k + 4)
             interval = {"low": score - 0.1, "high": score + 0.1, "n": 60, "chance": 0.1}
             probes.append({**named, "probe": probe, "score": score, **interval})
-        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "n": 400, "groups": 40, "alarms": ""}
+        value = {"dimension": 5.0, "low": 4.5, "high": 5.6, "n": 400, "groups": 40, "warnings": ""}
         calibrated = {"calibrated": 5.4, "calibrated_low": 4.9, "calibrated_high": 6.1}
         dimensions.append({**named, **value, **calibrated})
-    _write(folder, "keeps", probes)
+    _write(folder, "code_probes", probes)
     _write(folder, "code_dimension", dimensions)
 
 
@@ -385,7 +385,7 @@ def _filters(folder: Path) -> None:
     _write(folder, "filters", spans)
 
 
-def _answers(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
+def _top_images(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
     rows: list[dict[str, object]] = []
     for layer, tower in (("conv1", 1), ("fc7", 0)):
         for unit in (0, 5):
@@ -393,9 +393,9 @@ def _answers(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
                 at = {"layer": layer, "unit": unit, "tower": tower, "rank": rank, "row": rank}
                 more = {"id": ids[rank], "label": "a", "value": 4.0 - rank, "n": len(faces)}
                 rows.append({"panel": len(rows), **at, **more})
-    _write(folder, "answers", rows)
+    _write(folder, "top_images", rows)
     shown = faces[[int(str(row["row"])) for row in rows]]
-    np.save(folder / "arrays" / "answers.npy", shown)
+    np.save(folder / "arrays" / "top_images.npy", shown)
 
 
 def _manifold(
@@ -444,7 +444,7 @@ def _manifold(
                 "nearest_chance": 9 / 399 if labels else np.nan,
                 "trustworthiness": 0.91 + 0.007 * place,
                 "trustworthiness_k": 15,
-                "alarms": "4 of 400 rows have a duplicate: the estimate leaves them out."
+                "warnings": "4 of 400 rows have a duplicate: the estimate leaves them out."
                 if place == 0
                 else "",
             }
@@ -516,7 +516,7 @@ def _profile(folder: Path, n: int) -> None:
                     "linear_high": read + 0.05,
                     "linear_shuffled": 0.1,
                     "chance": 0.1,
-                    "alarms": "",
+                    "warnings": "",
                 }
             )
             r2 = 0.98 - 0.1 * depth
@@ -527,7 +527,7 @@ def _profile(folder: Path, n: int) -> None:
     _write(folder, "factors", factors)
 
 
-def _moves(folder: Path, n: int) -> None:
+def _invariance(folder: Path, n: int) -> None:
     rows = [
         {
             "change": change,
@@ -535,17 +535,17 @@ def _moves(folder: Path, n: int) -> None:
             "weights": weights,
             "layer": layer,
             "depth": depth,
-            "moved": 0.8 - 0.1 * depth,
-            "moved_low": 0.75 - 0.1 * depth,
-            "moved_high": 0.85 - 0.1 * depth,
-            "recognised": 0.9,
+            "relative_displacement": 0.8 - 0.1 * depth,
+            "relative_displacement_low": 0.75 - 0.1 * depth,
+            "relative_displacement_high": 0.85 - 0.1 * depth,
+            "top1_retrieval": 0.9,
             "n": n,
         }
         for change, title in (("mirror", "mirrored"), ("light", "lit 1.3 times as brightly"))
         for weights in ("trained", "random")
         for depth, layer in enumerate(LAYERS)
     ]
-    _write(folder, "moves", rows)
+    _write(folder, "invariance", rows)
 
 
 def _similarity(folder: Path, n: int) -> None:

@@ -298,7 +298,7 @@ def test_images_that_changed_since_are_refused(model, tmp_path):
 
 
 def test_a_folder_that_is_held_is_refused(model, images, tmp_path):
-    with durable.held(tmp_path / "a"), pytest.raises(StoreError) as error:
+    with durable.locked(tmp_path / "a"), pytest.raises(StoreError) as error:
         extract(model, images, out=tmp_path / "a")
     assert str(error.value) == (
         f"{tmp_path / 'a'}: one process at a time must write this folder, and another one is at "

@@ -9,20 +9,20 @@ from repviz import checks, errors
 def test_values_that_pass_come_back_as_they_are():
     X = np.ones((3, 2), dtype=np.float32)
     assert checks.matrix("who", X) is X
-    assert checks.known("who", "model", "alexnet", ["alexnet"]) == "alexnet"
+    assert checks.one_of("who", "model", "alexnet", ["alexnet"]) == "alexnet"
     assert checks.real("who", "share", 1, low=0, high=1) == 1.0
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), 3.0])
 def test_whole_numbers_of_any_type_pass(value):
-    assert checks.whole("who", "k", value, low=1) == 3
-    assert type(checks.whole("who", "k", value, low=1)) is int
+    assert checks.integer("who", "k", value, low=1) == 3
+    assert type(checks.integer("who", "k", value, low=1)) is int
 
 
 @pytest.mark.parametrize("value", [0, 2.5, True, "3", None, float("nan"), float("inf")])
 def test_what_is_no_whole_number_in_range_is_refused(value):
     with pytest.raises(errors.InputError) as caught:
-        checks.whole("neighbors", "k", value, low=1, high=9)
+        checks.integer("neighbors", "k", value, low=1, high=9)
     assert str(caught.value) == (f"neighbors: k must be a whole number from 1 to 9, got {value!r}.")
 
 
@@ -40,7 +40,7 @@ def test_other_numbers_become_floats():
 
 def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
     with pytest.raises(errors.UnknownName) as caught:
-        checks.known("open_model", "model", "alexnett", ["alexnet", "autoencoder"])
+        checks.one_of("open_model", "model", "alexnett", ["alexnet", "autoencoder"])
     assert str(caught.value) == (
         "open_model: no model is called 'alexnett'. Did you mean 'alexnet'? "
         "Known: alexnet, autoencoder."

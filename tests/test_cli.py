@@ -66,17 +66,17 @@ def test_list_shows_every_family(run):
         "augmentations",
         "reductions",
         "exports",
-        "methods",
+        "estimators",
         "embeddings",
-        "changes",
+        "perturbations",
         "engines",
-        "judges",
+        "criteria",
         "samplers",
         "studies",
         "sections",
     ]
     assert "folder:PATH" in families["sources"]
-    assert "twonn" in families["methods"]
+    assert "twonn" in families["estimators"]
     assert all(text for members in families.values() for text in members.values())
     code, out, _ = run("list", "studies")
     assert out.startswith("studies\n  faces")

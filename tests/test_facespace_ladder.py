@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 
 from repviz.errors import InputError, UnknownName
 from repviz.facespace import SAMPLERS
-from repviz.facespace.judges import NearestFace
 from repviz.facespace.ladder import ladder
+from repviz.facespace.nearest_face import NearestFace
 from repviz.facespace.samplers import CHUNK, Known
 from repviz.images import open_images, split
 from repviz.principal import pca

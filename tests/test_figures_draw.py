@@ -10,29 +10,29 @@ from study_folder import build
 
 from repviz import figures
 from repviz.errors import InputError, UnknownName
-from repviz.report.reading import StudyFiles, open_files
+from repviz.study_folder import Study, open_study
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFiles:
-    return open_files(build(tmp_path_factory.mktemp("figures") / "study"))
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return open_study(build(tmp_path_factory.mktemp("figures") / "study"))
 
 
-def table_of(kind: str, study: StudyFiles) -> pd.DataFrame:
+def table_of(kind: str, study: Study) -> pd.DataFrame:
     if kind in ("dimension", "identity"):
-        return study.table("layers")
+        return study.result("layers")
     if kind == "spectrum":
         columns = ["representation", "model", "weights", "layer"]
-        return study.table("spectrum").merge(study.table("layers")[columns])
-    table = study.table(kind)
+        return study.result("spectrum").merge(study.result("layers")[columns])
+    table = study.result(kind)
     return table[table["parameters"] > 0] if kind == "anatomy" else table
 
 
 # ---- truth -------------------------------------------------------------------------------------
 
 
-def test_the_curves_of_a_sweep_are_the_rows_of_the_table(study: StudyFiles) -> None:
-    table = study.table("sweep")
+def test_the_curves_of_a_sweep_are_the_rows_of_the_table(study: Study) -> None:
+    table = study.result("sweep")
     left, right = figures.draw("sweep", table).axes
     for axes, quantity, engines in ((left, "mse", 3), (right, "ratio", 2)):
         drawn = [line.get_xydata() for line in axes.lines if len(line.get_xdata()) > 2]
@@ -45,8 +45,8 @@ def test_the_curves_of_a_sweep_are_the_rows_of_the_table(study: StudyFiles) -> N
             np.testing.assert_array_equal(values, one[quantity])
 
 
-def test_a_dot_stands_at_its_value_and_its_line_spans_the_interval(study: StudyFiles) -> None:
-    table = study.table("layers")
+def test_a_dot_stands_at_its_value_and_its_line_spans_the_interval(study: Study) -> None:
+    table = study.result("layers")
     (axes,) = figures.draw("dimension", table).axes
     dots = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
     spans = {tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2}
@@ -54,7 +54,7 @@ def test_a_dot_stands_at_its_value_and_its_line_spans_the_interval(study: StudyF
     assert spans == set(zip(table["dimension_low"], table["dimension_high"], strict=True))
 
 
-def test_the_longest_bars_of_anatomy_are_conv2_and_fc6(study: StudyFiles) -> None:
+def test_the_longest_bars_of_anatomy_are_conv2_and_fc6(study: Study) -> None:
     table = table_of("anatomy", study)
     left, right = figures.draw("anatomy", table).axes
     layers = list(table["layer"])
@@ -62,8 +62,8 @@ def test_the_longest_bars_of_anatomy_are_conv2_and_fc6(study: StudyFiles) -> Non
     assert layers[int(np.argmax([bar.get_width() for bar in right.patches]))] == "conv2"
 
 
-def test_the_ladder_shades_what_the_judge_accepts(study: StudyFiles) -> None:
-    table = study.table("ladder")
+def test_the_ladder_shades_what_the_judge_accepts(study: Study) -> None:
+    table = study.result("ladder")
     (axes,) = figures.draw("ladder", table).axes
     (band,) = axes.patches
     assert band.get_x() == 0
@@ -73,8 +73,8 @@ def test_the_ladder_shades_what_the_judge_accepts(study: StudyFiles) -> None:
 # ---- laws --------------------------------------------------------------------------------------
 
 
-def test_trained_and_untrained_share_a_row_and_are_told_apart_by_filling(study: StudyFiles) -> None:
-    table = study.table("layers")
+def test_trained_and_untrained_share_a_row_and_are_told_apart_by_filling(study: Study) -> None:
+    table = study.result("layers")
     (axes,) = figures.draw("identity", table).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels == ["pixels", "code 8", "pool1", "pool2", "pool5", "fc6", "fc7"]
@@ -84,16 +84,16 @@ def test_trained_and_untrained_share_a_row_and_are_told_apart_by_filling(study: 
     assert fc7[0].get_markerfacecolor() != fc7[1].get_markerfacecolor()
 
 
-def test_random_weights_alone_are_called_untrained(study: StudyFiles) -> None:
-    table = study.table("layers")
+def test_random_weights_alone_are_called_untrained(study: Study) -> None:
+    table = study.result("layers")
     (axes,) = figures.draw("dimension", table[table["weights"] != "trained"]).axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[1:] == [f"untrained {name}" for name in ("pool1", "pool2", "pool5", "fc6", "fc7")]
 
 
-def test_drawing_leaves_the_users_settings_alone(study: StudyFiles) -> None:
+def test_drawing_leaves_the_users_settings_alone(study: Study) -> None:
     before = dict(matplotlib.rcParams)
-    figures.draw("training", study.table("training"))
+    figures.draw("training", study.result("training"))
     assert dict(matplotlib.rcParams) == before
 
 
@@ -102,16 +102,14 @@ def test_drawing_leaves_the_users_settings_alone(study: StudyFiles) -> None:
 
 @pytest.mark.parametrize("kind", figures.FIGURES)
 @pytest.mark.parametrize("width", [346, 720])
-def test_every_kind_draws_its_table_at_both_widths(
-    kind: str, width: float, study: StudyFiles
-) -> None:
+def test_every_kind_draws_its_table_at_both_widths(kind: str, width: float, study: Study) -> None:
     figure = figures.draw(kind, table_of(kind, study), width=width)
     assert figure.get_figwidth() * 72 == pytest.approx(width)
     assert any(axes.has_data() for axes in figure.axes)
 
 
 @pytest.mark.parametrize("kind", figures.FIGURES)
-def test_every_kind_refuses_a_table_without_rows_or_columns(kind: str, study: StudyFiles) -> None:
+def test_every_kind_refuses_a_table_without_rows_or_columns(kind: str, study: Study) -> None:
     table = table_of(kind, study)
     with pytest.raises(InputError, match=f"the table of a {kind} figure must have a row, got none"):
         figures.draw(kind, table.iloc[:0])
@@ -127,8 +125,8 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
         figures.draw("swep", pd.DataFrame())
     assert str(caught.value) == (
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
-        "Known: sweep, keeps, anatomy, training, spectrum, dimension, identity, profile, "
-        "factors, moves, similarity, ladder."
+        "Known: sweep, code_probes, anatomy, training, spectrum, dimension, identity, profile, "
+        "factors, invariance, similarity, ladder."
     )
 
 

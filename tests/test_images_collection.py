@@ -62,8 +62,8 @@ def test_a_files_hash_is_the_sha256_of_its_bytes(mixed, tmp_path):
 def test_labels_as_classes_and_codes():
     images = make(labels=["b", "a", "c", "a", "b", "a", "a"])
     assert images.classes == ("a", "b", "c")
-    assert images.codes.tolist() == [1, 0, 2, 0, 1, 0, 0]
-    assert images.codes.dtype == np.int64
+    assert images.label_indices.tolist() == [1, 0, 2, 0, 1, 0, 0]
+    assert images.label_indices.dtype == np.int64
 
 
 def test_without_labels_there_are_no_classes():
@@ -238,7 +238,7 @@ def test_message_of_no_rows():
 
 def test_message_of_codes_without_labels():
     with pytest.raises(InputError) as caught:
-        _ = make().codes
+        _ = make().label_indices
     assert str(caught.value) == "images 'made': they must have labels, got none."
 
 

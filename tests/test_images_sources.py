@@ -77,7 +77,7 @@ def test_orl_is_the_400_att_faces():
     assert len(images) == 400
     assert images.pixels().shape == (400, 1, 112, 92)
     assert (images.ids[0], images.ids[11], images.ids[399]) == ("s1/1", "s2/2", "s40/10")
-    assert np.bincount(images.codes).tolist() == [10] * 40
+    assert np.bincount(images.label_indices).tolist() == [10] * 40
     assert images.labels[11] == "s2"
     assert "AT&T Laboratories Cambridge" in images.credit
     first = Path(images._store.where(0)).read_bytes()
@@ -110,7 +110,7 @@ def test_patches_are_100_faces_and_100_others():
 
     images = open_images("patches")
     assert images.classes == ("face", "no face")
-    assert np.bincount(images.codes).tolist() == [100, 100]
+    assert np.bincount(images.label_indices).tolist() == [100, 100]
     np.testing.assert_allclose(images.pixels()[:, 0] / 255, lfw_subset(), atol=0.5 / 255 + 1e-9)
 
 
@@ -119,7 +119,7 @@ def test_a_folder_is_read_as_image_folder_reads_it(faces_folder):
 
     images, theirs = open_images(f"folder:{faces_folder}"), ImageFolder(faces_folder)
     assert [str(faces_folder / path) for path in images.ids] == [path for path, _ in theirs.samples]
-    assert images.codes.tolist() == theirs.targets
+    assert images.label_indices.tolist() == theirs.targets
     assert images.classes == tuple(theirs.classes)
 
 
@@ -190,7 +190,7 @@ def test_olivetti_and_lfw_are_read_from_scikit_learns_cache(sklearn_home):
     faces = open_images("olivetti")
     assert faces.pixels().shape == (400, 1, 64, 64)
     assert len(set(faces.ids)) == 400
-    assert np.bincount(faces.codes).tolist() == [10] * 40
+    assert np.bincount(faces.label_indices).tolist() == [10] * 40
     wild = open_images("lfw")
     assert wild.ids == ("Al_Go/Al_Go_0001", "Bo_Li/Bo_Li_0001", "Bo_Li/Bo_Li_0002")
     assert wild.labels.tolist() == ["Al_Go", "Bo_Li", "Bo_Li"]

@@ -30,7 +30,7 @@ TEN_OF_FORTY = people([10] * 40)
 @pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.1, 0.9), (0.6, 0.2, 0.2), (0.5, 0.3, 0.2)])
 def test_each_part_gets_its_share_of_each_person(fractions):
     for part, fraction in zip(split(TEN_OF_FORTY, fractions), fractions, strict=True):
-        counts = np.bincount(TEN_OF_FORTY.codes[part], minlength=40)
+        counts = np.bincount(TEN_OF_FORTY.label_indices[part], minlength=40)
         assert counts.tolist() == [round(10 * fraction)] * 40
 
 

@@ -58,7 +58,7 @@ def test_a_sphere_in_many_features(options):
     assert found.value == pytest.approx(3, rel=0.08)
     assert found.low < found.value < found.high
     assert found.calibrated == pytest.approx(3, rel=0.1)
-    assert found.alarms == ()
+    assert found.warnings == ()
 
 
 def test_twonn_by_hand():
@@ -98,7 +98,9 @@ def test_participation_of_few_rows_is_put_right():
     found = [dimension(X, method="participation") for X in draws]
     assert np.mean([one.value for one in found]) < 0.6 * truth
     assert 1 / np.mean([1 / one.calibrated for one in found]) == pytest.approx(truth, rel=0.03)
-    assert found[0].alarms[0].startswith("15 rows are few for so many directions: the ratio reads ")
+    assert (
+        found[0].warnings[0].startswith("15 rows are few for so many directions: the ratio reads ")
+    )
 
 
 GRAPH_METHODS = [name for name, entry in ESTIMATORS.items() if entry.reads == "graph"]
@@ -186,7 +188,7 @@ def test_a_ball_stands_still_over_all_scales():
     curve = scale_curve(ball(36, 1500, 4))
     assert curve.plateau == (1, 32)
     assert curve.dimension == pytest.approx(4, rel=0.05)
-    assert curve.alarms == ()
+    assert curve.warnings == ()
     scales = [one.scale for one in curve.estimates]
     assert scales == sorted(scales)
 
@@ -231,8 +233,8 @@ def test_of_each_label_the_graphs_metric_and_groups_count():
 def test_danco_warns_of_curves_which_it_may_read_as_surfaces(seed):
     found = dimension(np.random.default_rng(seed).random((1000, 1)), method="danco")
     assert found.value < 2.05
-    assert any("may read anything from 1 to 2" in alarm for alarm in found.alarms)
-    assert dimension(ball(46, 1000, 3), method="danco").alarms == ()
+    assert any("may read anything from 1 to 2" in warning for warning in found.warnings)
+    assert dimension(ball(46, 1000, 3), method="danco").warnings == ()
 
 
 def tied(seed):
@@ -318,7 +320,7 @@ def test_interval_is_normal_in_the_logarithm():
 
 def test_the_linear_fits_influence_is_its_derivative():
     """Weight moved onto one row changes the slope by that row's influence."""
-    from repviz.manifold.dimension.twonn import linear
+    from repviz.manifold.dimension.estimators.twonn import linear
 
     log_mu = np.random.default_rng(7).exponential(0.2, 2000)
     value, influence = linear(log_mu, 0.1)
@@ -357,7 +359,7 @@ def test_again_is_the_same_to_the_bit_and_a_graph_serves_as_well(method):
 
 
 @pytest.mark.parametrize("method", GRAPH_METHODS)
-def test_copies_of_rows_change_nothing_but_the_alarms(method):
+def test_copies_of_rows_change_nothing_but_the_warnings(method):
     X = ball(11, 400, 3)
     clean = dimension(X, method=method)
     copied = dimension(np.vstack([X, X[:40], X[:10]]), method=method)
@@ -365,9 +367,9 @@ def test_copies_of_rows_change_nothing_but_the_alarms(method):
     assert copied.value == pytest.approx(clean.value, rel=1e-12)
     if method != "correlation":  # which looks for shared rows less far where there are copies
         assert copied.low == pytest.approx(clean.low, rel=1e-12)
-    assert copied.alarms == (
+    assert copied.warnings == (
         "90 of 450 rows have an identical copy: each was counted once.",
-        *clean.alarms,
+        *clean.warnings,
     )
 
 
@@ -397,7 +399,7 @@ def test_half_the_rows_being_one_row():
     X = ball(12, 300, 3)
     found = dimension(np.vstack([X, np.zeros((300, 3))]))
     assert found.value == pytest.approx(dimension(X).value, rel=0.02)
-    assert found.alarms[0] == (
+    assert found.warnings[0] == (
         "300 of 600 rows have an identical copy: each was counted once, "
         "and 2 left out for want of others."
     )
@@ -414,23 +416,23 @@ def test_identical_rows_are_one_among_the_neighbours():
 def test_alarms_tell_a_dimension_that_differs_from_place_to_place():
     line = np.hstack([ball(13, 500, 1), np.zeros((500, 11))])
     found = dimension(np.vstack([line, 9 + ball(14, 500, 12)]))
-    assert any("near copies, clusters or a dimension that differs" in one for one in found.alarms)
+    assert any("near copies, clusters or a dimension that differs" in one for one in found.warnings)
 
 
 def test_alarms_tell_coarse_values():
     X = np.rint(ball(15, 500, 3) * 4)
     X = X + np.random.default_rng(16).integers(0, 2, X.shape)
     found = dimension(np.unique(X, axis=0))
-    assert any("at the very same distance" in one for one in found.alarms)
-    assert any(one.startswith("the values are rounded to steps of 1,") for one in found.alarms)
+    assert any("at the very same distance" in one for one in found.warnings)
+    assert any(one.startswith("the values are rounded to steps of 1,") for one in found.warnings)
 
 
 def test_alarms_tell_rounding_from_honest_grey_levels():
     """Rounding to 1/255 is far below the distance of the nearest rows, rounding to 1/15 is not."""
     X = np.clip(ball(17, 400, 4) @ np.random.default_rng(18).random((4, 900)) / 4 + 0.5, 0, 1)
     fine, coarse = np.rint(X * 255) / 255, np.rint(X * 15) / 15
-    assert not any("rounded" in one for one in dimension(fine).alarms)
-    assert any("rounded to steps of 0.0667" in one for one in dimension(coarse).alarms)
+    assert not any("rounded" in one for one in dimension(fine).warnings)
+    assert any("rounded to steps of 0.0667" in one for one in dimension(coarse).warnings)
 
 
 def test_alarms_tell_too_few_rows():
@@ -438,21 +440,21 @@ def test_alarms_tell_too_few_rows():
     assert found.value < 16
     assert found.calibrated == pytest.approx(20, rel=0.25)
     assert any(
-        one.startswith("300 rows are few for this dimension: the raw ") for one in found.alarms
+        one.startswith("300 rows are few for this dimension: the raw ") for one in found.warnings
     )
 
 
 def test_a_dimension_beyond_the_table_is_a_lower_limit():
-    calibrated, alarms = calibrate("twonn", 100, 90.0)
+    calibrated, warnings = calibrate("twonn", 100, 90.0)
     assert calibrated == pytest.approx(100)
-    assert alarms == (
+    assert warnings == (
         "100 rows are too few for this dimension: balls of 100 dimensions and more look like this, "
         "so the calibrated value is a lower limit.",
     )
 
 
 def test_fewer_rows_than_calibration_begins_at():
-    assert dimension(ball(20, 30, 2)).alarms[-1] == (
+    assert dimension(ball(20, 30, 2)).warnings[-1] == (
         "30 rows are fewer than the 50 that calibration begins at."
     )
 
@@ -472,7 +474,7 @@ def test_every_estimator_keeps_the_contract(name):
     assert 0 < found.calibrated < math.inf
     assert found.n == 150
     assert found.level == 0.95
-    assert all(isinstance(one, str) and one.endswith(".") for one in found.alarms)
+    assert all(isinstance(one, str) and one.endswith(".") for one in found.warnings)
     assert replace(found, value=1.0).value == 1.0
 
 

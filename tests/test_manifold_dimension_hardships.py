@@ -1,6 +1,6 @@
 """Every estimator on what real sets bring: copies, coarse values, constants, offsets, too few rows.
 
-The answer is right and comes with an alarm, or there is one sentence; never 0, NaN or a traceback.
+The answer is right and comes with a warning, or there is one sentence; never 0, NaN or a traceback.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def test_a_tenth_of_copies_does_not_mislead_and_is_said(method, copies, X, clean
     found = dimension(np.vstack([X, *added]), method=method)
     sound(found)
     assert found.value == pytest.approx(clean[method].value, rel=0.02)
-    said = " ".join(found.alarms)
+    said = " ".join(found.warnings)
     assert ("identical copy" in said) == (copies != "near")
     if method in GRAPH_METHODS:
         assert ("near copy" in said) == (copies != "exact")
@@ -103,7 +103,7 @@ def test_a_tenth_of_copies_does_not_mislead_and_is_said(method, copies, X, clean
 
 def test_near_copies_are_told_in_a_sentence(X):
     found = dimension(np.vstack([X, near(X, slice(60))]))
-    assert found.alarms == (
+    assert found.warnings == (
         "120 of 660 rows have a near copy, 20 times nearer than the next row: such rows were "
         "counted once.",
     )
@@ -113,7 +113,7 @@ def test_a_line_has_no_near_copies():
     """On a line one row in twenty has its nearest 20 times nearer than the next: by chance."""
     found = dimension(np.random.default_rng(2).random((2000, 1)))
     assert found.n == 2000
-    assert found.alarms == ()
+    assert found.warnings == ()
     assert found.value == pytest.approx(1, rel=0.1)
 
 
@@ -127,11 +127,11 @@ def test_tight_clusters_are_no_copies(X):
 
 
 @pytest.mark.parametrize("method", GRAPH_METHODS)
-def test_sixteen_levels_raise_an_alarm(method, X):
+def test_sixteen_levels_raise_an_warning(method, X):
     levels = np.round((X - X.min()) / np.ptp(X) * 15)
     found = dimension(levels.astype(np.uint8), method=method)
     sound(found)
-    assert any("rounded to steps of 1" in alarm for alarm in found.alarms)
+    assert any("rounded to steps of 1" in warning for warning in found.warnings)
 
 
 # ---- what cannot be answered
@@ -173,16 +173,16 @@ def test_too_few_rows_for_the_scale_are_told_what_helps(X):
     )
 
 
-# ---- alarms
+# ---- warnings
 
 
 def test_an_outlier_is_said(X):
     rows = np.vstack([X, np.full(20, 1e6)])
-    assert dimension(rows).alarms == (
+    assert dimension(rows).warnings == (
         "1 of 601 rows lie more than 30 times farther from their nearest row than the middle row "
         "does: outliers, which methods that weigh angles or spread see most.",
     )
-    assert dimension(rows, method="pca-90").alarms == (
+    assert dimension(rows, method="pca-90").warnings == (
         "row 600 alone holds 99.8 % of the variance: an outlier, beside which the others hardly "
         "count.",
     )
@@ -193,13 +193,13 @@ def test_frames_of_a_film_are_suspected_until_they_are_declared():
     rng = np.random.default_rng(3)
     X = np.cumsum(rng.standard_normal((900, 12)), axis=0)
     found = dimension(X)
-    assert "groups=" in found.alarms[-1]
-    assert found.alarms[-1].endswith(
+    assert "groups=" in found.warnings[-1]
+    assert found.warnings[-1].endswith(
         " of the rows have their nearest row within 2 places before or after them: if these are "
         "frames of one film or changes of one image, the interval is too narrow. Say what belongs "
         "together: groups=."
     )
     shots = np.arange(900) // 30
-    assert not any("groups=" in alarm for alarm in dimension(X, groups=shots).alarms)
+    assert not any("groups=" in warning for warning in dimension(X, groups=shots).warnings)
     mixed = dimension(X[rng.permutation(900)])
-    assert not any("groups=" in alarm for alarm in mixed.alarms)
+    assert not any("groups=" in warning for warning in mixed.warnings)

@@ -218,9 +218,9 @@ def test_quality_is_the_mean_of_its_points_and_agrees_with_the_measures(groups, 
     assert found.continuity == pytest.approx(continuity(graph, xy, k=10))
     mapped = neighbors(xy, k=10).indices
     shared = [len(set(a) & set(b)) / 10 for a, b in zip(mapped, graph.indices[:, :10], strict=True)]
-    assert np.allclose(found.points["hit"], shared)
+    assert np.allclose(found.points["knn_recall"], shared)
     assert found.label_hit == pytest.approx((groups[1][mapped] == groups[1][:, None]).mean())
-    for name in ("trustworthiness", "continuity", "hit", "label_hit"):
+    for name in ("trustworthiness", "continuity", "knn_recall", "label_hit"):
         assert found.points[name].shape == (120,)
         assert getattr(found, name) == pytest.approx(found.points[name].mean())
     assert 0.8 < found.shepard <= 1

@@ -7,7 +7,7 @@ import pytest
 
 from repviz.errors import InputError
 from repviz.images import open_images
-from repviz.images.changing import CHANGES, changed
+from repviz.images.perturbations import PERTURBATIONS, perturb
 from repviz.manifold.invariance import invariance
 from repviz.manifold.probes import PROBES, probe
 
@@ -72,17 +72,17 @@ def test_a_shift_of_every_row_by_a_known_length():
     step[0] = 0.5
     apart = np.sqrt(2 * X.var(axis=0, ddof=1).sum())
     found = invariance(X, X + step)
-    assert found.moved == pytest.approx(0.5 / apart, rel=1e-9)
-    assert found.low < found.moved < found.high
+    assert found.relative_displacement == pytest.approx(0.5 / apart, rel=1e-9)
+    assert found.low < found.relative_displacement < found.high
     still = invariance(X, X)
-    assert (still.moved, still.recognised) == (0, 1)
+    assert (still.relative_displacement, still.top1_retrieval) == (0, 1)
 
 
 def test_another_image_is_one_apart():
     rng = np.random.default_rng(5)
     found = invariance(*rng.standard_normal((2, 500, 8)))
-    assert found.moved == pytest.approx(1, abs=0.03)
-    assert found.recognised < 0.05
+    assert found.relative_displacement == pytest.approx(1, abs=0.03)
+    assert found.top1_retrieval < 0.05
 
 
 # ---- laws
@@ -109,10 +109,10 @@ def test_groups_are_never_split(groups):
 # ---- contracts
 
 
-@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 def test_every_change_keeps_the_shape_and_repeats(name):
     images = open_images("drawn-faces:6", size=32, seed=0)
-    moved = changed(images, name, seed=1)
+    moved = perturb(images, name, seed=1)
     assert len(moved) == len(images)
     assert np.array_equal(moved.labels, images.labels) or images.labels is None
     for row in (0, 5):
@@ -122,12 +122,12 @@ def test_every_change_keeps_the_shape_and_repeats(name):
         assert not np.array_equal(one, images.read(row))
         assert np.array_equal(one, moved.read(row))
     assert moved.key != images.key
-    assert moved.key == changed(images, name, seed=1).key
+    assert moved.key == perturb(images, name, seed=1).key
 
 
 def test_a_mirror_image_mirrored_is_the_image():
     images = open_images("drawn-faces:2", size=32, seed=0)
-    twice = changed(changed(images, "mirror"), "mirror")
+    twice = perturb(perturb(images, "mirror"), "mirror")
     assert np.array_equal(twice.read(1), images.read(1))
 
 

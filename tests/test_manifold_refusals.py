@@ -95,5 +95,5 @@ def test_an_even_edge_hides_no_rounding(edge):
     pixels = rng.random((1024, 3)) @ rng.random((3, 4096))
     pixels = np.round((pixels - pixels.min()) / np.ptp(pixels) * 15).reshape(1024, 64, 64)
     pixels[:, :, 0] = edge
-    alarms = repviz.dimension(pixels.reshape(1024, -1)).alarms
-    assert any("rounded to steps of 1" in alarm for alarm in alarms)
+    warnings = repviz.dimension(pixels.reshape(1024, -1)).warnings
+    assert any("rounded to steps of 1" in warning for warning in warnings)

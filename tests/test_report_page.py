@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from study_folder import build
 
+from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
-from repviz.report import reading
 from repviz.report.page import write_report
-from repviz.report.sections import SECTIONS
+from repviz.report.sections import COLUMNS, SECTIONS
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
 
@@ -130,7 +130,7 @@ def test_every_number_of_a_table_is_the_number_of_the_file(
 
 def test_a_number_changed_in_the_file_changes_in_the_page(study: Path, tmp_path: Path) -> None:
     folder = changed(study, tmp_path / "s", "training", held_out_accuracy=0.12345)
-    content = SECTIONS["training"].render(reading.open_files(folder))
+    content = SECTIONS["training"].render(reading.open_study(folder))
     assert content is not None
     assert "12.3\N{NO-BREAK SPACE}%" in content.body
 
@@ -290,8 +290,10 @@ def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
 def test_what_was_tested_is_called_what_it_is(
     name: str, split: str, words: str, study: Path, tmp_path: Path
 ) -> None:
-    opened = reading.open_files(changed(study, tmp_path / "s", "sweep", split=split))
-    assert reading.StudyFiles(opened.folder, {**opened.manifest, "study": name}).unseen == words
+    opened = reading.open_study(changed(study, tmp_path / "s", "sweep", split=split))
+    manifest = {**opened.manifest, "study": name}
+    (opened.folder / "manifest.json").write_text(json.dumps(manifest))
+    assert opened.unseen == words
 
 
 @pytest.mark.slow
@@ -304,9 +306,9 @@ def test_colour_images_are_shown(tmp_path: Path) -> None:
 def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
     study: Path, tmp_path: Path
 ) -> None:
-    once = SECTIONS["sweep"].render(reading.open_files(study))
+    once = SECTIONS["sweep"].render(reading.open_study(study))
     twice = SECTIONS["sweep"].render(
-        reading.open_files(changed(study, tmp_path / "s", "sweep", seeds=2))
+        reading.open_study(changed(study, tmp_path / "s", "sweep", seeds=2))
     )
     assert once is not None
     assert twice is not None
@@ -319,8 +321,8 @@ def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
 
 
 def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
-    folder = changed(study, tmp_path / "s", "layers", alarms="Beware.")
-    content = SECTIONS["dimension"].render(reading.open_files(folder))
+    folder = changed(study, tmp_path / "s", "layers", warnings="Beware.")
+    content = SECTIONS["dimension"].render(reading.open_study(folder))
     assert content is not None
     assert content.body.count("</b>Beware.</li>") == 1
 
@@ -328,7 +330,7 @@ def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
 def test_the_dimension_says_who_was_taken_whole(study: Path, tmp_path: Path) -> None:
     def caption(**values: int) -> str:
         folder = changed(study, tmp_path / f"s{len(values)}", "layers", **values)
-        content = SECTIONS["dimension"].render(reading.open_files(folder))
+        content = SECTIONS["dimension"].render(reading.open_study(folder))
         assert content is not None
         return str(content.body)
 
@@ -341,7 +343,7 @@ def test_the_dimension_says_who_was_taken_whole(study: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name != "findings"])
 def test_every_section_says_how_to_read_it_and_what_it_cannot_show(name: str, study: Path) -> None:
-    content = SECTIONS[name].render(reading.open_files(study))
+    content = SECTIONS[name].render(reading.open_study(study))
     assert content is not None
     for words in (content.reading, content.limits):
         assert isinstance(words, str)
@@ -349,15 +351,15 @@ def test_every_section_says_how_to_read_it_and_what_it_cannot_show(name: str, st
         assert words.endswith(".")
 
 
-@pytest.mark.parametrize("name", reading.COLUMNS)
+@pytest.mark.parametrize("name", COLUMNS)
 def test_every_table_must_have_its_columns(name: str, study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "s"
     shutil.copytree(study, folder)
     path = folder / "results" / f"{name}.csv"
-    lost = reading.COLUMNS[name].split()[-1]
+    lost = COLUMNS[name].split()[-1]
     pd.read_csv(path).drop(columns=lost).to_csv(path, index=False)
     with pytest.raises(Damaged) as caught:
-        reading.open_files(folder).table(name)
+        reading.open_study(folder).result(name, COLUMNS[name])
     assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study anew."
 
 
@@ -368,7 +370,7 @@ def test_a_folder_that_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_report(tmp_path)
     assert str(caught.value) == (
-        f"write_report: {tmp_path} must be a study folder, got no manifest.json in it. "
+        f"open_study: {tmp_path} must be a study folder, got no manifest.json in it. "
         "Make one: repviz study."
     )
 
@@ -378,8 +380,8 @@ def test_a_manifest_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(Mismatch) as caught:
         write_report(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: the manifest must be of 'repviz study' version 1, got 'repviz study' "
-        "version 9. Make the study anew."
+        f"{tmp_path}: this study is of format version 9, this program reads version 1. "
+        "Use the release that made it."
     )
 
 
@@ -390,7 +392,7 @@ def test_an_array_that_cannot_be_read(content: bytes, study: Path, tmp_path: Pat
     path = folder / "arrays" / "ladder.npy"
     path.write_bytes(content)
     with pytest.raises(Damaged) as caught:
-        reading.open_files(folder).array("ladder")
+        reading.open_study(folder).array("ladder")
     assert str(caught.value) == f"{path}: this array cannot be read. Make the study anew."
 
 
@@ -401,5 +403,5 @@ def test_a_table_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path
     path = folder / "results" / "sweep.csv"
     path.write_bytes(content)
     with pytest.raises(Damaged) as caught:
-        reading.open_files(folder).table("sweep")
+        reading.open_study(folder).result("sweep")
     assert str(caught.value) == f"{path}: this table cannot be read. Make the study anew."

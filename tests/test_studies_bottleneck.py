@@ -17,11 +17,12 @@ from skimage.metrics import structural_similarity
 
 import repviz
 from repviz import distortion, intervals
+from repviz.bottleneck.choice import choice_from_scores, choose_bottleneck
+from repviz.bottleneck.criteria import CRITERIA, Reference, chosen
+from repviz.bottleneck.knee import knee
+from repviz.bottleneck.pca_equivalent import equivalent
+from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError, Mismatch
-from repviz.judges import JUDGES, Reference, chosen
-from repviz.studies.bottleneck import SweepSetup
-from repviz.studies.equivalent import equivalent
-from repviz.studies.reasonable import choose_bottleneck, decided, knee
 
 SETUP = SweepSetup(effort=0.05)
 
@@ -43,7 +44,7 @@ def made(faces, tmp_path_factory):
         faces,
         bottlenecks=[2, 8],
         engines=["pca", "pca-augmented", "linear-start", "prefix"],
-        judges=["psnr:15", "factors", "decision"],
+        criteria=["psnr:15", "factors", "decision"],
         seed=[0, 1],
         out=out,
         setup=replace(SETUP, audit=[8]),
@@ -74,7 +75,7 @@ def test_six_true_factors_are_found(tmp_path):
         images,
         bottlenecks=sizes,
         engines=["pca", "linear-start"],
-        judges=["factors", "psnr:30"],
+        criteria=["factors", "psnr:30"],
         out=tmp_path / "s",
     )
     table = made.table.set_index(["engine", "bottleneck"])
@@ -82,9 +83,9 @@ def test_six_true_factors_are_found(tmp_path):
     gained = decibels.diff() / np.diff([np.nan, *np.log2(sizes)])  # a doubling of the size
     assert decibels[6] > 40 > 33 > table.loc["pca"]["psnr"][6]
     assert gained[6] > 7 > gained[8] > gained[12]  # it flattens there
-    for judge in ("factors", "psnr:30"):
-        assert choose_bottleneck(made, judge, engine="linear-start").size in (6, 8, 12)
-        assert choose_bottleneck(made, judge, engine="pca").size in (None, 12)
+    for criterion in ("factors", "psnr:30"):
+        assert choose_bottleneck(made, criterion, engine="linear-start").size in (6, 8, 12)
+        assert choose_bottleneck(made, criterion, engine="pca").size in (None, 12)
     freedom = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc["linear-start"]
     assert freedom.calibrated_low[12] < 6 < freedom.calibrated_high[12]
     assert freedom.calibrated_high[2] < 3
@@ -127,12 +128,14 @@ def test_drawing_rows_and_trainings_again_covers_a_mean():
 def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
     original = np.ones(200)
     kept = np.stack([np.r_[np.zeros(lost), np.ones(200 - lost)] for lost in (150, 40, 2, 0)])
-    choice = decided("judge", "pca", [2, 4, 8, 16], original, kept, np.arange(200))
+    choice = choice_from_scores("criterion", "pca", [2, 4, 8, 16], original, kept, np.arange(200))
     assert (choice.size, choice.low, choice.high) == (8, 8, 8)
     # A size that passes below one that fails does not count.
-    choice = decided("judge", "pca", [2, 4, 8, 16], original, kept[[3, 1, 2, 3]], np.arange(200))
+    choice = choice_from_scores(
+        "criterion", "pca", [2, 4, 8, 16], original, kept[[3, 1, 2, 3]], np.arange(200)
+    )
     assert choice.size == 8
-    none = decided("judge", "pca", [2, 4], original, kept[:2], np.arange(200))
+    none = choice_from_scores("criterion", "pca", [2, 4], original, kept[:2], np.arange(200))
     assert none.size is None
     assert none.high == np.inf
 
@@ -150,11 +153,11 @@ def test_judges_tell_an_original_from_noise(faces):
     labels = np.repeat(["a", "b", "c", "d"], 20)
     of = Reference(X, (1, 16, 16), labels, faces.factors, X, labels, faces.factors)
     noise = np.random.default_rng(0).random(X.shape, dtype=np.float32)
-    for name in JUDGES:
+    for name in CRITERIA:
         if name in ("face", "person"):
             continue
-        judge = chosen(name)
-        assert judge.scores(X, of).mean() > judge.scores(noise, of).mean(), name
+        criterion = chosen(name)
+        assert criterion.scores(X, of).mean() > criterion.scores(noise, of).mean(), name
 
 
 def test_every_size_and_engine_has_a_row(made):
@@ -233,8 +236,8 @@ def test_killed_and_resumed_it_gives_the_same_tables(faces, tmp_path):
     code = """
         import os, signal, sys
         import repviz
-        from repviz.studies.bottleneck import SweepSetup
-        from repviz.studies.folder import Study
+        from repviz.bottleneck.sweep import SweepSetup
+        from repviz.study_folder import Study
         record = Study._record
 
         def dies(self, part, name, value):
@@ -306,7 +309,7 @@ def test_messages(faces, tmp_path, made):
         X, out=out,
     )  # fmt: skip
 
-    def half(task, k):
+    def half(context, k):
         return "encoder"
 
     refused(

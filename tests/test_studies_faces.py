@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import repviz
+from repviz import study_folder
 from repviz.errors import Damaged, Mismatch
-from repviz.studies import folder
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +125,7 @@ def test_killed_in_each_stage_it_ends_with_the_same_tables(study, people, tmp_pa
     code = """
         import os, signal, sys
         import repviz
-        from repviz.studies.folder import Study
+        from repviz.study_folder import Study
         record, doomed = Study._record, sys.argv[1]
 
         def dies(self, part, name, value):
@@ -141,7 +141,7 @@ def test_killed_in_each_stage_it_ends_with_the_same_tables(study, people, tmp_pa
         arguments = [stage, str(people), str(out), repr(OPTIONS)]
         killed = subprocess.run([*command, *arguments], capture_output=True)
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-        assert stage not in folder.open_study(out).manifest["stages"]
+        assert stage not in study_folder.open_study(out).manifest["stages"]
     ended = repviz.study("faces", f"array:{people}", out=out, **OPTIONS)
     assert tables(ended.folder) == tables(study.folder)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repviz.errors import Damaged, Mismatch, StoreError
-from repviz.studies import folder as studies
+from repviz import study_folder as studies
+from repviz.errors import Damaged, InputError, Mismatch, StoreError
 
 IMAGES = {"name": "orl", "key": "abc", "labels_key": "def", "n": 2}
 
@@ -124,13 +124,13 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
     with begin(tmp_path / "s"), pytest.raises(StoreError) as caught, begin(tmp_path / "s"):
         pass
     assert str(caught.value) == (
-        f"{tmp_path / 's'}: another process is at work in this folder. Wait for it, or choose "
-        "another folder for out."
+        f"{tmp_path / 's'}: one process at a time must write this folder, and another one is at "
+        "it. Wait until it ends, or choose another folder."
     )
 
 
 def test_what_is_no_study_is_one_sentence(tmp_path):
-    with pytest.raises(Damaged, match="this file is missing"):
+    with pytest.raises(InputError, match="got no manifest"):
         studies.open_study(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps({"format": "other"}))
     with pytest.raises(Damaged) as caught:

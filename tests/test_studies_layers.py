@@ -10,7 +10,7 @@ import pytest
 
 import repviz
 from repviz.errors import InputError
-from repviz.images.changing import CHANGES
+from repviz.images.perturbations import PERTURBATIONS
 
 NET = """
 import torch
@@ -61,14 +61,14 @@ def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
     assert set(factors["factor"]) == set(images.factors)
     pixels = factors[factors["representation"] == "pixels"].set_index("factor")["r2"]
     assert pixels["nod"] > 0.9
-    moves = made.result("moves")
-    assert set(moves["change"]) == set(CHANGES)
-    assert len(moves) == len(CHANGES) * 2 * 3
+    moves = made.result("invariance")
+    assert set(moves["change"]) == set(PERTURBATIONS)
+    assert len(moves) == len(PERTURBATIONS) * 2 * 3
     alike = made.result("similarity")
     own = alike[alike["one"] == alike["other"]]
     assert np.allclose(own["cka"], 1)
     text = made.report.read_text()
-    for section in ("profile", "factors", "moves", "similarity", "dimension", "map"):
+    for section in ("profile", "factors", "invariance", "similarity", "dimension", "map"):
         assert f'id="{section}"' in text
 
 

@@ -52,7 +52,7 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
         "training",
         "evaluation",
         "filters",
-        "answers",
+        "top_images",
         "findings",
     ]
     held_out = split(images, (0.7, 0.3), by="image", seed=0)[1]
@@ -89,20 +89,20 @@ def test_the_strongest_images_are_the_strongest(trained):
     with torch.no_grad():
         x = model.preprocessing(torch.from_numpy(new.pixels()))
         strongest = model.module[0](x).amax((2, 3))
-    table = made.result("answers")
+    table = made.result("top_images")
     for unit in (0, 7):
         of = table[(table["layer"].astype(str) == "0") & (table["unit"] == unit)]
         expected = strongest[:, unit].sort(descending=True).values[:8]
         np.testing.assert_allclose(of["value"], expected, rtol=1e-4)
         assert of["id"].tolist() == [new.ids[row] for row in of["row"]]
         assert of["n"].unique().tolist() == [36]
-    assert len(made.array("answers")) == len(table)
+    assert len(made.array("top_images")) == len(table)
 
 
 def test_without_photographs_there_is_none(trained):
     bare = trained[3]
-    assert "answers" not in bare.manifest["stages"]
-    assert not (bare.folder / "arrays" / "answers.npy").exists()
+    assert "top_images" not in bare.manifest["stages"]
+    assert not (bare.folder / "arrays" / "top_images.npy").exists()
     assert "image/jpeg" not in bare.report.read_text(encoding="utf-8")
 
 

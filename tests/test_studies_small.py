@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import repviz
+from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError
-from repviz.studies.bottleneck import SweepSetup
 
 
 def noise(path, n, labels=None):
@@ -26,22 +26,22 @@ def squeezed(images, out, **options):
 def test_between_256_training_rows_and_256_rows_lies_no_trap(tmp_path):
     """Images of more than 256 pixels are probed by 256 components where as many can be fitted."""
     images = repviz.open_images("orl", size=24, grey=True, limit=300)
-    assert (squeezed(images, tmp_path / "s").result("keeps")["engine"] == "original").any()
+    assert (squeezed(images, tmp_path / "s").result("code_probes")["engine"] == "original").any()
 
 
-def identical(task, k):
+def identical(context, k):
     return (lambda X: X), (lambda Z: Z)
 
 
-def imaginary(task, k):
+def imaginary(context, k):
     return (lambda X: X[:, :k].astype(complex)), (lambda Z: Z)
 
 
-def ragged(task, k):
+def ragged(context, k):
     return (lambda X: [[0.0]] * (len(X) - 1) + [[0.0, 1.0]]), (lambda Z: Z)
 
 
-def infinite(task, k):
+def infinite(context, k):
     return (lambda X: X[:, :k]), (lambda Z: np.full((len(Z), 256), np.inf))
 
 
@@ -64,9 +64,9 @@ def test_an_engine_of_ones_own_is_held_to_its_size(engine, sentence, tmp_path):
 
 
 def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
-    def signs(task, k):
+    def signs(context, k):
         W = np.linalg.qr(np.random.default_rng(0).normal(size=(256, k)))[0]
-        mean = task.train.mean(axis=0)
+        mean = context.train.mean(axis=0)
         return (lambda X: ((X - mean) @ W > 0).astype(float)), (
             lambda Z: np.tile(mean, (len(Z), 1))
         )
@@ -74,12 +74,12 @@ def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
     made = squeezed(noise(tmp_path, 60), tmp_path / "s", engines=[signs])
     row = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc[("signs", 2)]
     assert np.isnan(row["dimension"])
-    assert "different rows" in row["alarms"]
+    assert "different rows" in row["warnings"]
     assert "different rows" in made.report.read_text(encoding="utf-8")
 
 
 def test_one_label_alone_is_judged_over_its_images(tmp_path):
-    made = squeezed(noise(tmp_path, 60, np.repeat("a", 60)), tmp_path / "s", judges=["psnr:1"])
+    made = squeezed(noise(tmp_path, 60, np.repeat("a", 60)), tmp_path / "s", criteria=["psnr:1"])
     assert made.result("choices")["size"].tolist() == [2]
     assert made.table["mse_low"].notna().all()
 
@@ -103,7 +103,9 @@ def brighter(than):
 def test_a_judge_that_changed_judges_anew(tmp_path):
     images = noise(tmp_path, 60)
     seen = [
-        squeezed(images, tmp_path / "s", judges=[brighter(t)]).result("judges")["original"].mean()
+        squeezed(images, tmp_path / "s", criteria=[brighter(t)])
+        .result("criteria")["original"]
+        .mean()
         for t in (0.1, 0.9)
     ]
     assert seen == [1, 0]
@@ -114,10 +116,14 @@ def test_a_judge_that_changed_judges_anew(tmp_path):
     [
         (
             60,
-            {"judges": ["psnr:abc"]},
-            "judge 'psnr': a number from 0 to 100 must follow the colon",
+            {"criteria": ["psnr:abc"]},
+            "criterion 'psnr': a number from 0 to 100 must follow the colon",
         ),
-        (60, {"judges": [brighter(0.1), brighter(0.2)]}, "sweep: judges must have different names"),
+        (
+            60,
+            {"criteria": [brighter(0.1), brighter(0.2)]},
+            "sweep: criteria must have different names",
+        ),
         (
             10,
             {},

@@ -12,13 +12,13 @@ from torch.nn import functional
 from repviz.errors import InputError, UnknownName
 from repviz.images import open_images, split
 from repviz.models import open_model
-from repviz.models.autoencoder import FORMS, decode, draw, encode, reconstruct
+from repviz.models.autoencoder import FORMS, decode, decode_unclipped, encode, reconstruct
 from repviz.models.model import seeded, weights_hash
 from repviz.training import loop, train
 from repviz.training.augmenting import AUGMENTATIONS, Augmenter, shuffled
 from repviz.training.autoencoder_recipe import fit_autoencoder
-from repviz.training.feeding import Feed
-from repviz.training.linear import Material
+from repviz.training.feeding import BatchStream
+from repviz.training.material import TrainingData
 from repviz.training.moving import moved
 
 
@@ -46,7 +46,7 @@ def pca_error(train_pixels, others, k):
 
 
 def material(first, second, **options):
-    return Material(first, second, **{"shift": 0.0, **options})
+    return TrainingData(first, second, **{"shift": 0.0, **options})
 
 
 def error(module, X):
@@ -66,7 +66,7 @@ def mirrored(X):
 @pytest.mark.parametrize("n", [15, 90])
 def test_the_linear_optimum_is_scikit_learns(mirror, shape, n):
     X = np.random.default_rng(0).integers(0, 255, (n, *shape), dtype=np.uint8)
-    linear = Material(X, X, mirror=mirror, most=8, shift=0.0).linear
+    linear = TrainingData(X, X, mirror=mirror, most=8, shift=0.0).linear
     truth = PCA(8, svd_solver="full").fit(mirrored(X) if mirror else rows(X))
     np.testing.assert_allclose(linear.mean, truth.mean_, atol=1e-6)
     scale = (len(truth.components_[0]) and (2 * n if mirror else n)) / (
@@ -116,7 +116,7 @@ def test_one_for_all_is_at_no_size_above_pca_on_the_validation_images(digits, ef
     for k in range(1, most + 1):
         scores = fitted.transform(X)[:, :k]
         linear = np.square(scores @ fitted.components_[:k] + fitted.mean_ - X).mean()
-        own = np.square(draw(model.module, encode(model.module, X, k=k)) - X).mean()
+        own = np.square(decode_unclipped(model.module, encode(model.module, X, k=k)) - X).mean()
         ratios.append(own / linear)
     assert max(ratios) <= 1 + 1e-5
     assert min(ratios) < 1
@@ -184,7 +184,7 @@ def test_on_strangers_it_is_below_pca(k):
     images = open_images("orl", size=64, grey=True)
     X = images.pixels()
     first, second, test = split(images, (0.7, 0.15, 0.15), by="label", seed=0)
-    model, _ = fit_autoencoder(Material(X[first], X[second], most=k), bottleneck=k)
+    model, _ = fit_autoencoder(TrainingData(X[first], X[second], most=k), bottleneck=k)
     linear = pca_error(mirrored(X[first]), rows(X[test]), k)
     assert error(model.module, X[test]) < linear
 
@@ -223,10 +223,10 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
         module = LinearAutoencoder(X.shape[1], k)
     loop.run(
         module,
-        Feed(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
+        BatchStream(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
         loss=functional.mse_loss,
         optimizer=torch.optim.Adam(module.parameters(), lr=2e-2),
-        pace=loop.Pace(steps, 1),
+        pace=loop.CosineSchedule(steps, 1),
         after_epoch=lambda epoch: {},
     )
     fitted = PCA(k, svd_solver="full").fit(X)

@@ -15,8 +15,8 @@ from repviz.images import open_images, split
 from repviz.models import open_model
 from repviz.models.model import weights_hash
 from repviz.training import train
-from repviz.training.alexnet_recipe import settle
-from repviz.training.loop import Pace
+from repviz.training.alexnet_recipe import data_dependent_init
+from repviz.training.loop import CosineSchedule
 
 NETS = """
 from torch import nn
@@ -73,7 +73,7 @@ def test_it_learns_digits_and_says_how_sure_it_is(small):
     with torch.no_grad():
         x = made.model.preprocessing(torch.from_numpy(images.pixels(held_out)))
         found = made.model.module(x).argmax(1).numpy()
-    assert (found == images.codes[held_out]).mean() == last["held_out_accuracy"]
+    assert (found == images.label_indices[held_out]).mean() == last["held_out_accuracy"]
 
 
 def test_held_out_images_choose_nothing(small):
@@ -110,7 +110,7 @@ def test_settled_units_have_mean_0_and_variance_1():
     )
     x = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 5 + 3
     last = net[5].weight.clone()
-    settle(net, x)
+    data_dependent_init(net, x)
     with torch.no_grad():
         maps = net[0](x)
         torch.testing.assert_close(maps.mean((0, 2, 3)), torch.zeros(6), atol=1e-4, rtol=0)
@@ -122,7 +122,7 @@ def test_settled_units_have_mean_0_and_variance_1():
 
 
 def test_the_rate_rises_and_falls():
-    pace = Pace(epochs=2, steps=10, warm_up=0.2)
+    pace = CosineSchedule(epochs=2, steps=10, warm_up=0.2)
     factors = [pace.factor(step) for step in range(20)]
     assert all(0 < factor <= 1 for factor in factors)
     assert int(np.argmax(factors)) == 4

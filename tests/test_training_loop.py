@@ -22,7 +22,7 @@ from repviz.models import open_model
 from repviz.models.checkpoints import read_card
 from repviz.models.model import weights_hash
 from repviz.training import RECIPES, Settings, loop, train
-from repviz.training.feeding import Feed
+from repviz.training.feeding import BatchStream
 from repviz.training.machine import Machine
 
 NETS = """
@@ -55,12 +55,12 @@ from repviz.training import Settings, loop, train
 from repviz.training.machine import Machine
 images = open_images("digits", limit=120, size=16)
 model = open_model("small_nets:{net}", classes=10, size=16, channels=1)
-step = loop._Walk._step
+step = loop._Run._step
 def slow(*given):
     time.sleep({pause})
     step(*given)
     print("step", flush=True)
-loop._Walk._step = slow
+loop._Run._step = slow
 made = train(model, images, out={out!r}, recipe=Settings(**{settings!r}))
 machine = Machine()
 if machine.process == 0:
@@ -100,7 +100,7 @@ def settings_of(settings: Settings) -> dict:
     return settings.decisions | {"save_every": settings.save_every}
 
 
-class KilledAfterSteps(loop._Walk):
+class KilledAfterSteps(loop._Run):
     """A training that ends as if the process had, after so many steps."""
 
     left = 0
@@ -116,7 +116,7 @@ def test_killed_at_any_step_and_resumed_it_is_the_unbroken_training(nets, tmp_pa
     images = open_images("digits", limit=60, size=16)
     settings = replace(SETTINGS, epochs=2)
     whole = train(small(), images, recipe=settings)
-    monkeypatch.setattr(loop, "_Walk", KilledAfterSteps)
+    monkeypatch.setattr(loop, "_Run", KilledAfterSteps)
     steps = 2 * -(-42 // 16)
     for kill in range(1, steps - 1):
         out = tmp_path / f"{kill}.safetensors"
@@ -202,7 +202,7 @@ def test_a_finished_training_is_read_and_not_repeated(nets, tmp_path, monkeypatc
     out = tmp_path / "net.safetensors"
     first = train(small(), images, out=out, recipe=SETTINGS)
     before = out.stat().st_mtime_ns
-    monkeypatch.setattr(loop._Walk, "_step", None)
+    monkeypatch.setattr(loop._Run, "_step", None)
     again = train(small(), images, out=out, recipe=SETTINGS)
     assert weights_hash(again.model.module) == weights_hash(first.model.module)
     pd.testing.assert_frame_equal(again.table, first.table)
@@ -212,7 +212,7 @@ def test_a_finished_training_is_read_and_not_repeated(nets, tmp_path, monkeypatc
 
 
 def test_the_rate_falls_when_validation_accuracy_stops_rising():
-    pace = loop.Plateau(epochs=90, steps=4, watched="v", patience=2, drops=1)
+    pace = loop.PlateauSchedule(epochs=90, steps=4, watched="v", patience=2, drops=1)
     rows = [{"v": value} for value in (0.1, 0.3, 0.2, 0.3, 0.4, 0.4, 0.3, 0.5)]
     factors = [pace.factor(0, rows[:epochs]) for epochs in range(len(rows) + 1)]
     assert factors == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.0, 0.0])
@@ -238,11 +238,11 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images():
     seen = []
     loop.run(
         net,
-        Feed(10, 4, 0, make, "test"),
+        BatchStream(10, 4, 0, make, "test"),
         loss=nn.functional.mse_loss,
         score=lambda output, target: torch.tensor(len(output)),
         optimizer=torch.optim.SGD(net.parameters(), lr=1e-12),
-        pace=loop.Pace(1, 3),
+        pace=loop.CosineSchedule(1, 3),
         after_epoch=lambda epoch: seen.append(epoch) or {},
     )
     assert seen[0].loss == pytest.approx(sum(i * i for i in range(10)) / 10)

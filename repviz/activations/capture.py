@@ -16,7 +16,7 @@ from repviz.errors import InputError
 BY_TYPE = "type:"  # "type:Conv2d" asks for every convolution
 
 
-class _Enough(Exception):
+class _StopForward(Exception):
     """No error: every layer asked for has been read, and the pass may end."""
 
 
@@ -100,7 +100,7 @@ class Capture:
         with torch.no_grad():
             try:
                 self.module(x)
-            except _Enough:
+            except _StopForward:
                 return self._ordered()
         if not self._last_call:
             self._learn()
@@ -152,7 +152,7 @@ class Capture:
             else:
                 self._outputs[name] = value.clone() if name in self._changed else value
             if self._calls == self._last_call:
-                raise _Enough
+                raise _StopForward
 
         return hook
 
@@ -187,7 +187,7 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
             hits = _of_type(parts, asked.removeprefix(BY_TYPE))
         else:
             hits = [name for name in parts if fnmatchcase(name, asked)]
-        for name in hits or [checks.known("capture", "layer", asked, parts)]:
+        for name in hits or [checks.one_of("capture", "layer", asked, parts)]:
             found[name] = None
     if not found:
         raise InputError(
@@ -201,5 +201,5 @@ def _of_type(parts: dict[str, nn.Module], wanted: str) -> list[str]:
     classes = {name: [c.__name__ for c in type(part).__mro__] for name, part in parts.items()}
     hits = [name for name, above in classes.items() if wanted in above]
     if not hits:
-        checks.known("capture", "type of layer", wanted, sorted({c[0] for c in classes.values()}))
+        checks.one_of("capture", "type of layer", wanted, sorted({c[0] for c in classes.values()}))
     return hits

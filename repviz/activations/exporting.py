@@ -72,8 +72,8 @@ def export(
     StoreError
         ``out`` is there already, or cannot be written.
     """
-    checks.known("export", "format", to, EXPORTS)
-    checks.known("export", "layer", layer, acts.layers)
+    checks.one_of("export", "format", to, EXPORTS)
+    checks.one_of("export", "layer", layer, acts.layers)
     if images is not None and list(images.ids) != acts.rows["id"].tolist():
         raise InputError(
             f"export: the images must be those that were extracted ({len(acts)} of "
@@ -81,7 +81,7 @@ def export(
         )
     path = Path(out)
     try:
-        with durable.making(path) as temporary:
+        with durable.creating(path) as temporary:
             EXPORTS[to].write(acts, layer, temporary, images)
     except ImportError as error:
         raise Unavailable(

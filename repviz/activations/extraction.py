@@ -96,16 +96,16 @@ def extract(
         ``out`` holds something else, cannot be written, or another process writes it.
     """
     if batch is not None:
-        batch = checks.whole("extract", "batch", batch, low=1)
-    checks.known("extract", "type of number", dtype, DTYPES)
-    checks.whole("extract", "seed", seed, low=0, high=2**32 - 1)
+        batch = checks.integer("extract", "batch", batch, low=1)
+    checks.one_of("extract", "type of number", dtype, DTYPES)
+    checks.integer("extract", "seed", seed, low=0, high=2**32 - 1)
     images, path = opened(images), Path(out)
-    asked = model.layers if layers is None else checks.several(layers)
+    asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
-        seen = probe(model, capture)
+        seen = dry_run(model, capture)
         reduced = reductions(seen, reduce, seed)
         manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
-        with durable.held(path):
+        with durable.locked(path):
             manifest = writing.begin(path, manifest)
             done = store.finished_shards(path, manifest)
             _same_images(path, images, manifest, done)
@@ -118,7 +118,7 @@ def extract(
     return acts
 
 
-def probe(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
+def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
     """What each layer gives for one image, found with two grey ones.
 
     Raises
@@ -128,7 +128,7 @@ def probe(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]
     """
     made_for = model.preprocessing
     pixels = torch.full((2, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
-    outputs = capture(made_for(pixels.to(place(model))))
+    outputs = capture(made_for(pixels.to(device_of(model))))
     parts = dict(model.module.named_modules())
     seen = []
     for name, y in outputs.items():
@@ -249,7 +249,7 @@ def _fill(
 ) -> None:
     """Make the shards that are not there yet."""
     n, step, size = len(images), manifest["rows_per_shard"], manifest["batch"]
-    device = place(model)
+    device = device_of(model)
     spans = [
         range(start, min(start + size, n))
         for start in range(0, n, size)
@@ -334,7 +334,7 @@ def _same_images(path: Path, images: Images, manifest: dict[str, Any], done: lis
         )
 
 
-def place(model: Model) -> torch.device:
+def device_of(model: Model) -> torch.device:
     """The device on which the model's weights lie."""
     return next((value.device for value in model.module.parameters()), torch.device("cpu"))
 

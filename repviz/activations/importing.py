@@ -79,7 +79,7 @@ def import_matrix(
         "order": [layer],
         "layers": {layer: {"shape": shape, "features": features, "dtype": dtype, "reduce": "none"}},
     }
-    with durable.held(path):
+    with durable.locked(path):
         manifest = writing.begin(path, manifest)
         bad: dict[int, str] = {}
         hashes = []

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from repviz.activations.capture import Capture
-from repviz.activations.extraction import probe
+from repviz.activations.extraction import dry_run
 from repviz.models.model import Model, evaluating
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def layers(model: Model) -> pd.DataFrame:
 
     parts = dict(model.module.named_modules())
     with evaluating(model.module), Capture(model.module, ["*"]) as capture:
-        seen = probe(model, capture, strict=False)
+        seen = dry_run(model, capture, strict=False)
         changed = capture.changed
     return pd.DataFrame(
         [

@@ -274,7 +274,7 @@ def reductions(
     for pattern, written in table.items():
         _parsed(written)
         if not any(fnmatchcase(layer.name, pattern) for layer in layers):
-            checks.known(WHO, "extracted layer", pattern, [layer.name for layer in layers])
+            checks.one_of(WHO, "extracted layer", pattern, [layer.name for layer in layers])
     made = {}
     for layer in layers:
         fits = (written for pattern, written in table.items() if fnmatchcase(layer.name, pattern))
@@ -292,8 +292,8 @@ def is_random(written: str) -> bool:
 
 def _parsed(written: str) -> tuple[Kind, list[int]]:
     head, colon, number = str(written).partition(":")
-    kind = REDUCTIONS[checks.known(WHO, "reduction", head, REDUCTIONS)]
+    kind = REDUCTIONS[checks.one_of(WHO, "reduction", head, REDUCTIONS)]
     takes = ":" in kind.usage
     if takes != bool(colon) or (takes and not number.isdecimal()):
         raise InputError(f"{WHO}: a reduction must be written {kind.usage}, got '{written}'.")
-    return kind, [checks.whole(WHO, kind.usage, int(number), low=1)] if takes else []
+    return kind, [checks.integer(WHO, kind.usage, int(number), low=1)] if takes else []

@@ -92,7 +92,7 @@ class Matrix:
 
     def blocks(self, rows: int = 1024) -> Iterator[tuple[int, np.ndarray]]:
         """Pairs of a first row and the block (m, d) that starts there, in order, m <= ``rows``."""
-        rows = checks.whole("blocks", "rows", rows, low=1)
+        rows = checks.integer("blocks", "rows", rows, low=1)
         for start in range(0, len(self), rows):
             yield start, self[start : start + rows]
 
@@ -220,7 +220,7 @@ class Activations:
         return int(self.manifest["images"]["n"])
 
     def __getitem__(self, layer: str) -> Matrix:
-        checks.known(f"activations '{self.path}'", "layer", layer, self.layers)
+        checks.one_of(f"activations '{self.path}'", "layer", layer, self.layers)
         card, step = self.manifest["layers"][layer], self.manifest["rows_per_shard"]
         return Matrix(self.path, layer, card, len(self), step)
 

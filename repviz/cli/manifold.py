@@ -35,9 +35,9 @@ def dimension(
     """Estimate an intrinsic dimension, with its interval."""
     got = repviz.dimension(_matrix(source, layer), method=method, groups=_column(source, groups))
     values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
-    values["alarms"] = list(got.alarms)
+    values["warnings"] = list(got.warnings)
     line = f"{method}: {_raw(got)}, {_calibrated(got)} (n = {got.n})"
-    write(values, as_json, [line, *got.alarms])
+    write(values, as_json, [line, *got.warnings])
 
 
 def scales(
@@ -65,9 +65,9 @@ def scales(
         "high": got.high,
         "plateau": [first, last],
         "scales": rows,
-        "alarms": list(got.alarms),
+        "warnings": list(got.warnings),
     }
-    write(values, as_json, [*lines, *got.alarms])
+    write(values, as_json, [*lines, *got.warnings])
 
 
 def similarity(
@@ -114,7 +114,7 @@ def _column(source: Path, name: str | None) -> Any:
             "matrix. Leave --groups out, or call repviz.dimension(X, groups=...) in Python."
         )
     rows = repviz.open_activations(source).rows
-    column = rows[checks.known("--groups", f"column of {source}", name, rows.columns)]
+    column = rows[checks.one_of("--groups", f"column of {source}", name, rows.columns)]
     lacking = int((column.isna() | (column == "")).sum())
     if lacking:
         raise InputError(

@@ -66,7 +66,7 @@ def sweep(
     engines: Annotated[
         str, typer.Option("--engines", "--engine", help="Separated by commas.")
     ] = "pca,pca-augmented,conv,linear-start",
-    judges: Annotated[str | None, typer.Option(help="psnr:25,person,...: `repviz list`.")] = None,
+    criteria: Annotated[str | None, typer.Option(help="psnr:25,person,...: `repviz list`.")] = None,
     audit: Annotated[str | None, typer.Option(help="Sizes to train separately, beside.")] = None,
     layer: Annotated[str | None, typer.Option(help="Of activations: which layer.")] = None,
     mirror: Annotated[bool, typer.Option(help="Whether mirror images count as images.")] = True,
@@ -109,7 +109,7 @@ def sweep(
             bottlenecks=option.numbers(bottlenecks),
             out=out,
             engines=engines.split(","),
-            judges=judges.split(",") if judges else (),
+            criteria=criteria.split(",") if criteria else (),
             seed=seeds,
             setup=repviz.SweepSetup(**option.given(fixed)),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
-from repviz.facespace.judges import NearestFace, pixels
+from repviz.facespace.nearest_face import NearestFace, pixels
 from repviz.facespace.samplers import SAMPLERS, Decode, Known
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def ladder(
 ) -> Ladder:
     """What share of random points, rung by rung, is taken for a face.
 
-    The judge is :class:`~repviz.facespace.judges.NearestFace`; what it cannot show stands there.
+    The judge is :class:`~repviz.facespace.nearest_face.NearestFace`; what it cannot show stands
+    there.
     Above all: a point that it accepts lies as near to a known face as a stranger's face does, in
     pixels. The mean face under noise does so too, and is the control rung.
 
@@ -93,8 +94,8 @@ def ladder(
     """
     known = pixels("ladder", "known", known)
     held_out = pixels("ladder", "held_out", held_out)
-    count = checks.whole("ladder", "count", count, low=1)
-    seed = checks.whole("ladder", "seed", seed, low=0)
+    count = checks.integer("ladder", "count", count, low=1)
+    seed = checks.integer("ladder", "seed", seed, low=0)
     chosen = _chosen(samplers, codes, decode)
     if codes is not None:
         codes = checks.matrix("ladder", codes)
@@ -123,7 +124,7 @@ def _chosen(samplers: Sequence[str] | None, codes: Any, decode: Decode | None) -
         )
     names = list(SAMPLERS) if samplers is None else list(samplers)
     for name in names:
-        checks.known("ladder", "sampler", name, SAMPLERS)
+        checks.one_of("ladder", "sampler", name, SAMPLERS)
     lacking = [name for name in names if SAMPLERS[name].needs_codes and codes is None]
     if lacking and samplers is not None:
         raise InputError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # kind: what it shows. The file of the same name in this folder draws it.
 FIGURES: dict[str, str] = {
     "sweep": "reconstruction error, and its ratio to PCA's, against the bottleneck size",
-    "keeps": "what can be read off the codes, against the bottleneck size",
+    "code_probes": "what can be read off the codes, against the bottleneck size",
     "anatomy": "the share of parameters and of multiply-adds in each layer",
     "training": "accuracy and loss against the epoch",
     "spectrum": "cumulative explained variance against the number of components",
@@ -26,7 +26,7 @@ FIGURES: dict[str, str] = {
     "identity": "how often the nearest known image shows the same person, with its interval",
     "profile": "intrinsic dimension and readable labels over a network's depth, with controls",
     "factors": "how well known factors are read from each layer",
-    "moves": "how far each layer moves when an image is changed",
+    "invariance": "how far each layer moves when an image is changed",
     "similarity": "how alike every two representations are",
     "ladder": "distance to the nearest known face, from noise to face",
 }
@@ -51,5 +51,5 @@ def draw(kind: str, table: pd.DataFrame, *, width: float = 720) -> Figure:
     InputError
         The table has no row, or lacks a column that the figure draws.
     """
-    checks.known("figures.draw", "figure", kind, FIGURES)
+    checks.one_of("figures.draw", "figure", kind, FIGURES)
     return import_module(f"repviz.figures.{kind}").draw(table, width=width)

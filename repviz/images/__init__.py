@@ -158,7 +158,7 @@ def open_images(
     """
     who = "open_images"
     head, colon, argument = str(name).partition(":")
-    source = SOURCES[checks.known(who, "image source", head, SOURCES)]
+    source = SOURCES[checks.one_of(who, "image source", head, SOURCES)]
     if "argument" in source.takes and not argument:
         raise InputError(f"{who}: '{head}' needs an argument, got none. Write {source.usage}.")
     if "argument" not in source.takes and colon:
@@ -170,8 +170,8 @@ def open_images(
         )
     shape = checked_size(who, size), checked_grey(who, grey)
     if limit is not None:
-        limit = checks.whole(who, "limit", limit, low=1)
-    seed = checks.whole(who, "seed", seed, low=0, high=2**32 - 1)
+        limit = checks.integer(who, "limit", limit, low=1)
+    seed = checks.integer(who, "seed", seed, low=0, high=2**32 - 1)
     given = {"argument": argument, "label": label, "seed": seed}
     images = source.open(**{option: given[option] for option in source.takes})
     if limit is not None and limit < len(images):

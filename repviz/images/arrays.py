@@ -59,7 +59,7 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
         if values.shape == (n,) and values.dtype.kind in "biufUS"
     }
     if label is not None:
-        checks.known("open_images", f"array of length {n} in {argument}", label, columns)
+        checks.one_of("open_images", f"array of length {n} in {argument}", label, columns)
     else:
         label = next((key for key in LABEL_KEYS if key in columns), None)
     labels = None if label is None else columns.pop(label)

@@ -103,7 +103,7 @@ class Images:
         Height and width in pixels of every decoded image; None keeps each image's own.
     grey : bool or None
         True: one channel. False: three. None: what each image has.
-    whole : bool
+    from_known_manifold : bool
         Whether the images are drawn from a manifold that is known as a whole, such as that of
         "drawn-faces": a moved copy of one is then no image of the set.
     """
@@ -115,7 +115,7 @@ class Images:
     credit: str
     size: tuple[int, int] | None = None
     grey: bool | None = None
-    whole: bool = False
+    from_known_manifold: bool = False
     _store: Store = field(kw_only=True, repr=False)
     _index: np.ndarray = field(kw_only=True, repr=False)  # row here -> row in the store
 
@@ -234,7 +234,7 @@ class Images:
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pairs of row numbers (m,) and their :meth:`pixels` (m, c, h, w), in order, m <= size."""
-        size = checks.whole("batches", "size", size, low=1)
+        size = checks.integer("batches", "size", size, low=1)
         for start in range(0, len(self), size):
             rows = np.arange(start, min(start + size, len(self)))
             with progress.shown_by(progress.SILENT):  # whoever loops shows its own bar
@@ -324,7 +324,7 @@ class Images:
         return () if self.labels is None else tuple(np.unique(self.labels).tolist())
 
     @property
-    def codes(self) -> np.ndarray:
+    def label_indices(self) -> np.ndarray:
         """The place of each image's label in :attr:`classes`, int64 of shape (n,).
 
         Raises
@@ -382,7 +382,7 @@ def checked_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int
     if len(sides) != 2:
         raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
     low = decoding.LEAST_SIDE
-    height, width = (checks.whole(who, "size", side, low=low, high=8192) for side in sides)
+    height, width = (checks.integer(who, "size", side, low=low, high=8192) for side in sides)
     return height, width
 
 

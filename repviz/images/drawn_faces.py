@@ -80,11 +80,11 @@ def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) 
             "for 2000 faces of 6 true factors."
         )
     who = "open_images"
-    n = checks.whole(who, "N of drawn-faces:N@D", int(written[1]), low=1, high=1_000_000)
-    d = checks.whole(who, "D of drawn-faces:N@D", int(written[2] or 6), low=1, high=len(FACTORS))
+    n = checks.integer(who, "N of drawn-faces:N@D", int(written[1]), low=1, high=1_000_000)
+    d = checks.integer(who, "D of drawn-faces:N@D", int(written[2] or 6), low=1, high=len(FACTORS))
     varied = FACTORS[:d]
     if label is not None:
-        checks.known(who, f"factor of drawn-faces:{argument}", label, ("identity", *varied))
+        checks.one_of(who, f"factor of drawn-faces:{argument}", label, ("identity", *varied))
     random = np.random.default_rng([seed, 1])
     values = dict(zip(varied, random.uniform(-1, 1, (n, d)).T, strict=True))
     return Images(
@@ -92,7 +92,7 @@ def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) 
         ids=tuple(f"face {row}" for row in range(n)),
         labels=_identities(values) if label in (None, "identity") else _thirds(values[label]),
         factors=values,
-        whole=True,
+        from_known_manifold=True,
         credit=f"drawn by repviz from {d} factors: {', '.join(varied)}",
         _store=Arrays(_drawn(values, n), f"drawn-faces:{argument}"),
         _index=np.arange(n),

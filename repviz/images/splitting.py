@@ -29,7 +29,7 @@ class Labelled(Protocol):
         """The distinct labels."""
 
     @property
-    def codes(self) -> np.ndarray:
+    def label_indices(self) -> np.ndarray:
         """The place of each row's label among them."""
 
     def __len__(self) -> int: ...
@@ -61,9 +61,9 @@ def split(
     UnknownName
         ``by`` is neither.
     """
-    checks.known("split", "way to split", by, WAYS)
+    checks.one_of("split", "way to split", by, WAYS)
     shares = _shares(fractions)
-    seed = checks.whole("split", "seed", seed, low=0, high=2**32 - 1)
+    seed = checks.integer("split", "seed", seed, low=0, high=2**32 - 1)
     random = np.random.default_rng(seed)
     if by == "label":
         if images.labels is None:
@@ -73,7 +73,7 @@ def split(
             )
         order = random.permutation(len(images.classes))
         sides = _dealt(len(order), shares, np.zeros(len(shares)))[0]
-        part_of = np.repeat(np.arange(len(shares)), sides)[np.argsort(order)][images.codes]
+        part_of = np.repeat(np.arange(len(shares)), sides)[np.argsort(order)][images.label_indices]
     else:
         part_of = _by_image(images, shares, random)
     parts = tuple(np.flatnonzero(part_of == part) for part in range(len(shares)))
@@ -82,7 +82,7 @@ def split(
 
 
 def _by_image(images: Labelled, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    codes = np.zeros(len(images), np.int64) if images.labels is None else images.codes
+    codes = np.zeros(len(images), np.int64) if images.labels is None else images.label_indices
     part_of = np.empty(len(images), np.int64)
     # What rounding takes from a part in one label is given back in the next, so that the parts
     # have their shares of the whole even where every label has only a few images.

@@ -102,7 +102,7 @@ def open_torchvision(argument: str) -> Images:
         The set was not downloaded before and cannot be now.
     """
     name, _, root = argument.partition("@")
-    checks.known("open_images", "torchvision set", name, SETS)
+    checks.one_of("open_images", "torchvision set", name, SETS)
     wanted = SETS[name]
     dataset = _dataset(name, wanted, Path(root).expanduser() if root else _cache())
     return Images(

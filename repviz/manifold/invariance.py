@@ -9,7 +9,7 @@ import numpy as np
 
 from repviz import checks, intervals
 from repviz.errors import InputError
-from repviz.manifold.neighbors import neighbors_between, numbered
+from repviz.manifold.neighbors import encode_groups, neighbors_between
 
 
 @dataclass(frozen=True)
@@ -18,26 +18,27 @@ class Invariance:
 
     Attributes
     ----------
-    moved : float
+    relative_displacement : float
         The root mean square distance from an image's row to its changed image's row, over that
         between two different images: 0 where nothing moves, 1 where the change is as large as the
         difference between images.
     low, high : float
-        The 95 % interval of ``moved``, a jackknife over images, or over groups of them.
-    recognised : float
+        The 95 % interval of ``relative_displacement``, a jackknife over images, or over groups of
+        them.
+    top1_retrieval : float
         The share of changed images whose nearest original is their own, in [0, 1].
-    recognised_low, recognised_high : float
+    top1_retrieval_low, top1_retrieval_high : float
         Its 95 % interval (Clopper-Pearson), with images taken for independent.
     n : int
         The number of images.
     """
 
-    moved: float
+    relative_displacement: float
     low: float
     high: float
-    recognised: float
-    recognised_low: float
-    recognised_high: float
+    top1_retrieval: float
+    top1_retrieval_low: float
+    top1_retrieval_high: float
     n: int
 
 
@@ -50,7 +51,7 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
         The representation of n images.
     changed : array_like, shape (n, d)
         That of the same images, each changed in the same way, as by
-        :func:`repviz.images.changing.changed`.
+        :func:`repviz.images.perturbations.perturb`.
     groups : array_like, shape (n,), optional
         Whose image each is; the interval leaves out whole groups.
 
@@ -71,7 +72,7 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
             f"and {changed.shape}."
         )
     n = len(X)
-    member = np.arange(n) if groups is None else numbered("invariance", groups, n)
+    member = np.arange(n) if groups is None else encode_groups("invariance", groups, n)
     moved = _squares(changed, X)
     # Two images are apart by twice the variance, on average over all pairs.
     apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))

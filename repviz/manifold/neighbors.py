@@ -113,10 +113,10 @@ class Neighbors:
         InputError
             ``groups`` has not one entry a row, or names fewer than two.
         """
-        return self if groups is None else replace(self, groups=numbered(who, groups, self.n))
+        return self if groups is None else replace(self, groups=encode_groups(who, groups, self.n))
 
 
-def numbered(who: str, groups: Any, n: int) -> np.ndarray:
+def encode_groups(who: str, groups: Any, n: int) -> np.ndarray:
     """Groups as whole numbers from 0, shape (n,), int64.
 
     Raises
@@ -184,9 +184,9 @@ def neighbors(
         No such metric or search.
     """
     X = checks.matrix("neighbors", X)
-    k = checks.whole("neighbors", "k", k, low=1)
-    seed = checks.whole("neighbors", "seed", seed, low=0)
-    checks.known("neighbors", "search", search, SEARCHES)
+    k = checks.integer("neighbors", "k", k, low=1)
+    seed = checks.integer("neighbors", "seed", seed, low=0)
+    checks.one_of("neighbors", "search", search, SEARCHES)
     _enough("neighbors", len(X) - 1, k)
     rows = _comparable("neighbors", X, metric)
 
@@ -239,7 +239,7 @@ def neighbors_between(
     who = "neighbors_between"
     queries = checks.matrix(who, queries, rows=1)
     X = checks.matrix(who, X, rows=1)
-    k = checks.whole(who, "k", k, low=1)
+    k = checks.integer(who, "k", k, low=1)
     if queries.shape[1] != X.shape[1]:
         raise InputError(
             f"{who}: queries and X must have the same number of columns, got {queries.shape[1]} "
@@ -287,7 +287,7 @@ def _enough(who: str, available: int, k: int) -> None:
 
 def _comparable(who: str, X: np.ndarray, metric: str) -> Rows:
     """Rows whose euclidean distance is the metric's: themselves, or their unit vectors."""
-    checks.known(who, "metric", metric, METRICS)
+    checks.one_of(who, "metric", metric, METRICS)
     X = np.ascontiguousarray(X)
     if metric == "euclidean":
         return Rows(X, np.ones(len(X)))

@@ -93,12 +93,12 @@ def probe(
     UnknownName
         No such method.
     """
-    checks.known("probe", "method", method, PROBES)
+    checks.one_of("probe", "method", method, PROBES)
     X = checks.matrix("probe", X, rows=4).astype(np.float64)
     n = len(X)
-    folds = checks.whole("probe", "folds", folds, low=2, high=n // 2)
-    k = checks.whole("probe", "k", k, low=1)
-    seed = checks.whole("probe", "seed", seed, low=0)
+    folds = checks.integer("probe", "folds", folds, low=2, high=n // 2)
+    k = checks.integer("probe", "k", k, low=1)
+    seed = checks.integer("probe", "seed", seed, low=0)
     y = np.asarray(target)
     if y.shape != (n,):
         raise InputError(f"probe: target must hold one entry for each of {n} rows, got {y.shape}.")

@@ -35,7 +35,7 @@ class Quality:
         In [0, 1], as :func:`trustworthiness`.
     continuity : float
         In [0, 1], as :func:`continuity`.
-    hit : float
+    knn_recall : float
         The share of k true neighbours that are among the k on the map, in [0, 1].
     label_hit : float
         The share of the k neighbours on the map that have the row's own label, in [0, 1]; NaN
@@ -53,7 +53,7 @@ class Quality:
 
     trustworthiness: float
     continuity: float
-    hit: float
+    knn_recall: float
     label_hit: float
     shepard: float
     k: int
@@ -90,12 +90,12 @@ def quality(
         its range.
     """
     mapped = _mapped("quality", graph, embedding, k)
-    seed = checks.whole("quality", "seed", seed, low=0)
+    seed = checks.integer("quality", "seed", seed, low=0)
     true = graph.indices[:, :k]
     points = {
-        "trustworthiness": _kept(graph, mapped.indices, true),
-        "continuity": _kept(mapped, true, mapped.indices),
-        "hit": (mapped.indices[:, :, None] == true[:, None, :]).any(axis=2).mean(axis=1),
+        "trustworthiness": _rank_preservation(graph, mapped.indices, true),
+        "continuity": _rank_preservation(mapped, true, mapped.indices),
+        "knn_recall": (mapped.indices[:, :, None] == true[:, None, :]).any(axis=2).mean(axis=1),
         "label_hit": np.full(graph.n, np.nan),
     }
     if labels is not None:
@@ -130,7 +130,7 @@ def trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
         The map has not one row for each of the graph's, or ``k`` is out of its range.
     """
     mapped = _mapped("trustworthiness", graph, embedding, k)
-    return float(_kept(graph, mapped.indices, graph.indices[:, :k]).mean())
+    return float(_rank_preservation(graph, mapped.indices, graph.indices[:, :k]).mean())
 
 
 def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
@@ -151,7 +151,7 @@ def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
         The map has not one row for each of the graph's, or ``k`` is out of its range.
     """
     mapped = _mapped("continuity", graph, embedding, k)
-    return float(_kept(mapped, graph.indices[:, :k], mapped.indices).mean())
+    return float(_rank_preservation(mapped, graph.indices[:, :k], mapped.indices).mean())
 
 
 def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
@@ -160,7 +160,7 @@ def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
             f"{who}: the graph must come from neighbors(X, k=50), got {type(graph).__name__}. Give "
             "it the graph that the map was drawn from."
         )
-    k = checks.whole(who, "k", k, low=1, high=min(graph.k, (graph.n - 1) // 2))
+    k = checks.integer(who, "k", k, low=1, high=min(graph.k, (graph.n - 1) // 2))
     embedding = checks.matrix(who, embedding)
     if len(embedding) != graph.n:
         raise InputError(
@@ -170,7 +170,7 @@ def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
     return neighbors(embedding, k=k)
 
 
-def _kept(truth: Neighbors, shown: np.ndarray, true: np.ndarray) -> np.ndarray:
+def _rank_preservation(truth: Neighbors, shown: np.ndarray, true: np.ndarray) -> np.ndarray:
     """Of each row (n,), one less the penalty of its ``shown`` neighbours that are not ``true``.
 
     The penalties are scaled so that the mean over the rows is the measure.

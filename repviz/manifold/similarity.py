@@ -88,9 +88,9 @@ def similarity(
     UnknownName
         No such method.
     """
-    checks.known("similarity", "method", method, SIMILARITIES)
+    checks.one_of("similarity", "method", method, SIMILARITIES)
     X, Y = (checks.matrix("similarity", rows, rows=4).astype(np.float64) for rows in (X, Y))
-    permutations = checks.whole("similarity", "permutations", permutations, low=0)
+    permutations = checks.integer("similarity", "permutations", permutations, low=0)
     if len(X) != len(Y):
         raise InputError(
             f"similarity: X and Y must be of the same images, got {len(X)} and {len(Y)} rows."
@@ -99,8 +99,8 @@ def similarity(
         if not (rows != rows[0]).any():
             raise InputError(f"similarity: the rows of {name} must not all be the same.")
     n = len(X)
-    k = checks.whole("similarity", "k", k, low=1)
-    seed = checks.whole("similarity", "seed", seed, low=0)
+    k = checks.integer("similarity", "k", k, low=1)
+    seed = checks.integer("similarity", "seed", seed, low=0)
     compare = SIMILARITIES[method](X, Y, min(k, n - 1))
     random = np.random.default_rng(seed)
     value = compare(np.arange(n))
@@ -202,9 +202,9 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
         raise InputError(
             f"minibatch_cka: X and Y must be of the same images, got {n} and {len(Y)} rows."
         )
-    batch = checks.whole("minibatch_cka", "batch", batch, low=4, high=n)
-    epochs = checks.whole("minibatch_cka", "epochs", epochs, low=1)
-    seed = checks.whole("minibatch_cka", "seed", seed, low=0)
+    batch = checks.integer("minibatch_cka", "batch", batch, low=4, high=n)
+    epochs = checks.integer("minibatch_cka", "epochs", epochs, low=1)
+    seed = checks.integer("minibatch_cka", "seed", seed, low=0)
     random = np.random.default_rng(seed)
     sums = np.zeros(3)
     for _ in range(epochs):

@@ -122,12 +122,12 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
     if head not in MODELS and colon:
         head, argument = "module", name
     if head not in MODELS:
-        checks.known("open_model", "model", name, [entry.usage for entry in MODELS.values()])
+        checks.one_of("open_model", "model", name, [entry.usage for entry in MODELS.values()])
     architecture = MODELS[head]
     own = architecture.options
     for option in options:
-        checks.known(who, "option", option, own)
-    checks.whole(who, "seed", seed, low=0, high=2**63 - 1)
+        checks.one_of(who, "option", option, own)
+    checks.integer(who, "seed", seed, low=0, high=2**63 - 1)
 
     from repviz.models import opening
 

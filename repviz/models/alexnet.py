@@ -84,9 +84,9 @@ def build(
         ``drop1`` to ``drop5``), in [0, 0.9]; 0 leaves these layers out, as the paper does. Single
         values would teach nothing: their neighbours in the map say the same (Tompson et al. 2015).
     """
-    checks.known("open_model('alexnet')", "variant", variant, VARIANTS)
-    checks.known("open_model('alexnet')", "init", init, INITS)
-    checks.whole("open_model('alexnet')", "classes", classes, low=2)
+    checks.one_of("open_model('alexnet')", "variant", variant, VARIANTS)
+    checks.one_of("open_model('alexnet')", "init", init, INITS)
+    checks.integer("open_model('alexnet')", "classes", classes, low=2)
     checks.real("open_model('alexnet')", "map_dropout", map_dropout, low=0, high=0.9)
     if map_dropout and variant == "torchvision":
         raise InputError(

@@ -43,24 +43,24 @@ class Autoencoder(nn.Module):
         self.ordered, self.decodes = ordered, decoder
         self.code = nn.Identity()  # the layer that is extracted
 
-    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
+    def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x`` when only the first ``sizes`` (b,) will be kept."""
         raise NotImplementedError
 
-    def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
+    def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The images of codes (b, bottleneck) of which only the first ``sizes`` (b,) are known."""
         raise NotImplementedError
 
     def encode(self, x: Tensor, k: int | None = None) -> Tensor:
         """The codes (b, k) of ``x`` (b, channels, height, width); k is the bottleneck if None."""
         sizes = torch.full((x.shape[0],), k or self.bottleneck, device=x.device)
-        return self.code(self.squeeze(x, sizes)[:, : k or self.bottleneck])
+        return self.code(self.encode_prefix(x, sizes)[:, : k or self.bottleneck])
 
     def decode(self, code: Tensor) -> Tensor:
         """The images of ``code`` (b, k), not clipped; k below the bottleneck if it is ordered."""
         known = code.shape[1]
         sizes = torch.full((len(code),), known, device=code.device)
-        return self.draw(nn.functional.pad(code, (0, self.bottleneck - known)), sizes)
+        return self.decode_unclipped(nn.functional.pad(code, (0, self.bottleneck - known)), sizes)
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstructions of ``x``, not clipped; the codes where there is no decoder."""
@@ -113,22 +113,22 @@ def build(
         Without it, the encoder alone.
     """
     who = "open_model('autoencoder')"
-    home, fixed = FORMS[checks.known(who, "form", form, FORMS)]
-    checks.whole(who, "bottleneck", bottleneck, low=1)
+    home, fixed = FORMS[checks.one_of(who, "form", form, FORMS)]
+    checks.integer(who, "bottleneck", bottleneck, low=1)
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2:
         raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
-    height, wide = (checks.whole(who, "size", side, low=1, high=2**24) for side in sides)
+    height, wide = (checks.integer(who, "size", side, low=1, high=2**24) for side in sides)
     if channels not in (1, 3):
         raise InputError(f"{who}: channels must be 1 (grey) or 3 (colour), got {channels!r}.")
     own = {"width": width, "depth": depth, "components": components}
-    given = {name: checks.whole(who, name, n, low=1) for name, n in own.items() if n is not None}
+    given = {name: checks.integer(who, name, n, low=1) for name, n in own.items() if n is not None}
     if variational:
         given["variational"] = True
     file, _, name = home.partition(":")
     made = getattr(import_module(f"repviz.models.{file}"), name)
     for option in given:
-        checks.known(f"{who}, form '{form}'", "option", option, made.OPTIONS)
+        checks.one_of(f"{who}, form '{form}'", "option", option, made.OPTIONS)
     module = made((channels, height, wide), bottleneck, decoder=decoder, **fixed, **given)
     module = module.to(memory_format=torch.channels_last)
     preprocessing = Preprocessing((height, wide), channels, (0.0,) * channels, (1.0,) * channels)
@@ -152,11 +152,11 @@ def decode(module: Autoencoder, Z: np.ndarray) -> np.ndarray:
 
     k is the bottleneck, or any number up to it where the code is ordered.
     """
-    images = draw(module, Z)
+    images = decode_unclipped(module, Z)
     return np.clip(images, 0.0, 1.0, out=images)
 
 
-def draw(module: Autoencoder, Z: np.ndarray) -> np.ndarray:
+def decode_unclipped(module: Autoencoder, Z: np.ndarray) -> np.ndarray:
     """As :func:`decode`, not clipped: for rows that are no images."""
     Z = checks.matrix("decode", Z, rows=1)
     k, most = Z.shape[1], module.bottleneck

@@ -94,11 +94,11 @@ class ConvAutoencoder(Autoencoder):
                 self.decoder[-1].weight.zero_()
                 self.decoder[-1].bias.zero_()
 
-    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
+    def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x``; of a Gaussian, its mean."""
         return self._encoded(x)[:, : self.bottleneck]
 
-    def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
+    def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The images of codes of which the first ``sizes`` numbers are known."""
         if self.ordered:
             known = torch.arange(self.bottleneck, device=code.device) < sizes[:, None]
@@ -117,7 +117,7 @@ class ConvAutoencoder(Autoencoder):
             code = self._drawn(encoded)
         if self.ordered:
             sizes = cuts(len(x), self.bottleneck, x.device)
-        return self.draw(self.code(code), sizes.to(x.device))
+        return self.decode_unclipped(self.code(code), sizes.to(x.device))
 
     def _encoded(self, x: Tensor) -> Tensor:
         below, right = self.extra

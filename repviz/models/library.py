@@ -36,13 +36,13 @@ def torchvision_model(
         Side of its input in pixels; what its weights were made for if left out.
     """
     who = f"open_model('torchvision:{argument}')"
-    checks.known(who, "torchvision model", argument, zoo.list_models(zoo))
-    checks.whole(who, "classes", classes, low=2)
+    checks.one_of(who, "torchvision model", argument, zoo.list_models(zoo))
+    checks.integer(who, "classes", classes, low=2)
     _whole_head(who, pretrained, classes)
     published = zoo.get_model_weights(argument)
     weights = published.DEFAULT
     if isinstance(pretrained, str):
-        weights = published[checks.known(who, "set of weights", pretrained, _names(published))]
+        weights = published[checks.one_of(who, "set of weights", pretrained, _names(published))]
     try:
         module = zoo.get_model(
             argument, weights=weights if pretrained else None, num_classes=classes
@@ -50,7 +50,7 @@ def torchvision_model(
     except OSError as error:
         raise _no_weights(who, "torchvision", error) from error
     asked = weights.transforms()
-    side = asked.crop_size[0] if size is None else checks.whole(who, "size", size, low=8)
+    side = asked.crop_size[0] if size is None else checks.integer(who, "size", size, low=8)
     preprocessing = Preprocessing(
         (side, side),
         3,
@@ -84,12 +84,12 @@ def timm_model(
             f"{who}: the package timm is needed and is not installed. Run: pip install timm."
         ) from error
     name, _, tag = argument.partition(".")
-    checks.known(who, "timm model", name, timm.list_models())
+    checks.one_of(who, "timm model", name, timm.list_models())
     tag = pretrained if isinstance(pretrained, str) else tag
     if tag:
         tags = [found.partition(".")[2] for found in timm.list_pretrained(f"{name}.*")]
-        checks.known(who, "set of weights", tag, tags)
-    checks.whole(who, "classes", classes, low=2)
+        checks.one_of(who, "set of weights", tag, tags)
+    checks.integer(who, "classes", classes, low=2)
     _whole_head(who, pretrained, classes)
     try:
         module = timm.create_model(
@@ -100,7 +100,7 @@ def timm_model(
     asked = timm.data.resolve_model_data_config(module)
     channels, *sides = asked["input_size"]
     if size is not None:
-        sides = [checks.whole(who, "size", size, low=8)] * 2
+        sides = [checks.integer(who, "size", size, low=8)] * 2
     preprocessing = Preprocessing(
         (sides[0], sides[1]),
         channels,
@@ -159,7 +159,7 @@ def own_model(
         raise InputError(
             f"{who}: it must be a torch.nn.Module or return one, got {type(made).__name__}."
         )
-    checks.whole(who, "size", size, low=8)
+    checks.integer(who, "size", size, low=8)
     mean, std = (MEAN, STD) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
     own = getattr(made, "preprocessing", None)
     if not isinstance(own, Preprocessing):
@@ -179,7 +179,7 @@ def _attribute(who: str, argument: str) -> Any:
             f"{who}: '{place}' must be a module that Python can import, got '{error}'. "
             "Run in its folder, or install it."
         ) from error
-    return getattr(module, checks.known(who, f"attribute of {place}", name, dir(module)))
+    return getattr(module, checks.one_of(who, f"attribute of {place}", name, dir(module)))
 
 
 def _asked_for(who: str, function: Any, **values: Any) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _asked_for(who: str, function: Any, **values: Any) -> dict[str, Any]:
     names = inspect.signature(function).parameters
     given = {name: value for name, value in values.items() if value is not None}
     for name in given:
-        checks.known(who, "parameter of the function", name, names)
+        checks.one_of(who, "parameter of the function", name, names)
     return given
 
 

@@ -53,8 +53,8 @@ class Preprocessing:
     order: str = "RGB"
 
     def __post_init__(self) -> None:
-        checks.known("Preprocessing", "interpolation", self.interpolation, INTERPOLATIONS)
-        checks.known("Preprocessing", "order of channels", self.order, ("RGB", "BGR"))
+        checks.one_of("Preprocessing", "interpolation", self.interpolation, INTERPOLATIONS)
+        checks.one_of("Preprocessing", "order of channels", self.order, ("RGB", "BGR"))
         if self.resize is not None and self.resize < max(self.size):
             raise InputError(
                 f"Preprocessing: resize must be at least the larger side of size {self.size}, got "

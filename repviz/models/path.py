@@ -29,13 +29,13 @@ class PathAutoencoder(ScoreAutoencoder):
         super().__init__(shape, bottleneck, **options)
         self.core: PathCore = PathCore(self.core, bottleneck)  # type: ignore[assignment]
 
-    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
+    def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x`` at one size; 0 beyond it."""
         k = int(sizes[0])
         code = self.core.encode(self.scores(x), k)
         return functional.pad(code, (0, self.bottleneck - k))
 
-    def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
+    def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The images of codes of which the first ``sizes`` numbers are known, one size for all."""
         x = self.core.decode(code[:, : int(sizes[0])]) @ self.basis + self.mean
         return x.view(-1, *self.shape)

@@ -51,7 +51,7 @@ class ScoreAutoencoder(Autoencoder):
         depth: int = LAYERS,
     ) -> None:
         super().__init__(shape, bottleneck, ordered=ordered, decoder=decoder)
-        m = components or looked_at(bottleneck, math.prod(shape))
+        m = components or n_components_for(bottleneck, math.prod(shape))
         self.mean = nn.Buffer(torch.full((math.prod(shape),), 0.5))
         directions = torch.randn(m, math.prod(shape)) / math.sqrt(math.prod(shape))
         self.basis = nn.Buffer(directions)  # random ones, until principal ones are given
@@ -81,11 +81,11 @@ class ScoreAutoencoder(Autoencoder):
         """The principal components (b, m) of ``x``."""
         return (x.flatten(1) - self.mean) @ self.basis.T
 
-    def squeeze(self, x: Tensor, sizes: Tensor) -> Tensor:
+    def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x``, in the units of PCA scores."""
         return self.core.encode(self.scores(x), self.bottleneck)
 
-    def draw(self, code: Tensor, sizes: Tensor) -> Tensor:
+    def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
         """The images of codes of which the first ``sizes`` numbers are known."""
         x = self.core.decode(code) @ self.basis + self.mean
         return x.view(-1, *self.shape)
@@ -101,15 +101,15 @@ class ScoreCore(nn.Module):
         super().__init__()
         self.bottleneck, self.width, self.depth = bottleneck, width, depth
         self.spread = nn.Buffer(torch.ones(m))
-        self.g = Stack(m, bottleneck, width, depth)
-        self.h = Stack(bottleneck, m, width, depth) if decoder else None
+        self.g = MLP(m, bottleneck, width, depth)
+        self.h = MLP(bottleneck, m, width, depth) if decoder else None
 
     def start(self, spread: Tensor) -> None:
         """Let it be PCA, of scores with standard deviations ``spread`` (m,)."""
         with torch.no_grad():
             self.spread.copy_(spread)
-        for stack in filter(None, (self.g, self.h)):
-            stack.still()
+        for mlp in filter(None, (self.g, self.h)):
+            mlp.zero_output_layer()
 
     def cut(self, k: int, gain: float) -> ScoreCore:
         """The network for codes of ``k`` numbers alone, h multiplied by ``gain``; PCA at 0."""
@@ -147,7 +147,7 @@ class ScoreCore(nn.Module):
         return torch.cat([self.spread[:k], self.spread[-1:].expand(max(0, k - m))])
 
 
-class Stack(nn.Module):
+class MLP(nn.Module):
     """Linear layers with units between them, its last one zero."""
 
     def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
@@ -156,9 +156,9 @@ class Stack(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sides))
         self.dropout = nn.Dropout(0.0)
         self.last = nn.Linear(width, outputs)
-        self.still()
+        self.zero_output_layer()
 
-    def still(self) -> None:
+    def zero_output_layer(self) -> None:
         """Let the output be zero until training goes on."""
         with torch.no_grad():
             self.last.weight.zero_()
@@ -174,6 +174,6 @@ class Stack(nn.Module):
         return functional.linear(x, self.last.weight[:outputs], self.last.bias[:outputs])
 
 
-def looked_at(bottleneck: int, most: int) -> int:
+def n_components_for(bottleneck: int, most: int) -> int:
     """How many components serve a code of that length, where there are ``most``."""
     return min(most, max(COMPONENTS, round(LONGER * bottleneck)))

@@ -48,8 +48,8 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     UnknownName
         No such solver.
     """
-    checks.known("pca", "solver", solver, SOLVERS)
-    seed = checks.whole("pca", "seed", seed, low=0)
+    checks.one_of("pca", "solver", solver, SOLVERS)
+    seed = checks.integer("pca", "seed", seed, low=0)
     shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
     if solver == "auto":
         large = len(shape) == 2 and (shape[0] * shape[1] > MOST_NUMBERS or min(shape) > MOST_LINES)
@@ -62,7 +62,7 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     if n < 2 or d < 1:
         raise InputError(f"pca: X must have at least 2 rows and 1 column, got shape {(n, d)}.")
     most = min(n - 1, d)
-    k = most if components is None else checks.whole("pca", "components", components, low=1)
+    k = most if components is None else checks.integer("pca", "components", components, low=1)
     if k > most:
         raise InputError(
             f"pca: components must be at most min(n - 1, d) = {most}, got {k}. "

@@ -71,10 +71,10 @@ def parallel_analysis(
         ``X`` or an option is not what it must be.
     """
     X = checks.matrix("parallel_analysis", X)
-    repeats = checks.whole("parallel_analysis", "repeats", repeats, low=1)
+    repeats = checks.integer("parallel_analysis", "repeats", repeats, low=1)
     quantile = checks.real("parallel_analysis", "quantile", quantile, low=0.5, high=0.999)
     spectrum = pca(X, components=components).explained_variance
-    random = np.random.default_rng(checks.whole("parallel_analysis", "seed", seed, low=0))
+    random = np.random.default_rng(checks.integer("parallel_analysis", "seed", seed, low=0))
     shuffled = [
         pca(random.permuted(X, axis=0), components=len(spectrum)).explained_variance
         for _ in range(repeats)

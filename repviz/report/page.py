@@ -12,8 +12,8 @@ from repviz.figures import theme
 from repviz.report import numbers
 from repviz.report.html import Markup, join, tag
 from repviz.report.pictures import image
-from repviz.report.reading import StudyFiles, open_files
-from repviz.report.sections import SECTIONS, Content
+from repviz.report.sections import COLUMNS, SECTIONS, Content
+from repviz.study_folder import Study, open_study
 
 SCRIPTS = ("page.js", "map.js")
 # What a study asks, in one sentence under its title.
@@ -49,13 +49,13 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
     Damaged
         A table or an array in it cannot be read.
     """
-    study = open_files(study_folder)
+    study = open_study(study_folder)
     path = Path(out) if out is not None else study.folder / "report.html"
     durable.write_text(path, _page(study))
     return path
 
 
-def _page(study: StudyFiles) -> str:
+def _page(study: Study) -> str:
     style = theme.css_variables() + _asset("report.css")
     scripts = [_asset(name) for name in SCRIPTS]
     policy = (
@@ -89,7 +89,7 @@ def _page(study: StudyFiles) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _section(study: StudyFiles, name: str) -> Markup | None:
+def _section(study: Study, name: str) -> Markup | None:
     """One section; the reason why it was skipped; or nothing where its files are absent."""
     section = SECTIONS[name]
     skipped = study.manifest.get("skipped", {})
@@ -117,7 +117,7 @@ def _content(content: Content) -> Markup:
     return join([content.body, tag("div", notes, class_="notes") if notes else None])
 
 
-def _header(study: StudyFiles) -> Markup:
+def _header(study: Study) -> Markup:
     about = study.manifest["images"]
     size = "×".join(map(str, about["size"])) if about.get("size") else "as they are"
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
@@ -145,11 +145,11 @@ def _header(study: StudyFiles) -> Markup:
     )
 
 
-def _first_of_each_rung(study: StudyFiles) -> Markup | None:
+def _first_of_each_rung(study: Study) -> Markup | None:
     """From noise to face in one line of pictures, where the study has them."""
     if not study.has("arrays/ladder.npy", "results/ladder.csv"):
         return None
-    rungs = study.table("ladder").sort_values("order")["title"]
+    rungs = study.result("ladder", COLUMNS["ladder"]).sort_values("order")["title"]
     samples = [
         image(one, alt=title) for title, one in zip(rungs, study.array("ladder")[:, 0], strict=True)
     ]
@@ -161,7 +161,7 @@ def _contents(names: list[str]) -> Markup:
     return tag("nav", tag("ol", entries), aria_label="Sections")
 
 
-def _footer(study: StudyFiles) -> Markup:
+def _footer(study: Study) -> Markup:
     version = study.manifest.get("versions", {}).get("repviz-toolkit", "")
     return tag(
         "footer",

@@ -11,7 +11,7 @@ import pandas as pd
 from repviz import figures
 from repviz.report import numbers
 from repviz.report.html import Child, Markup, join, tag
-from repviz.report.reading import records
+from repviz.study_folder import records
 
 WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
 
@@ -106,13 +106,14 @@ def weights_keys() -> list[Markup]:
     ]
 
 
-def alarms(names: Iterable[str], sentences: pd.Series) -> Markup | None:
+def warnings(names: Iterable[str], sentences: pd.Series) -> Markup | None:
     """What is wrong with numbers, in a box: each sentence once, after the names it is true of."""
-    found = pd.DataFrame({"name": list(names), "sentence": list(sentences)}).dropna()
+    found = pd.DataFrame({"name": list(names), "sentence": list(sentences)})
+    found = found[found["sentence"] != ""]
     if found.empty:
         return None
     alike = found.groupby("sentence", sort=False)["name"].agg(", ".join)
     lines = [tag("li", tag("b", f"{name}: "), str(sentence)) for sentence, name in alike.items()]
     return tag(
-        "div", tag("p", tag("strong", "Alarms")), tag("ul", lines), class_="alarms", role="note"
+        "div", tag("p", tag("strong", "Warnings")), tag("ul", lines), class_="warnings", role="note"
     )

@@ -12,7 +12,7 @@ from repviz import checks
 
 if TYPE_CHECKING:
     from repviz.images.collection import Images
-    from repviz.studies.folder import Study
+    from repviz.study_folder import Study
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ STUDIES: dict[str, Entry] = {
         "a network's layers over depth, trained beside untrained, with controls",
     ),
     "bottleneck": Entry(
-        "repviz.studies.bottleneck:sweep",
+        "repviz.bottleneck.sweep:sweep",
         "how small the code can be, with PCA beside every autoencoder",
     ),
     "network": Entry(
@@ -65,11 +65,11 @@ def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -
     Mismatch
         ``out`` holds a study with other parameters.
     """
-    checks.known("study", "study", name, STUDIES)
+    checks.one_of("study", "study", name, STUDIES)
     module, _, attribute = STUDIES[name].function.partition(":")
     function = getattr(import_module(module), attribute)
     own = [p for p in inspect.signature(function).parameters if p not in ("images", "out")]
     for option in options:
-        checks.known(f"study {name}", "option", option, own)
+        checks.one_of(f"study {name}", "option", option, own)
     made: Study = function(images, out=out, **options)
     return made

@@ -15,38 +15,37 @@ import numpy as np
 from repviz import checks
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
-from repviz.engines import ENGINES
+from repviz.bottleneck.data import subject
+from repviz.bottleneck.engines import ENGINES
+from repviz.bottleneck.findings import sweep_findings
+from repviz.bottleneck.fits import sweep_stages
+from repviz.bottleneck.plan import Plan, most_possible, usable_sizes
+from repviz.bottleneck.sweep import (
+    write_findings,
+    write_subject,
+)
 from repviz.facespace.ladder import ladder
 from repviz.images import opened, split
 from repviz.images.collection import Images
+from repviz.images.partition import partition
 from repviz.models import autoencoder, open_model
 from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.report.page import write_report
-from repviz.studies.bottleneck import (
-    most_possible,
-    usable_sizes,
-    write_findings,
-    write_subject,
-)
 from repviz.studies.findings import (
     dimension_findings,
     identity_findings,
     ladder_findings,
-    sweep_findings,
     training_findings,
 )
-from repviz.studies.folder import Draft, Study, begin
-from repviz.studies.partition import partition
 from repviz.studies.representations import (
     Representation,
     describe_representations,
     draw_components,
 )
-from repviz.studies.subject import subject
-from repviz.studies.sweeping import Plan, sweep_stages
+from repviz.study_folder import Draft, Study, begin
 from repviz.training import train
-from repviz.training.alexnet_recipe import start
+from repviz.training.alexnet_recipe import untrained_control
 
 SWEPT = ["pca", "conv", "linear-start"]
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
@@ -90,10 +89,10 @@ def faces(
         The folder, opened.
     """
     images = opened(images)
-    size = checks.whole("study faces", "size", size, low=16, high=128)
-    samples = checks.whole("study faces", "samples", samples, low=100, high=1_000_000)
+    size = checks.integer("study faces", "size", size, low=16, high=128)
+    samples = checks.integer("study faces", "samples", samples, low=100, high=1_000_000)
     if epochs is not None:
-        epochs = checks.whole("study faces", "epochs", epochs, low=1)
+        epochs = checks.integer("study faces", "epochs", epochs, low=1)
     grey = images.at(size=size, grey=True)
     parts = partition(grey, seed=seed)
     sizes = usable_sizes(bottlenecks, most_possible(parts, size * size, mirror=True))
@@ -145,7 +144,9 @@ def _alexnet_stages(
 
     def untrained(draft: Draft) -> None:
         # Where training starts, not the raw random network: what differs later was then learned.
-        _extract(draft, start(random, wide, identity[0], seed=seed), wide, name="untrained")
+        _extract(
+            draft, untrained_control(random, wide, identity[0], seed=seed), wide, name="untrained"
+        )
 
     study.stage("extract untrained", untrained)
     reason = _untrainable(images, identity)
@@ -211,7 +212,7 @@ def _manifold(draft: Draft, study: Study, plan: Plan, code: int) -> None:
     identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
     seed, labels = plan.seeds[0], plan.subject.labels
     describe_representations(
-        draft, listed, labels=labels, identity=identity, together=plan.parts.together, seed=seed
+        draft, listed, labels=labels, identity=identity, clusters=plan.parts.clusters, seed=seed
     )
     draw_components(draft, plan.subject.X, seed=seed)
 

@@ -4,39 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.engines import ENGINES
 from repviz.report.numbers import percent
-from repviz.report.reading import called
-from repviz.studies.folder import Study
-
-
-def sweep_findings(study: Study, k: int | None = None) -> list[str]:
-    """Each autoencoder's error against PCA's at ``k`` numbers, and its range over all sizes.
-
-    ``k`` is chosen before the results are seen; the middle size where it is not given.
-    """
-    table = study.result("sweep")
-    sizes = sorted(table["bottleneck"].unique())
-    k = k or sizes[len(sizes) // 2]
-    sentences, whose = [], called(study.manifest)[1]
-    named = [name for name in table["engine"].unique() if not name.startswith("pca")]
-    for name in reversed(named):
-        of = table[table["engine"] == name]
-        if not (of["bottleneck"] == k).any():
-            continue
-        row: Any = of[of["bottleneck"] == k].iloc[0]
-        title = ENGINES[name].title if name in ENGINES else f"the engine {name}"
-        own = sorted(of["bottleneck"])
-        span = (
-            f"; over the sizes from {own[0]} to {own[-1]} the ratio runs from "
-            f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
-        )
-        groups = f" of {row.groups_test} {whose} not trained on" if row.split == "label" else ""
-        sentences.append(
-            f"{_ratio(row)} times PCA's squared error is left by {title} with {k} numbers "
-            f"an image{span if len(own) > 1 else ''} ({row.n_test} test images{groups})."
-        )
-    return sentences
+from repviz.study_folder import Study, called
 
 
 def training_findings(study: Study) -> list[str]:
@@ -107,8 +76,8 @@ def layers_findings(study: Study) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"profile": [_profile(table)]}
     if "knn" in table:
         found["profile"] += _readable(table)
-    moves = study.result("moves")
-    found["moves"] = [_moved(moves)]
+    moves = study.result("invariance")
+    found["invariance"] = [_moved(moves)]
     if "similarity" in study.manifest["stages"]:
         found["similarity"] = [_alike(study)]
     return found
@@ -154,14 +123,16 @@ def _readable(table: Any) -> list[str]:
 def _moved(moves: Any) -> str:
     last = moves[moves["depth"] == moves["depth"].max()]
     rows = last[last["weights"] == last["weights"].iloc[0]]
-    most: Any = rows.loc[rows["moved"].idxmax()]
-    least: Any = rows.loc[rows["moved"].idxmin()]
+    most: Any = rows.loc[rows["relative_displacement"].idxmax()]
+    least: Any = rows.loc[rows["relative_displacement"].idxmin()]
     state = "trained" if most.weights == "trained" else "untrained"
     return (
         f"{most.layer} of the {state} network moves most when an image is {most.title}, by "
-        f"{most.moved:.2f} [{most.moved_low:.2f}, {most.moved_high:.2f}] times what two images "
-        f"differ by, and least when it is {least.title}, by {least.moved:.2f} "
-        f"[{least.moved_low:.2f}, {least.moved_high:.2f}] ({most.n} images)."
+        f"{most.relative_displacement:.2f} [{most.relative_displacement_low:.2f}, "
+        f"{most.relative_displacement_high:.2f}] times what two images "
+        f"differ by, and least when it is {least.title}, by {least.relative_displacement:.2f} "
+        f"[{least.relative_displacement_low:.2f}, {least.relative_displacement_high:.2f}] "
+        f"({most.n} images)."
     )
 
 
@@ -176,12 +147,6 @@ def _alike(study: Study) -> str:
         f"{found.cka:.2f} is the similarity (debiased CKA) of the trained {deepest} and the "
         f"untrained one; shuffled images stay below {found.null:.2f} ({found.n} images)."
     )
-
-
-def _ratio(row: Any) -> str:
-    if row.ratio_low != row.ratio_low:  # NaN: one label in the test says nothing about others
-        return f"{row.ratio:.2f} [no interval]"
-    return f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]"
 
 
 def _rate(row: Any) -> str:

@@ -20,9 +20,12 @@ import pandas as pd
 from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
+from repviz.bottleneck.data import describe
+from repviz.bottleneck.sweep import write_findings
 from repviz.images import opened, split
-from repviz.images.changing import CHANGES, changed
 from repviz.images.collection import Images
+from repviz.images.partition import labels_are_identities
+from repviz.images.perturbations import PERTURBATIONS, perturb
 from repviz.manifold.dimension import dimension
 from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.invariance import invariance
@@ -33,12 +36,9 @@ from repviz.models import open_model
 from repviz.models.model import Model
 from repviz.principal import pca
 from repviz.report.page import write_report
-from repviz.studies.bottleneck import write_findings
 from repviz.studies.findings import layers_findings
-from repviz.studies.folder import Draft, Study, begin
-from repviz.studies.partition import names_individuals
 from repviz.studies.representations import Representation, describe_representations
-from repviz.studies.subject import describe
+from repviz.study_folder import Draft, Study, begin
 
 FEWEST = 40  # images
 CHANGED = 200  # images that are changed, at most
@@ -87,9 +87,9 @@ def layers(
     """
     images = opened(images)
     if len(images) < FEWEST:
-        checks.whole("study layers", "the number of images", len(images), low=FEWEST)
+        checks.integer("study layers", "the number of images", len(images), low=FEWEST)
     networks = _networks(model, weights, classes, seed)
-    names = checks.several(of) if of is not None else list(networks["untrained"].layers)
+    names = checks.as_list(of) if of is not None else list(networks["untrained"].layers)
     shown = images.at(size=THUMBNAIL)
     parameters = {
         "images": images.name,
@@ -129,7 +129,9 @@ def layers(
         study.stage("profile", partial(_profile, images=images, listed=listed, seed=seed))
         if "trained" in networks:
             study.stage("similarity", partial(_similarity, listed=listed, seed=seed))
-        study.stage("moves", partial(_moves, study=study, states=list(networks), images=images))
+        study.stage(
+            "invariance", partial(_invariance, study=study, states=list(networks), images=images)
+        )
         study.stage("findings", partial(_findings, study=study))
         write_report(out)
     return Study(Path(out))
@@ -169,8 +171,8 @@ def _changes(
     """The same layers of changed images: their first ``CHANGED``, evenly over the rows."""
     names = list(open_activations(study.folder / "acts" / state).layers)
     few = images.take(_few(len(images), CHANGED)).at(size=network.preprocessing.size)
-    for name in CHANGES:
-        _kept(draft, network, changed(few, name, seed=seed), names, f"acts/{state}-{name}")
+    for name in PERTURBATIONS:
+        _kept(draft, network, perturb(few, name, seed=seed), names, f"acts/{state}-{name}")
 
 
 def _kept(draft: Draft, network: Model, images: Images, names: list[str], where: str) -> None:
@@ -204,14 +206,14 @@ def _manifold(draft: Draft, study: Study, images: Images, listed: Any, seed: int
         listed(),
         labels=images.labels,
         identity=identity,
-        together=_together(images),
+        clusters=_clusters(images),
         seed=seed,
     )
 
 
-def _together(images: Images) -> np.ndarray | None:
+def _clusters(images: Images) -> np.ndarray | None:
     """Which images are no independent draws: those of one label, where labels are individuals."""
-    return images.labels if names_individuals(images) else None
+    return images.labels if labels_are_identities(images) else None
 
 
 def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
@@ -232,7 +234,7 @@ def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
                 "n": len(X),
             }
             rows.append(
-                {**named, **_shape(X, _together(images), seed), **_labels(X, images.labels, seed)}
+                {**named, **_shape(X, _clusters(images), seed), **_labels(X, images.labels, seed)}
             )
             for factor, values in images.factors.items():
                 if np.isfinite(values).all() and np.ptp(values) > 0:
@@ -244,9 +246,9 @@ def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
         draft.table("factors", pd.DataFrame(factors))
 
 
-def _shape(X: np.ndarray, together: np.ndarray | None, seed: int) -> dict[str, Any]:
+def _shape(X: np.ndarray, clusters: np.ndarray | None, seed: int) -> dict[str, Any]:
     """Dimension by several rulers, and that of a Gaussian of the same covariance."""
-    graph = neighbors(X, k=min(SCALES + 8, len(X) - 1)).with_groups(together)
+    graph = neighbors(X, k=min(SCALES + 8, len(X) - 1)).with_groups(clusters)
     curve = scale_curve(graph)
     two, danco = dimension(graph), dimension(graph, method="danco")
     spread = X.std(axis=0, ddof=1)
@@ -271,7 +273,7 @@ def _shape(X: np.ndarray, together: np.ndarray | None, seed: int) -> dict[str, A
         "gaussian_calibrated": flat.calibrated,
         "gaussian_calibrated_low": flat.calibrated_low,
         "gaussian_calibrated_high": flat.calibrated_high,
-        "alarms": " ".join(dict.fromkeys((*two.alarms, *curve.alarms))),
+        "warnings": " ".join(dict.fromkeys((*two.warnings, *curve.warnings))),
     }
 
 
@@ -320,8 +322,8 @@ def _similarity(draft: Draft, listed: Any, seed: int) -> None:
     draft.table("similarity", pd.DataFrame(rows))
 
 
-def _moves(draft: Draft, study: Study, states: list[str], images: Images) -> None:
-    """results/moves.csv: how far each layer moves under each change, a row each."""
+def _invariance(draft: Draft, study: Study, states: list[str], images: Images) -> None:
+    """results/invariance.csv: how far each layer moves under each change, a row each."""
     few = _few(len(images), CHANGED)
     groups = None if images.labels is None else images.labels[few]
     if groups is not None and len(np.unique(groups)) < 6:
@@ -329,7 +331,7 @@ def _moves(draft: Draft, study: Study, states: list[str], images: Images) -> Non
     rows = []
     for state in states:
         acts = open_activations(study.folder / "acts" / state)
-        for name, change in CHANGES.items():
+        for name, change in PERTURBATIONS.items():
             after = open_activations(study.folder / "acts" / f"{state}-{name}")
             for depth, layer in enumerate(acts.layers):
                 found = invariance(acts[layer][few], np.asarray(after[layer]), groups=groups)
@@ -340,16 +342,16 @@ def _moves(draft: Draft, study: Study, states: list[str], images: Images) -> Non
                         "weights": STATES[state],
                         "layer": layer,
                         "depth": depth,
-                        "moved": found.moved,
-                        "moved_low": found.low,
-                        "moved_high": found.high,
-                        "recognised": found.recognised,
-                        "recognised_low": found.recognised_low,
-                        "recognised_high": found.recognised_high,
+                        "relative_displacement": found.relative_displacement,
+                        "relative_displacement_low": found.low,
+                        "relative_displacement_high": found.high,
+                        "top1_retrieval": found.top1_retrieval,
+                        "top1_retrieval_low": found.top1_retrieval_low,
+                        "top1_retrieval_high": found.top1_retrieval_high,
                         "n": found.n,
                     }
                 )
-    draft.table("moves", pd.DataFrame(rows))
+    draft.table("invariance", pd.DataFrame(rows))
 
 
 def _findings(draft: Draft, study: Study) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks
-from repviz.activations.strengths import strengths
+from repviz.bottleneck.data import describe
+from repviz.bottleneck.sweep import write_findings
 from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import opened
@@ -23,9 +24,8 @@ from repviz.models.checkpoints import open_checkpoint, read_card
 from repviz.models.model import Model
 from repviz.report.numbers import percent
 from repviz.report.page import write_report
-from repviz.studies.bottleneck import write_findings
-from repviz.studies.folder import Draft, Study, begin
-from repviz.studies.subject import describe
+from repviz.studies.unit_activations import strengths
+from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_side, evaluate, unseen
 
 STRONGEST = 8  # images a unit
@@ -69,7 +69,7 @@ def network(
             "repviz train."
         )
     images = opened(images)
-    units = checks.whole("study network", "units", units, low=1, high=64)
+    units = checks.integer("study network", "units", units, low=1, high=64)
     model, card = open_checkpoint(weights), read_card(weights)
     judged = at_side(images, model)
     rows = unseen(model, judged)
@@ -94,7 +94,7 @@ def network(
         _filter_stage(study, model)
         if photographs:
             shown = judged.take(rows)
-            study.stage("answers", partial(_answers, model=model, images=shown, units=units))
+            study.stage("top_images", partial(_top_images, model=model, images=shown, units=units))
         study.stage("findings", partial(_findings, study=study))
         write_report(out)
     return Study(Path(out))
@@ -121,7 +121,7 @@ def _filters(draft: Draft, filters: np.ndarray, towers: int) -> None:
     pictures.save_png(pictures.filters(filters, towers=towers), draft.path("filters.png"))
 
 
-def _answers(draft: Draft, model: Model, images: Images, units: int) -> None:
+def _top_images(draft: Draft, model: Model, images: Images, units: int) -> None:
     """For units at equal steps through each layer, the images with the largest activation."""
     layers = list(model.layers)
     strength = strengths(model, images, layers)
@@ -151,8 +151,8 @@ def _answers(draft: Draft, model: Model, images: Images, units: int) -> None:
                     }
                 )
                 panels.append(thumbnails[int(row)])
-    draft.table("answers", pd.DataFrame(found))
-    draft.array("answers", np.stack(panels))
+    draft.table("top_images", pd.DataFrame(found))
+    draft.array("top_images", np.stack(panels))
 
 
 def _findings(draft: Draft, study: Study) -> None:

@@ -17,7 +17,7 @@ from repviz.manifold.neighbors import neighbors, neighbors_between
 from repviz.manifold.quality import trustworthiness
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
-from repviz.studies.folder import Draft
+from repviz.study_folder import Draft
 
 COMPONENTS = 50  # of the spectrum that is kept
 DRAWN = 12  # principal components shown as pictures
@@ -52,7 +52,7 @@ def describe_representations(
     *,
     labels: np.ndarray | None,
     identity: tuple[np.ndarray, np.ndarray],
-    together: np.ndarray | None,
+    clusters: np.ndarray | None,
     seed: int,
 ) -> None:
     """Keep layers.csv, spectrum.csv and map.csv: a row a representation, component, point.
@@ -67,7 +67,7 @@ def describe_representations(
         Who is on each image; None leaves the nearest-neighbour share out.
     identity : (ndarray, ndarray)
         Rows that are known, and held-out rows that are looked up among them.
-    together : ndarray, shape (n,), or None
+    clusters : ndarray, shape (n,), or None
         Which rows are no independent draws, for the interval of the dimension.
     seed : int
         Of the maps.
@@ -78,7 +78,7 @@ def describe_representations(
         for of in representations:
             X = np.asarray(of.X)
             try:
-                row, spectrum, xy = _measured(X, together, seed)
+                row, spectrum, xy = _measured(X, clusters, seed)
             except InputError as error:
                 raise InputError(
                     f"study: '{of.name}' must tell its {len(X)} images apart to be measured, and "
@@ -125,11 +125,11 @@ def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
 
 
 def _measured(
-    X: np.ndarray, together: np.ndarray | None, seed: int
+    X: np.ndarray, clusters: np.ndarray | None, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray]:
     """One matrix: a row of numbers, its spectrum, and its map (n, 2)."""
     graph = neighbors(X, k=min(NEIGHBOURS, len(X) - 1))
-    estimate = dimension(graph, groups=together)
+    estimate = dimension(graph, groups=clusters)
     spectrum = pca(X)
     xy = umap(graph, seed=seed)
     trust = min(TRUST, (len(X) - 1) // 2)
@@ -137,7 +137,7 @@ def _measured(
     cumulative = np.cumsum(ratio)
     row = {
         "n": len(X),
-        "groups": len(X if together is None else np.unique(together)),
+        "groups": len(X if clusters is None else np.unique(clusters)),
         "d": X.shape[1],
         "dimension": estimate.value,
         "dimension_low": estimate.low,
@@ -149,7 +149,7 @@ def _measured(
         "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
         "trustworthiness": trustworthiness(graph, xy, k=trust),
         "trustworthiness_k": trust,
-        "alarms": " ".join(estimate.alarms),
+        "warnings": " ".join(estimate.warnings),
     }
     table = {
         "component": np.arange(1, len(ratio) + 1),

@@ -179,7 +179,7 @@ def train(
     from repviz.models.checkpoints import save_checkpoint
 
     chosen, settings = _recipe(model, recipe)
-    checks.whole("train", "seed", seed, low=0, high=2**32 - 1)
+    checks.integer("train", "seed", seed, low=0, high=2**32 - 1)
     settings = replace(
         settings,
         epochs=settings.epochs if epochs is None else epochs,
@@ -207,7 +207,7 @@ def train(
 
 def _recipe(model: Model, recipe: str | Settings | None) -> tuple[Recipe, Settings]:
     name = recipe if isinstance(recipe, str) else model.task
-    chosen = RECIPES[checks.known("train", "recipe", name, RECIPES)]
+    chosen = RECIPES[checks.one_of("train", "recipe", name, RECIPES)]
     if chosen.task != model.task:
         able = ", ".join(key for key, entry in RECIPES.items() if entry.task == model.task)
         raise InputError(
@@ -228,7 +228,7 @@ def _keeping(
     settings: Settings,
 ) -> Any:
     from repviz import provenance
-    from repviz.training.keeping import Keeping
+    from repviz.training.keeping import FileCheckpointer
 
     hashes = images.hashes()
     learned = [hashes[row] for row in parts[0]]
@@ -251,7 +251,7 @@ def _keeping(
             "trained_on": [value[:16] for value in learned],
         }
     )
-    return Keeping(
+    return FileCheckpointer(
         trained,
         out,
         identity=identity,

@@ -5,7 +5,7 @@ momentum 0.9, weight decay 0.0005, dropout in the network, random shifts. All ke
 images there are only dozens of steps, too few to find the scale of eight layers, so here
 
 - before the first step each unit is scaled and shifted to mean 0 and variance 1 over training
-  images (:func:`settle`);
+  images (:func:`data_dependent_init`);
 - the learning rate rises, then falls along half a cosine, instead of in steps by hand;
 - there are no mirror images: in 6 epochs of 280 AT&T faces they cost more (0.70 of the held-out
   images right) than they bring (0.84 to 0.88 without, at rates 0.001 and 0.002).
@@ -35,7 +35,7 @@ from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.training import loop
 from repviz.training.augmenting import AUGMENTATIONS, SHIFT, Augmenter, palette
 from repviz.training.evaluation import BATCH, probabilities
-from repviz.training.feeding import Feed, stream
+from repviz.training.feeding import BatchStream, stream
 from repviz.training.machine import Machine
 from repviz.training.settings import Settings
 
@@ -58,7 +58,7 @@ SETTLING = 128  # images
 VALIDATION = 0.1  # share of the training images that chooses when the rate falls, where one does
 IN_MEMORY = 2**28  # bytes of decoded images; more lie on the disk and are mapped
 Parts = tuple[np.ndarray, np.ndarray]
-Keep = Callable[[Model], loop.Keeper]
+Keep = Callable[[Model], loop.Checkpointer]
 
 
 def train_on_labels(
@@ -87,7 +87,7 @@ def train_on_labels(
         x = data.augmenter.change(torch.from_numpy(data.pixels[wanted]), drawn)
         return model.preprocessing(x), codes[wanted]
 
-    feed = Feed(len(learned), settings.batch, seed, make, model.name)
+    feed = BatchStream(len(learned), settings.batch, seed, make, model.name)
     seen = {"train": learned, "validation": choosing, "held_out": parts[1]}
     look = _Look(module, model.preprocessing, data, codes, seen, machine)
     history = loop.run(
@@ -110,7 +110,7 @@ def train_on_labels(
     return replace(trained, module=module.eval()), pd.DataFrame(history)
 
 
-def start(model: Model, images: Images, rows: np.ndarray, *, seed: int = 0) -> Model:
+def untrained_control(model: Model, images: Images, rows: np.ndarray, *, seed: int = 0) -> Model:
     """The network from which training on ``rows`` starts: random weights, each unit settled.
 
     It has seen no label and made no step: what a trained network has beyond it was learned.
@@ -159,7 +159,9 @@ def _settled(
         rows = np.arange(len(data.pixels)) if rows is None else rows
         some = torch.randperm(len(rows), generator=stream(seed, "settle"))[:SETTLING].numpy()
         pixels = torch.from_numpy(data.pixels[np.sort(rows[some])])
-        settle(module, model.preprocessing(center_crop(pixels, list(model.preprocessing.size))))
+        data_dependent_init(
+            module, model.preprocessing(center_crop(pixels, list(model.preprocessing.size)))
+        )
     return module
 
 
@@ -173,13 +175,13 @@ def _validation(
     return rows[parts[0]], rows[parts[1]]
 
 
-def _pace(settings: Settings, steps: int) -> loop.Pace | loop.Plateau:
+def _pace(settings: Settings, steps: int) -> loop.CosineSchedule | loop.PlateauSchedule:
     if settings.pace == "plateau":
-        return loop.Plateau(settings.epochs, steps, "validation_accuracy")
-    return loop.Pace(settings.epochs, steps)
+        return loop.PlateauSchedule(settings.epochs, steps, "validation_accuracy")
+    return loop.CosineSchedule(settings.epochs, steps)
 
 
-def settle(module: nn.Module, x: Tensor) -> None:
+def data_dependent_init(module: nn.Module, x: Tensor) -> None:
     """Scale and shift each unit of ``module``, in place, to mean 0 and variance 1 over ``x``.
 
     Images of one kind are much alike, and what all share grows from layer to layer until it is all
@@ -291,4 +293,4 @@ def _classes(model: Model, images: Images) -> tuple[tuple[str, ...], Tensor]:
             f"train: the model must have one output a label ({len(classes)}), got "
             f"{outputs[-1].out_features}. Open it with classes={len(classes)}."
         )
-    return classes, torch.from_numpy(images.codes)
+    return classes, torch.from_numpy(images.label_indices)

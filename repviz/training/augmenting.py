@@ -75,7 +75,7 @@ class Augmenter:
 
     def __post_init__(self) -> None:
         for name, amount in self.amounts.items():
-            checks.known("train", "augmentation", name, AUGMENTATIONS)
+            checks.one_of("train", "augmentation", name, AUGMENTATIONS)
             most = AUGMENTATIONS[name].most
             checks.real("train", f"augmentation '{name}'", amount, low=0.0, high=most)
 

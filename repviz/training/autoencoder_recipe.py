@@ -16,16 +16,16 @@ from torch.nn import functional
 from repviz import checks
 from repviz.errors import InputError
 from repviz.models import open_model
-from repviz.models.autoencoder import Autoencoder, draw, encode
+from repviz.models.autoencoder import Autoencoder, decode_unclipped, encode
 from repviz.models.convolutional import ConvAutoencoder
 from repviz.models.model import Model
 from repviz.models.path import PathAutoencoder
-from repviz.models.scores import ScoreAutoencoder, ScoreCore, looked_at
+from repviz.models.scores import ScoreAutoencoder, ScoreCore, n_components_for
 from repviz.training import loop, path
 from repviz.training.augmenting import SHIFT
-from repviz.training.feeding import Feed
-from repviz.training.linear import Material
+from repviz.training.feeding import BatchStream
 from repviz.training.machine import Machine
+from repviz.training.material import TrainingData
 from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ SETTINGS = Settings(epochs=24, batch=32, rate=RATE, decay=0.0, start="given", pr
 
 
 def fit_autoencoder(
-    material: Material,
+    material: TrainingData,
     *,
     bottleneck: int,
     form: str = "linear-start",
@@ -60,7 +60,7 @@ def fit_autoencoder(
 
     Parameters
     ----------
-    material : Material
+    material : TrainingData
         The images, and how they may be changed.
     bottleneck : int
         Numbers in a code, at least 1.
@@ -97,7 +97,7 @@ def fit_autoencoder(
     channels, *size = material.shape
     if form in ("linear-start", "prefix") and bottleneck >= 1:
         options["components"] = min(
-            len(material.linear.basis), looked_at(bottleneck, math.prod(material.shape))
+            len(material.linear.basis), n_components_for(bottleneck, math.prod(material.shape))
         )
     model = open_model(
         "autoencoder",
@@ -133,13 +133,15 @@ def train_on_pixels(
     first, second = (fitting.pixels(rows) for rows in parts)
     own = replace(model, module=copy.deepcopy(model.module))
     most = getattr(model.module, "bottleneck", 1)
-    material = Material(first, second, shift=0.0 if images.whole else SHIFT, most=most)
+    material = TrainingData(
+        first, second, shift=0.0 if images.from_known_manifold else SHIFT, most=most
+    )
     return fitted(own, material, epochs=settings.epochs, batch=settings.batch, seed=seed)
 
 
 def fitted(
     model: Model,
-    material: Material,
+    material: TrainingData,
     *,
     epochs: int,
     batch: int,
@@ -165,7 +167,9 @@ def fitted(
         feed,
         loss=_loss(module, inner, math.prod(material.shape)),
         optimizer=_optimizer(inner, len(material.train)),
-        pace=loop.Pace(epochs, feed.steps, warm_up=0.02 if on_path else 0.05, falls=not on_path),
+        pace=loop.CosineSchedule(
+            epochs, feed.steps, warm_up=0.02 if on_path else 0.05, falls=not on_path
+        ),
         after_epoch=best.look,
         # Processors have no fast kernel for transposed convolutions in bfloat16.
         machine=Machine(precision="fp32" if isinstance(module, ConvAutoencoder) else "auto"),
@@ -194,8 +198,8 @@ def _optimizer(inner: nn.Module, n: int) -> torch.optim.Optimizer:
 
 
 def _on_scores(
-    module: ScoreAutoencoder, material: Material, epochs: int, batch: int, seed: int
-) -> tuple[nn.Module, Feed, Callable[[], float]]:
+    module: ScoreAutoencoder, material: TrainingData, epochs: int, batch: int, seed: int
+) -> tuple[nn.Module, BatchStream, Callable[[], float]]:
     """Training among principal components: no pixel is touched once they are taken."""
     linear, m = material.linear, len(module.basis)
     module.start_at(linear.mean, linear.basis, linear.spread)
@@ -230,7 +234,7 @@ def _on_scores(
         linear = own_scores[:, inner.size(inner.step) :].double().square().sum().item() / len(rows)
         return left / max(linear, 1e-9)
 
-    feed = Feed(len(material.train), batch, seed, make, _label(module))
+    feed = BatchStream(len(material.train), batch, seed, make, _label(module))
     if isinstance(module, PathAutoencoder):
         inner = path.PathTraining(module.core, epochs * feed.steps)
     return inner, feed, error
@@ -258,8 +262,8 @@ def _loss(module: Autoencoder, inner: nn.Module, d: int) -> Callable[[Tensor, Te
 
 
 def _on_pixels(
-    module: ConvAutoencoder, material: Material, batch: int, noise: float, seed: int
-) -> tuple[nn.Module, Feed, Callable[[], float]]:
+    module: ConvAutoencoder, material: TrainingData, batch: int, noise: float, seed: int
+) -> tuple[nn.Module, BatchStream, Callable[[], float]]:
     """Training on pixels, each image shifted and mirrored or not, anew in each epoch."""
     from repviz.training.moving import moved  # with its compiler, which components do without
 
@@ -289,10 +293,13 @@ def _on_pixels(
         return x + noise * torch.randn(x.shape, generator=random), x
 
     def error() -> float:
-        left = [draw(module, encode(module, validation, k=k)) for k in _sizes_watched(module)]
+        left = [
+            decode_unclipped(module, encode(module, validation, k=k))
+            for k in _sizes_watched(module)
+        ]
         return float(np.mean([np.square(output - validation).mean() for output in left]))
 
-    return module, Feed(len(shown), batch, seed, make, _label(module)), error
+    return module, BatchStream(len(shown), batch, seed, make, _label(module)), error
 
 
 def _label(module: Autoencoder) -> str:
@@ -300,11 +307,11 @@ def _label(module: Autoencoder) -> str:
     return f"autoencoder, {most}{module.bottleneck} numbers"
 
 
-def _clipped_error(module: Autoencoder, material: Material) -> float:
+def _clipped_error(module: Autoencoder, material: TrainingData) -> float:
     rows = material.rows(material.validation)
     errors = []
     for k in _sizes_watched(module):
-        output = draw(module, encode(module, rows, k=k))
+        output = decode_unclipped(module, encode(module, rows, k=k))
         if material.pictures:
             output = np.clip(output, 0, 1)
         errors.append(float(np.square(output - rows, dtype=np.float64).mean()))

@@ -137,7 +137,7 @@ def evaluate(
     import pandas as pd
 
     models = [models] if isinstance(models, Model) else list(models)
-    checks.known("evaluate", "way of viewing", views, VIEWS)
+    checks.one_of("evaluate", "way of viewing", views, VIEWS)
     machine = machine or Machine()
     codes = _codes(models, images)
     old = np.zeros(len(images), bool) if seen else _trained_on(models, images)

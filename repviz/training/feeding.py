@@ -20,7 +20,7 @@ Make = Callable[[Tensor, slice, torch.Generator], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class Feed:
+class BatchStream:
     """The batches of a training.
 
     Attributes

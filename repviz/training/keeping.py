@@ -15,7 +15,7 @@ from repviz.models.model import Model
 from repviz.training.loop import Row, State
 
 
-class Keeping:
+class FileCheckpointer:
     """One training's checkpoint: opened again, it goes on; of another training, it is refused.
 
     Parameters

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from repviz import progress
 from repviz.errors import InputError
 from repviz.memory import recycled
-from repviz.training.feeding import Feed, number
+from repviz.training.feeding import BatchStream, number
 from repviz.training.machine import Machine
-from repviz.training.stopping import Stopped, Told, told_to_stop
+from repviz.training.stopping import Stopped, StopRequest, catch_stop_signals
 
 Row = dict[str, float]  # what one epoch came to
 AGREE = 8  # steps after which several processes ask each other whether one was told to stop
@@ -47,7 +47,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Pace:
+class CosineSchedule:
     """How long training goes on, and how the learning rate rises and falls.
 
     Attributes
@@ -79,7 +79,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Plateau:
+class PlateauSchedule:
     """The pace of 2012: the rate is divided by 10 each time validation error stops falling.
 
     Attributes
@@ -138,7 +138,7 @@ class State:
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Keeps the state of a training, so that whatever ends it does not lose it."""
 
     every: float  # seconds
@@ -155,15 +155,15 @@ class Keeper(Protocol):
 
 def run(
     module: nn.Module,
-    feed: Feed,
+    feed: BatchStream,
     *,
     loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
-    pace: Pace | Plateau,
+    pace: CosineSchedule | PlateauSchedule,
     after_epoch: Callable[[Epoch], Row],
     score: Callable[[Tensor, Tensor], Tensor] | None = None,
     machine: Machine | None = None,
-    keeper: Keeper | None = None,
+    keeper: Checkpointer | None = None,
 ) -> list[Row]:
     """Train ``module`` in place and give back what each epoch came to.
 
@@ -173,13 +173,13 @@ def run(
     ----------
     module : torch.nn.Module
         The network; it comes back to the device that it was on.
-    feed : Feed
+    feed : BatchStream
         The batches.
     loss : callable
         From the output and the target to a mean over the batch.
     optimizer : torch.optim.Optimizer
         Over the parameters of ``module``; its rates are the highest that are reached.
-    pace : Pace or Plateau
+    pace : CosineSchedule or PlateauSchedule
         For how long, and how the rates fall.
     after_epoch : callable
         Called after each epoch, with the module in evaluation mode; gives the epoch's row.
@@ -187,7 +187,7 @@ def run(
         From the output and the target to a sum over the batch of anything else to be reported.
     machine : Machine, optional
         How the hardware is used.
-    keeper : Keeper, optional
+    keeper : Checkpointer, optional
         Where the state is kept meanwhile; with one, SIGINT and SIGTERM save and then end.
 
     Raises
@@ -197,12 +197,12 @@ def run(
     Stopped
         A signal came, and the state was kept.
     """
-    walk = _Walk(module, feed, optimizer, pace, machine or Machine(), keeper)
+    walk = _Run(module, feed, optimizer, pace, machine or Machine(), keeper)
     home = next(module.parameters()).device
-    with recycled(), walk.begun(), told_to_stop(keeper is not None) as told:
+    with recycled(), walk.begun(), catch_stop_signals(keeper is not None) as told:
         while walk.goes_on():
-            total = walk.pass_over(loss, score, told)
-            walk.turn_over(after_epoch(total))
+            total = walk.train_epoch(loss, score, told)
+            walk.end_epoch(after_epoch(total))
             if walk.goes_on():
                 walk.keep_if_due(told)
         walk.close(told)
@@ -211,17 +211,17 @@ def run(
     return walk.state.history
 
 
-class _Walk:
+class _Run:
     """One training under way."""
 
     def __init__(
         self,
         module: nn.Module,
-        feed: Feed,
+        feed: BatchStream,
         optimizer: torch.optim.Optimizer,
-        pace: Pace | Plateau,
+        pace: CosineSchedule | PlateauSchedule,
         machine: Machine,
-        keeper: Keeper | None,
+        keeper: Checkpointer | None,
     ) -> None:
         self.module, self.feed, self.optimizer, self.pace = module, feed, optimizer, pace
         self.machine, self.keeper = machine, keeper
@@ -251,7 +251,7 @@ class _Walk:
         left = self.state.step < self.pace.epochs * self.feed.steps
         return left and self.pace.factor(self.state.step, self.state.history) > 0
 
-    def pass_over(self, loss: Any, score: Any, told: Told) -> Epoch:
+    def train_epoch(self, loss: Any, score: Any, told: StopRequest) -> Epoch:
         """The steps of this epoch that are left."""
         epoch, done = divmod(self.state.step, self.feed.steps)
         self.network.train()
@@ -312,7 +312,7 @@ class _Walk:
                 "model."
             )
 
-    def keep_if_due(self, told: Told) -> None:
+    def keep_if_due(self, told: StopRequest) -> None:
         if self.keeper is None:
             return
         stop, machine = told.by, self.machine
@@ -334,14 +334,14 @@ class _Walk:
         if stop:
             raise Stopped(told.by or signal.SIGTERM)
 
-    def turn_over(self, row: Row) -> None:
+    def end_epoch(self, row: Row) -> None:
         """An epoch is over."""
         self.state.history.append(row)
         self.state.loss = self.state.score = 0.0
         if self.keeper and self.machine.process == 0:
             self.keeper.epoch_over(self.state.history)
 
-    def close(self, told: Told) -> None:
+    def close(self, told: StopRequest) -> None:
         """Keep the end, unless it was over before."""
         if self.keeper and self.machine.process == 0 and self.state.step > self.began:
             self.keeper.keep(self.state, over=True)

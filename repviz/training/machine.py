@@ -41,11 +41,11 @@ class Machine:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        checks.known("train", "precision", self.precision, PRECISIONS)
+        checks.one_of("train", "precision", self.precision, PRECISIONS)
 
     @cached_property
     def _accelerator(self) -> Accelerator:
-        # Told so, accelerate lets several processes on processors alone talk (over gloo).
+        # StopRequest so, accelerate lets several processes on processors alone talk (over gloo).
         return Accelerator(cpu=not torch.accelerator.is_available())
 
     @property
@@ -65,7 +65,7 @@ class Machine:
         return int(self._accelerator.num_processes)
 
     @property
-    def rounds(self) -> bool:
+    def uses_bf16(self) -> bool:
         """Whether products are taken in bfloat16."""
         return self.precision == "bf16" or (self.precision == "auto" and native_bf16(self.device))
 
@@ -95,7 +95,7 @@ class Machine:
 
     def rounding(self) -> AbstractContextManager[None]:
         """Within the block, products are taken in the precision that was asked for."""
-        if self.rounds:
+        if self.uses_bf16:
             context: AbstractContextManager[None] = torch.autocast(self.device.type, torch.bfloat16)
             return context
         return _tf32() if self.precision == "tf32" else nullcontext()
@@ -109,7 +109,7 @@ class Machine:
         return {
             "device": self.device.type,
             "processes": self.processes,
-            "precision": "bf16" if self.rounds else self.precision.replace("auto", "fp32"),
+            "precision": "bf16" if self.uses_bf16 else self.precision.replace("auto", "fp32"),
             "compile": self.compile,
         }
 

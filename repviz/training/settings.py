@@ -63,13 +63,13 @@ class Settings:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        checks.whole("train", "epochs", self.epochs, low=1)
-        checks.whole("train", "batch", self.batch, low=1)
+        checks.integer("train", "epochs", self.epochs, low=1)
+        checks.integer("train", "batch", self.batch, low=1)
         checks.real("train", "rate", self.rate, low=1e-12, high=1e3)
         checks.real("train", "momentum", self.momentum, low=0, high=0.9999)
         checks.real("train", "decay", self.decay, low=0, high=1)
-        checks.known("train", "pace", self.pace, PACES)
-        checks.known("train", "start", self.start, STARTS)
+        checks.one_of("train", "pace", self.pace, PACES)
+        checks.one_of("train", "start", self.start, STARTS)
 
     @property
     def decisions(self) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def changed(recipe: str, **decided: Any) -> Settings:
     """
     from repviz.training import RECIPES
 
-    settings = RECIPES[checks.known("train", "recipe", recipe, RECIPES)].settings
+    settings = RECIPES[checks.one_of("train", "recipe", recipe, RECIPES)].settings
     for name in decided:
-        checks.known("train", "setting", name, [entry.name for entry in fields(Settings)])
+        checks.one_of("train", "setting", name, [entry.name for entry in fields(Settings)])
     if isinstance(decided.get("augment"), str):
         decided["augment"] = amounts(decided["augment"])
     return replace(settings, **decided)
@@ -117,7 +117,7 @@ def amounts(text: str) -> dict[str, float]:
     text = "" if text.strip() == "none" else text
     for word in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = word.partition("=")
-        checks.known("train", "augmentation", name, AUGMENTATIONS)
+        checks.one_of("train", "augmentation", name, AUGMENTATIONS)
         try:
             found[name] = float(value) if equals else AUGMENTATIONS[name].usual
         except ValueError:

@@ -19,16 +19,16 @@ class Stopped(KeyboardInterrupt):
         self.signal = by
 
 
-class Told:
+class StopRequest:
     """Whether a signal asked the process to end, and which."""
 
     by = 0
 
 
 @contextmanager
-def told_to_stop(listening: bool) -> Iterator[Told]:
+def catch_stop_signals(listening: bool) -> Iterator[StopRequest]:
     """Within the block a first SIGINT or SIGTERM is written down; a second ends at once."""
-    told = Told()
+    told = StopRequest()
     if not listening or threading.current_thread() is not threading.main_thread():
         yield told
         return

@@ -23,32 +23,34 @@ import torch
 from torch.nn import functional
 
 from repviz import intervals
+from repviz.bottleneck.engines import ENGINES, FitContext
+from repviz.bottleneck.engines.codec import trained
 from repviz.distortion import squared_errors
-from repviz.engines import ENGINES, Task
-from repviz.engines.task import trained
 from repviz.images import open_images, split
 from repviz.memory import recycled
-from repviz.training.linear import Material
+from repviz.training.material import TrainingData
 from repviz.training.moving import moved
 
 cpu = time.process_time
 
 
 def measured(
-    material: Material, test: np.ndarray, jobs: list[tuple[str, int, float]], groups: Any = None
+    material: TrainingData, test: np.ndarray, jobs: list[tuple[str, int, float]], groups: Any = None
 ) -> None:
     """One line a job: engine, size, CPU seconds, error, and its ratio to both PCAs."""
     X = material.rows(test)
     groups = np.arange(len(X)) if groups is None else groups
     start = cpu()
-    task = Task(material)
-    lines = {k: errors_of(ENGINES["pca"].fit(task, k), X) for k in sorted({k for _, k, _ in jobs})}
-    augmented = {k: errors_of(ENGINES["pca-augmented"].fit(task, k), X) for k in lines}
+    context = FitContext(material)
+    lines = {
+        k: errors_of(ENGINES["pca"].fit(context, k), X) for k in sorted({k for _, k, _ in jobs})
+    }
+    augmented = {k: errors_of(ENGINES["pca-augmented"].fit(context, k), X) for k in lines}
     _ = material.copies
     print(f"PCA, PCA of the moved images and their scores: {cpu() - start:.1f} CPU-s, shared")
     for name, k, effort in jobs:
         start = cpu()
-        coder = ENGINES[name].fit(Task(material, effort), k)
+        coder = ENGINES[name].fit(FitContext(material, effort), k)
         took = cpu() - start
         own = errors_of(coder, X)
         both = np.stack([own, lines[k]], axis=1)
@@ -68,11 +70,11 @@ def errors_of(coder: Any, X: np.ndarray) -> np.ndarray:
     return squared_errors(np.clip(coder.decode(coder.encode(X)), 0, 1), X)
 
 
-def faces_of(folder: str, most: int) -> tuple[Material, np.ndarray]:
+def faces_of(folder: str, most: int) -> tuple[TrainingData, np.ndarray]:
     """8,000 faces to train on, 2,000 to choose with, 2,000 to test on."""
     images = open_images(f"folder:{folder}", size=64, grey=True)
     X = images.pixels()[np.random.default_rng(0).permutation(len(images))]
-    return Material(X[:8000], X[8000:10000], most=most), X[10000:12000]
+    return TrainingData(X[:8000], X[8000:10000], most=most), X[10000:12000]
 
 
 def faces(folder: str, *sizes: str) -> None:
@@ -88,7 +90,7 @@ def curve(folder: str) -> None:
     material, test = faces_of(folder, 256)
     X = material.rows(test)
     start = cpu()
-    coder = ENGINES["prefix"].fit(Task(material), 256)
+    coder = ENGINES["prefix"].fit(FitContext(material), 256)
     print(f"prefix up to 256: {cpu() - start:.1f} CPU-s, PCA and its scores included")
     model, linear = coder.model, material.linear
     assert model is not None
@@ -104,7 +106,7 @@ def curve(folder: str) -> None:
     )
     gaps = []
     for k in (2, 3, 4, 8, 11, 16, 32, 45, 64, 128, 181, 256):  # also far from any power of two
-        apart = errors_of(ENGINES["linear-start"].fit(Task(material), k), X).mean()
+        apart = errors_of(ENGINES["linear-start"].fit(FitContext(material), k), X).mean()
         own = errors_of(trained(model, k), X).mean()
         gaps.append(own / apart - 1)
         print(
@@ -125,7 +127,7 @@ def light(file: str) -> None:
     for by in ("image", "label"):
         first, second, test = split(images, (0.7, 0.15, 0.15), by=by, seed=0)
         print({"image": "known people, new light", "label": "strangers"}[by], len(test), "images")
-        material = Material(images.pixels(first), images.pixels(second), most=8)
+        material = TrainingData(images.pixels(first), images.pixels(second), most=8)
         assert images.labels is not None
         jobs = [("linear-start", 8, 1.0), ("linear-start", 8, 4.0)]
         measured(material, images.pixels(test), jobs, images.labels[test])
@@ -142,7 +144,7 @@ def patches() -> None:
         turned(images.pixels(np.flatnonzero(rows)), n, random)
         for rows, n in zip(of, (25_000, 3_000, 5_000), strict=True)
     )
-    material = Material(first, second, mirror=False, shift=0.0, most=30)
+    material = TrainingData(first, second, mirror=False, shift=0.0, most=30)
     measured(material, test, [("linear-start", 30, effort) for effort in (1.0, 4.0)])
 
 
@@ -163,7 +165,7 @@ def turned(pixels: np.ndarray, n: int, random: torch.Generator) -> np.ndarray:
 def digits(file: str) -> None:
     """Bar 5: handwritten digits."""
     X = open_images(f"array:{file}").pixels()[np.random.default_rng(0).permutation(20_000)]
-    material = Material(X[:14000], X[14000:17000], mirror=False, most=30)
+    material = TrainingData(X[:14000], X[14000:17000], mirror=False, most=30)
     measured(material, X[17000:], [("linear-start", 30, 1.0), ("linear-start", 30, 4.0)])
 
 
@@ -173,7 +175,7 @@ def feeding(folder: str) -> None:
     start = cpu()
     X = images.pixels()
     decoding = cpu() - start
-    material = Material(X[:3000], X[3000:], most=32)
+    material = TrainingData(X[:3000], X[3000:], most=32)
     copies, random = material.copies, torch.Generator().manual_seed(0)
     times = {"pixels": 0.0, "scores": 0.0}
     with recycled():  # as in training

@@ -49,7 +49,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def estimators(graph: object) -> None:
-    """Each with its interval, calibration and alarms; nothing is kept from an earlier round."""
+    """Each with its interval, calibration and warnings; nothing is kept from an earlier round."""
     from dataclasses import replace
 
     import repviz

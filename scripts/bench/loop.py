@@ -24,7 +24,7 @@ import repviz
 from repviz import progress
 from repviz.training import loop
 from repviz.training.augmenting import Augmenter
-from repviz.training.feeding import Feed
+from repviz.training.feeding import BatchStream
 from repviz.training.settings import amounts
 
 BATCH = 64
@@ -66,7 +66,7 @@ def main(steps: int = 6, rounds: int = 3) -> None:
         images = torch.from_numpy(pixels[rows[part].numpy()])
         return model.preprocessing(augmenter.change(images, drawn)), labels[rows[part]]
 
-    feed = Feed(n, BATCH, 0, make, "loop")
+    feed = BatchStream(n, BATCH, 0, make, "loop")
     ready = feed.load(torch.arange(BATCH), 0, 0, slice(None))
     bare, looped = [], []
     for _ in range(rounds):
@@ -86,7 +86,7 @@ def main(steps: int = 6, rounds: int = 3) -> None:
                 loss=functional.cross_entropy,
                 score=lambda output, target: (output.argmax(1) == target).sum(),
                 optimizer=optimizer,
-                pace=loop.Pace(1, steps),
+                pace=loop.CosineSchedule(1, steps),
                 after_epoch=lambda epoch: {},
             )
         looped += list(np.diff(clock.times, axis=0))

@@ -47,12 +47,15 @@ class Estimator:
         return function
 
 
+_HOME = "repviz.manifold.dimension.estimators"
+
+
 def _graph(name: str, summary: str, module: str) -> Estimator:
-    return Estimator(name, summary, f"repviz.manifold.dimension.{module}")
+    return Estimator(name, summary, f"{_HOME}.{module}")
 
 
 def _matrix(name: str, summary: str, module: str, **preset: Any) -> Estimator:
-    return Estimator(name, summary, f"repviz.manifold.dimension.{module}", "matrix", preset)
+    return Estimator(name, summary, f"{_HOME}.{module}", "matrix", preset)
 
 
 ESTIMATORS: dict[str, Estimator] = {
@@ -86,7 +89,7 @@ ESTIMATORS: dict[str, Estimator] = {
 
 
 def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: Any) -> Dimension:
-    """The intrinsic dimension of the rows of X, with an interval and its alarms.
+    """The intrinsic dimension of the rows of X, with an interval and its warnings.
 
     Parameters
     ----------
@@ -112,18 +115,18 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     InputError
         ``X``, ``groups`` or an option is not what it must be.
     """
-    from repviz.manifold.dimension.alarms import matrix_alarms
+    from repviz.manifold.dimension.warnings import matrix_warnings
     from repviz.manifold.neighbors import Neighbors, neighbors
 
-    estimator = ESTIMATORS[checks.known("dimension", "method", method, ESTIMATORS)]
+    estimator = ESTIMATORS[checks.one_of("dimension", "method", method, ESTIMATORS)]
     _, *allowed = inspect.signature(estimator.estimate).parameters
     allowed = [name for name in allowed if name != "groups" and name not in estimator.preset]
     for option in options:
-        checks.known("dimension", f"option of '{method}'", option, allowed)
+        checks.one_of("dimension", f"option of '{method}'", option, allowed)
     if estimator.reads == "matrix":
         rows, together = _rows("dimension", X, groups)
         found = estimator.estimate(rows, groups=together, **estimator.preset, **options)
-        return replace(found, alarms=(*matrix_alarms(rows), *found.alarms))
+        return replace(found, warnings=(*matrix_warnings(rows), *found.warnings))
     graph = X
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("dimension", X, rows=3)
@@ -192,9 +195,9 @@ def dimension_by_label(
 
 def _rows(who: str, X: Any, groups: Any) -> tuple[Any, Any]:
     """The rows of a matrix or graph, and what belongs together: as said now, or by the graph."""
-    from repviz.manifold.neighbors import Neighbors, numbered
+    from repviz.manifold.neighbors import Neighbors, encode_groups
 
     rows = X.X if isinstance(X, Neighbors) else checks.matrix(who, X)
     if groups is not None:
-        return rows, numbered(who, groups, len(rows))
+        return rows, encode_groups(who, groups, len(rows))
     return rows, X.groups if isinstance(X, Neighbors) else None

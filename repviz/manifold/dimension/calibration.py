@@ -14,7 +14,7 @@ from importlib import resources
 import numpy as np
 
 TABLE = "calibration.csv"
-FAR = 0.2  # how far below the calibrated the raw value may lie without an alarm
+FAR = 0.2  # how far below the calibrated the raw value may lie without a warning
 
 
 def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]]:
@@ -26,7 +26,7 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
         A method of the table ("twonn", "twonn-linear", "mle-10", ...).
     n : int
         The number of rows. Between the table's, values are interpolated in log n; outside them the
-        nearest is taken, with an alarm where n is smaller.
+        nearest is taken, with a warning where n is smaller.
     value : float
         The raw estimate, greater than 0.
 
@@ -34,7 +34,7 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     -------
     calibrated : float
         In (0, 100].
-    alarms : tuple of str
+    warnings : tuple of str
         Where n is below the table, the dimension above it, or the raw value far off.
     """
     sizes, dimensions, said = expected(method, n)
@@ -46,26 +46,26 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     else:
         found = np.exp(np.interp(np.log(value), np.log(said), np.log(dimensions)))
     calibrated = float(found)
-    alarms = []
+    warnings = []
     if n < sizes[0]:
-        alarms.append(f"{n} rows are fewer than the {sizes[0]} that calibration begins at.")
+        warnings.append(f"{n} rows are fewer than the {sizes[0]} that calibration begins at.")
     if value >= said[-1]:
-        alarms.append(
+        warnings.append(
             f"{n} rows are too few for this dimension: balls of {dimensions[-1]:g} dimensions and "
             "more look like this, so the calibrated value is a lower limit."
         )
     elif value < (1 - FAR) * calibrated:
-        alarms.append(
+        warnings.append(
             f"{n} rows are few for this dimension: the raw {value:.3g} is what a ball of "
             f"{calibrated:.3g} dimensions gives at this n."
         )
-    return calibrated, tuple(alarms)
+    return calibrated, tuple(warnings)
 
 
 def calibrate_interval(
     method: str, n: int, value: float, low: float, high: float
 ) -> tuple[tuple[float, float, float], tuple[str, ...]]:
-    """The calibrated dimension with its interval, and the alarms of :func:`calibrate`.
+    """The calibrated dimension with its interval, and the warnings of :func:`calibrate`.
 
     Parameters
     ----------
@@ -78,11 +78,11 @@ def calibrate_interval(
     -------
     calibrated : (float, float, float)
         The value, its low and its high end.
-    alarms : tuple of str
+    warnings : tuple of str
         Those of the value.
     """
-    calibrated, alarms = calibrate(method, n, value)
-    return (calibrated, calibrate(method, n, low)[0], calibrate(method, n, high)[0]), alarms
+    calibrated, warnings = calibrate(method, n, value)
+    return (calibrated, calibrate(method, n, low)[0], calibrate(method, n, high)[0]), warnings
 
 
 def expected(method: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

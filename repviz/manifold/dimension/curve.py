@@ -9,7 +9,7 @@ import numpy as np
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.manifold.dimension import gride
+from repviz.manifold.dimension.estimators import gride
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.neighbors import Neighbors, neighbors
 
@@ -26,7 +26,7 @@ class ScaleCurve:
         The nearer of the two neighbours that each scale compares; the farther is 2m.
     estimates : tuple of Dimension, length s
         Each with its interval, calibrated value, ``scale`` (the median distance to neighbour 2m)
-        and alarms.
+        and warnings.
     plateau : tuple of int
         First and last m of the longest run of scales whose calibrated values lie within 10 % of
         each other or within their intervals; of equal runs the one at the smallest scale.
@@ -34,7 +34,7 @@ class ScaleCurve:
         The plateau's calibrated dimension: the mean of its scales, in the logarithm.
     low, high : float
         From the lowest to the highest end of the plateau's intervals, calibrated as the values are.
-    alarms : tuple of str
+    warnings : tuple of str
         A sentence where the dimension depends on the scale.
     """
 
@@ -44,7 +44,7 @@ class ScaleCurve:
     dimension: float
     low: float
     high: float
-    alarms: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
@@ -86,9 +86,9 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     within = found[first : last + 1]
     value = float(np.exp(np.mean([np.log(one.calibrated) for one in within])))
     spread = max(one.calibrated for one in found) / min(one.calibrated for one in found)
-    alarms: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if last - first + 1 < (len(seen) + 1) // 2:
-        alarms = (
+        warnings = (
             f"the dimension depends on the scale: its calibrated value changes {spread:.2g}-fold "
             f"between the {2 * seen[0]} and the {2 * seen[-1]} nearest rows, and stands still from "
             f"m = {seen[first]} to {seen[last]} only.",
@@ -100,7 +100,7 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
         dimension=value,
         low=min(one.calibrated_low for one in within),
         high=max(one.calibrated_high for one in within),
-        alarms=alarms,
+        warnings=warnings,
     )
 
 

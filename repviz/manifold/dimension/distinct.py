@@ -2,8 +2,10 @@
 
 Where a tenth of the rows has a copy that a little noise was added to, two distances describe the
 noise and not the set: TwoNN reads 0.5 of three dimensions. Such pairs stand out: the nearest row is
-``ALIKE`` times nearer than the next, which among even rows of dimension d happens to a share
-``ALIKE``^-d of them. Where it happens to far more, each pair counts once, and an alarm says so.
+``NEAR_DUPLICATE_RATIO`` times nearer than the next, which among even rows of dimension d happens
+to a share
+``NEAR_DUPLICATE_RATIO``^-d of them. Where it happens to far more, each pair counts once, and a
+warning says so.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ import scipy.sparse
 import scipy.sparse.csgraph
 
 from repviz.errors import InputError
-from repviz.manifold.dimension.uncertainty import Sharing, reach, sharing
+from repviz.manifold.dimension.uncertainty import Dependence, reach, sharing
 from repviz.manifold.neighbors import Neighbors
 
-ALIKE = 20.0  # the second nearest row over the nearest, from which on two rows are near copies
+NEAR_DUPLICATE_RATIO = (
+    20.0  # the second nearest row over the nearest, from which on two rows are near copies
+)
 UNLIKELY = 2.0, 0.01  # times the expected share, and more of the rows: not by chance
 ROUNDING = 1e-9, 1e-6  # relative, of distances between rows of float64 and of float32
 FEWEST = 10  # rows below which no estimator says anything
@@ -58,7 +62,7 @@ class Distinct:
     graph: Neighbors = field(repr=False)
 
     @cached_property
-    def sharing(self) -> Sharing:
+    def sharing(self) -> Dependence:
         """Which rows' estimates depend on each other, for intervals."""
         k = self.distances.shape[1]
         if self.graph.k >= reach(k) > k:
@@ -68,7 +72,7 @@ class Distinct:
         return self.touching
 
     @cached_property
-    def touching(self) -> Sharing:
+    def touching(self) -> Dependence:
         """Which rows share one of the k neighbours themselves, or a group."""
         groups = None if self.graph.groups is None else self.graph.groups[self.first]
         return sharing(self.touched, self.distances[:, -1], groups)
@@ -193,8 +197,8 @@ def _near_copies(graph: Neighbors) -> np.ndarray:
         return none
     dimension = np.log(2) / np.log(middle)
     times, more = UNLIKELY
-    alike = ratios > ALIKE
-    if alike.mean() <= times * ALIKE**-dimension + more:
+    alike = ratios > NEAR_DUPLICATE_RATIO
+    if alike.mean() <= times * NEAR_DUPLICATE_RATIO**-dimension + more:
         return none
     return rows.first[rows.touched[alike, :2]]
 

@@ -33,7 +33,7 @@ class Dimension:
         The estimator's name.
     level : float
         The share of intervals, in [0, 1], that hold the estimator's mean in repeated draws.
-    alarms : tuple of str
+    warnings : tuple of str
         A sentence for each reason to doubt the value; empty where none was found.
     scale : float
         The median distance to the k-th neighbour, in the units of the rows: how far around it each
@@ -53,6 +53,6 @@ class Dimension:
     k: int
     method: str
     level: float = 0.95
-    alarms: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     scale: float = field(default=math.nan, compare=False)
     local: np.ndarray | None = field(default=None, repr=False, compare=False)

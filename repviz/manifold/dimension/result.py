@@ -9,11 +9,11 @@ import scipy.optimize
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.manifold.dimension.alarms import graph_alarms
 from repviz.manifold.dimension.calibration import calibrate_interval
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import deviation, group_freedom, interval
+from repviz.manifold.dimension.uncertainty import group_freedom, interval, standard_error
+from repviz.manifold.dimension.warnings import graph_warnings
 from repviz.manifold.neighbors import Neighbors
 
 LEVEL = 0.95
@@ -56,7 +56,7 @@ def result(
     """
     n, k = rows.distances.shape
     if spread is None:
-        spread, freedom = deviation(influence, rows.sharing), rows.sharing.freedom
+        spread, freedom = standard_error(influence, rows.sharing), rows.sharing.freedom
     else:
         freedom = group_freedom(rows.groups)
     low, high = interval(value, spread, LEVEL, freedom)
@@ -73,7 +73,7 @@ def result(
         k=k,
         method=method,
         level=LEVEL,
-        alarms=(*graph_alarms(rows.graph, rows), *doubts),
+        warnings=(*graph_warnings(rows.graph, rows), *doubts),
         scale=float(np.median(rows.distances[:, -1])),
         local=None if local is None else rows.spread(local),
     )
@@ -143,7 +143,7 @@ def checked_scale(method: str, option: str, value: int, scales: tuple[int, ...])
 
 def checked_average(average: str) -> str:
     """``average``, which must be one of ``AVERAGES``."""
-    return checks.known("dimension", "average", average, AVERAGES)
+    return checks.one_of("dimension", "average", average, AVERAGES)
 
 
 def most_likely(score: Callable[[float], np.ndarray]) -> tuple[float, np.ndarray]:

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.special
 
-from repviz.manifold.dimension.sharing_kernels import products, sharers
+from repviz.manifold.dimension.dependence_kernels import products, sharers
 
 PAIRS = 1 << 19  # looked at; beyond them, rows are sampled
 FEWEST_ASKED = 1000
@@ -38,17 +38,17 @@ FARTHER = 15  # neighbours up to which half as many more count as shared; then a
 
 
 @dataclass(frozen=True, eq=False)
-class Sharing:
+class Dependence:
     """Which rows' influences depend on each other.
 
     Attributes
     ----------
-    asked : ndarray of int64, shape (a,)
+    sampled : ndarray of int64, shape (a,)
         The rows for which this is known: all, or an even sample of them where there are many.
     others : ndarray of int32, shape (pairs,)
         The rows that each row that was asked shares something with, itself included, one after
         the other.
-    many : ndarray of int64, shape (a,)
+    n_dependent : ndarray of int64, shape (a,)
         How many those are.
     n : int
         The number of rows.
@@ -58,17 +58,17 @@ class Sharing:
         The distance to each row's farthest neighbour.
     """
 
-    asked: np.ndarray = field(repr=False)
+    sampled: np.ndarray = field(repr=False)
     others: np.ndarray = field(repr=False)
-    many: np.ndarray = field(repr=False)
+    n_dependent: np.ndarray = field(repr=False)
     n: int
     groups: np.ndarray | None = field(repr=False)
     radius: np.ndarray | None = field(repr=False)
 
     @property
-    def crowded(self) -> float:
+    def dependent_fraction(self) -> float:
         """The share of all pairs of rows that depend on each other, in (0, 1]."""
-        return len(self.others) / len(self.asked) / self.n
+        return len(self.others) / len(self.sampled) / self.n
 
     @property
     def freedom(self) -> float:
@@ -78,12 +78,12 @@ class Sharing:
         a chi-square with n^2 / pairs degrees. Without it, intervals of estimators that look at many
         neighbours cover 0.90 where they say 0.95.
         """
-        return min(1 / self.crowded, group_freedom(self.groups))
+        return min(1 / self.dependent_fraction, group_freedom(self.groups))
 
 
 def sharing(
     touched: np.ndarray, radius: np.ndarray | None = None, groups: np.ndarray | None = None
-) -> Sharing:
+) -> Dependence:
     """Which of n rows share a row that they touched, or a group.
 
     Parameters
@@ -107,18 +107,18 @@ def sharing(
         touched if own is None else np.hstack([touched, int(touched.max()) + 1 + own[:, None]])
     )
     others, many = sharers(np.ascontiguousarray(columns), int(columns.max()) + 1, asked)
-    return Sharing(asked, others, many, n, own, radius)
+    return Dependence(asked, others, many, n, own, radius)
 
 
-def deviation(influence: np.ndarray, shared: Sharing) -> float:
+def standard_error(influence: np.ndarray, shared: Dependence) -> float:
     """Standard deviation of the mean of ``influence``, shape (n,), when rows depend on each other.
 
     At least that of independent rows, and of independent groups where groups are declared.
     """
-    n, asked = len(influence), shared.asked
+    n, asked = len(influence), shared.sampled
     place = _by_place(influence, shared.radius)
-    pairs = products(influence - place, asked, shared.others, shared.many)
-    together = pairs * n / len(asked) / (1 - min(shared.crowded, 0.9))
+    pairs = products(influence - place, asked, shared.others, shared.n_dependent)
+    together = pairs * n / len(asked) / (1 - min(shared.dependent_fraction, 0.9))
     variances = [together + float(place @ place), float(influence @ influence)]
     if shared.groups is not None:
         variances.append(n**2 * grouped_deviation(influence, shared.groups) ** 2)
@@ -147,7 +147,7 @@ def group_freedom(groups: np.ndarray | None) -> float:
 
 def shared_deviation(influence: np.ndarray, touched: np.ndarray) -> float:
     """:func:`deviation` of all rows, from the rows (n, k + 1) that each influence touched."""
-    return deviation(influence, sharing(touched))
+    return standard_error(influence, sharing(touched))
 
 
 def grouped_deviation(influence: np.ndarray, groups: np.ndarray | None) -> float:

@@ -70,8 +70,8 @@ def embed(graph: Any, *, method: str = "umap", **options: Any) -> np.ndarray:
     InputError
         The graph or an option is not what it must be.
     """
-    drawn = EMBEDDINGS[checks.known("embed", "method", method, EMBEDDINGS)].draw
+    drawn = EMBEDDINGS[checks.one_of("embed", "method", method, EMBEDDINGS)].draw
     _, *allowed = inspect.signature(drawn).parameters
     for option in options:
-        checks.known("embed", f"option of '{method}'", option, allowed)
+        checks.one_of("embed", f"option of '{method}'", option, allowed)
     return drawn(graph, **options)

@@ -79,11 +79,11 @@ def umap_by_landmarks(
     InputError
         ``X`` or an option is not what it must be.
     """
-    wanted = checks.whole("umap_by_landmarks", "landmarks", landmarks, low=3)
-    near = checks.whole("umap_by_landmarks", "neighbors", neighbors, low=2)
+    wanted = checks.integer("umap_by_landmarks", "landmarks", landmarks, low=3)
+    near = checks.integer("umap_by_landmarks", "neighbors", neighbors, low=2)
     if len(getattr(X, "shape", ())) != 2:
         X = checks.matrix("umap_by_landmarks", X, rows=3)
-    seed = checks.whole("umap_by_landmarks", "seed", seed, low=0)
+    seed = checks.integer("umap_by_landmarks", "seed", seed, low=0)
     n = X.shape[0]
     chosen = np.arange(n)
     if wanted < n:

@@ -49,9 +49,9 @@ def pacmap(
             "pacmap: the package pacmap is needed and is not installed. pip install pacmap, or "
             "take method='umap'."
         ) from error
-    components = checks.whole("pacmap", "components", components, low=1, high=10)
-    seed = checks.whole("pacmap", "seed", seed, low=0, high=2**32 - 1)
-    near = checks.whole("pacmap", "neighbors", neighbors, low=2)
+    components = checks.integer("pacmap", "components", components, low=1, high=10)
+    seed = checks.integer("pacmap", "seed", seed, low=0, high=2**32 - 1)
+    near = checks.integer("pacmap", "neighbors", neighbors, low=2)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("pacmap", graph)
         graph = nearest(rows, k=min(near, len(rows) - 1))

@@ -52,8 +52,8 @@ def tsne(
             "tsne: the package openTSNE is needed and is not installed. pip install openTSNE, or "
             "take method='umap'."
         ) from error
-    components = checks.whole("tsne", "components", components, low=1, high=2)
-    seed = checks.whole("tsne", "seed", seed, low=0, high=2**32 - 1)
+    components = checks.integer("tsne", "components", components, low=1, high=2)
+    seed = checks.integer("tsne", "seed", seed, low=0, high=2**32 - 1)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("tsne", graph, rows=8)
         graph = neighbors(rows, k=min(round(3 * perplexity), len(rows) - 1))

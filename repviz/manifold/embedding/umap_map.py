@@ -75,15 +75,15 @@ def umap(
     InputError
         The graph holds too few neighbours, or an option is out of its range.
     """
-    components = checks.whole("umap", "components", components, low=1, high=10)
-    seed = checks.whole("umap", "seed", seed, low=0, high=2**32 - 1)
+    components = checks.integer("umap", "components", components, low=1, high=10)
+    seed = checks.integer("umap", "seed", seed, low=0, high=2**32 - 1)
     min_dist = checks.real("umap", "min_dist", min_dist, low=0, high=1)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("umap", graph)
         graph = nearest(
-            rows, k=min(checks.whole("umap", "neighbors", neighbors, low=2), len(rows)) - 1
+            rows, k=min(checks.integer("umap", "neighbors", neighbors, low=2), len(rows)) - 1
         )
-    near = min(checks.whole("umap", "neighbors", neighbors, low=2), graph.n) - 1
+    near = min(checks.integer("umap", "neighbors", neighbors, low=2), graph.n) - 1
     if graph.k < near:
         raise InputError(
             f"umap: the graph must hold at least neighbors - 1 = {near} neighbours a row, "
@@ -183,7 +183,7 @@ def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.n
 
 def _given(init: Any, graph: Neighbors, components: int) -> np.ndarray:
     if isinstance(init, str):
-        checks.known("umap", "init", init, ("pca",))
+        checks.one_of("umap", "init", init, ("pca",))
         most = min(components, graph.n - 1, graph.d)
         scores = pca(graph.X, components=most).scores
         wide = np.zeros((graph.n, components))

@@ -12,7 +12,52 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from repviz.report.html import Child, Markup
-    from repviz.report.reading import StudyFiles
+    from repviz.study_folder import Study
+
+
+# The columns that the report reads of each table.
+COLUMNS: dict[str, str] = {
+    "findings": "order section sentence",
+    "images": "row id label",
+    "sweep": "engine bottleneck n_train n_test groups_test mse mse_low mse_high psnr ssim ratio "
+    "ratio_low ratio_high ratio_augmented pca_equivalent seeds split",
+    "sweep_images": "engine bottleneck row mse",
+    "traversals": "direction engine bottleneck share reach factor r n_test",
+    "interpolation": "path engine bottleneck share nearest n_train from to",
+    "audit": "engine separate bottleneck mse separate_mse gap gap_low gap_high n_test",
+    "choices": "criterion title engine size low high margin n_test left_out",
+    "criteria": "criterion engine bottleneck original kept loss loss_high n_test",
+    "knee": "engine sizes low high ranges found stands",
+    "code_probes": "engine bottleneck probe score low high n chance",
+    "code_dimension": "engine bottleneck dimension low high calibrated calibrated_low "
+    "calibrated_high n groups warnings",
+    "reconstruction_panels": "panel engine bottleneck",
+    "reconstruction_images": "position row id pick",
+    "training": "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high "
+    "chance n_train n_held_out learning_rate",
+    "evaluation": "model views accuracy low high right n chance",
+    "filters": "tower first last",
+    "top_images": "panel layer unit tower rank row id label value n",
+    "anatomy": "layer kind kernel stride output formula parameters neurons multiply_adds "
+    "share_parameters share_multiply_adds",
+    "layers": "representation model weights layer n groups d dimension dimension_low "
+    "dimension_high calibrated calibrated_low calibrated_high participation_ratio components_90 "
+    "nearest_same nearest_low nearest_high nearest_n nearest_chance trustworthiness "
+    "trustworthiness_k warnings",
+    "spectrum": "representation component cumulative",
+    "components": "component ratio null n repeats",
+    "map": "representation row x y",
+    "profile": "representation weights layer depth n twonn twonn_calibrated twonn_calibrated_low "
+    "twonn_calibrated_high plateau plateau_low plateau_high plateau_from plateau_to danco "
+    "participation pca_90 gaussian_calibrated gaussian_calibrated_low gaussian_calibrated_high "
+    "warnings",
+    "factors": "representation factor weights layer depth n r2 r2_low r2_high",
+    "invariance": "change title weights layer depth relative_displacement "
+    "relative_displacement_low relative_displacement_high top1_retrieval n",
+    "similarity": "one other cka null p n",
+    "ladder": "order title n accepted rate low high distance_q05 distance_median distance_q95 "
+    "threshold calibration_n calibration_quantile seed",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +83,7 @@ class Section:
     stage: str
     files: tuple[str, ...] = ()
 
-    def render(self, study: StudyFiles) -> Content | None:
+    def render(self, study: Study) -> Content | None:
         """The content, from the file of this section's name."""
         return import_module(f"repviz.report.sections.{self.name}").render(study)
 
@@ -90,18 +135,18 @@ _LINES = (
         ("results/audit.csv",),
     ),
     Section(
-        "judges",
+        "criteria",
         "Reasonable",
         "How small is still reasonable, and by whose judgement?",
-        "judges",
+        "criteria",
         ("results/knee.csv",),
     ),
     Section(
-        "keeps",
+        "code_probes",
         "Kept and dropped",
         "What does the code keep, and what does it drop?",
-        "keeps",
-        ("results/keeps.csv", "results/code_dimension.csv"),
+        "code_probes",
+        ("results/code_probes.csv", "results/code_dimension.csv"),
     ),
     Section(
         "anatomy",
@@ -132,11 +177,11 @@ _LINES = (
         ("arrays/filters.npy", "results/filters.csv"),
     ),
     Section(
-        "answers",
+        "top_images",
         "Units",
         "Which images does each unit answer to most?",
-        "answers",
-        ("results/answers.csv", "arrays/answers.npy"),
+        "top_images",
+        ("results/top_images.csv", "arrays/top_images.npy"),
     ),
     Section(
         "profile",
@@ -153,11 +198,11 @@ _LINES = (
         ("results/factors.csv",),
     ),
     Section(
-        "moves",
+        "invariance",
         "What moves it",
         "How far does each layer move when an image is changed?",
-        "moves",
-        ("results/moves.csv",),
+        "invariance",
+        ("results/invariance.csv",),
     ),
     Section(
         "similarity",

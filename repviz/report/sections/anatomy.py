@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, text
 from repviz.report.parts import chart, field, numbers_of
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _COLUMNS = (
     field("layer", "layer", text),
@@ -23,9 +23,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The two shares, layer by layer, and the full table."""
-    table = study.table("anatomy")
+    table = study.result("anatomy", COLUMNS["anatomy"])
     weighted = table[table["parameters"] > 0]
     if weighted.empty:
         return None

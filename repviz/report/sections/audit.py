@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import Column, field, table
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _COLUMNS = (
     field("one for all", "engine", text),
@@ -22,9 +22,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """A row an audited size."""
-    audit = study.table("audit")
+    audit = study.result("audit", COLUMNS["audit"])
     return Content(
         table(audit, _COLUMNS, label="Audit"),
         reading="The gap is how much larger the error of the one training is at this size.",

@@ -1,12 +1,12 @@
-"""How many degrees of freedom each representation has, with interval and alarms."""
+"""How many degrees of freedom each representation has, with interval and warnings."""
 
 from __future__ import annotations
 
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
-from repviz.report.parts import alarms, chart, field, interval, key, numbers_of, weights_keys
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.parts import chart, field, interval, key, numbers_of, warnings, weights_keys
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -22,9 +22,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
-    """The estimates, a row a representation, and every alarm in words."""
-    table = study.table("layers")
+def render(study: Study) -> Content | None:
+    """The estimates, a row a representation, and every warning in words."""
+    table = study.result("layers", COLUMNS["layers"])
     table = table[table["dimension"].notna()]
     if table.empty:
         return None
@@ -39,7 +39,7 @@ def render(study: StudyFiles) -> Content | None:
     body = join(
         [
             chart("dimension", table, caption=caption, alt=alt, keys=keys),
-            alarms(table["representation"], table["alarms"]),
+            warnings(table["representation"], table["warnings"]),
             numbers_of("results/layers.csv", table, _COLUMNS),
         ]
     )

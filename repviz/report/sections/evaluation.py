@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, text
 from repviz.report.parts import field, interval, table
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 _COLUMNS = (
     field("model", "model", text),
@@ -18,9 +18,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """A row a model and way of viewing."""
-    rows = study.table("evaluation")
+    rows = study.result("evaluation", COLUMNS["evaluation"])
     if rows.empty:
         return None
     chance = records(rows)[0]["chance"]

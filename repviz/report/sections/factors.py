@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -17,9 +17,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """R2 a factor over depth, and the table."""
-    table = study.table("factors")
+    table = study.result("factors", COLUMNS["factors"])
     caption = (
         f"R² of a linear map on held-out images (five-fold, n = {count(table['n'].max())}), with "
         "95 % intervals over folds: 1 foretells the factor exactly, 0 no better than its mean."

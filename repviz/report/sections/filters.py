@@ -8,15 +8,15 @@ from repviz.report.html import Markup, join
 from repviz.report.numbers import count
 from repviz.report.parts import figure
 from repviz.report.pictures import image, signed
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 ACROSS, SCALE = 12, 4  # pictures in a row, pixels a weight
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """A grid a tower."""
-    weights, towers = study.array("filters"), records(study.table("filters"))
+    weights, towers = study.array("filters"), records(study.result("filters", COLUMNS["filters"]))
     if not len(weights) or not towers:
         return None
     grids = [_tower(weights, tower, len(towers)) for tower in towers]

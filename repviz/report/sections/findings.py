@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 from repviz.report.html import Markup, join, tag
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import SECTIONS, Content
+from repviz.report.sections import COLUMNS, SECTIONS, Content
+from repviz.study_folder import Study, records
 
 _NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?(?:\s?%)?)")
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """One list entry a finding, with a link to the section that shows it."""
-    findings = study.table("findings").sort_values("order")
+    findings = study.result("findings", COLUMNS["findings"]).sort_values("order")
     if findings.empty:
         return None
     entries = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -19,9 +19,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The share of held-out images whose nearest known image shows the same person."""
-    table = study.table("layers")
+    table = study.result("layers", COLUMNS["layers"])
     table = table[table["nearest_same"].notna()]
     if table.empty:
         return None

@@ -8,16 +8,16 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count
 from repviz.report.parts import figure
 from repviz.report.pictures import image
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 SHOWN = 40  # pictures in the contact sheet, at most
 _ACROSS = 10
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """A contact sheet and the splits."""
-    table, about = study.table("images"), study.manifest["images"]
+    table, about = study.result("images", COLUMNS["images"]), study.manifest["images"]
     labelled = bool(table["label"].notna().any())
     first = table.drop_duplicates("label") if labelled else table
     rows = first["row"].to_numpy()[:SHOWN]
@@ -48,10 +48,10 @@ def _contact_sheet(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate(strips, axis=-2)
 
 
-def _splits(study: StudyFiles) -> Markup | None:
+def _splits(study: Study) -> Markup | None:
     lines = []
     if study.has("results/sweep.csv"):
-        row = records(study.table("sweep"))[0]
+        row = records(study.result("sweep", COLUMNS["sweep"]))[0]
         lines.append(
             tag(
                 "li",
@@ -61,7 +61,7 @@ def _splits(study: StudyFiles) -> Markup | None:
             )
         )
     if study.has("results/training.csv"):
-        row = records(study.table("training"))[-1]
+        row = records(study.result("training", COLUMNS["training"]))[-1]
         lines.append(
             tag(
                 "li",

@@ -10,8 +10,8 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, figure, interval, numbers_of
 from repviz.report.pictures import image
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 _COLUMNS = (
     field("rung", "title", text),
@@ -26,9 +26,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The rungs with their samples, then their distances."""
-    table = study.table("ladder").sort_values("order")
+    table = study.result("ladder", COLUMNS["ladder"]).sort_values("order")
     if table.empty:
         return None
     first = records(table)[0]

@@ -13,16 +13,19 @@ from repviz.report import numbers
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import figure
 from repviz.report.pictures import sheet
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 _SPAN = 65534  # the largest coordinate; 65535 marks an image that this map does not hold
 _ABSENT = 65535
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The interactive map with its data; without scripts, a sentence that says what it needs."""
-    table, images = study.table("map"), study.table("images").sort_values("row")
+    table, images = (
+        study.result("map", COLUMNS["map"]),
+        study.result("images", COLUMNS["images"]).sort_values("row"),
+    )
     if table.empty:
         return None
     names = _names(study, table)
@@ -135,12 +138,12 @@ def _quantised(rows: pd.DataFrame, n: int) -> np.ndarray:
     return points
 
 
-def _names(study: StudyFiles, table: pd.DataFrame) -> list[str]:
+def _names(study: Study, table: pd.DataFrame) -> list[str]:
     """The representations in the map, one layer's trained and untrained forms side by side."""
     names = list(dict.fromkeys(table["representation"]))
     if not study.has("results/layers.csv"):
         return names
-    layers = study.table("layers")
+    layers = study.result("layers", COLUMNS["layers"])
     order = [
         name
         for _, rows in layers.groupby(["model", "layer"], sort=False, dropna=False)
@@ -150,11 +153,11 @@ def _names(study: StudyFiles, table: pd.DataFrame) -> list[str]:
     return order + [name for name in names if name not in order]
 
 
-def _notes(study: StudyFiles, names: list[str]) -> list[tuple[str, str]]:
+def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
     """(representation, what its map is worth) for each name."""
     notes: dict[str, str] = {}
     if study.has("results/layers.csv"):
-        for row in records(study.table("layers")):
+        for row in records(study.result("layers", COLUMNS["layers"])):
             if not numbers.missing(row["trustworthiness"]):
                 k, n = numbers.count(row["trustworthiness_k"]), numbers.count(row["n"])
                 trust = numbers.plain(row["trustworthiness"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _SHAPE = (
     field("representation", "representation", text),
@@ -34,9 +34,9 @@ _READ = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The curves with their controls, and the table."""
-    table = study.table("profile")
+    table = study.result("profile", COLUMNS["profile"])
     reads = "linear" in table and bool(table["linear"].notna().any())
     labels = (
         " Second: the share of held-out images that a linear map names rightly (five-fold); "

@@ -9,11 +9,11 @@ from typing import Any
 from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import seconds
 from repviz.report.parts import scrolling
-from repviz.report.reading import StudyFiles
 from repviz.report.sections import Content
+from repviz.study_folder import Study
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The command, the parameters, the stages with their files and hashes, the versions."""
     manifest = study.manifest
     images = manifest["images"]

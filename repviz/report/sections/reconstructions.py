@@ -12,16 +12,18 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, plain
 from repviz.report.parts import figure, scrolling
 from repviz.report.pictures import image
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 _ENGINES = {"pca": "PCA", "linear-start": "from PCA", "conv": "conv."}
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """A row an image and engine, a column a bottleneck size."""
-    shown = study.table("reconstruction_images").sort_values("position")
-    panels = study.table("reconstruction_panels")
+    shown = study.result("reconstruction_images", COLUMNS["reconstruction_images"]).sort_values(
+        "position"
+    )
+    panels = study.result("reconstruction_panels", COLUMNS["reconstruction_panels"])
     if panels.empty or shown.empty:
         return None
     grid = _grid(study, records(panels))
@@ -98,8 +100,12 @@ class _Grid:
         return tag("td", drawn, tag("span", plain(error, 2)))
 
 
-def _grid(study: StudyFiles, panels: list[dict[str, Any]]) -> _Grid:
-    errors = records(study.table("sweep_images")) if study.has("results/sweep_images.csv") else []
+def _grid(study: Study, panels: list[dict[str, Any]]) -> _Grid:
+    errors = (
+        records(study.result("sweep_images", COLUMNS["sweep_images"]))
+        if study.has("results/sweep_images.csv")
+        else []
+    )
     drawn = [panel for panel in panels if panel["engine"] != "original"]
     return _Grid(
         study.array("reconstructions"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, numbers_of
-from repviz.report.reading import StudyFiles
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study
 
 _COLUMNS = (
     field("one", "one", text),
@@ -18,9 +18,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The grid, and the table."""
-    table = study.table("similarity")
+    table = study.result("similarity", COLUMNS["similarity"])
     caption = (
         f"Debiased linear CKA of every two representations, n = {count(table['n'].max())} images: "
         "full colour is the same up to rotation and scale. A dot marks what shuffled images reach."

@@ -6,8 +6,8 @@ from repviz.report.html import Markup, join
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
 from repviz.report.pictures import image, signed
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 ACROSS, WIDTH = 6, 720  # components in a row, pixels of it at most
 
@@ -21,11 +21,11 @@ _COLUMNS = (
 )
 
 
-def _components(study: StudyFiles) -> list[Markup]:
+def _components(study: Study) -> list[Markup]:
     """The leading components of the pixels as pictures, where the study drew them."""
     if not study.has("results/components.csv", "arrays/components.npy"):
         return []
-    table, weights = study.table("components"), study.array("components")
+    table, weights = study.result("components", COLUMNS["components"]), study.array("components")
     told, first = len(table), records(table)[0]
     above = (table["ratio"] > table["null"]).cummin()
     shares = ", ".join(percent(ratio) for ratio in table["ratio"])
@@ -39,9 +39,12 @@ def _components(study: StudyFiles) -> list[Markup]:
     return [figure(image(sheet, f"{told} principal components as pictures", exact=True), caption)]
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """Small multiples of the cumulative explained variance."""
-    spectra, layers = study.table("spectrum"), study.table("layers")
+    spectra, layers = (
+        study.result("spectrum", COLUMNS["spectrum"]),
+        study.result("layers", COLUMNS["layers"]),
+    )
     table = spectra.merge(layers[["representation", "model", "weights", "layer"]])
     if table.empty:
         return None

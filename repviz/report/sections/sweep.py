@@ -9,8 +9,8 @@ import pandas as pd
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, key, numbers_of
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 KEYS = {
     "pca": ("third", "PCA on the same mirrored images"),
@@ -37,9 +37,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The rate-distortion figure and its table."""
-    table = study.table("sweep")
+    table = study.result("sweep", COLUMNS["sweep"])
     if table.empty:
         return None
     first = records(table)[0]
@@ -81,7 +81,7 @@ def render(study: StudyFiles) -> Content | None:
     )
 
 
-def _with_costs(study: StudyFiles, table: pd.DataFrame) -> pd.DataFrame:
+def _with_costs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """``table`` with what the manifest says that each fit took, a mean over its seeds."""
     stages: dict[str, dict[str, Any]] = study.manifest["stages"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, plain
 from repviz.report.parts import chart, field, interval, key, numbers_of
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 _COLUMNS = (
     field("epoch", "epoch", count),
@@ -19,9 +19,9 @@ _COLUMNS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """The learning curves and their table."""
-    table = study.table("training")
+    table = study.result("training", COLUMNS["training"])
     if table.empty:
         return None
     last = records(table)[-1]

@@ -10,8 +10,8 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, missing, percent, plain, text
 from repviz.report.parts import field, figure, numbers_of, scrolling
 from repviz.report.pictures import image
-from repviz.report.reading import StudyFiles, records
-from repviz.report.sections import Content
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
 
 _DIRECTIONS = (
     field("direction", "direction", count),
@@ -28,9 +28,12 @@ _WAYS = (
 )
 
 
-def render(study: StudyFiles) -> Content | None:
+def render(study: Study) -> Content | None:
     """Traversals of a code's directions, and one interpolation in pixels and in codes."""
-    directions, ways = study.table("traversals"), study.table("interpolation")
+    directions, ways = (
+        study.result("traversals", COLUMNS["traversals"]),
+        study.result("interpolation", COLUMNS["interpolation"]),
+    )
     if directions.empty or ways.empty:
         return None
     first, way = records(directions)[0], records(ways)[0]

@@ -1,0 +1,30 @@
+"""The autoencoders that repviz trains, from random weights or from PCA, for one size or for all.
+
+A network whose code is cut at random sizes while it is trained comes to carry most in its first
+numbers (Rippel, Gelbart & Adams 2014, ICML, "nested dropout"); :mod:`repviz.models.path` says how
+one that starts at PCA serves every size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repviz.bottleneck.engines.codec import Codec, FitContext, codec_of
+from repviz.training.autoencoder_recipe import fit_autoencoder
+
+
+def fit(context: FitContext, k: int, *, form: str, **options: Any) -> Codec:
+    """One training with a code of ``k`` numbers, or of up to ``k`` where it serves every size.
+
+    ``form`` and ``options`` are those of
+    :func:`repviz.training.autoencoder_recipe.fit_autoencoder`.
+    """
+    model, _ = fit_autoencoder(
+        context.data,
+        bottleneck=k,
+        form=form,
+        effort=context.effort,
+        seed=context.seed,
+        **options,
+    )
+    return codec_of(model)

@@ -1,0 +1,81 @@
+"""What every engine is given, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from repviz.models import autoencoder
+from repviz.training.material import Shape, TrainingData
+
+if TYPE_CHECKING:
+    from repviz.models.autoencoder import Autoencoder
+    from repviz.models.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class FitContext:
+    """What an engine fits.
+
+    Attributes
+    ----------
+    data : TrainingData
+        The training and validation images, held once for all engines and sizes.
+    effort : float
+        How long autoencoders are trained, as a multiple of the usual.
+    seed : int
+        Of everything random.
+    """
+
+    data: TrainingData = field(repr=False)
+    effort: float = 1.0
+    seed: int = 0
+
+    @property
+    def train(self) -> np.ndarray:
+        """The images to fit on, (n, d) float32; pixels in [0, 1]."""
+        return self.data.rows(self.data.train)
+
+    @property
+    def validation(self) -> np.ndarray:
+        """The images to choose with, (m, d) float32; pixels in [0, 1]."""
+        return self.data.rows(self.data.validation)
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width, with d their product."""
+        return self.data.shape
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A fitted pair.
+
+    Attributes
+    ----------
+    encode, decode : callable
+        (n, d) -> (n, k) and (n, k) -> (n, d).
+    parameters : int or None
+        Numbers that were fitted, where that is known.
+    model : Model or None
+        The autoencoder, where it is one of repviz: it is kept as a checkpoint.
+    """
+
+    encode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray], np.ndarray]
+    parameters: int | None = None
+    model: Model | None = None
+
+
+def codec_of(model: Model, k: int | None = None) -> Codec:
+    """The pair that a trained autoencoder is; with ``k`` numbers, where it serves every size."""
+    module: Autoencoder = model.module  # type: ignore[assignment]
+    return Codec(
+        lambda X: autoencoder.encode(module, X, k=k),
+        lambda Z: autoencoder.decode_unclipped(module, Z),
+        sum(p.numel() for p in module.parameters()),
+        model,
+    )

@@ -1,0 +1,58 @@
+"""What there is, family by family."""
+
+from __future__ import annotations
+
+from repviz import checks
+
+
+def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
+    """Family -> member -> one line about it, as the families' own tables have it.
+
+    Parameters
+    ----------
+    family : str, optional
+        One family only: "sources", "models", "layers", "recipes", "augmentations", "reductions",
+        "exports", "estimators", "embeddings", "perturbations", "engines",
+        "criteria", "samplers", "studies" or "sections".
+
+    Raises
+    ------
+    UnknownName
+        There is no such family.
+    """
+    from repviz.activations.exporting import EXPORTS
+    from repviz.activations.reduction import REDUCTIONS
+    from repviz.bottleneck.criteria import CRITERIA
+    from repviz.bottleneck.engines import ENGINES
+    from repviz.facespace import SAMPLERS
+    from repviz.images import SOURCES
+    from repviz.images.perturbations import PERTURBATIONS
+    from repviz.manifold.dimension import ESTIMATORS
+    from repviz.manifold.embedding import EMBEDDINGS
+    from repviz.models import MODELS
+    from repviz.models.alexnet import LAYERS
+    from repviz.report.sections import SECTIONS
+    from repviz.studies import STUDIES
+    from repviz.training import RECIPES
+    from repviz.training.augmenting import AUGMENTATIONS
+
+    families = {
+        "sources": {s.usage: s.summary for s in SOURCES.values()},
+        "models": {entry.usage: entry.summary for entry in MODELS.values()},
+        "layers": {"alexnet": ", ".join(LAYERS), "autoencoder": "code"},
+        "recipes": {name: recipe.summary for name, recipe in RECIPES.items()},
+        "augmentations": {name: entry.summary for name, entry in AUGMENTATIONS.items()},
+        "reductions": {kind.usage: kind.summary for kind in REDUCTIONS.values()},
+        "exports": {name: entry.summary for name, entry in EXPORTS.items()},
+        "estimators": {name: entry.summary for name, entry in ESTIMATORS.items()},
+        "embeddings": {name: entry.summary for name, entry in EMBEDDINGS.items()},
+        "perturbations": {name: entry.title for name, entry in PERTURBATIONS.items()},
+        "engines": {name: engine.summary for name, engine in ENGINES.items()},
+        "criteria": {name: judge.summary for name, judge in CRITERIA.items()},
+        "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
+        "studies": {name: entry.summary for name, entry in STUDIES.items()},
+        "sections": {name: section.question for name, section in SECTIONS.items()},
+    }
+    if family is None:
+        return families
+    return {family: families[checks.one_of("list", "family", family, families)]}

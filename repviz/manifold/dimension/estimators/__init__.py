@@ -1,0 +1,1 @@
+"""The estimators of intrinsic dimension: one file each."""

@@ -1,0 +1,108 @@
+"""Correlation integral: the dimension from how the number of near pairs grows with the radius.
+
+Grassberger and Procaccia 1983, "Measuring the strangeness of strange attractors", Physica D 9. With
+C(r) the share of pairs closer than r, the dimension is the slope of log C against log r; here
+between the median distances to the 10th and to the 20th neighbour, as scikit-dimension has it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repviz.errors import InputError
+from repviz.manifold.dimension.distinct import Distinct, distinct
+from repviz.manifold.dimension.record import Dimension
+from repviz.manifold.dimension.result import result
+from repviz.manifold.dimension.uncertainty import grouped_deviation
+from repviz.manifold.neighbors import Neighbors, count_within
+
+NEAR, FAR = 10, 20  # neighbours whose median distances are the two radii
+
+
+def estimate(graph: Neighbors) -> Dimension:
+    """The correlation dimension of the graph's rows.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        With at least 20 neighbours a row. Rows with more than the graph's k within the larger
+        radius are compared with each other anew, so a graph with a larger k is quicker.
+
+    Returns
+    -------
+    Dimension
+
+    Raises
+    ------
+    InputError
+        Too few different rows.
+    """
+    rows = distinct(graph, FAR)
+    # A radius may be some row's own distance: a little less, and rounding does not decide.
+    radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
+    counts = _counts(rows, radii)
+    if not 0 < counts[:, 0].sum() < counts[:, 1].sum():
+        raise InputError(
+            "dimension: the number of near pairs must grow with the radius, got as many within the "
+            "median distances to the near and to the far neighbour. Rows are tied; give it the "
+            "rows before they were rounded."
+        )
+    value, influence = slope(counts, radii)
+    spread = standard_error(counts, influence)
+    if rows.groups is not None:
+        spread = max(spread, 2 * grouped_deviation(influence, rows.groups))
+    return result("correlation", rows, value, influence, table="correlation", spread=spread)
+
+
+def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
+    """The estimate and each row's influence on its logarithm.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, 2)
+        How many other rows lie within each radius.
+    radii : ndarray, shape (2,)
+    """
+    means = counts.mean(axis=0)
+    rise = float(np.log(means[1] / means[0]))
+    influence = (counts[:, 1] / means[1] - counts[:, 0] / means[0]) / rise
+    return rise / float(np.log(radii[1] / radii[0])), influence
+
+
+def standard_error(counts: np.ndarray, influence: np.ndarray) -> float:
+    """The standard deviation of the estimate's logarithm.
+
+    The estimate is a mean over pairs of rows (Hoeffding 1948, "A class of statistics with
+    asymptotically normal distribution"): with q what a pair adds to it, pairs that share a row
+    have the covariances that the rows' influences show, of which each counts four times; a pair
+    with itself, that is in them as well, counts twice.
+    """
+    near, far = counts.mean(axis=0)
+    rise = np.log(far / near)
+    total = counts.sum(axis=0)
+    own = total[0] * (1 / far - 1 / near) ** 2 + (total[1] - total[0]) / far**2
+    variance = 4 * float(influence @ influence) - 2 * float(own / rise**2)
+    return float(np.sqrt(max(variance, float(own / rise**2)))) / len(counts)
+
+
+def _counts(rows: Distinct, radii: np.ndarray) -> np.ndarray:
+    """How many different rows lie closer than each radius, (m, 2)."""
+    graph = rows.graph
+    if not rows.merged:
+        own, near, far, X = rows.first, graph.indices, rows.lengths, graph.X
+    else:
+        own, near, far = rows.touched[:, 0], rows.touched[:, 1:], rows.distances
+        X = graph.X[rows.first]
+    inside = [far < radius for radius in radii]
+    within = np.stack([one.sum(axis=1) for one in inside], axis=1)
+    known = within[:, 1] < far.shape[1]  # a list that ends farther out holds all that are within
+    if not known.all():
+        asking = own[~known]
+        for column, one in enumerate(inside):
+            named = near[one & known[:, None]]
+            within[~known, column] = np.bincount(named, minlength=len(X))[asking]
+        others = np.setdiff1d(np.arange(len(X)), own[known])
+        place = np.searchsorted(others, asking)
+        cosine = graph.metric == "cosine"
+        within[~known] += count_within(X[others], place, radii, cosine=cosine)
+    return within.astype(np.float64)

@@ -1,0 +1,136 @@
+"""Principal components of images and of their mirror images: the best linear autoencoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.linalg
+
+from repviz import checks
+from repviz.errors import InputError
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+@dataclass(frozen=True, eq=False)
+class MirroredPCA:
+    """The best linear autoencoder of some images, for every size of code up to m.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (d,)
+        The mean image.
+    basis : ndarray, shape (m, d)
+        Orthonormal directions, most variance first.
+    spread : ndarray, shape (m,)
+        Standard deviation along each, in grey levels.
+    sign : ndarray, shape (m,)
+        What the mirror multiplies a score by: 1 or -1. 1 where nothing was mirrored.
+    """
+
+    mean: np.ndarray = field(repr=False)
+    basis: np.ndarray = field(repr=False)
+    spread: np.ndarray = field(repr=False)
+    sign: np.ndarray = field(repr=False)
+
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """The scores (n, m) of rows ``X`` (n, d)."""
+        return (X - self.mean) @ self.basis.T
+
+
+def fit_linear(
+    copies: list[np.ndarray], shape: Shape, components: int, *, mirror: bool
+) -> MirroredPCA:
+    """The principal components of the rows of all ``copies`` and of their mirror images, exactly.
+
+    Mirroring commutes with the covariance of images and their mirror images, so that each
+    component is even or odd: two problems of half the size, an eighth of the time each.
+
+    Parameters
+    ----------
+    copies : list of ndarray, shape (n, d)
+        Rows, float32.
+    shape : (int, int, int)
+        Channels, height and width of a row.
+    components : int
+        How many to keep at most; fewer where the rows have no more variance.
+    mirror : bool
+        Whether to count the mirror images.
+
+    Raises
+    ------
+    InputError
+        A value is not finite, or all rows are equal.
+    """
+    for X in copies[:1]:
+        checks.matrix("sweep", X)
+    halves = [_halves(X, shape) for X in copies] if mirror else [(X, None) for X in copies]
+    even = [pair[0] for pair in halves]
+    count = sum(map(len, even))
+    mean = np.add.reduce([X.sum(axis=0, dtype=np.float64) for X in even]) / count
+    mean = mean.astype(np.float32)
+    found = [(*_directions([X - mean for X in even], components), 1.0)]
+    if mirror:
+        found.append((*_directions([X for _, X in halves if X is not None], components), -1.0))
+    values = np.concatenate([values for values, _, _ in found])
+    if not values.max(initial=0) > 0:
+        raise InputError(
+            "sweep: the training images must differ, got the same image throughout. "
+            "Give it other images."
+        )
+    owner = np.concatenate([np.full(len(f[0]), i) for i, f in enumerate(found)])
+    place = np.concatenate([np.arange(len(f[0])) for f in found])
+    order = np.argsort(-values, kind="stable")[:components]
+    order = order[values[order] > values.max() * 1e-9]
+    basis = np.empty((len(order), int(np.prod(shape))), np.float32)
+    for row, at in enumerate(order):
+        direction, sign = found[owner[at]][1][place[at]], found[owner[at]][2]
+        basis[row] = _whole(direction, shape, sign) if mirror else direction
+    whole_mean = _whole(mean, shape, 1.0) if mirror else mean
+    sign = np.array([found[owner[at]][2] for at in order], np.float32)
+    spread = np.sqrt(values[order] / count).astype(np.float32)
+    return MirroredPCA(whole_mean, basis, spread, sign)
+
+
+def _halves(X: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as their even and odd parts under the mirror, in orthonormal coordinates."""
+    pictures = X.reshape(-1, *shape)
+    half = shape[2] // 2
+    left, right = pictures[..., :half], pictures[..., ::-1][..., :half]
+    root = np.float32(np.sqrt(0.5))
+    middle = pictures[..., half : shape[2] - half]
+    even = np.concatenate([(left + right) * root, middle], axis=-1)
+    return even.reshape(len(X), -1), ((left - right) * root).reshape(len(X), -1)
+
+
+def _whole(part: np.ndarray, shape: Shape, sign: float) -> np.ndarray:
+    """One even (sign 1) or odd (sign -1) part as a row of pixels."""
+    half = shape[2] // 2
+    part = part.reshape(*shape[:2], -1)
+    left, middle = part[..., :half] * np.float32(np.sqrt(0.5)), part[..., half:]
+    if sign < 0:
+        middle = np.zeros((*shape[:2], shape[2] - 2 * half), part.dtype)
+    right = left[..., ::-1] if sign > 0 else -left[..., ::-1]
+    return np.concatenate([left, middle, right], axis=-1).ravel()
+
+
+def _directions(parts: list[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of squares (k,) and directions (k, d) of rows that are centred already."""
+    n, d = sum(map(len, parts)), parts[0].shape[1]
+    wide = n <= d
+    if wide:
+        X = np.concatenate(parts)
+        gram = (X @ X.T).astype(np.float64)
+    else:
+        gram = np.add.reduce([(X.T @ X).astype(np.float64) for X in parts])
+    last = len(gram) - 1
+    if last < 0:
+        return np.zeros(0), np.zeros((0, d), np.float32)
+    first = max(0, last - count + 1)
+    values, vectors = scipy.linalg.eigh(gram, subset_by_index=(first, last))
+    values, vectors = values[::-1].clip(0), vectors[:, ::-1].T
+    if wide:
+        length = np.sqrt(np.maximum(values, 1e-12 * max(float(values[0]), 1e-300)))
+        vectors = (vectors.astype(np.float32) @ X) / length[:, None]
+    return values, np.ascontiguousarray(vectors, dtype=np.float32)

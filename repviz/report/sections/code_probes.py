@@ -1,0 +1,73 @@
+"""What a code keeps and what it drops: who it is, the known factors, the degrees of freedom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.numbers import count, plain, text
+from repviz.report.parts import Column, chart, field, interval, key, numbers_of, warnings
+from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections.sweep import KEYS
+from repviz.study_folder import Study, records
+
+_PROBES = (
+    field("probe", "probe", text),
+    field("code of", "engine", text),
+    Column("size", lambda row: _size(row)),
+    field("score", "score", plain),
+    interval("95 % interval", "low", "high", plain),
+    field("chance", "chance", plain),
+    field("n test", "n", count),
+)
+_DIMENSIONS = (
+    field("code of", "engine", text),
+    field("size", "bottleneck", count),
+    field("dimension", "dimension", plain),
+    interval("95 % interval", "low", "high", plain),
+    field("calibrated", "calibrated", plain),
+    interval("95 % interval", "calibrated_low", "calibrated_high", plain),
+    field("n", "n", count),
+)
+
+
+def render(study: Study) -> Content | None:
+    """Probes and dimension of the codes against their size, beside those of the images."""
+    probes, dimensions = (
+        study.result("code_probes", COLUMNS["code_probes"]),
+        study.result("code_dimension", COLUMNS["code_dimension"]),
+    )
+    if probes.empty and dimensions.empty:
+        return None
+    engines = [name for name in dimensions["engine"].unique() if name != "original"]
+    whole = len(dimensions) and (dimensions["groups"] < dimensions["n"]).any()
+    keys = [key(*KEYS.get(name, ("ink", name))) for name in engines]
+    parts: list[Markup | None] = []
+    if len(probes):
+        alt = "Score of each probe against the size of the code."
+        caption = "Read off the codes of test images; the dotted line is the original images."
+        parts += [
+            chart("code_probes", probes, caption=caption, alt=alt, keys=keys),
+            numbers_of("results/code_probes.csv", probes, _PROBES),
+        ]
+    if len(dimensions):
+        whose = [f"{row['engine']} {_size(row)}" for row in records(dimensions)]
+        parts += [
+            tag("h3", "Degrees of freedom of the codes, beside those of the images"),
+            warnings(whose, dimensions["warnings"]),
+            numbers_of("results/code_dimension.csv", dimensions, _DIMENSIONS),
+        ]
+    return Content(
+        join(parts),
+        reading="Same label nearest: how often the nearest other test image, by code, shows the "
+        "same label. A factor’s score is R², the share of its variance that a ridge fit from the "
+        "training codes reads off test codes. Where who it is rises before light and pose do, the "
+        "code keeps what is intrinsic first; where it is the other way round, it does not.",
+        limits="A linear reader may miss what a code keeps in a curved way. The dimension is "
+        "TwoNN’s, over at most 4,000 rows, training rows included; of k numbers it is at most k."
+        + (f" Its interval takes {study.whose} whole." if whole else ""),
+    )
+
+
+def _size(row: dict[str, Any]) -> str:
+    return count(row["bottleneck"]) if row["bottleneck"] else "image"

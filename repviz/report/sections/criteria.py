@@ -1,0 +1,98 @@
+"""How small is still reasonable: by whose judgement, and is there a knee?"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from repviz.report.html import Markup, join, tag
+from repviz.report.numbers import NOTHING, count, missing, plain, text
+from repviz.report.parts import Column, field, numbers_of, table
+from repviz.report.sections import COLUMNS, Content
+from repviz.study_folder import Study, records
+
+_JUDGES = (
+    field("criterion", "criterion", text),
+    field("engine", "engine", text),
+    field("size", "bottleneck", count),
+    field("original", "original", plain),
+    field("kept", "kept", plain),
+    field("loss", "loss", plain),
+    field("loss, upper limit", "loss_high", plain),
+    field("n test", "n_test", count),
+)
+_KNEES = (
+    field("engine", "engine", text),
+    field("sizes", "sizes", count),
+    field("ranges", "ranges", count),
+    field("with a knee", "found", count),
+    Column("from", lambda row: plain(row["low"])),
+    Column("to", lambda row: plain(row["high"])),
+    Column("so", lambda row: "a knee" if row["stands"] else "no knee", numeric=False),
+)
+_FACTORS = (
+    " Factors are read off the pixels by linear weights that were fitted to originals: what a "
+    "picture shows and such weights do not see counts as lost, so that this criterion may ask "
+    "for a "
+    "larger code than the pictures' error does."
+)
+
+
+def render(study: Study) -> Content | None:
+    """The chosen sizes, what each criterion saw, and the knee with its band."""
+    choices = (
+        study.result("choices", COLUMNS["choices"]) if study.has("results/choices.csv") else None
+    )
+    parts: list[Markup] = []
+    limits = (
+        "A size is reasonable for its criterion and no other. With few test images the test "
+        "asks for more than is needed: 5 % of sixty images is three."
+    )
+    if choices is not None:
+        done = choices[choices["engine"] != ""]
+        if len(done):
+            columns = (
+                Column("an image is fine while", lambda row: text(row["title"]), numeric=False),
+                field("engine", "engine", text),
+                Column("smallest size", _size),
+                Column("95 % interval", _interval),
+                field("loss allowed", "margin", plain),
+                field("n test", "n_test", count),
+            )
+            parts.append(table(done, columns, label="Smallest reasonable sizes"))
+        if "factors" in set(done["criterion"]):
+            limits += _FACTORS
+        for row in records(choices[choices["engine"] == ""]):
+            words = f"{row['criterion']}: left out, {row['left_out']}."
+            parts.append(tag("p", words, class_="left-out"))
+    if study.has("results/criteria.csv"):
+        parts.append(
+            numbers_of(
+                "results/criteria.csv", study.result("criteria", COLUMNS["criteria"]), _JUDGES
+            )
+        )
+    parts.append(tag("h3", "Is there a knee?"))
+    parts.append(table(study.result("knee", COLUMNS["knee"]), _KNEES, label="Knees"))
+    return Content(
+        join(parts),
+        reading="A criterion scores each test image before and after. The smallest size is the one "
+        "from which on, going up, the mean loss stays below the margin with 95 % confidence (a "
+        "paired test of non-inferiority, from the largest size down). Its interval is that of the "
+        "smallest size whose mean loss is below the margin, with test images, or people, drawn "
+        "again; ∞ is beyond the sizes that were swept. A knee is looked for in every range of "
+        "sizes; one that moves with the range is none.",
+        limits=limits,
+    )
+
+
+def _size(row: dict[str, Any]) -> str:
+    return "none of these" if missing(row["size"]) else count(row["size"])
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if missing(row["low"]):
+        return NOTHING
+    low, high = (
+        "∞" if math.isinf(float(row[name])) else count(row[name]) for name in ("low", "high")
+    )
+    return f"{low} to {high}"

@@ -1,0 +1,45 @@
+"""How strongly each unit answers to each image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from repviz import progress
+from repviz.activations.capture import Capture
+from repviz.models.model import evaluating
+from repviz.training.evaluation import BATCH, crops
+
+if TYPE_CHECKING:
+    from repviz.images.collection import Images
+    from repviz.models.model import Model
+
+
+def strengths(model: Model, images: Images, layers: list[str]) -> dict[str, np.ndarray]:
+    """For each layer the largest activation of each unit or map for each image, (n, units) float32.
+
+    Parameters
+    ----------
+    model : Model
+        Any.
+    images : Images
+        At the size of the model's input, or larger: then their middles count.
+    layers : list of str
+        Names of layers.
+    """
+    parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
+    with (
+        evaluating(model.module),
+        Capture(model.module, layers) as capture,
+        progress.task("top_images", len(images)) as advance,
+    ):
+        for _, block in images.batches(BATCH):
+            (centre,) = crops(torch.from_numpy(block), model.preprocessing.size, "centre")
+            for layer, values in capture(model.preprocessing(centre)).items():
+                strongest = values.flatten(2).amax(2) if values.ndim > 2 else values
+                parts[layer].append(strongest.float().cpu().clone())
+            advance(len(block))
+    return {layer: torch.cat(values).numpy() for layer, values in parts.items()}
