@@ -12,7 +12,7 @@ from repviz.models import open_model
 from repviz.training import RECIPES
 from repviz.training.augmenting import AUGMENTATIONS, Augmenter, palette
 from repviz.training.contact import contact_sheet
-from repviz.training.feeding import stream
+from repviz.training.feeding import torch_stream
 from repviz.training.settings import amounts, changed
 
 
@@ -26,7 +26,7 @@ def change(name, amount, images, size=None):
     augmenter = Augmenter({name: amount}, size or tuple(images.shape[-2:]))
     if images.shape[1] == 3:
         augmenter = Augmenter(augmenter.amounts, augmenter.size, palette(images.numpy()))
-    drawn = augmenter.draw(len(images), stream(3, name))
+    drawn = augmenter.draw(len(images), torch_stream(3, name))
     return augmenter.change(images, drawn), drawn[0]
 
 
@@ -74,7 +74,7 @@ def test_colour_moves_along_the_axes_of_the_set_by_their_standard_deviations():
     assert longest.norm().item() == pytest.approx(30 * 3**0.5, rel=0.05)
     flat = torch.full((200, 3, 4, 4), 128, dtype=torch.uint8)
     augmenter = Augmenter({"colour": 0.5}, (4, 4), axes)
-    moved = augmenter.change(flat, augmenter.draw(200, stream(0)))
+    moved = augmenter.change(flat, augmenter.draw(200, torch_stream(0)))
     assert torch.equal(moved.amin((1, 2, 3)), moved.amax((1, 2, 3)))
     assert moved[:, 0, 0, 0].float().std().item() == pytest.approx(15, rel=0.2)
 
@@ -92,7 +92,7 @@ def test_each_changes_a_part_as_the_whole_keeps_the_kind_and_does_nothing_by_not
     entry, images = AUGMENTATIONS[name], pictures(7)
     augmenter = Augmenter({name: entry.usual}, (20, 20) if name == "crop" else (24, 24))
     augmenter = Augmenter(augmenter.amounts, augmenter.size, palette(images.numpy()))
-    drawn = augmenter.draw(7, stream(0))
+    drawn = augmenter.draw(7, torch_stream(0))
     whole = augmenter.change(images, drawn)
     assert whole.dtype == torch.uint8
     assert whole.shape[-2:] == augmenter.size
@@ -101,7 +101,7 @@ def test_each_changes_a_part_as_the_whole_keeps_the_kind_and_does_nothing_by_not
     assert not torch.equal(whole, images)
     if name != "crop":
         still = Augmenter({name: 0.0}, (24, 24), palette(images.numpy()))
-        assert torch.equal(still.change(images, still.draw(7, stream(0))), images)
+        assert torch.equal(still.change(images, still.draw(7, torch_stream(0))), images)
 
 
 def test_the_contact_sheet_shows_each_change_alone_and_all_together():

@@ -35,7 +35,7 @@ from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.training import loop
 from repviz.training.augmenting import AUGMENTATIONS, SHIFT, Augmenter, palette
 from repviz.training.evaluation import BATCH, probabilities
-from repviz.training.feeding import BatchStream, stream
+from repviz.training.feeding import BatchStream, torch_stream
 from repviz.training.machine import Machine
 from repviz.training.settings import Settings
 
@@ -157,7 +157,7 @@ def _settled(
     module = copy.deepcopy(model.module)
     if settings.start == "settled":
         rows = np.arange(len(data.pixels)) if rows is None else rows
-        some = torch.randperm(len(rows), generator=stream(seed, "settle"))[:SETTLING].numpy()
+        some = torch.randperm(len(rows), generator=torch_stream(seed, "settle"))[:SETTLING].numpy()
         pixels = torch.from_numpy(data.pixels[np.sort(rows[some])])
         data_dependent_init(
             module, model.preprocessing(center_crop(pixels, list(model.preprocessing.size)))

@@ -11,7 +11,7 @@ from torchvision.transforms.v2.functional import center_crop
 
 from repviz.errors import InputError
 from repviz.training.augmenting import Augmenter, palette
-from repviz.training.feeding import stream
+from repviz.training.feeding import torch_stream
 
 if TYPE_CHECKING:
     from repviz.images.collection import Images
@@ -60,6 +60,6 @@ def contact_sheet(
     for augmenter in [*alone, whole] if len(alone) > 1 else alone:
         (name, amount), *more = augmenter.amounts.items()
         names.append("all together" if more else f"{name}={amount:.3g}")
-        drawn = augmenter.draw(len(shown), stream(seed, "contact", names[-1]))
+        drawn = augmenter.draw(len(shown), torch_stream(seed, "contact", names[-1]))
         rows.append(center_crop(augmenter.change(torch.from_numpy(pixels), drawn), list(size)))
     return names, torch.stack(rows).numpy()

@@ -7,13 +7,13 @@ word between them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from repviz.streams import stream_seed
 from repviz.training.augmenting import shuffled
 
 Make = Callable[[Tensor, slice, torch.Generator], tuple[Tensor, Tensor]]
@@ -52,19 +52,13 @@ class BatchStream:
 
     def rows(self, epoch: int) -> tuple[Tensor, ...]:
         """The rows of each step of ``epoch``."""
-        return shuffled(self.n, self.batch, stream(self.seed, "order", epoch))
+        return shuffled(self.n, self.batch, torch_stream(self.seed, "order", epoch))
 
     def load(self, rows: Tensor, epoch: int, step: int, part: slice) -> tuple[Tensor, Tensor]:
         """Input and target of ``part`` of ``rows``, as every process would make them."""
-        return self.make(rows, part, stream(self.seed, "change", epoch, step))
+        return self.make(rows, part, torch_stream(self.seed, "change", epoch, step))
 
 
-def stream(*names: object) -> torch.Generator:
+def torch_stream(*names: object) -> torch.Generator:
     """Random numbers that belong to ``names`` alone."""
-    return torch.Generator().manual_seed(number(*names))
-
-
-def number(*names: object) -> int:
-    """A seed that belongs to ``names`` alone: from 0 to 2**63 - 1."""
-    digest = hashlib.blake2b(repr(names).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
+    return torch.Generator().manual_seed(stream_seed(*names))

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from repviz import progress
 from repviz.errors import InputError
 from repviz.memory import recycled
-from repviz.training.feeding import BatchStream, number
+from repviz.streams import stream_seed
+from repviz.training.feeding import BatchStream
 from repviz.training.machine import Machine
 from repviz.training.stopping import Stopped, StopRequest, catch_stop_signals
 
@@ -277,7 +278,7 @@ class _Run:
         x, target = self.feed.load(rows, epoch, step, slice(0, 1) if idle else part)
         x = x.to(machine.device, non_blocking=True)
         target = target.to(machine.device, non_blocking=True)
-        torch.manual_seed(number(self.feed.seed, "dropout", epoch, step, machine.process))
+        torch.manual_seed(stream_seed(self.feed.seed, "dropout", epoch, step, machine.process))
         with machine.rounding():
             output = self.network(x).float()
         value = loss(output, target)

@@ -1,0 +1,37 @@
+"""What the images of a source show, and what their labels name, in words for a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Nouns:
+    """Four nouns: "400 *faces* of 40 *people*"; "the nearest *image* shows the same *label*".
+
+    Attributes
+    ----------
+    image, images : str
+        What one image is called, and several.
+    label, labels : str
+        What one label names, and several.
+    """
+
+    image: str = "image"
+    images: str = "images"
+    label: str = "label"
+    labels: str = "labels"
+
+    def as_json(self) -> dict[str, str]:
+        """As a manifest keeps it, under ``images.nouns``."""
+        return asdict(self)
+
+
+FACES = Nouns("face", "faces", "person", "people")
+DIGITS = Nouns("digit", "digits", "numeral", "numerals")
+
+
+def nouns_of(manifest: dict[str, Any]) -> Nouns:
+    """The nouns that a study's manifest holds; the general ones where it holds none."""
+    return Nouns(**manifest.get("images", {}).get("nouns", {}))
