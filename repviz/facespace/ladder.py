@@ -12,6 +12,7 @@ from repviz import checks, intervals, progress
 from repviz.errors import InputError
 from repviz.facespace.nearest_face import NearestFace, pixels
 from repviz.facespace.samplers import SAMPLERS, Decode, Known
+from repviz.streams import SEED_LIMIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,7 @@ def ladder(
     known = pixels("ladder", "known", known)
     held_out = pixels("ladder", "held_out", held_out)
     count = checks.integer("ladder", "count", count, low=1)
-    seed = checks.integer("ladder", "seed", seed, low=0)
+    seed = checks.integer("ladder", "seed", seed, low=0, high=SEED_LIMIT)
     chosen = _chosen(samplers, codes, decode)
     if codes is not None:
         codes = checks.matrix("ladder", codes)
@@ -105,9 +106,7 @@ def ladder(
     with progress.task("judging random points", count * len(chosen), "points") as advance:
         for order, name in enumerate(chosen):
             sampler = SAMPLERS[name]
-            place = list(SAMPLERS).index(name)  # a rung's draws do not depend on the others chosen
-            chunks = sampler.chunks(learnt, count, seed * len(SAMPLERS) + place)
-            distances, first = _judged(judge, chunks, advance)
+            distances, first = _judged(judge, sampler.chunks(learnt, count, seed), advance)
             rungs.append(_rung(name, order, sampler.title, distances, judge, seed))
             examples.append(first)
     distances = judge.distances(held_out)

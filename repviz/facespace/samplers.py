@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from repviz.errors import InputError
+from repviz.streams import stream
 
 CHUNK = 1000
 NOISE = 0.05  # of "mean-face-plus-noise": the standard deviation a pixel, in [0, 1]
@@ -66,9 +67,13 @@ class Sampler:
     needs_codes: bool = False
 
     def chunks(self, known: Known, count: int, seed: int) -> Iterator[np.ndarray]:
-        """``count`` rows in [0, 1], float32, at most 1000 a chunk; the same seed gives the same."""
+        """``count`` rows in [0, 1], float32, at most 1000 per chunk; equal seeds give equal rows.
+
+        Every chunk has a random stream of its own, named after the sampler: which other samplers
+        there are, and how many chunks are drawn, changes none of its numbers.
+        """
         for number, start in enumerate(range(0, count, CHUNK)):
-            rng = np.random.default_rng([seed, number])
+            rng = stream(seed, "ladder", self.name, number)
             rows = self.draw(known, rng, min(CHUNK, count - start))
             yield np.clip(rows, 0, 1).astype(np.float32, copy=False)
 
