@@ -70,6 +70,12 @@ class Draft:
         with durable.replacing(self.path(f"arrays/{name}.npy")) as path, open(path, "wb") as file:
             np.save(file, values, allow_pickle=False)
 
+    def findings(self, sentences: dict[str, list[str]]) -> None:
+        """Keep results/findings.csv: each sentence with the section of the report that shows it."""
+        rows = [(section, one) for section, several in sentences.items() for one in several]
+        table = pd.DataFrame(rows, columns=["section", "sentence"])
+        self.table("findings", table.rename_axis("order").reset_index())
+
     def path(self, relative: str) -> Path:
         """The path of a file that this stage writes by itself; listed for the manifest."""
         self.files.append(relative)
@@ -263,6 +269,7 @@ def begin(
     title: str,
     parameters: dict[str, Any],
     images: dict[str, Any],
+    lede: str = "",
     grows: dict[str, list[Any]] | None = None,
 ) -> Iterator[Study]:
     """The study in ``folder``, new or taken up again, held by this process alone.
@@ -277,6 +284,8 @@ def begin(
         All that the results depend on. JSON values.
     images : dict
         What the images are, with ``key`` and ``labels_key``, the hashes of pixels and labels.
+    lede : str
+        The study's question in one sentence, which the report prints under the headline.
     grows : dict, optional
         Parameters that may have more members than before (sizes, seeds): lists that hold all that
         were asked for so far.
@@ -320,6 +329,7 @@ def begin(
                 "version": VERSION,
                 "study": study,
                 "title": title,
+                "lede": lede,
                 "parameters": parameters | (grows or {}),
                 "key": provenance.key(parameters),
                 "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),

@@ -102,6 +102,7 @@ def _manifest(
         "version": 1,
         "study": "faces",
         "title": f"What {len(faces)} images of orl look like from inside",
+        "lede": "How far is a random point from the set that faces form?",
         "parameters": {"images": "orl", "size": 64, "bottlenecks": list(sizes), "seed": 0},
         "key": "4c1f" * 16,
         "command": "repviz study faces --images orl --size 64 --seed 0 --out reports/faces",

@@ -270,6 +270,10 @@ def test_how_factors_are_read_is_not_told_where_they_were_left_out(text: str) ->
     assert "Factors are read off the pixels" not in text
 
 
+def test_the_lede_is_the_one_that_the_study_wrote(text: str) -> None:
+    assert '<p class="lede">How far is a random point from the set that faces form?</p>' in text
+
+
 @pytest.mark.slow
 def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
     text = written(build(tmp_path / "s", labels=[]))

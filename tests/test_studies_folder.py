@@ -42,6 +42,16 @@ def test_a_stage_is_done_once_and_read_back(tmp_path):
     assert study.check("one") == 2
 
 
+def test_findings_keep_their_order_and_the_section_that_shows_them(tmp_path):
+    with begin(tmp_path / "s") as study:
+        study.stage("findings", lambda draft: draft.findings({"b": ["One.", "Two."], "a": ["3."]}))
+    assert study.result("findings").to_dict("list") == {
+        "order": [0, 1, 2],
+        "section": ["b", "b", "a"],
+        "sentence": ["One.", "Two.", "3."],
+    }
+
+
 def test_a_stage_that_is_killed_is_done_again(tmp_path):
     code = f"""
         import os, signal

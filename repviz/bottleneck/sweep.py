@@ -152,6 +152,7 @@ def sweep(
             "effort": plan.effort,
         },
         images=of.described(),
+        lede="How few numbers can an image be squeezed into and still be drawn again?",
         grows={
             "bottlenecks": plan.sizes,
             "engines": [engine.identity for engine in plan.engines],
@@ -165,7 +166,7 @@ def sweep(
         reasonable_stages(study, plan, asked)
         keeping_stages(study, plan)
         findings = {"sweep": sweep_findings(study)}
-        study.stage("findings", lambda draft: write_findings(draft, findings), of=findings)
+        study.stage("findings", lambda draft: draft.findings(findings), of=findings)
     write_report(out)
     return Sweep(Path(out))
 
@@ -221,13 +222,6 @@ def write_subject(draft: Draft, of: Subject, parts: Partition, **columns: np.nda
     draft.table("images", pd.DataFrame(table))
     if of.pictures:
         draft.array("thumbnails", of.X[:, 0] if of.X.shape[1] == 1 else of.X)
-
-
-def write_findings(draft: Draft, sentences: dict[str, list[str]]) -> None:
-    """Keep results/findings.csv: the sentences with the section that each belongs to."""
-    rows = [(section, sentence) for section, many in sentences.items() for sentence in many]
-    table = pd.DataFrame(rows, columns=["section", "sentence"])
-    draft.table("findings", table.rename_axis("order").reset_index())
 
 
 def _before(folder: Path) -> dict[str, Any]:

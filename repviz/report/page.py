@@ -16,14 +16,6 @@ from repviz.report.sections import COLUMNS, SECTIONS, Content
 from repviz.study_folder import Study, open_study
 
 SCRIPTS = ("page.js", "map.js")
-# What a study asks, in one sentence under its title.
-LEDES = {
-    "faces": "What does each layer of a network hold, how small can a face be squeezed, what shape "
-    "is the set that faces form, and how far from it is a random point?",
-    "layers": "What does each layer of a network hold, trained and untrained: how many degrees of "
-    "freedom, which labels and causes, and what leaves it unmoved?",
-    "bottleneck": "How few numbers can an image be squeezed into and still be drawn again?",
-}
 
 
 def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> Path:
@@ -138,7 +130,7 @@ def _header(study: Study) -> Markup:
             class_="bar",
         ),
         tag("h1", study.manifest["title"]),
-        tag("p", lede, class_="lede") if (lede := LEDES.get(study.manifest["study"])) else None,
+        tag("p", lede, class_="lede") if (lede := study.manifest.get("lede")) else None,
         tag("p", " · ".join(facts), class_="facts"),
         _first_of_each_rung(study),
         class_="top",

@@ -20,10 +20,7 @@ from repviz.bottleneck.engines import ENGINES
 from repviz.bottleneck.findings import sweep_findings
 from repviz.bottleneck.fits import sweep_stages
 from repviz.bottleneck.plan import Plan, most_possible, usable_sizes
-from repviz.bottleneck.sweep import (
-    write_findings,
-    write_subject,
-)
+from repviz.bottleneck.sweep import write_subject
 from repviz.facespace.ladder import ladder
 from repviz.images import opened, split
 from repviz.images.collection import Images
@@ -47,6 +44,10 @@ from repviz.study_folder import Draft, Study, begin
 from repviz.training import train
 from repviz.training.alexnet_recipe import untrained_control
 
+LEDE = (
+    "What does each layer of a network hold, how small can a face be squeezed, what shape is the "
+    "set that faces form, and how far from it is a random point?"
+)
 SWEPT = ["pca", "conv", "linear-start"]
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
@@ -115,6 +116,7 @@ def faces(
         title=f"What {len(grey)} images of {images.name} look like from inside",
         parameters=parameters,
         images=plan.subject.described(),
+        lede=LEDE,
     ) as study:
         identity = split(images, (0.7, 0.3), by="image", seed=seed)
         study.stage("images", partial(_images, plan=plan, identity=identity))
@@ -242,4 +244,4 @@ def _findings(draft: Draft, study: Study, code: int) -> None:
         "identity": identity_findings(study),
         "ladder": ladder_findings(study),
     }
-    write_findings(draft, sentences)
+    draft.findings(sentences)

@@ -21,7 +21,6 @@ from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
 from repviz.bottleneck.data import describe
-from repviz.bottleneck.sweep import write_findings
 from repviz.images import opened, split
 from repviz.images.collection import Images
 from repviz.images.partition import labels_are_identities
@@ -40,6 +39,10 @@ from repviz.studies.findings import layers_findings
 from repviz.studies.representations import Representation, describe_representations
 from repviz.study_folder import Draft, Study, begin
 
+LEDE = (
+    "What does each layer of a network hold, trained and untrained: how many degrees of freedom, "
+    "which labels and known factors, and which changes of an image leave it unmoved?"
+)
 FEWEST = 40  # images
 CHANGED = 200  # images that are changed, at most
 SCALES = 64  # neighbours of the shared graph, where there are as many
@@ -104,6 +107,7 @@ def layers(
         title=f"What the layers of {model} hold of {len(images)} images of {images.name}",
         parameters=parameters,
         images=describe(shown),
+        lede=LEDE,
     ) as study:
         study.stage("images", partial(_images, images=shown, seed=seed))
         if "trained" not in networks:
@@ -355,4 +359,4 @@ def _invariance(draft: Draft, study: Study, states: list[str], images: Images) -
 
 
 def _findings(draft: Draft, study: Study) -> None:
-    write_findings(draft, layers_findings(study))
+    draft.findings(layers_findings(study))

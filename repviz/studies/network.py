@@ -14,7 +14,6 @@ import pandas as pd
 
 from repviz import checks
 from repviz.bottleneck.data import describe
-from repviz.bottleneck.sweep import write_findings
 from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import opened
@@ -28,6 +27,10 @@ from repviz.studies.unit_activations import strengths
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_side, evaluate, unseen
 
+LEDE = (
+    "What is this classifier made of, how did it learn, how often is it right on new images, and "
+    "which images do its units respond to?"
+)
 STRONGEST = 8  # images a unit
 THUMBNAIL = 64  # pixels
 
@@ -82,7 +85,12 @@ def network(
     }
     title = f"What {model.name} makes of {len(rows):,} images new to it"
     with begin(
-        out, study="network", title=title, parameters=parameters, images=describe(judged)
+        out,
+        study="network",
+        title=title,
+        parameters=parameters,
+        images=describe(judged),
+        lede=LEDE,
     ) as study:
         study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(model)))
         history = pd.DataFrame(card.get("training", {}).get("state", {}).get("history", []))
@@ -165,4 +173,4 @@ def _findings(draft: Draft, study: Study) -> None:
         )
         for row in study.result("evaluation").to_dict("records")
     ]
-    write_findings(draft, {"evaluation": sentences})
+    draft.findings({"evaluation": sentences})
