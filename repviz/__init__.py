@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from repviz.activations.exporting import export
+    from repviz.activations.exports import export
     from repviz.activations.extraction import extract
-    from repviz.activations.importing import import_matrix
-    from repviz.activations.listing import layers
+    from repviz.activations.imports import import_matrix
+    from repviz.activations.layer_table import layers
     from repviz.activations.store import open_activations
     from repviz.bottleneck.choice import choose_bottleneck
     from repviz.bottleneck.encoder_export import export_encoder
@@ -61,11 +61,11 @@ _VERBS = {
     "anatomy": "repviz.models.anatomy",
     "train": "repviz.training",
     "evaluate": "repviz.training.evaluation",
-    "layers": "repviz.activations.listing",
+    "layers": "repviz.activations.layer_table",
     "extract": "repviz.activations.extraction",
     "open_activations": "repviz.activations.store",
-    "import_matrix": "repviz.activations.importing",
-    "export": "repviz.activations.exporting",
+    "import_matrix": "repviz.activations.imports",
+    "export": "repviz.activations.exports",
     "neighbors": "repviz.manifold.neighbors",
     "dimension": "repviz.manifold.dimension",
     "dimension_by_label": "repviz.manifold.dimension",

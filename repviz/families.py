@@ -20,7 +20,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     UnknownName
         There is no such family.
     """
-    from repviz.activations.exporting import EXPORTS
+    from repviz.activations.exports import EXPORTS
     from repviz.activations.reduction import REDUCTIONS
     from repviz.bottleneck.criteria import CRITERIA
     from repviz.bottleneck.engines import ENGINES

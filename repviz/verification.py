@@ -18,7 +18,7 @@ def verify(folder: str | Path) -> int:
         The folder holds neither activations nor a study.
     """
     from repviz import durable, study_folder
-    from repviz.activations import store, verifying
+    from repviz.activations import integrity, store
 
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
@@ -32,7 +32,7 @@ def verify(folder: str | Path) -> int:
         return sum(opened.check(stage) for stage in opened.manifest["stages"])
     if form != store.FORMAT:
         raise Damaged(f"{folder}: this folder holds neither activations nor a study, but '{form}'.")
-    found = verifying.verify(folder)
+    found = integrity.verify(folder)
     if not found.ok:
         raise Damaged(
             f"{folder}: {len(found.damaged)} of {found.files} files are not as they were written, "

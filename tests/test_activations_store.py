@@ -16,10 +16,10 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from repviz import durable
-from repviz.activations import extraction, writing
+from repviz.activations import extraction, writer
 from repviz.activations.extraction import extract
+from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
-from repviz.activations.verifying import verify
 from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
 from repviz.images import open_images, open_own
 from repviz.images.cache import cache_images
@@ -180,14 +180,14 @@ def test_a_run_that_ends_early_goes_on(
     model, images, tmp_path, small_shards, monkeypatch, killed_at
 ):
     extract(model, images, layers=LAYERS, out=tmp_path / "whole", batch=5)
-    commit, written = writing.Shard.commit, []
+    commit, written = writer.Shard.commit, []
 
     def dies(shard, record):
         if shard.number == killed_at:
             raise KeyboardInterrupt
         commit(shard, record)
 
-    monkeypatch.setattr(writing.Shard, "commit", dies)
+    monkeypatch.setattr(writer.Shard, "commit", dies)
     with pytest.raises(KeyboardInterrupt):
         extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     with pytest.raises(Damaged) as error:
@@ -201,7 +201,7 @@ def test_a_run_that_ends_early_goes_on(
         written.append(shard.number)
         commit(shard, record)
 
-    monkeypatch.setattr(writing.Shard, "commit", counts)
+    monkeypatch.setattr(writer.Shard, "commit", counts)
     extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     assert written == list(range(killed_at, 5))
     assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "whole")

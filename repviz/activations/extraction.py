@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from repviz import checks, durable, progress
-from repviz.activations import store, writing
+from repviz.activations import store, writer
 from repviz.activations.capture import Capture
 from repviz.activations.components import fit_components
 from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, written_behind
@@ -106,13 +106,13 @@ def extract(
         reduced = reductions(seen, reduce, seed)
         manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
         with durable.locked(path):
-            manifest = writing.begin(path, manifest)
+            manifest = writer.begin(path, manifest)
             done = store.finished_shards(path, manifest)
             _same_images(path, images, manifest, done)
             fit_components(path, manifest, model, images, capture, reduced)
             _fill(path, manifest, model, images, capture, reduced, set(done), strict)
             if len(done) < store.shards(manifest) or not (path / "rows.parquet").is_file():
-                writing.finish(path, _rows(images, path, manifest))
+                writer.finish(path, _rows(images, path, manifest))
     acts = Activations(path, manifest)
     _warn(acts)
     return acts
@@ -282,7 +282,7 @@ class _Writer:
         self.path, self.manifest = path, manifest
         self.features = {name: card["features"] for name, card in manifest["layers"].items()}
         self.dtype = next(iter(manifest["layers"].values()))["dtype"]
-        self.shard: writing.Shard | None = None
+        self.shard: writer.Shard | None = None
         self.record: dict[str, Any] = {}
 
     def __enter__(self) -> _Writer:
@@ -298,7 +298,7 @@ class _Writer:
         first, last = number * step, min((number + 1) * step, n)
         if batch.rows.start == first:
             self.record = {"unreadable": {}, "overflow": {}, "hashes": []}
-            self.shard = writing.Shard(
+            self.shard = writer.Shard(
                 self.path, number, self.features, rows=last - first, dtype=self.dtype
             )
         assert self.shard is not None
@@ -319,7 +319,7 @@ class _Writer:
 def _same_images(path: Path, images: Images, manifest: dict[str, Any], done: list[int]) -> None:
     """Refuse to go on where images that were extracted before have other contents now."""
     step, changed = manifest["rows_per_shard"], []
-    for number, record in zip(done, writing.records(path, done), strict=True):
+    for number, record in zip(done, writer.records(path, done), strict=True):
         for row, before in enumerate(record["hashes"], number * step):
             try:
                 now = images.content_hash(row)
@@ -343,7 +343,7 @@ def _rows(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     n = len(images)
-    records = writing.records(path, range(store.shards(manifest)))
+    records = writer.records(path, range(store.shards(manifest)))
     reasons = {int(row): why for record in records for row, why in record["unreadable"].items()}
     return pd.DataFrame(
         {

@@ -165,9 +165,9 @@ class Projection:
         d = prod(layer.shape)
         entries = max(isqrt(d), 1)
         name = int(provenance.sha256(layer.name.encode())[:8], 16)
-        random = np.random.default_rng([seed, name])  # each layer its own directions
-        places = np.stack([np.sort(random.choice(d, entries, replace=False)) for _ in range(size)])
-        signs = random.integers(0, 2, (size, entries), dtype=np.int8) * 2 - 1
+        rng = np.random.default_rng([seed, name])  # each layer its own directions
+        places = np.stack([np.sort(rng.choice(d, entries, replace=False)) for _ in range(size)])
+        signs = rng.integers(0, 2, (size, entries), dtype=np.int8) * 2 - 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch calls the format a beta; it is old
             self._matrix = torch.sparse_csr_tensor(

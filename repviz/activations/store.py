@@ -10,7 +10,7 @@
 
 Every file is written to a temporary name, flushed and renamed; ``rows.parquet`` comes last. A
 killed extraction loses the shard it was at; run again with the same parameters, it goes on from
-there. This file reads; :mod:`repviz.activations.writing` writes.
+there. This file reads; :mod:`repviz.activations.writer` writes.
 """
 
 from __future__ import annotations

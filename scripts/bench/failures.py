@@ -83,9 +83,9 @@ def mounted(folder: Path, options: str):
 def pictures(folder: Path, n: int) -> Path:
     """``n`` grey pictures of noise."""
     folder.mkdir()
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for number in range(n):
-        noise = random.integers(0, 256, (64, 64), dtype=np.uint8)
+        noise = rng.integers(0, 256, (64, 64), dtype=np.uint8)
         Image.fromarray(noise).save(folder / f"{number:04d}.png")
     return folder
 

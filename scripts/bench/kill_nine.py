@@ -31,7 +31,7 @@ import torch
 from measuring import parser
 
 import repviz
-from repviz.activations import extraction, filling, store
+from repviz.activations import extraction, preallocated, store
 
 LAYERS = ["encoder.0", "encoder.2", "code"]
 ROWS, BATCH = 12, 4  # a shard; three batches
@@ -60,7 +60,7 @@ def extract(out: Path, log: Path, die_at: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return whole(file, data, start)
 
-    filling.LARGE = store.PAGE  # so that both ways of writing are taken
+    preallocated.LARGE = store.PAGE  # so that both ways of writing are taken
     whole, os.pwrite = os.pwrite, half
     os.fsync, os.replace = watched(os.fsync), watched(os.replace)
     images = repviz.open_images("digits", limit=173, size=32)

@@ -20,7 +20,7 @@ from measuring import parser, ratios, rounds, verdict
 
 import repviz
 from repviz.activations.capture import Capture
-from repviz.activations.extraction import probe
+from repviz.activations.extraction import dry_run
 from repviz.activations.reduction import Mean
 from repviz.models.model import evaluating
 
@@ -41,7 +41,7 @@ def main() -> int:
         def reading(layers: list[str]) -> Callable[[], None]:
             capture = Capture(model.module, layers)
             with capture:
-                means = {layer.name: Mean(layer) for layer in probe(model, capture)}
+                means = {layer.name: Mean(layer) for layer in dry_run(model, capture)}
             buffers = {n: torch.empty(given.batch, *mean.shape) for n, mean in means.items()}
 
             def keep(name: str, y: torch.Tensor) -> None:

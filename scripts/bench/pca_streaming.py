@@ -26,7 +26,7 @@ def write(folder: Path, rows: int) -> None:
     """The layer, as an extraction would have left it."""
     import pandas as pd
 
-    from repviz.activations import writing
+    from repviz.activations import writer
 
     manifest = {
         "order": ["wide"],
@@ -34,7 +34,7 @@ def write(folder: Path, rows: int) -> None:
         "rows_per_shard": SHARD,
         "images": {"n": rows},
     }
-    writing.begin(folder, manifest)
+    writer.begin(folder, manifest)
     rng = np.random.default_rng(0)
     strength = (10 / np.sqrt(np.arange(1, 301))).astype(np.float32)
     directions = np.linalg.qr(rng.standard_normal((FEATURES, 300)).astype(np.float32))[0].T
@@ -42,10 +42,10 @@ def write(folder: Path, rows: int) -> None:
         X = (rng.standard_normal((SHARD, 300), dtype=np.float32) * strength) @ directions
         X += 0.1 * rng.standard_normal(X.shape, dtype=np.float32) + 1
         sizes, of = {"wide": FEATURES}, {"rows": SHARD, "dtype": "float16"}
-        with writing.Shard(folder, number, sizes, **of) as shard:
+        with writer.Shard(folder, number, sizes, **of) as shard:
             shard.append({"wide": np.ascontiguousarray(X, dtype=np.float16)})
             shard.commit({"unreadable": {}})
-    writing.finish(folder, pd.DataFrame({"row": np.arange(rows)}))
+    writer.finish(folder, pd.DataFrame({"row": np.arange(rows)}))
 
 
 def ours(folder: Path) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 from measuring import parser, ratios, rounds, verdict
 
 import repviz
-from repviz.activations import writing
+from repviz.activations import writer
 
 D, BLOCK, SHARD, N = 4096, 512, 4096, 12288  # 201 MB
 ROWS = 10_000
@@ -70,14 +70,14 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=7)
     times = options.parse_args().rounds
     work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
-    random = np.random.default_rng(0)
-    block = random.normal(size=(BLOCK, D)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    block = rng.normal(size=(BLOCK, D)).astype(np.float32)
     good = []
     try:
 
         def store() -> None:
             for number in range(N // SHARD):
-                with writing.Shard(work, number, {"fc7": D}, rows=SHARD, dtype="float32") as shard:
+                with writer.Shard(work, number, {"fc7": D}, rows=SHARD, dtype="float32") as shard:
                     for _ in range(SHARD // BLOCK):
                         shard.append({"fc7": block})
                     shard.commit({})
@@ -95,11 +95,11 @@ def main() -> int:
         got = ratios(found, "append", "store")[1]
         good.append(verdict("speed of writing to a raw append, wall", got, 0.8, most=False))
 
-        X = random.normal(size=(ROWS, D)).astype(np.float32)
+        X = rng.normal(size=(ROWS, D)).astype(np.float32)
         np.save(work / "plain.npy", X)
         repviz.import_matrix(X, work / "acts")
         acts = repviz.open_activations(work / "acts")
-        picks = [random.choice(ROWS, 256, replace=False) for _ in range(20)]
+        picks = [rng.choice(ROWS, 256, replace=False) for _ in range(20)]
         assert np.array_equal(acts["matrix"][picks[0]], X[picks[0]])
 
         def ours() -> None:

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from repviz.activations.exporting import EXPORTS, export
-from repviz.activations.importing import import_matrix
+from repviz.activations.exports import EXPORTS, export
+from repviz.activations.imports import import_matrix
+from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
-from repviz.activations.verifying import verify
 from repviz.errors import InputError, StoreError, Unavailable, UnknownName
 from repviz.images import open_own
 

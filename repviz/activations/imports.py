@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from repviz import durable, provenance
-from repviz.activations import store, writing
+from repviz.activations import store, writer
 from repviz.activations.store import Activations
 from repviz.errors import InputError, StoreError
 
@@ -80,7 +80,7 @@ def import_matrix(
         "layers": {layer: {"shape": shape, "features": features, "dtype": dtype, "reduce": "none"}},
     }
     with durable.locked(path):
-        manifest = writing.begin(path, manifest)
+        manifest = writer.begin(path, manifest)
         bad: dict[int, str] = {}
         hashes = []
         for number in range(store.shards(manifest)):
@@ -92,13 +92,13 @@ def import_matrix(
                 block[wrong] = np.nan
             here = {int(row): "a NaN or an infinity" for row in np.flatnonzero(wrong) + first}
             hashes += [provenance.sha256(row.tobytes()) for row in block]
-            with writing.Shard(
+            with writer.Shard(
                 path, number, {layer: features}, rows=last - first, dtype=dtype
             ) as shard:
                 shard.append({layer: block})
                 shard.commit({"unreadable": {str(row): why for row, why in here.items()}})
             bad |= here
-        writing.finish(path, _rows(names, labels, name, hashes, bad))
+        writer.finish(path, _rows(names, labels, name, hashes, bad))
     return Activations(path, manifest)
 
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import xxhash
 
-from repviz.activations import filling
-from repviz.activations.filling import Filling
+from repviz.activations import preallocated
+from repviz.activations.preallocated import PreallocatedFile
 from repviz.activations.store import PAGE
 
 
 @pytest.fixture
 def pages(monkeypatch):
     """Small blocks are large enough, and 8 pages of memory begin where a page does."""
-    monkeypatch.setattr(filling, "LARGE", PAGE)
-    monkeypatch.setattr(filling, "PIECE", 2 * PAGE)
+    monkeypatch.setattr(preallocated, "LARGE", PAGE)
+    monkeypatch.setattr(preallocated, "PIECE", 2 * PAGE)
     room = np.random.default_rng(0).integers(0, 256, 9 * PAGE, dtype=np.uint8)
     start = -room.ctypes.data % PAGE
     return room[start : start + 8 * PAGE]
@@ -42,7 +42,7 @@ def ways(monkeypatch):
     ],
 )
 def test_it_holds_the_blocks_and_their_sum(tmp_path, pages, cuts):
-    file, start = Filling(tmp_path / "f", len(pages)), 0
+    file, start = PreallocatedFile(tmp_path / "f", len(pages)), 0
     for length in cuts:
         file.append(pages[start : start + length].data)
         start += length
@@ -51,26 +51,26 @@ def test_it_holds_the_blocks_and_their_sum(tmp_path, pages, cuts):
     assert file.checksum() == xxhash.xxh3_128_hexdigest(pages.tobytes())
 
 
-@pytest.mark.skipif(not filling.DIRECT, reason="this system has no way past its cache")
+@pytest.mark.skipif(not preallocated.DIRECT, reason="this system has no way past its cache")
 def test_whole_pages_go_past_the_cache(tmp_path, pages, ways):
-    file = Filling(tmp_path / "f", len(pages))
+    file = PreallocatedFile(tmp_path / "f", len(pages))
     ways.clear()
     file.append(pages[: 3 * PAGE + 7].data)
     file.append(pages[3 * PAGE + 7 :].data)
-    assert [bool(how & filling.DIRECT) for how in ways] == [True, False, False]
+    assert [bool(how & preallocated.DIRECT) for how in ways] == [True, False, False]
 
 
-@pytest.mark.skipif(not filling.DIRECT, reason="this system has no way past its cache")
+@pytest.mark.skipif(not preallocated.DIRECT, reason="this system has no way past its cache")
 def test_a_file_system_that_knows_no_other_way(tmp_path, pages, monkeypatch):
     opens = os.open
 
     def refuses(path, how):
-        if how & filling.DIRECT:
+        if how & preallocated.DIRECT:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return opens(path, how)
 
     monkeypatch.setattr(os, "open", refuses)
-    file = Filling(tmp_path / "f", len(pages))
+    file = PreallocatedFile(tmp_path / "f", len(pages))
     file.append(pages.data)
     assert (tmp_path / "f").read_bytes() == pages.tobytes()
     assert file.checksum() == xxhash.xxh3_128_hexdigest(pages.tobytes())
@@ -79,7 +79,7 @@ def test_a_file_system_that_knows_no_other_way(tmp_path, pages, monkeypatch):
 def test_a_write_that_takes_only_a_part(tmp_path, pages, monkeypatch):
     writes = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda f, data, at: writes(f, data[:PAGE], at))
-    file = Filling(tmp_path / "f", len(pages))
+    file = PreallocatedFile(tmp_path / "f", len(pages))
     file.append(pages.data)
     assert hashlib.sha256((tmp_path / "f").read_bytes()).digest() == (
         hashlib.sha256(pages).digest()

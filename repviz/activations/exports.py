@@ -176,7 +176,9 @@ def _ids(acts: Activations) -> list[str]:
 
 EXPORTS: dict[str, Export] = {
     "npy": Export("a NumPy file, (n, d)", _npy),
-    "parquet": Export("a Parquet file: the index of rows, and a list of features a row", _parquet),
+    "parquet": Export(
+        "a Parquet file: the index of rows, and one list of features per row", _parquet
+    ),
     "zarr": Export("a zarr array, (n, d), with the ids as an attribute", _zarr),
     "anndata": Export("an .h5ad file: features as X, the index of rows as obs", _anndata),
     "projector": Export(

@@ -16,7 +16,7 @@ LARGE = 4 * PIECE  # a block from here on is written past the system's cache, wh
 DIRECT = getattr(os, "O_DIRECT", 0)  # Linux
 
 
-class Filling:
+class PreallocatedFile:
     """A new file ``path`` of ``size`` bytes; :meth:`append` fills it.
 
     Its room is asked for at once: that is cheaper, and a full disk is known before work is done.

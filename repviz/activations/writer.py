@@ -18,7 +18,7 @@ import numpy as np
 
 from repviz import durable, provenance
 from repviz.activations import store
-from repviz.activations.filling import Filling
+from repviz.activations.preallocated import PreallocatedFile
 from repviz.errors import Mismatch, StoreError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Shard:
         self, path: Path, number: int, features: Mapping[str, int], *, rows: int, dtype: str
     ) -> None:
         self.path, self.number, self.rows = path, number, rows
-        self._files: dict[str, Filling] = {}
+        self._files: dict[str, PreallocatedFile] = {}
         self._stack = ExitStack()
         for layer, d in features.items():
             file = store.shard_path(path, layer, number)
@@ -116,7 +116,7 @@ class Shard:
             temporary = self._stack.enter_context(durable.replacing(file))
             with durable.named_errors(file):
                 size = len(header) + rows * d * np.dtype(dtype).itemsize
-                self._files[layer] = Filling(temporary, size)
+                self._files[layer] = PreallocatedFile(temporary, size)
                 self._files[layer].append(header)
 
     def __enter__(self) -> Shard:
