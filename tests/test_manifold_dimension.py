@@ -312,6 +312,28 @@ def test_shared_deviation_is_never_below_the_independent_one():
     assert shared_deviation(influence, touched) == pytest.approx(math.sqrt(2) / 2)
 
 
+def test_an_estimate_is_a_row_of_a_table_under_one_prefix():
+    estimate = replace(dimension(ball(0, 200, 5), method="mle", k=5), warnings=("One.", "Two."))
+    row = estimate.as_row("mle")
+    assert list(row) == [
+        "mle",
+        "mle_low",
+        "mle_high",
+        "mle_calibrated",
+        "mle_calibrated_low",
+        "mle_calibrated_high",
+        "mle_n",
+        "mle_k",
+        "mle_method",
+        "mle_level",
+        "mle_warnings",
+    ]
+    assert (row["mle"], row["mle_calibrated_high"]) == (estimate.value, estimate.calibrated_high)
+    assert (row["mle_n"], row["mle_k"], row["mle_method"]) == (200, 5, "mle")
+    assert row["mle_warnings"] == "One. Two."
+    assert list(estimate.as_row())[:2] == ["dimension", "dimension_low"]
+
+
 def test_interval_is_normal_in_the_logarithm():
     low, high = interval(5.0, 0.1, 0.95)
     assert low == pytest.approx(5 * math.exp(-0.1959964), rel=1e-6)

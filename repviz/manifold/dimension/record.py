@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,25 @@ class Dimension:
     warnings: tuple[str, ...] = ()
     scale: float = field(default=math.nan, compare=False)
     local: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    def as_row(self, prefix: str = "dimension") -> dict[str, Any]:
+        """The estimate as the columns of a table, each name beginning with ``prefix``.
+
+        Parameters
+        ----------
+        prefix : str
+            The column of ``value``; the others are ``{prefix}_low``, ``{prefix}_calibrated_high``,
+            ``{prefix}_warnings`` and so on.
+
+        Returns
+        -------
+        dict of str to float, int or str
+            In this order: ``value``, ``low``, ``high``, ``calibrated``, ``calibrated_low``,
+            ``calibrated_high``, ``n``, ``k``, ``method``, ``level`` and ``warnings``, the last
+            joined by spaces into one text.
+        """
+        names = (*NUMBERS, "n", "k", "method", "level")
+        columns = {
+            prefix if name == "value" else f"{prefix}_{name}": getattr(self, name) for name in names
+        }
+        return {**columns, f"{prefix}_warnings": " ".join(self.warnings)}
