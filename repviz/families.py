@@ -31,7 +31,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.manifold.embedding import EMBEDDINGS
     from repviz.models import MODELS
     from repviz.models.alexnet import LAYERS
-    from repviz.report.sections import SECTIONS
+    from repviz.report.sections import SECTIONS, get_section
     from repviz.studies import STUDIES
     from repviz.training import RECIPES
     from repviz.training.augmenting import AUGMENTATIONS
@@ -51,7 +51,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "criteria": {name: judge.summary for name, judge in CRITERIA.items()},
         "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},
-        "sections": {name: section.question for name, section in SECTIONS.items()},
+        "sections": {name: get_section(name).title for name in SECTIONS},
     }
     if family is None:
         return families

@@ -19,7 +19,7 @@ from study_folder import build
 from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
 from repviz.report.page import write_report
-from repviz.report.sections import COLUMNS, SECTIONS
+from repviz.report.sections import SECTIONS, get_section
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
 
@@ -130,7 +130,7 @@ def test_every_number_of_a_table_is_the_number_of_the_file(
 
 def test_a_number_changed_in_the_file_changes_in_the_page(study: Path, tmp_path: Path) -> None:
     folder = changed(study, tmp_path / "s", "training", held_out_accuracy=0.12345)
-    content = SECTIONS["training"].render(reading.open_study(folder))
+    content = get_section("training").render(reading.open_study(folder))
     assert content is not None
     assert "12.3\N{NO-BREAK SPACE}%" in content.body
 
@@ -235,7 +235,7 @@ def test_every_picture_says_what_it_shows(page: Page) -> None:
 def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> None:
     contents = re.findall(r'<li><a href="#(\w+)">', text)
     assert shown(text) == contents == list(SECTIONS)
-    assert page.headings == [section.question for section in SECTIONS.values()]
+    assert page.headings == [get_section(name).title for name in SECTIONS]
 
 
 # ---- edges --------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_labels_that_are_markup_stay_text(tmp_path: Path) -> None:
     ids = [f"{HOSTILE}{i}" for i in range(20)]
     text = written(build(tmp_path / "s", labels=labels, ids=ids))
     assert "<img src=x" not in text
-    assert Page(text).headings[-1] == SECTIONS["provenance"].question
+    assert Page(text).headings[-1] == get_section("provenance").title
 
 
 @pytest.mark.slow
@@ -310,8 +310,8 @@ def test_colour_images_are_shown(tmp_path: Path) -> None:
 def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
     study: Path, tmp_path: Path
 ) -> None:
-    once = SECTIONS["sweep"].render(reading.open_study(study))
-    twice = SECTIONS["sweep"].render(
+    once = get_section("sweep").render(reading.open_study(study))
+    twice = get_section("sweep").render(
         reading.open_study(changed(study, tmp_path / "s", "sweep", seeds=2))
     )
     assert once is not None
@@ -326,7 +326,7 @@ def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
 
 def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
     folder = changed(study, tmp_path / "s", "layers", warnings="Beware.")
-    content = SECTIONS["dimension"].render(reading.open_study(folder))
+    content = get_section("dimension").render(reading.open_study(folder))
     assert content is not None
     assert content.body.count("</b>Beware.</li>") == 1
 
@@ -334,7 +334,7 @@ def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
 def test_the_dimension_says_who_was_taken_whole(study: Path, tmp_path: Path) -> None:
     def caption(**values: int) -> str:
         folder = changed(study, tmp_path / f"s{len(values)}", "layers", **values)
-        content = SECTIONS["dimension"].render(reading.open_study(folder))
+        content = get_section("dimension").render(reading.open_study(folder))
         assert content is not None
         return str(content.body)
 
@@ -347,7 +347,7 @@ def test_the_dimension_says_who_was_taken_whole(study: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", [name for name in SECTIONS if name != "findings"])
 def test_every_section_says_how_to_read_it_and_what_it_cannot_show(name: str, study: Path) -> None:
-    content = SECTIONS[name].render(reading.open_study(study))
+    content = get_section(name).render(reading.open_study(study))
     assert content is not None
     for words in (content.reading, content.limits):
         assert isinstance(words, str)
@@ -355,16 +355,42 @@ def test_every_section_says_how_to_read_it_and_what_it_cannot_show(name: str, st
         assert words.endswith(".")
 
 
-@pytest.mark.parametrize("name", COLUMNS)
-def test_every_table_must_have_its_columns(name: str, study: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "table"), [(name, table) for name in SECTIONS for table in get_section(name).tables]
+)
+def test_every_section_needs_each_column_that_it_declares(
+    name: str, table: str, study: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "s"
     shutil.copytree(study, folder)
-    path = folder / "results" / f"{name}.csv"
-    lost = COLUMNS[name].split()[-1]
+    path = folder / "results" / f"{table}.csv"
+    section = get_section(name)
+    lost = section.tables[table].split()[-1]
     pd.read_csv(path).drop(columns=lost).to_csv(path, index=False)
     with pytest.raises(Damaged) as caught:
-        reading.open_study(folder).result(name, COLUMNS[name])
+        section.render(reading.open_study(folder))
     assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study anew."
+
+
+def test_a_section_is_one_file_and_one_line(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "__init__.py").write_text("")
+    (tmp_path / "toy" / "count.py").write_text(
+        "from repviz.report.html import tag\n"
+        "from repviz.report.sections import Content, Section\n"
+        "def render(study):\n"
+        "    table = study.result('images', 'row')\n"
+        "    return Content(tag('p', f'{len(table)} toys'))\n"
+        "SECTION = Section('Toys', 'Toys', 'images', render, tables={'images': 'row'})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(SECTIONS, "toys", "toy.count:SECTION")
+    read = written(study)
+    assert shown(read)[-1] == "toys"
+    assert "<p>20 toys</p>" in read
+    assert '<li><a href="#toys">Toys</a></li>' in read
 
 
 # ---- messages -----------------------------------------------------------------------------------

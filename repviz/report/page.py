@@ -12,7 +12,7 @@ from repviz.figures import theme
 from repviz.report import numbers
 from repviz.report.html import Markup, join, tag
 from repviz.report.pictures import image
-from repviz.report.sections import COLUMNS, SECTIONS, Content
+from repviz.report.sections import SECTIONS, Content, get_section
 from repviz.study_folder import Study, open_study
 
 SCRIPTS = ("page.js", "map.js")
@@ -83,14 +83,14 @@ def _page(study: Study) -> str:
 
 def _section(study: Study, name: str) -> Markup | None:
     """One section; the reason why it was skipped; or nothing where its files are absent."""
-    section = SECTIONS[name]
+    section = get_section(name)
     skipped = study.manifest.get("skipped", {})
     reason = skipped.get(name) or skipped.get(section.stage)
-    heading = tag("h2", tag("a", section.question, href=f"#{name}"))
+    heading = tag("h2", tag("a", section.title, href=f"#{name}"))
     if reason:
         sentence = f"{reason[0].upper()}{reason[1:].rstrip('.')}."
         content = tag("p", tag("strong", "Left out."), " ", sentence, class_="left-out")
-    elif not study.has(*section.files) or (found := section.render(study)) is None:
+    elif not study.has(*section.needs) or (found := section.render(study)) is None:
         return None
     else:
         content = _content(found)
@@ -141,7 +141,9 @@ def _first_of_each_rung(study: Study) -> Markup | None:
     """From noise to face in one line of pictures, where the study has them."""
     if not study.has("arrays/ladder.npy", "results/ladder.csv"):
         return None
-    rungs = study.result("ladder", COLUMNS["ladder"]).sort_values("order")["title"]
+    rungs = study.result("ladder", get_section("ladder").tables["ladder"]).sort_values("order")[
+        "title"
+    ]
     samples = [
         image(one, alt=title) for title, one in zip(rungs, study.array("ladder")[:, 0], strict=True)
     ]
@@ -149,7 +151,7 @@ def _first_of_each_rung(study: Study) -> Markup | None:
 
 
 def _contents(names: list[str]) -> Markup:
-    entries = [tag("li", tag("a", SECTIONS[name].short, href=f"#{name}")) for name in names]
+    entries = [tag("li", tag("a", get_section(name).short, href=f"#{name}")) for name in names]
     return tag("nav", tag("ol", entries), aria_label="Sections")
 
 

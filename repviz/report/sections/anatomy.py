@@ -5,8 +5,15 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, text
 from repviz.report.parts import chart, field, numbers_of
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "anatomy": (
+        "layer kind kernel stride output formula parameters neurons multiply_adds "
+        "share_parameters share_multiply_adds"
+    ),
+}
 
 _COLUMNS = (
     field("layer", "layer", text),
@@ -25,7 +32,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The two shares, layer by layer, and the full table."""
-    table = study.result("anatomy", COLUMNS["anatomy"])
+    table = study.result("anatomy", TABLES["anatomy"])
     weighted = table[table["parameters"] > 0]
     if weighted.empty:
         return None
@@ -50,3 +57,13 @@ def render(study: Study) -> Content | None:
         "how long each layer takes. Biases, normalisation and pooling are not counted as "
         "multiply-adds.",
     )
+
+
+SECTION = Section(
+    title="Parameters and computation by layer",
+    short="Architecture",
+    stage="anatomy",
+    needs=("results/anatomy.csv",),
+    tables=TABLES,
+    render=render,
+)

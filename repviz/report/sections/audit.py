@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import Column, field, table
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "audit": "engine separate bottleneck mse separate_mse gap gap_low gap_high n_test",
+}
 
 _COLUMNS = (
     field("one for all", "engine", text),
@@ -24,10 +28,20 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """A row an audited size."""
-    audit = study.result("audit", COLUMNS["audit"])
+    audit = study.result("audit", TABLES["audit"])
     return Content(
         table(audit, _COLUMNS, label="Audit"),
         reading="The gap is how much larger the error of the one training is at this size.",
         limits="Sizes between those audited are taken to be like them, and the separate trainings "
         "are of the usual length: longer ones would widen the gap.",
     )
+
+
+SECTION = Section(
+    title="One autoencoder for every size against one for each",
+    short="One for all sizes",
+    stage="sweep",
+    needs=("results/audit.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -7,9 +7,17 @@ from typing import Any
 from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import Column, chart, field, interval, key, numbers_of, warnings
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.report.sections.sweep import KEYS
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "code_probes": "engine bottleneck probe score low high n chance",
+    "code_dimension": (
+        "engine bottleneck dimension low high calibrated calibrated_low calibrated_high n groups "
+        "warnings"
+    ),
+}
 
 _PROBES = (
     field("probe", "probe", text),
@@ -34,8 +42,8 @@ _DIMENSIONS = (
 def render(study: Study) -> Content | None:
     """Probes and dimension of the codes against their size, beside those of the images."""
     probes, dimensions = (
-        study.result("code_probes", COLUMNS["code_probes"]),
-        study.result("code_dimension", COLUMNS["code_dimension"]),
+        study.result("code_probes", TABLES["code_probes"]),
+        study.result("code_dimension", TABLES["code_dimension"]),
     )
     if probes.empty and dimensions.empty:
         return None
@@ -71,3 +79,16 @@ def render(study: Study) -> Content | None:
 
 def _size(row: dict[str, Any]) -> str:
     return count(row["bottleneck"]) if row["bottleneck"] else "image"
+
+
+SECTION = Section(
+    title="What can be decoded from the codes",
+    short="Probing the codes",
+    stage="code_probes",
+    needs=(
+        "results/code_probes.csv",
+        "results/code_dimension.csv",
+    ),
+    tables=TABLES,
+    render=render,
+)

@@ -8,8 +8,14 @@ from typing import Any
 from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import NOTHING, count, missing, plain, text
 from repviz.report.parts import Column, field, numbers_of, table
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "choices": "criterion title engine size low high margin n_test left_out",
+    "criteria": "criterion engine bottleneck original kept loss loss_high n_test",
+    "knee": "engine sizes low high ranges found stands",
+}
 
 _JUDGES = (
     field("criterion", "criterion", text),
@@ -41,7 +47,7 @@ _FACTORS = (
 def render(study: Study) -> Content | None:
     """The chosen sizes, what each criterion saw, and the knee with its band."""
     choices = (
-        study.result("choices", COLUMNS["choices"]) if study.has("results/choices.csv") else None
+        study.result("choices", TABLES["choices"]) if study.has("results/choices.csv") else None
     )
     parts: list[Markup] = []
     limits = (
@@ -68,11 +74,11 @@ def render(study: Study) -> Content | None:
     if study.has("results/criteria.csv"):
         parts.append(
             numbers_of(
-                "results/criteria.csv", study.result("criteria", COLUMNS["criteria"]), _JUDGES
+                "results/criteria.csv", study.result("criteria", TABLES["criteria"]), _JUDGES
             )
         )
     parts.append(tag("h3", "Is there a knee?"))
-    parts.append(table(study.result("knee", COLUMNS["knee"]), _KNEES, label="Knees"))
+    parts.append(table(study.result("knee", TABLES["knee"]), _KNEES, label="Knees"))
     return Content(
         join(parts),
         reading="A criterion scores each test image before and after. The smallest size is the one "
@@ -96,3 +102,13 @@ def _interval(row: dict[str, Any]) -> str:
         "∞" if math.isinf(float(row[name])) else count(row[name]) for name in ("low", "high")
     )
     return f"{low} to {high}"
+
+
+SECTION = Section(
+    title="Smallest acceptable code by criterion",
+    short="Smallest code",
+    stage="criteria",
+    needs=("results/knee.csv",),
+    tables=TABLES,
+    render=render,
+)

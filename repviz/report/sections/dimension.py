@@ -5,8 +5,17 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, key, numbers_of, warnings, weights_keys
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "layers": (
+        "representation model weights layer n groups d dimension dimension_low dimension_high "
+        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
+        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
+        "warnings"
+    ),
+}
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -24,7 +33,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The estimates, a row a representation, and every warning in words."""
-    table = study.result("layers", COLUMNS["layers"])
+    table = study.result("layers", TABLES["layers"])
     table = table[table["dimension"].notna()]
     if table.empty:
         return None
@@ -54,3 +63,13 @@ def render(study: Study) -> Content | None:
         "to the estimate, not how far they are from a uniform ball. It counts directions; it does "
         "not say what they are.",
     )
+
+
+SECTION = Section(
+    title="Intrinsic dimension of each representation",
+    short="Dimension",
+    stage="manifold",
+    needs=("results/layers.csv",),
+    tables=TABLES,
+    render=render,
+)

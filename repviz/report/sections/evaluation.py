@@ -5,8 +5,12 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, text
 from repviz.report.parts import field, interval, table
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "evaluation": "model views accuracy low high right n chance",
+}
 
 _COLUMNS = (
     field("model", "model", text),
@@ -20,7 +24,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """A row a model and way of viewing."""
-    rows = study.result("evaluation", COLUMNS["evaluation"])
+    rows = study.result("evaluation", TABLES["evaluation"])
     if rows.empty:
         return None
     chance = records(rows)[0]["chance"]
@@ -35,3 +39,13 @@ def render(study: Study) -> Content | None:
         "one network with one seed was trained. Two figures on the same images differ by less "
         "than their intervals suggest.",
     )
+
+
+SECTION = Section(
+    title="Accuracy on held-out images",
+    short="Accuracy",
+    stage="evaluation",
+    needs=("results/evaluation.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "factors": "representation factor weights layer depth n r2 r2_low r2_high",
+}
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -19,7 +23,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """R2 a factor over depth, and the table."""
-    table = study.result("factors", COLUMNS["factors"])
+    table = study.result("factors", TABLES["factors"])
     caption = (
         f"R² of a linear map on held-out images (five-fold, n = {count(table['n'].max())}), with "
         "95 % intervals over folds: 1 foretells the factor exactly, 0 no better than its mean."
@@ -37,3 +41,13 @@ def render(study: Study) -> Content | None:
         "that fades with depth is one that the network has set aside.",
         limits="The reader is linear: a factor may be held in a form that it does not find.",
     )
+
+
+SECTION = Section(
+    title="Known factors decoded from each layer",
+    short="Factors",
+    stage="profile",
+    needs=("results/factors.csv",),
+    tables=TABLES,
+    render=render,
+)

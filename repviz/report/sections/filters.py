@@ -8,15 +8,19 @@ from repviz.report.html import Markup, join
 from repviz.report.numbers import count
 from repviz.report.parts import figure
 from repviz.report.pictures import image, signed
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "filters": "tower first last",
+}
 
 ACROSS, SCALE = 12, 4  # pictures in a row, pixels a weight
 
 
 def render(study: Study) -> Content | None:
     """A grid a tower."""
-    weights, towers = study.array("filters"), records(study.result("filters", COLUMNS["filters"]))
+    weights, towers = study.array("filters"), records(study.result("filters", TABLES["filters"]))
     if not len(weights) or not towers:
         return None
     grids = [_tower(weights, tower, len(towers)) for tower in towers]
@@ -38,3 +42,16 @@ def _tower(weights: np.ndarray, tower: dict[str, int], towers: int) -> Markup:
     alt = f"{count(last - first + 1)} filters of the first layer"
     size = "×".join(str(side) for side in weights.shape[2:])
     return figure(image(sheet, alt, exact=True), f"{name}. {size} pixels each, grey is weight 0.")
+
+
+SECTION = Section(
+    title="First-layer filters",
+    short="Filters",
+    stage="filters",
+    needs=(
+        "arrays/filters.npy",
+        "results/filters.csv",
+    ),
+    tables=TABLES,
+    render=render,
+)

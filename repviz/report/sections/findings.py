@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 
 from repviz.report.html import Markup, join, tag
-from repviz.report.sections import COLUMNS, SECTIONS, Content
+from repviz.report.sections import SECTIONS, Content, Section, get_section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "findings": "order section sentence",
+}
 
 _NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?(?:\s?%)?)")
 
 
 def render(study: Study) -> Content | None:
     """One list entry a finding, with a link to the section that shows it."""
-    findings = study.result("findings", COLUMNS["findings"]).sort_values("order")
+    findings = study.result("findings", TABLES["findings"]).sort_values("order")
     if findings.empty:
         return None
     entries = [
@@ -32,4 +36,14 @@ def _weighted(sentence: str) -> Markup:
 def _link(section: str) -> Markup | None:
     if section not in SECTIONS or section == "findings":
         return None
-    return tag("a", SECTIONS[section].short, href=f"#{section}", class_="more")
+    return tag("a", get_section(section).short, href=f"#{section}", class_="more")
+
+
+SECTION = Section(
+    title="Main findings",
+    short="Findings",
+    stage="findings",
+    needs=("results/findings.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "layers": (
+        "representation model weights layer n groups d dimension dimension_low dimension_high "
+        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
+        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
+        "warnings"
+    ),
+}
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -21,7 +30,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The share of held-out images whose nearest known image shows the same person."""
-    table = study.result("layers", COLUMNS["layers"])
+    table = study.result("layers", TABLES["layers"])
     table = table[table["nearest_same"].notna()]
     if table.empty:
         return None
@@ -47,3 +56,13 @@ def render(study: Study) -> Content | None:
         "pixels. It says how people lie relative to each other, not how well a trained classifier "
         "would do, and nothing about people outside of the training images.",
     )
+
+
+SECTION = Section(
+    title="Label agreement of nearest neighbours",
+    short="Nearest neighbours",
+    stage="manifold",
+    needs=("results/layers.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -8,8 +8,20 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count
 from repviz.report.parts import figure
 from repviz.report.pictures import image
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "images": "row id label",
+    "sweep": (
+        "engine bottleneck n_train n_test groups_test mse mse_low mse_high psnr ssim ratio "
+        "ratio_low ratio_high ratio_augmented pca_equivalent seeds split"
+    ),
+    "training": (
+        "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high chance "
+        "n_train n_held_out learning_rate"
+    ),
+}
 
 SHOWN = 40  # pictures in the contact sheet, at most
 _ACROSS = 10
@@ -17,7 +29,7 @@ _ACROSS = 10
 
 def render(study: Study) -> Content | None:
     """A contact sheet and the splits."""
-    table, about = study.result("images", COLUMNS["images"]), study.manifest["images"]
+    table, about = study.result("images", TABLES["images"]), study.manifest["images"]
     labelled = bool(table["label"].notna().any())
     first = table.drop_duplicates("label") if labelled else table
     rows = first["row"].to_numpy()[:SHOWN]
@@ -51,7 +63,7 @@ def _contact_sheet(pixels: np.ndarray) -> np.ndarray:
 def _splits(study: Study) -> Markup | None:
     lines = []
     if study.has("results/sweep.csv"):
-        row = records(study.result("sweep", COLUMNS["sweep"]))[0]
+        row = records(study.result("sweep", TABLES["sweep"]))[0]
         lines.append(
             tag(
                 "li",
@@ -61,7 +73,7 @@ def _splits(study: Study) -> Markup | None:
             )
         )
     if study.has("results/training.csv"):
-        row = records(study.result("training", COLUMNS["training"]))[-1]
+        row = records(study.result("training", TABLES["training"]))[-1]
         lines.append(
             tag(
                 "li",
@@ -71,3 +83,16 @@ def _splits(study: Study) -> Markup | None:
             )
         )
     return tag("ul", lines) if lines else None
+
+
+SECTION = Section(
+    title="Images and splits",
+    short="Images",
+    stage="images",
+    needs=(
+        "results/images.csv",
+        "arrays/thumbnails.npy",
+    ),
+    tables=TABLES,
+    render=render,
+)

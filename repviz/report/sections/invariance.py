@@ -5,8 +5,15 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "invariance": (
+        "change title weights layer depth relative_displacement relative_displacement_low "
+        "relative_displacement_high top1_retrieval n"
+    ),
+}
 
 _COLUMNS = (
     field("change", "title", text),
@@ -21,7 +28,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """A panel a change, and the table."""
-    table = study.result("invariance", COLUMNS["invariance"])
+    table = study.result("invariance", TABLES["invariance"])
     caption = (
         f"Root mean square distance that a layer moves, as a share of that between two different "
         f"images, n = {count(table['n'].max())} images, with 95 % intervals; the dashed line is as "
@@ -42,3 +49,13 @@ def render(study: Study) -> Content | None:
         limits="Each change has one strength, given in its title. Little movement can also mean "
         "that a few large directions hide it, which the recognised share would show.",
     )
+
+
+SECTION = Section(
+    title="Invariance of each layer to perturbations",
+    short="Invariance",
+    stage="invariance",
+    needs=("results/invariance.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -10,8 +10,15 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, figure, interval, numbers_of
 from repviz.report.pictures import image
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "ladder": (
+        "order title n accepted rate low high distance_q05 distance_median distance_q95 threshold "
+        "calibration_n calibration_quantile seed"
+    ),
+}
 
 _COLUMNS = (
     field("rung", "title", text),
@@ -28,7 +35,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The rungs with their samples, then their distances."""
-    table = study.result("ladder", COLUMNS["ladder"]).sort_values("order")
+    table = study.result("ladder", TABLES["ladder"]).sort_values("order")
     if table.empty:
         return None
     first = records(table)[0]
@@ -94,3 +101,13 @@ def _samples(row: dict[str, Any], pixels: np.ndarray | None, place: int) -> Mark
         image(one, alt=f"{row['title']}, sample {i + 1}") for i, one in enumerate(pixels[place])
     ]
     return tag("div", pictures, class_="samples")
+
+
+SECTION = Section(
+    title="Random images compared with real ones",
+    short="Random images",
+    stage="ladder",
+    needs=("results/ladder.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -13,8 +13,19 @@ from repviz.report import numbers
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import figure
 from repviz.report.pictures import sheet
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "map": "representation row x y",
+    "images": "row id label",
+    "layers": (
+        "representation model weights layer n groups d dimension dimension_low dimension_high "
+        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
+        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
+        "warnings"
+    ),
+}
 
 _SPAN = 65534  # the largest coordinate; 65535 marks an image that this map does not hold
 _ABSENT = 65535
@@ -23,8 +34,8 @@ _ABSENT = 65535
 def render(study: Study) -> Content | None:
     """The interactive map with its data; without scripts, a sentence that says what it needs."""
     table, images = (
-        study.result("map", COLUMNS["map"]),
-        study.result("images", COLUMNS["images"]).sort_values("row"),
+        study.result("map", TABLES["map"]),
+        study.result("images", TABLES["images"]).sort_values("row"),
     )
     if table.empty:
         return None
@@ -143,7 +154,7 @@ def _names(study: Study, table: pd.DataFrame) -> list[str]:
     names = list(dict.fromkeys(table["representation"]))
     if not study.has("results/layers.csv"):
         return names
-    layers = study.result("layers", COLUMNS["layers"])
+    layers = study.result("layers", TABLES["layers"])
     order = [
         name
         for _, rows in layers.groupby(["model", "layer"], sort=False, dropna=False)
@@ -157,7 +168,7 @@ def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
     """(representation, what its map is worth) for each name."""
     notes: dict[str, str] = {}
     if study.has("results/layers.csv"):
-        for row in records(study.result("layers", COLUMNS["layers"])):
+        for row in records(study.result("layers", TABLES["layers"])):
             if not numbers.missing(row["trustworthiness"]):
                 k, n = numbers.count(row["trustworthiness_k"]), numbers.count(row["n"])
                 trust = numbers.plain(row["trustworthiness"])
@@ -169,3 +180,17 @@ def _data(name: str, content: bytes) -> Markup:
     """A block of data: zlib in base64, whose letters cannot close the element that holds them."""
     packed = base64.b64encode(zlib.compress(content, 9)).decode()
     return tag("script", Markup(packed), type="application/octet-stream", id=name)
+
+
+SECTION = Section(
+    title="Map of the images in each representation",
+    short="Map",
+    stage="manifold",
+    needs=(
+        "results/map.csv",
+        "results/images.csv",
+        "arrays/thumbnails.npy",
+    ),
+    tables=TABLES,
+    render=render,
+)

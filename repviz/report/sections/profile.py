@@ -5,8 +5,17 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "profile": (
+        "representation weights layer depth n twonn twonn_calibrated twonn_calibrated_low "
+        "twonn_calibrated_high plateau plateau_low plateau_high plateau_from plateau_to danco "
+        "participation pca_90 gaussian_calibrated gaussian_calibrated_low "
+        "gaussian_calibrated_high warnings"
+    ),
+}
 
 _SHAPE = (
     field("representation", "representation", text),
@@ -36,7 +45,7 @@ _READ = (
 
 def render(study: Study) -> Content | None:
     """The curves with their controls, and the table."""
-    table = study.result("profile", COLUMNS["profile"])
+    table = study.result("profile", TABLES["profile"])
     reads = "linear" in table and bool(table["linear"].notna().any())
     labels = (
         " Second: the share of held-out images that a linear map names rightly (five-fold); "
@@ -66,3 +75,13 @@ def render(study: Study) -> Content | None:
         "images that scale is coarse. A reader that fails shows that it is too simple, not that "
         "the layer lacks the labels.",
     )
+
+
+SECTION = Section(
+    title="Intrinsic dimension and label decoding over depth",
+    short="Depth profile",
+    stage="profile",
+    needs=("results/profile.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -9,7 +9,7 @@ from typing import Any
 from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import seconds
 from repviz.report.parts import scrolling
-from repviz.report.sections import Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 
@@ -79,3 +79,11 @@ def _stages(stages: Mapping[str, Any]) -> Markup:
                 tag("tr", cells, tag("td", tag("code", path)), tag("td", tag("code", digest[:16])))
             )
     return scrolling(tag("table", tag("thead", head), tag("tbody", rows)), "Stages")
+
+
+SECTION = Section(
+    title="Provenance",
+    short="Provenance",
+    stage="provenance",
+    render=render,
+)

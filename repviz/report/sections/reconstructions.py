@@ -12,18 +12,24 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, plain
 from repviz.report.parts import figure, scrolling
 from repviz.report.pictures import image
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "reconstruction_images": "position row id pick",
+    "reconstruction_panels": "panel engine bottleneck",
+    "sweep_images": "engine bottleneck row mse",
+}
 
 _ENGINES = {"pca": "PCA", "linear-start": "from PCA", "conv": "conv."}
 
 
 def render(study: Study) -> Content | None:
     """A row an image and engine, a column a bottleneck size."""
-    shown = study.result("reconstruction_images", COLUMNS["reconstruction_images"]).sort_values(
+    shown = study.result("reconstruction_images", TABLES["reconstruction_images"]).sort_values(
         "position"
     )
-    panels = study.result("reconstruction_panels", COLUMNS["reconstruction_panels"])
+    panels = study.result("reconstruction_panels", TABLES["reconstruction_panels"])
     if panels.empty or shown.empty:
         return None
     grid = _grid(study, records(panels))
@@ -102,7 +108,7 @@ class _Grid:
 
 def _grid(study: Study, panels: list[dict[str, Any]]) -> _Grid:
     errors = (
-        records(study.result("sweep_images", COLUMNS["sweep_images"]))
+        records(study.result("sweep_images", TABLES["sweep_images"]))
         if study.has("results/sweep_images.csv")
         else []
     )
@@ -114,3 +120,17 @@ def _grid(study: Study, panels: list[dict[str, Any]]) -> _Grid:
         {(panel["engine"], panel["bottleneck"]): panel["panel"] for panel in panels},
         {(row["engine"], row["bottleneck"], row["row"]): row["mse"] for row in errors},
     )
+
+
+SECTION = Section(
+    title="Reconstructions at each bottleneck size",
+    short="Reconstructions",
+    stage="sweep",
+    needs=(
+        "results/reconstruction_panels.csv",
+        "results/reconstruction_images.csv",
+        "arrays/reconstructions.npy",
+    ),
+    tables=TABLES,
+    render=render,
+)

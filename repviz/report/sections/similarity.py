@@ -5,8 +5,12 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, numbers_of
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+
+TABLES = {
+    "similarity": "one other cka null p n",
+}
 
 _COLUMNS = (
     field("one", "one", text),
@@ -20,7 +24,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The grid, and the table."""
-    table = study.result("similarity", COLUMNS["similarity"])
+    table = study.result("similarity", TABLES["similarity"])
     caption = (
         f"Debiased linear CKA of every two representations, n = {count(table['n'].max())} images: "
         "full colour is the same up to rotation and scale. A dot marks what shuffled images reach."
@@ -40,3 +44,13 @@ def render(study: Study) -> Content | None:
         "differ in everything small. The usual, biased form would show 0.2 and more for unrelated "
         "layers with so few images.",
     )
+
+
+SECTION = Section(
+    title="Similarity of representations",
+    short="Similarity",
+    stage="similarity",
+    needs=("results/similarity.csv",),
+    tables=TABLES,
+    render=render,
+)

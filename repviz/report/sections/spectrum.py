@@ -6,8 +6,19 @@ from repviz.report.html import Markup, join
 from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
 from repviz.report.pictures import image, signed
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "components": "component ratio null n repeats",
+    "spectrum": "representation component cumulative",
+    "layers": (
+        "representation model weights layer n groups d dimension dimension_low dimension_high "
+        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
+        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
+        "warnings"
+    ),
+}
 
 ACROSS, WIDTH = 6, 720  # components in a row, pixels of it at most
 
@@ -25,7 +36,7 @@ def _components(study: Study) -> list[Markup]:
     """The leading components of the pixels as pictures, where the study drew them."""
     if not study.has("results/components.csv", "arrays/components.npy"):
         return []
-    table, weights = study.result("components", COLUMNS["components"]), study.array("components")
+    table, weights = study.result("components", TABLES["components"]), study.array("components")
     told, first = len(table), records(table)[0]
     above = (table["ratio"] > table["null"]).cummin()
     shares = ", ".join(percent(ratio) for ratio in table["ratio"])
@@ -42,8 +53,8 @@ def _components(study: Study) -> list[Markup]:
 def render(study: Study) -> Content | None:
     """Small multiples of the cumulative explained variance."""
     spectra, layers = (
-        study.result("spectrum", COLUMNS["spectrum"]),
-        study.result("layers", COLUMNS["layers"]),
+        study.result("spectrum", TABLES["spectrum"]),
+        study.result("layers", TABLES["layers"]),
     )
     table = spectra.merge(layers[["representation", "model", "weights", "layer"]])
     if table.empty:
@@ -69,3 +80,16 @@ def render(study: Study) -> Content | None:
         "The number of components can never pass n − 1, so it reflects the collection as well "
         "as the network.",
     )
+
+
+SECTION = Section(
+    title="PCA spectrum of each representation",
+    short="PCA spectrum",
+    stage="manifold",
+    needs=(
+        "results/spectrum.csv",
+        "results/layers.csv",
+    ),
+    tables=TABLES,
+    render=render,
+)

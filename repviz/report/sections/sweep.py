@@ -9,8 +9,15 @@ import pandas as pd
 from repviz.report.html import join
 from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, key, numbers_of
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "sweep": (
+        "engine bottleneck n_train n_test groups_test mse mse_low mse_high psnr ssim ratio "
+        "ratio_low ratio_high ratio_augmented pca_equivalent seeds split"
+    ),
+}
 
 KEYS = {
     "pca": ("third", "PCA on the same mirrored images"),
@@ -39,7 +46,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The rate-distortion figure and its table."""
-    table = study.result("sweep", COLUMNS["sweep"])
+    table = study.result("sweep", TABLES["sweep"])
     if table.empty:
         return None
     first = records(table)[0]
@@ -98,3 +105,13 @@ def _with_costs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         cpu_seconds=[cost(engine, k, "cpu_seconds") for engine, k in pairs],
         memory=[cost(engine, k, "peak_memory_mb") for engine, k in pairs],
     )
+
+
+SECTION = Section(
+    title="Reconstruction error by bottleneck size",
+    short="Reconstruction error",
+    stage="sweep",
+    needs=("results/sweep.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -9,13 +9,17 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, text
 from repviz.report.parts import figure, scrolling
 from repviz.report.pictures import image
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "top_images": "panel layer unit tower rank row id label value n",
+}
 
 
 def render(study: Study) -> Content | None:
     """A table a layer: a row a unit, its strongest images from left to right."""
-    rows = study.result("top_images", COLUMNS["top_images"])
+    rows = study.result("top_images", TABLES["top_images"])
     if rows.empty:
         return None
     pictures = study.array("top_images")
@@ -44,3 +48,16 @@ def _layer(name: str, of: pd.DataFrame, pictures: np.ndarray) -> Markup:
     n = count(records(of)[0]["n"])
     caption = f"{name}: the strongest of {n} images, from left to right, for each unit shown."
     return figure(scrolling(tag("table", tag("tbody", body)), f"Units of {name}"), caption)
+
+
+SECTION = Section(
+    title="Images that activate single units most",
+    short="Units",
+    stage="top_images",
+    needs=(
+        "results/top_images.csv",
+        "arrays/top_images.npy",
+    ),
+    tables=TABLES,
+    render=render,
+)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from repviz.report.html import join
 from repviz.report.numbers import count, percent, plain
 from repviz.report.parts import chart, field, interval, key, numbers_of
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "training": (
+        "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high chance "
+        "n_train n_held_out learning_rate"
+    ),
+}
 
 _COLUMNS = (
     field("epoch", "epoch", count),
@@ -21,7 +28,7 @@ _COLUMNS = (
 
 def render(study: Study) -> Content | None:
     """The learning curves and their table."""
-    table = study.result("training", COLUMNS["training"])
+    table = study.result("training", TABLES["training"])
     if table.empty:
         return None
     last = records(table)[-1]
@@ -56,3 +63,13 @@ def render(study: Study) -> Content | None:
         "images; but the recipe’s own rate and shifts were, on the AT&T faces, so for these the "
         "figure flatters a little.",
     )
+
+
+SECTION = Section(
+    title="Learning curves",
+    short="Training",
+    stage="training",
+    needs=("results/training.csv",),
+    tables=TABLES,
+    render=render,
+)

@@ -10,8 +10,13 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.numbers import count, missing, percent, plain, text
 from repviz.report.parts import field, figure, numbers_of, scrolling
 from repviz.report.pictures import image
-from repviz.report.sections import COLUMNS, Content
+from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+
+TABLES = {
+    "traversals": "direction engine bottleneck share reach factor r n_test",
+    "interpolation": "path engine bottleneck share nearest n_train from to",
+}
 
 _DIRECTIONS = (
     field("direction", "direction", count),
@@ -31,8 +36,8 @@ _WAYS = (
 def render(study: Study) -> Content | None:
     """Traversals of a code's directions, and one interpolation in pixels and in codes."""
     directions, ways = (
-        study.result("traversals", COLUMNS["traversals"]),
-        study.result("interpolation", COLUMNS["interpolation"]),
+        study.result("traversals", TABLES["traversals"]),
+        study.result("interpolation", TABLES["interpolation"]),
     )
     if directions.empty or ways.empty:
         return None
@@ -100,3 +105,18 @@ def _pictures(marks: list[str], rows: list[tuple[str, np.ndarray]], label: str) 
         width=98 * (1 + len(marks)),
     )
     return scrolling(whole, label)
+
+
+SECTION = Section(
+    title="Latent traversals and interpolation",
+    short="Traversals",
+    stage="walks",
+    needs=(
+        "results/traversals.csv",
+        "results/interpolation.csv",
+        "arrays/traversals.npy",
+        "arrays/interpolation.npy",
+    ),
+    tables=TABLES,
+    render=render,
+)
