@@ -29,6 +29,8 @@ class Nouns:
 
 
 FACES = Nouns("face", "faces", "person", "people")
+IMAGES = Nouns()
+ROWS = Nouns("row", "rows")
 DIGITS = Nouns("digit", "digits", "numeral", "numerals")
 
 

@@ -5,9 +5,13 @@ import pytest
 from PIL import Image
 
 from repviz import progress
+from repviz.bottleneck.data import describe, subject
 from repviz.errors import ImageError, InputError
 from repviz.images import Images, open_images
 from repviz.images.collection import Arrays
+from repviz.images.joining import joined
+from repviz.images.perturbations import perturb
+from repviz.nouns import Nouns, nouns_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 3, 12, 10), dtype=np.uint8)
 
@@ -71,6 +75,28 @@ def test_without_labels_there_are_no_classes():
 
 
 # laws
+
+
+BIRDS = Nouns("bird", "birds", "species", "species")
+
+
+def test_the_nouns_stay_with_the_images_whatever_becomes_of_them():
+    images = make().with_nouns(BIRDS)
+    assert images.take([1]).nouns == images.at(size=9).nouns == BIRDS
+    assert perturb(images, "mirror").nouns == BIRDS
+    assert joined(images, images)[0].nouns == BIRDS
+    assert joined(images, make())[0].nouns == Nouns("image", "images", "label", "labels")
+
+
+def test_a_manifest_keeps_the_nouns():
+    images = make().with_nouns(BIRDS)
+    assert nouns_of({"images": describe(images)}) == BIRDS
+    assert nouns_of({"images": subject(images).described()}) == BIRDS
+
+
+def test_the_rows_of_a_matrix_are_called_rows():
+    manifest = {"images": subject(np.eye(9, dtype=np.float32)).described()}
+    assert nouns_of(manifest) == Nouns("row", "rows", "label", "labels")
 
 
 def test_taking_keeps_every_column_together():

@@ -3,7 +3,7 @@ import json
 import struct
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +265,34 @@ def test_a_file_name_that_is_no_utf8_still_has_an_id(tmp_path):
 def test_the_users_home_is_understood(faces_folder, monkeypatch):
     monkeypatch.setenv("HOME", str(faces_folder))
     assert len(open_images("folder:~")) == 4
+
+
+# nouns
+
+PEOPLE_OF = ("face", "faces", "person", "people")
+GENERAL = ("image", "images", "label", "labels")
+NOUNS = {
+    "orl": PEOPLE_OF,
+    "olivetti": PEOPLE_OF,
+    "lfw": PEOPLE_OF,
+    "digits": ("digit", "digits", "numeral", "numerals"),
+    "patches": ("patch", "patches", "class", "classes"),
+    "drawn-faces": ("drawn face", "drawn faces", "identity", "identities"),
+    "folder": GENERAL,
+    "array": GENERAL,
+    "torchvision": GENERAL,
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_knows_what_its_images_and_labels_are_called(name, faces_folder, sklearn_home):
+    np.save(faces_folder.parent / "x.npy", np.zeros((4, 9, 8), np.uint8))
+    assert astuple(open_images(EXAMPLES[name](faces_folder)).nouns) == NOUNS[name]
+
+
+def test_thirds_of_a_factor_are_no_identities():
+    images = open_images("drawn-faces:9@2", label="turn")
+    assert astuple(images.nouns) == ("drawn face", "drawn faces", "label", "labels")
 
 
 # contracts over the family

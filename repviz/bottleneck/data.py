@@ -12,6 +12,7 @@ from repviz import checks, provenance
 from repviz.errors import InputError
 from repviz.images import opened
 from repviz.images.collection import Images
+from repviz.nouns import ROWS, Nouns
 from repviz.training.augmenting import SHIFT
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Subject:
         The hash of X.
     from_known_manifold : bool
         As in :class:`repviz.images.collection.Images`.
+    nouns : Nouns
+        What one row and one label are called in reports.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Subject:
     factors: dict[str, np.ndarray] = field(repr=False)
     key: str = field(repr=False)
     from_known_manifold: bool = False
+    nouns: Nouns = ROWS
 
     def __len__(self) -> int:
         return len(self.X)
@@ -100,6 +104,7 @@ def described(of: Images | Subject, shape: tuple[int, ...]) -> dict[str, Any]:
         "labels": len(of.classes),
         "size": [height, width],
         "grey": channels == 1,
+        "nouns": of.nouns.as_json(),
     }
 
 
@@ -163,6 +168,7 @@ def _of_images(images: Images, size: int | None) -> Subject:
         images.factors,
         images.key,
         images.from_known_manifold,
+        images.nouns,
     )
 
 

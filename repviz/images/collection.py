@@ -14,6 +14,7 @@ import numpy as np
 from repviz import checks, progress, provenance
 from repviz.errors import ImageError, InputError
 from repviz.images import decoding
+from repviz.nouns import IMAGES, Nouns
 
 Rows = Sequence[int] | np.ndarray | slice
 
@@ -106,6 +107,8 @@ class Images:
     from_known_manifold : bool
         Whether the images are drawn from a manifold that is known as a whole, such as that of
         "drawn-faces": a moved copy of one is then no image of the set.
+    nouns : Nouns
+        What one image and one label are called in reports.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Images:
     size: tuple[int, int] | None = None
     grey: bool | None = None
     from_known_manifold: bool = False
+    nouns: Nouns = IMAGES
     _store: Store = field(kw_only=True, repr=False)
     _index: np.ndarray = field(kw_only=True, repr=False)  # row here -> row in the store
 
@@ -277,6 +281,10 @@ class Images:
             size=self.size if isinstance(size, EllipsisType) else checked_size("at", size),
             grey=self.grey if isinstance(grey, EllipsisType) else checked_grey("at", grey),
         )
+
+    def with_nouns(self, nouns: Nouns) -> Images:
+        """The same images, with other words for one image and one label in reports."""
+        return replace(self, nouns=nouns)
 
     def hashes(self) -> tuple[str, ...]:
         """The SHA-256 of each image's stored bytes, whatever ``size`` and ``grey`` say.

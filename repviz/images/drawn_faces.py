@@ -10,6 +10,7 @@ from repviz import checks, progress
 from repviz.errors import InputError
 from repviz.images.collection import Arrays, Images
 from repviz.images.drawing import SIDE, draw
+from repviz.nouns import Nouns
 
 SHAPE = ("width", "jaw", "nose", "eyes")
 POSE = ("turn", "nod", "tilt")
@@ -31,6 +32,7 @@ FACTORS = (
     "eyes",
 )
 PEOPLE = 40
+IDENTITIES = Nouns("drawn face", "drawn faces", "identity", "identities")
 THIRDS = ("low", "middle", "high")
 BATCH = 16  # faces drawn at a time: their arrays stay in the processor's cache
 
@@ -85,14 +87,16 @@ def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) 
     varied = FACTORS[:d]
     if label is not None:
         checks.one_of(who, f"factor of drawn-faces:{argument}", label, ("identity", *varied))
+    factor = None if label == "identity" else label
     random = np.random.default_rng([seed, 1])
     values = dict(zip(varied, random.uniform(-1, 1, (n, d)).T, strict=True))
     return Images(
         name=f"drawn-faces:{argument}",
         ids=tuple(f"face {row}" for row in range(n)),
-        labels=_identities(values) if label in (None, "identity") else _thirds(values[label]),
+        labels=_identities(values) if factor is None else _thirds(values[factor]),
         factors=values,
         from_known_manifold=True,
+        nouns=IDENTITIES if factor is None else Nouns("drawn face", "drawn faces"),
         credit=f"drawn by repviz from {d} factors: {', '.join(varied)}",
         _store=Arrays(_drawn(values, n), f"drawn-faces:{argument}"),
         _index=np.arange(n),

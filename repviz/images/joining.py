@@ -8,6 +8,7 @@ import numpy as np
 
 from repviz.errors import InputError
 from repviz.images.collection import Images, Store
+from repviz.nouns import IMAGES
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def joined(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray, np.
         else f"{first.credit} {second.credit}".strip(),
         size=first.size,
         grey=first.grey,
+        nouns=first.nouns if first.nouns == second.nouns else IMAGES,
         _store=Chained(first._store, second._store, n),
         _index=np.concatenate([first._index, second._index + n]),
     )

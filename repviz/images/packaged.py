@@ -9,6 +9,7 @@ import numpy as np
 
 from repviz.errors import Unavailable
 from repviz.images.collection import Arrays, Files, Images
+from repviz.nouns import DIGITS, FACES, Nouns
 
 PEOPLE, POSES = 40, 10
 
@@ -50,6 +51,7 @@ def open_orl() -> Images:
         labels=np.array([person for person, _ in rows]),
         factors={},
         credit="The Database of Faces, AT&T Laboratories Cambridge (Samaria and Harter 1994)",
+        nouns=FACES,
         _store=Files(paths),
         _index=np.arange(len(paths)),
     )
@@ -76,6 +78,7 @@ def open_digits() -> Images:
         factors={},
         credit="Optical recognition of handwritten digits, E. Alpaydin and C. Kaynak 1998 (UCI), "
         "as shipped with scikit-learn",
+        nouns=DIGITS,
         _store=Arrays(pixels[:, None], "digits"),
         _index=np.arange(len(pixels)),
     )
@@ -99,6 +102,7 @@ def open_patches() -> Images:
         labels=labels,
         factors={},
         credit="Labeled Faces in the Wild (Huang et al. 2007), patches shipped with scikit-image",
+        nouns=Nouns("patch", "patches", "class", "classes"),
         _store=Arrays(pixels[:, None], "patches"),
         _index=np.arange(len(pixels)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage
@@ -110,12 +110,12 @@ def perturb(images: Images, name: str, *, seed: int = 0) -> Images:
         There is no such change.
     """
     checks.one_of("changed", "change", name, PERTURBATIONS)
-    return Images(
-        f"{images.name}, {PERTURBATIONS[name].title}",
-        images.ids,
-        images.labels,
-        images.factors,
-        images.credit,
+    return replace(
+        images,
+        name=f"{images.name}, {PERTURBATIONS[name].title}",
+        size=None,
+        grey=None,
+        from_known_manifold=False,
         _store=_Changed(images, name, seed),
         _index=np.arange(len(images)),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from repviz.images import fetching
 from repviz.images.collection import Arrays, Files, Images
+from repviz.nouns import FACES
 
 OLIVETTI_URL = "https://ndownloader.figshare.com/files/5976027"
 LFW_URL = "https://ndownloader.figshare.com/files/5976015"
@@ -41,6 +42,7 @@ def open_olivetti() -> Images:
         factors={},
         credit="The Database of Faces, AT&T Laboratories Cambridge (Samaria and Harter 1994), "
         "64x64 version by S. Roweis, through scikit-learn",
+        nouns=FACES,
         _store=Arrays(pixels[:, None], "olivetti"),
         _index=np.arange(len(pixels)),
     )
@@ -88,6 +90,7 @@ def open_lfw() -> Images:
         labels=np.array([path.parent.name for path in paths]),
         factors={},
         credit="Labeled Faces in the Wild (Huang et al. 2007), through scikit-learn",
+        nouns=FACES,
         _store=Files(paths),
         _index=np.arange(len(paths)),
     )
