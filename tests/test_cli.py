@@ -1,10 +1,10 @@
 """The command line: one library call a command, one sentence and exit 2 where it refuses."""
 
+import inspect
 import json
 import subprocess
 import sys
-import time
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -12,8 +12,11 @@ from PIL import Image
 
 import repviz
 from repviz import cli
+from repviz.cli.signatures import keywords, parameters
+from repviz.references import resolve
+from repviz.studies import STUDIES
 
-REPVIZ = Path(sys.executable).with_name("repviz")
+STUDY = ("study", "faces", "--images")
 
 
 @pytest.fixture
@@ -43,15 +46,17 @@ def faces(tmp_path_factory):
     return path
 
 
-def test_help_is_there_at_once():
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        out = subprocess.run([REPVIZ, "--help"], capture_output=True, text=True, check=True).stdout
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.5
+def test_help_lists_every_command_and_loads_nothing_heavy():
+    heavy = ["torch", "numba", "matplotlib", "sklearn", "pandas", "numpy"]
+    code = (
+        "import sys\nfrom repviz import cli\nsys.argv = ['repviz', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for command in cli.COMMANDS:
-        assert f"\n  {command} " in out
+        assert f"\n  {command} " in out.stdout
+    assert out.stdout.endswith("[]\n")
 
 
 def test_list_shows_every_family(run):
@@ -183,6 +188,10 @@ def test_dimension_of_a_plain_matrix(run, tmp_path):
     code, out, _ = run("dimension", tmp_path / "X.npy", "--json")
     assert code == 0
     assert json.loads(out)["value"] == pytest.approx(3, abs=0.5)
+    words = ["dimension", tmp_path / "X.npy", "--method", "mle", "--option", "k=10", "--json"]
+    known = repviz.dimension(np.load(tmp_path / "X.npy"), method="mle", k=10)
+    assert json.loads(run(*words)[1])["value"] == known.value
+    refused(run("dimension", tmp_path / "X.npy", "--option", "k"), "NAME=VALUE", "got 'k'")
 
 
 def refused(result, *parts):
@@ -217,15 +226,15 @@ def test_groups_are_a_column_of_the_rows(run, faces, tmp_path):
 
 
 def test_a_folder_that_is_not_there(run, tmp_path):
-    refused(run("study", "--images", "folder:/nope", "--out", tmp_path / "s"), "/nope")
+    refused(run("study", "faces", "--images", "folder:/nope", "--out", tmp_path / "s"), "/nope")
     assert not (tmp_path / "s").exists()
 
 
 def test_unknown_names_list_the_known_ones(run, faces, tmp_path):
     out = tmp_path / "a"
     images = f"array:{faces}"
-    refused(run("study", "facces", "--out", out), "'facces'", "Did you mean 'faces'?", "bottleneck")
-    refused(run("study", "--images", "orll", "--out", out), "'orll'", "orl", "drawn-faces")
+    refused(run("study", "facces"), "'facces'", "Did you mean 'faces'?", "bottleneck")
+    refused(run("study", "faces", "--images", "orll", "--out", out), "'orll'", "orl", "drawn-faces")
     refused(run("extract", "alexnett", "--images", images, "--out", out), "'alexnett'", "alexnet")
     refused(
         run("extract", "autoencoder", "--images", images, "--layers", "conv9", "--out", out),
@@ -243,12 +252,14 @@ def test_a_folder_of_texts(run, tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("no image")
     refused(
-        run("study", "--images", f"folder:{tmp_path / 'texts'}", "--out", tmp_path / "s"), "texts"
+        run(*STUDY, f"folder:{tmp_path / 'texts'}", "--out", tmp_path / "s"),
+        "texts",
     )
     for number in range(12):
         (tmp_path / "texts" / f"b{number:02d}.png").write_text("no image either")
     refused(
-        run("study", "--images", f"folder:{tmp_path / 'texts'}", "--out", tmp_path / "s"), "b00.png"
+        run(*STUDY, f"folder:{tmp_path / 'texts'}", "--out", tmp_path / "s"),
+        "b00.png",
     )
 
 
@@ -257,21 +268,25 @@ def test_an_image_of_one_pixel(run, tmp_path):
     folder.mkdir()
     for number in range(12):
         Image.new("L", (1, 1) if number == 7 else (32, 32), number).save(folder / f"{number}.png")
-    refused(run("study", "--images", f"folder:{folder}", "--out", tmp_path / "s"), "7.png", "1x1")
+    refused(
+        run(*STUDY, f"folder:{folder}", "--out", tmp_path / "s"),
+        "7.png",
+        "1x1",
+    )
 
 
 @pytest.mark.parametrize("sizes", ["0", "-2,4", "2.5", "many", "2,,4", "100000"])
 def test_bottlenecks_that_cannot_be(run, faces, tmp_path, sizes):
-    for command in ("study", "sweep"):
+    for command in (["study", "faces"], ["sweep"]):
         words = ["--images", f"array:{faces}", "--size", 16, "--out", tmp_path / "s"]
-        refused(run(command, *words, f"--bottlenecks={sizes}"), "bottleneck")
+        refused(run(*command, *words, f"--bottlenecks={sizes}"), "bottleneck")
     assert not (tmp_path / "s").exists()
 
 
 def test_images_of_any_shape_are_swept(run, faces, tmp_path):
     words = ["--images", f"array:{faces}", "--size", 20, "--bottlenecks", "2:4:log", "--effort"]
     code, out, err = run(
-        "sweep", *words, 0.05, "--engine", "linear-start", "--out", tmp_path, "--json"
+        "sweep", *words, 0.05, "--engines", "linear-start", "--out", tmp_path, "--json"
     )
     assert code == 0, err
     rows = json.loads(out)["rows"]
@@ -286,7 +301,7 @@ def done(found):
 @pytest.mark.slow
 def test_a_layer_is_swept_and_an_encoder_extracts(run, faces, tmp_path):
     images, acts = f"array:{faces}", tmp_path / "acts"
-    words = ["--bottlenecks", "2,4", "--effort", 0.05, "--engine", "linear-start"]
+    words = ["--bottlenecks", "2,4", "--effort", 0.05, "--engines", "linear-start"]
     done(run("extract", "autoencoder", "--images", images, "--out", acts))
     done(run("sweep", acts, "--layer", "code", *words, "--out", tmp_path / "s"))
     words += ["--size", 20, "--out", tmp_path / "t"]
@@ -297,6 +312,80 @@ def test_a_layer_is_swept_and_an_encoder_extracts(run, faces, tmp_path):
     done(run("extract", "autoencoder", "--weights", file, "--images", images, "--out", codes))
     assert repviz.open_activations(codes)["code"][:].shape[1] == 4
     refused(run("encoder", tmp_path / "t", "--bottleneck", 3, "--out", file), "linear-start-4")
+
+
+# ---- the command line and the library take the same ------------------------------------------
+
+
+def options_of(*words):
+    """The options of a command, by the names of their variables."""
+    context, command = None, cli.app()
+    for word in words:
+        command = command.get_command(context, word)
+    while hasattr(command, "build"):
+        command = command.build()
+    return {parameter.name for parameter in command.params}
+
+
+def keywords_of(function):
+    return {
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_takes_on_the_command_line_what_its_function_takes(name):
+    function = resolve(STUDIES[name].function)
+    fields = {"setup"} & keywords_of(function)
+    assert keywords_of(function) - fields <= options_of("study", name)
+    assert keywords_of(repviz.open_images) <= options_of("study", name)
+
+
+PARITY = [
+    # command, function, keywords that it gives otherwise
+    ("sweep", repviz.sweep, {"setup"}),
+    ("encoder", repviz.export_encoder, set()),
+    ("train", repviz.train, {"rows", "machine"}),  # --validation or --split-seed; --precision
+    ("evaluate", repviz.evaluate, {"rows", "machine", "batch"}),
+    ("extract", repviz.extract, set()),
+    ("export", repviz.export, set()),
+    ("import", repviz.import_matrix, {"ids", "labels"}),  # arrays
+    ("dimension", repviz.dimension, set()),
+    ("scales", repviz.scale_curve, set()),
+    ("similarity", repviz.similarity, set()),
+    ("report", repviz.write_report, set()),
+    ("list", repviz.catalog, set()),
+    ("verify", repviz.verify, set()),
+]
+
+
+@pytest.mark.parametrize(("command", "function", "otherwise"), PARITY)
+def test_a_command_takes_what_its_function_takes(command, function, otherwise):
+    assert keywords_of(function) - otherwise <= options_of(command)
+
+
+def test_options_are_read_off_the_signature():
+    def squeeze(images, *, out, sizes: Iterable[int] = (2, 4), name: str | None = None):
+        """Nothing.
+
+        Parameters
+        ----------
+        sizes : iterable of int
+            Sizes of the ``code``. More.
+        name : str, optional
+            What it is called.
+        """
+
+    sizes, name = parameters(squeeze, leave_out=("out",))
+    assert (sizes.name, sizes.kind, sizes.help) == (
+        "sizes",
+        str,
+        "Sizes of the code (default: 2,4).",
+    )
+    assert (name.name, name.kind, name.help) == ("name", str, "What it is called.")
+    assert keywords([sizes, name], {"sizes": "2:8:log", "name": None}) == {"sizes": [2, 4, 8]}
 
 
 def test_a_matrix_file_that_is_none(run, tmp_path):
@@ -312,6 +401,6 @@ def test_folders_that_are_none(run, tmp_path):
 
 
 def test_an_unknown_option_is_refused(run):
-    code, out, err = run("study", "--epochz", 3)
+    code, out, err = run("study", "faces", "--epochz", 3)
     assert (code, out) == (2, "")
     assert "--epochz" in err

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from importlib.metadata import version
+from inspect import isfunction
+from typing import Annotated, Any
 
 import typer
 
-from repviz.cli import activations, folders, manifold, models, studies
+from repviz.cli import activations, folders, manifold, models, output, studies
 from repviz.errors import RepvizError
 
 # In the order of `repviz --help`: the order of the work.
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Any] = {
     "study": studies.study,
     "sweep": studies.sweep,
     "encoder": studies.encoder,
@@ -22,7 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "layers": activations.layers,
     "extract": activations.extract,
     "export": activations.export,
-    "import": activations.bring,
+    "import": activations.import_matrix,
     "dimension": manifold.dimension,
     "scales": manifold.scales,
     "similarity": manifold.similarity,
@@ -32,19 +34,47 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "verify": folders.verify,
 }
 
-app = typer.Typer(
-    name="repviz",
-    help="What does a network's representation hold? Extract, sweep, measure, report.",
-    epilog="Start with: repviz study faces --images orl --out reports/faces",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-for name, command in COMMANDS.items():
-    app.command(name)(command)
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"repviz {version('repviz-toolkit')}")
+        raise typer.Exit
+
+
+def _everywhere(
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress: results and errors only.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    output.QUIET.set(quiet)
+
+
+def app() -> Any:
+    """The group of all commands. Those that are no function here are built once they are named."""
+    plain = typer.Typer(
+        name="repviz",
+        help="What does a network's representation hold? Extract, sweep, measure, report.",
+        epilog="Start with: repviz study faces --images orl --out reports/faces",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    plain.callback()(_everywhere)
+    functions = {name: entry for name, entry in COMMANDS.items() if isfunction(entry)}
+    for name, function in functions.items():
+        plain.command(name)(function)
+    group = typer.main.get_group(plain)
+    built = group.commands
+    group.commands = {name: built.get(name, entry) for name, entry in COMMANDS.items()}
+    return group
 
 
 def main() -> None:
@@ -53,7 +83,7 @@ def main() -> None:
     # busy machine small networks train twenty times slower. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        app()
+        app()()
     except RepvizError as error:
         print(f"repviz: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -1,4 +1,4 @@
-"""Commands about what the layers of a network answer."""
+"""Commands about the activations of a network's layers."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def extract(
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """Keep what a model's layers answer to images."""
+    """Store the activations of a model's layers."""
     with progress_bars():
         opened = repviz.open_images(
-            images, size=size, grey=grey, limit=limit, label=label, seed=seed
+            images, size=option.side(size), grey=grey, limit=limit, label=label, seed=seed
         )
         acts = repviz.extract(
             repviz.open_model(
@@ -84,7 +84,7 @@ def layers(
     classes: option.Classes = None,
     as_json: option.Json = False,
 ) -> None:
-    """Which layers a model has, and the shape that each gives."""
+    """List a model's layers with the shape of their outputs."""
     options = option.given({"variant": variant, "classes": classes})
     found = repviz.layers(repviz.open_model(model, **options))
     write_table(found, as_json, layers=len(found))
@@ -100,7 +100,7 @@ def export(
     ] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Write a layer for other programs."""
+    """Write one layer in a format of other programs."""
     acts = repviz.open_activations(folder)
     made = repviz.export(
         acts,
@@ -112,14 +112,15 @@ def export(
     write({"export": str(made), "format": to}, as_json, [f"Export: {made}"])
 
 
-def bring(
+def import_matrix(
     matrix: Annotated[Path, typer.Argument(help="A .npy file of shape (n, ...).")],
     out: Annotated[Path, typer.Option(help="Folder of the activations.")],
     layer: Annotated[str, typer.Option(help="What to call the layer.")] = "matrix",
+    name: Annotated[str | None, typer.Option(help="What to call the data.")] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Take in a matrix that was made elsewhere."""
-    acts = repviz.import_matrix(matrix, out, layer=layer)
+    """Store a matrix that was made elsewhere."""
+    acts = repviz.import_matrix(matrix, out, layer=layer, **option.given({"name": name}))
     n, d = acts[layer].shape
     bad = n - int(acts.readable.sum())
     lines = [f"{layer}: {n} x {d}", f"Activations: {out}"]

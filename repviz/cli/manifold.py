@@ -20,7 +20,7 @@ Source = Annotated[Path, typer.Argument(help="A folder of activations, or a .npy
 Layer = Annotated[str | None, typer.Option(help="Which layer of the folder.")]
 Groups = Annotated[
     str | None,
-    typer.Option(help="What belongs together: a column of the folder's rows, such as label."),
+    typer.Option(help="Column of the folder's rows that says which are not independent."),
 ]
 _NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 
@@ -30,10 +30,16 @@ def dimension(
     layer: Layer = None,
     method: Annotated[str, typer.Option(help="twonn, gride, mle, ...: `repviz list`.")] = "twonn",
     groups: Groups = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--option", help="Of the estimator, such as k=20; repeat.")
+    ] = None,
     as_json: option.Json = False,
 ) -> None:
     """Estimate an intrinsic dimension, with its interval."""
-    got = repviz.dimension(_matrix(source, layer), method=method, groups=_column(source, groups))
+    more = option.named_values(options or [])
+    got = repviz.dimension(
+        _matrix(source, layer), method=method, groups=_column(source, groups), **more
+    )
     values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
     values["warnings"] = list(got.warnings)
     line = f"{method}: {_raw(got)}, {_calibrated(got)} (n = {got.n})"
@@ -46,7 +52,7 @@ def scales(
     groups: Groups = None,
     as_json: option.Json = False,
 ) -> None:
-    """The dimension at each scale, and where it stands still."""
+    """Estimate the intrinsic dimension at each scale, and the plateau where it stays constant."""
     got = repviz.scale_curve(_matrix(source, layer), groups=_column(source, groups))
     rows: list[dict[str, Any]] = []
     lines = []
@@ -75,16 +81,20 @@ def similarity(
     other: Annotated[Path, typer.Argument(help="Another, of the same images.")],
     layer: Layer = None,
     other_layer: Annotated[
-        str | None, typer.Option(help="Of the other (default: --layer).")
+        str | None, typer.Option(help="Layer of the second folder (default: --layer).")
     ] = None,
     method: Annotated[str, typer.Option(help="cka, procrustes, mutual-neighbours.")] = "cka",
+    permutations: Annotated[
+        int | None, typer.Option(help="Shuffles behind the null distribution.")
+    ] = None,
+    k: Annotated[int | None, typer.Option(help="mutual-neighbours: how many neighbours.")] = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """How alike two representations of the same images are."""
-    got = repviz.similarity(
-        _matrix(one, layer), _matrix(other, other_layer or layer), method=method, seed=seed
-    )
+    """Estimate how similar two representations of the same images are."""
+    given = option.given({"permutations": permutations, "k": k})
+    first, second = _matrix(one, layer), _matrix(other, other_layer or layer)
+    got = repviz.similarity(first, second, method=method, seed=seed, **given)
     values = {name: getattr(got, name) for name in ("value", "null", "p", "n", "method", "seed")}
     line = f"{method}: {got.value:.3f}; 95 % of shuffles below {got.null:.3f} (n = {got.n})"
     write(values, as_json, [line])

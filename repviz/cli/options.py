@@ -11,7 +11,9 @@ from repviz.errors import InputError
 ImagesName = Annotated[
     str, typer.Option("--images", help="An image source: orl, folder:PATH, array:FILE, ...")
 ]
-Size = Annotated[int | None, typer.Option(help="Pixels a side (default: as they are).")]
+Size = Annotated[
+    str | None, typer.Option(help="Pixels per side, or HEIGHTxWIDTH (default: as they are).")
+]
 Grey = Annotated[bool | None, typer.Option("--grey/--colour", help="Grey levels or colour.")]
 Limit = Annotated[int | None, typer.Option(help="At most this many images, drawn with the seed.")]
 Label = Annotated[str | None, typer.Option(help="The array or factor that serves as the label.")]
@@ -43,6 +45,25 @@ def numbers(text: str | None, *, option: str = "--bottlenecks") -> list[int] | N
     return found
 
 
+def size(text: str, *, option: str = "--size") -> int | tuple[int, int]:
+    """A side in pixels, or height and width: ``64`` or ``96x84``."""
+    try:
+        sides = [int(side) for side in text.split("x")]
+    except ValueError:
+        sides = []
+    if len(sides) not in (1, 2):
+        raise InputError(
+            f"{option}: must be a number of pixels, or height x width, got '{text}'. Write for "
+            "example 64 or 96x84."
+        )
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+def side(text: str | None) -> int | tuple[int, int] | None:
+    """What ``--size`` was given, or None."""
+    return None if text is None else size(text)
+
+
 def _span(first: int, last: str, step: str = "1") -> list[int]:
     end = int(last)
     if not 1 <= first <= end:
@@ -59,6 +80,28 @@ def _span(first: int, last: str, step: str = "1") -> list[int]:
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were written on the command line; the library knows its own defaults."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def named_values(written: list[str]) -> dict[str, Any]:
+    """``["k=20", "average=mean"]`` as names and values; what looks like a number is one."""
+    found: dict[str, Any] = {}
+    for text in written:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(
+                f"--option: must be NAME=VALUE, got '{text}'. Write for example --option k=20."
+            )
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def by_layer(text: str) -> str | dict[str, str]:

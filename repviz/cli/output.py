@@ -8,12 +8,14 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from repviz import progress
 
 SHOWN_AFTER = 1.0  # seconds
+QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def first_process() -> bool:
@@ -71,7 +73,7 @@ def progress_bars() -> Iterator[None]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=QUIET.get() or not console.is_terminal,
     )
 
     class Bars:
@@ -89,7 +91,7 @@ def progress_bars() -> Iterator[None]:
         def say(self, sentence: str) -> None:
             console.print(sentence, markup=False)
 
-    shown = Bars() if first_process() else progress.SILENT
+    shown = Bars() if first_process() and not QUIET.get() else progress.SILENT
     with bars, progress.shown_by(shown), warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: console.print(f"{message}", markup=False)
         yield

@@ -1,123 +1,135 @@
-"""Commands that end in a report."""
+"""Commands that end in a report: a study or a sweep, the encoder of a sweep, a report anew."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import repviz
+from repviz import checks
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
+from repviz.cli.signatures import LazyCommand, Parameter, command, keywords, parameters
 from repviz.errors import InputError
+from repviz.references import resolve
+from repviz.studies import STUDIES
+
+# What the command assumes where the function leaves images as they are: sources of many sizes.
+SWEPT_AT = {"size": 64, "grey": True}
 
 
-def study(
-    name: Annotated[str, typer.Argument(help="faces, layers, bottleneck, network")] = "faces",
-    images: option.ImagesName = "orl",
-    out: Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels a side of the face space.")] = None,
-    bottlenecks: option.Sizes = None,
-    epochs: Annotated[int | None, typer.Option(help="faces: of AlexNet's training.")] = None,
-    samples: Annotated[int | None, typer.Option(help="faces: random points a rung.")] = None,
-    model: Annotated[str | None, typer.Option(help="layers: a model, as for extract.")] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="network: the checkpoint; layers: default, or a checkpoint."),
-    ] = None,
-    photographs: Annotated[
-        bool | None, typer.Option(help="network: whether the report may show the images.")
-    ] = None,
-    limit: option.Limit = None,
-    label: option.Label = None,
-    seed: option.Seed = 0,
-    as_json: option.Json = False,
-) -> None:
-    """From images to an HTML report; run again, it goes on."""
-    options = {
-        "size": size,
-        "bottlenecks": option.numbers(bottlenecks),
-        "epochs": epochs,
-        "samples": samples,
-        "model": model,
-        "weights": weights,
-        "photographs": photographs,
-    }
-    with progress_bars():
-        opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
+class Studies(TyperGroup):
+    """One command per study, its options read off the study's own function."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the studies."""
+        return list(STUDIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand:
+        """The command of one study."""
+        entry = STUDIES[checks.one_of("study", "study", cmd_name, STUDIES)]
+        return LazyCommand(cmd_name, entry.summary, lambda: _study_command(cmd_name))
+
+
+study = Studies(
+    name="study",
+    help="From images to an HTML report; run again, it goes on.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _study_command(name: str) -> Any:
+    function = resolve(STUDIES[name].function)
+    own = _own(function)
+
+    def run(images: str, out: Path | None, as_json: bool, **values: Any) -> None:
         folder = out or Path("reports") / name
-        made = repviz.study(name, opened, out=folder, seed=seed, **option.given(options))
-    findings = made.result("findings")["sentence"].tolist()
-    write(
-        {"study": str(made.folder), "report": str(made.report), "findings": findings},
-        as_json,
-        [*findings, "", f"Report: {made.report}"],
+        with progress_bars():
+            opened = _opened(images, own, values)
+            done = repviz.study(name, opened, out=folder, **keywords(own, values))
+        findings = done.result("findings")["sentence"].tolist()
+        write(
+            {"study": str(done.folder), "report": str(done.report), "findings": findings},
+            as_json,
+            [*findings, "", f"Report: {done.report}"],
+        )
+
+    return command(
+        name,
+        run,
+        STUDIES[name].summary,
+        [*own, *_opening(own)],
+        images=(option.ImagesName, "orl"),
+        out=(_OptionalFolder, None),
+        as_json=(option.Json, False),
     )
 
 
-def sweep(
-    source: Annotated[
-        str | None, typer.Argument(help="An image source, or a folder of activations.")
-    ] = None,
-    images: Annotated[str | None, typer.Option(help="The same, as an option.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("reports/sweep"),
-    bottlenecks: option.Sizes = None,
-    engines: Annotated[
-        str, typer.Option("--engines", "--engine", help="Separated by commas.")
-    ] = "pca,pca-augmented,conv,linear-start",
-    criteria: Annotated[str | None, typer.Option(help="psnr:25,person,...: `repviz list`.")] = None,
-    audit: Annotated[str | None, typer.Option(help="Sizes to train separately, beside.")] = None,
-    layer: Annotated[str | None, typer.Option(help="Of activations: which layer.")] = None,
-    mirror: Annotated[bool, typer.Option(help="Whether mirror images count as images.")] = True,
-    shift: Annotated[
-        float | None,
-        typer.Option(help="Farthest move, share of a side (default: 1/32; 0 for drawn faces)."),
-    ] = None,
-    effort: Annotated[float, typer.Option(help="Training time, times the usual.")] = 1.0,
-    size: option.Size = 64,
-    grey: option.Grey = True,
-    split: Annotated[
-        str | None, typer.Option(help="By image or by label (people-disjoint).")
-    ] = None,
-    limit: option.Limit = None,
-    label: option.Label = None,
-    seed: Annotated[str, typer.Option(help="Of everything random; several with commas.")] = "0",
-    as_json: option.Json = False,
-) -> None:
-    """Autoencoders at each bottleneck size, with PCA beside."""
-    given = source or images
-    if given is None:
-        raise InputError("sweep: images must be named, got none. Write --images orl, for example.")
-    seeds = option.numbers(seed, option="--seed") or [0]
-    fixed = {
-        "layer": layer,
-        "split": split,
-        "mirror": mirror,
-        "shift": shift,
-        "effort": effort,
-        "audit": option.numbers(audit, option="--audit"),
-    }
-    with progress_bars():
-        acts = (Path(given) / "layers").is_dir()
-        made = repviz.sweep(
-            given
-            if acts
-            else repviz.open_images(
-                given, size=size, grey=grey, limit=limit, label=label, seed=seeds[0]
-            ),
-            bottlenecks=option.numbers(bottlenecks),
-            out=out,
-            engines=engines.split(","),
-            criteria=criteria.split(",") if criteria else (),
-            seed=seeds,
-            setup=repviz.SweepSetup(**option.given(fixed)),
-        )
-    told = {"sweep": str(made.folder), "report": str(made.report)}
-    for extra in ("audit", "choices"):
-        if (made.folder / "results" / f"{extra}.csv").is_file():
-            told[extra] = "\n" + made.result(extra).to_string(index=False)
-    write_table(made.table, as_json, **told)
+_OptionalFolder = Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")]
+_Source = Annotated[str | None, typer.Argument(help="An image source, or a folder of activations.")]
+_SameSource = Annotated[str | None, typer.Option(help="The same, as an option.")]
+_SweepFolder = Annotated[Path, typer.Option(help="Folder of the sweep.")]
+_SWEEP_HELP = "Autoencoders at each bottleneck size, with PCA beside."
+
+
+def _sweep_command() -> Any:
+    own = _own(repviz.sweep)
+
+    def run(
+        source: str | None, images: str | None, out: Path, as_json: bool, **values: Any
+    ) -> None:
+        given = source or images
+        if given is None:
+            raise InputError(
+                "sweep: images must be named, got none. Write --images orl, for example."
+            )
+        with progress_bars():
+            source_is_images = not (Path(given) / "layers").is_dir()
+            if source_is_images:
+                values = {**SWEPT_AT, **option.given(values)}
+            rows = _opened(given, own, values) if source_is_images else given
+            done = repviz.sweep(rows, out=out, **keywords(own, values))
+        extras = {"sweep": str(done.folder), "report": str(done.report)}
+        for name in ("audit", "choices"):
+            if done.has(f"results/{name}.csv"):
+                extras[name] = "\n" + done.result(name).to_string(index=False)
+        write_table(done.table, as_json, **extras)
+
+    return command(
+        "sweep",
+        run,
+        _SWEEP_HELP,
+        [*own, *_opening(own)],
+        source=(_Source, None),
+        images=(_SameSource, None),
+        out=(_SweepFolder, Path("reports/sweep")),
+        as_json=(option.Json, False),
+    )
+
+
+sweep = LazyCommand("sweep", _SWEEP_HELP, _sweep_command)
+
+
+def _own(function: Callable[..., Any]) -> list[Parameter]:
+    """The options of the function itself."""
+    return parameters(function, leave_out=("out",))
+
+
+def _opening(own: list[Parameter]) -> list[Parameter]:
+    """The options of opening images that the function does not have itself."""
+    return parameters(repviz.open_images, leave_out=[one.name for one in own])
+
+
+def _opened(images: str, own: list[Parameter], values: dict[str, Any]) -> Any:
+    """The images that were named."""
+    seed = checks.as_list(keywords(own, values).get("seed", 0))[0]
+    return repviz.open_images(images, **{"seed": seed, **keywords(_opening(own), values)})
 
 
 def encoder(
@@ -128,17 +140,21 @@ def encoder(
     to: Annotated[str, typer.Option(help="repviz, torchscript or onnx.")] = "repviz",
     as_json: option.Json = False,
 ) -> None:
-    """The encoder of one size of a sweep alone, for `repviz extract` or any other program."""
-    sweep = repviz.open_study(folder)
-    path = repviz.export_encoder(sweep, out, bottleneck=bottleneck, engine=engine, to=to)
+    """Write the encoder of one size of a sweep, for `repviz extract` or any other program."""
+    path = repviz.export_encoder(
+        repviz.open_study(folder), out, bottleneck=bottleneck, engine=engine, to=to
+    )
     use = f"repviz extract autoencoder --weights {path} --images ..." if to == "repviz" else to
-    write({"encoder": str(path), "kind": to}, as_json, [f"The encoder: {path} ({use})"])
+    write({"encoder": str(path), "kind": to}, as_json, [f"Encoder: {path} ({use})"])
 
 
 def report(
     folder: Annotated[Path, typer.Argument(help="A study folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write (default: report.html in the folder).")
+    ] = None,
     as_json: option.Json = False,
 ) -> None:
     """Write a study's HTML report again, from its tables."""
-    path = repviz.write_report(folder)
+    path = repviz.write_report(folder, out=out)
     write({"report": str(path)}, as_json, [f"Report: {path}"])
