@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from repviz.errors import ImageError
-from repviz.images.collection import Images
+
+if TYPE_CHECKING:
+    from repviz.images.collection import Images
 
 
 def sprite(images: Images, side: int) -> bytes:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from repviz import durable, provenance
 from repviz.errors import Damaged, Mismatch, StoreError, Unavailable
+from repviz.models.building import build
 from repviz.models.model import Model, Preprocessing, weights_hash
 
 FORMAT, VERSION = "repviz checkpoint", 1
@@ -129,10 +130,8 @@ def open_checkpoint(path: str | Path) -> Model:
     Damaged
         It is not a checkpoint, is cut short, or its weights are not those that were saved.
     """
-    from repviz.models import open_model
-
     card = read_card(path)
-    model = open_model(card["model"], **card["options"])
+    model = build(card["model"], card["options"])
     _read_weights(path, card, model.module)
     return replace(
         model,

@@ -1,0 +1,77 @@
+"""A network of the family, built with a seed; its weights are random or published ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from repviz.errors import InputError, Unavailable
+from repviz.models.model import Model, seeded
+from repviz.models.registry import Architecture, find_architecture
+
+
+def build(
+    name: str,
+    options: dict[str, Any],
+    *,
+    pretrained: bool | str = False,
+    seed: int = 0,
+) -> Model:
+    """The model ``name`` in evaluation mode, with the options that it was built with.
+
+    Parameters
+    ----------
+    name : str
+        As in :func:`repviz.open_model`.
+    options : dict
+        The model's own options, by name.
+    pretrained : bool or str
+        Whether published weights are loaded, or which.
+    seed : int
+        Seed of random weights. The global generator is left as it was.
+
+    Raises
+    ------
+    UnknownName
+        No such model, or it has no such option.
+    InputError
+        A value that the model cannot take.
+    Unavailable
+        A package or weights that are not on this machine.
+    """
+    architecture, argument = find_architecture(name)
+    architecture.check(name, options, seed)
+    with seeded(seed):
+        model = _call(name, argument, architecture, pretrained, options)
+    model.module.eval()
+    return replace(
+        model, name=name, weights=f"random (seed {seed})", options=architecture.options | options
+    )
+
+
+def _call(
+    name: str,
+    argument: str,
+    architecture: Architecture,
+    pretrained: bool | str,
+    options: dict[str, Any],
+) -> Model:
+    takes_argument = ":" in architecture.usage
+    if takes_argument and not argument:
+        raise InputError(
+            f"open_model('{name}'): a name must follow the colon, got nothing. "
+            f"Write {architecture.usage}."
+        )
+    if argument and not takes_argument:
+        raise InputError(
+            f"open_model('{name}'): this model takes nothing after a colon, got '{argument}'. "
+            f"Write {architecture.usage} and give options by name."
+        )
+    if takes_argument:
+        return architecture.build(argument, pretrained=pretrained, **options)
+    if pretrained:
+        raise Unavailable(
+            f"open_model('{name}'): there are no published weights of this model. Use "
+            "weights='random', or the path of a checkpoint that you trained."
+        )
+    return architecture.build(**options)

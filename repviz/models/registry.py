@@ -1,0 +1,105 @@
+"""The family of networks: :data:`MODELS`, and how an entry of it is found by what a user wrote."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from repviz import checks
+from repviz.references import resolve
+
+if TYPE_CHECKING:
+    from repviz.models.model import Model
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One entry of :data:`MODELS`; its file is imported when a model of it is opened.
+
+    Attributes
+    ----------
+    usage : str
+        What a user writes ("torchvision:NAME").
+    summary : str
+        One line on what it is.
+    home : str
+        ``file:function`` within this package. The function builds the model: its keyword-only
+        parameters are the options, ``argument`` (what stood after the colon) comes first where
+        the usage has one, and ``pretrained`` is an option that ``weights`` sets.
+    published : bool
+        Whether its published weights have names, which ``pretrained`` may be.
+    """
+
+    usage: str
+    summary: str
+    home: str
+    published: bool = False
+
+    @property
+    def build(self) -> Callable[..., Model]:
+        """The function that ``home`` names."""
+        found: Callable[..., Model] = resolve(f"repviz.models.{self.home}")
+        return found
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The names of the model's own options, with their defaults."""
+        return {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.build).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY and name != "pretrained"
+        }
+
+    def check(self, name: str, options: dict[str, Any], seed: int) -> None:
+        """Refuse an option that the model ``name`` does not have, or a seed that is none."""
+        who, known = f"open_model('{name}')", self.options
+        for option in options:
+            checks.one_of(who, "option", option, known)
+        checks.integer(who, "seed", seed, low=0, high=2**63 - 1)
+
+
+MODELS: dict[str, Architecture] = {
+    "alexnet": Architecture(
+        "alexnet", "the network of Krizhevsky et al. (2012), in five variants", "alexnet:build"
+    ),
+    "autoencoder": Architecture(
+        "autoencoder",
+        "an autoencoder that starts at PCA, or a convolutional one",
+        "autoencoder:build",
+    ),
+    "torchvision": Architecture(
+        "torchvision:NAME",
+        "any classifier of torchvision",
+        "library:torchvision_model",
+        published=True,
+    ),
+    "timm": Architecture(
+        "timm:NAME",
+        "any classifier of timm, if it is installed",
+        "library:timm_model",
+        published=True,
+    ),
+    "module": Architecture(
+        "MODULE:ATTRIBUTE",
+        "your own network: a function or a module in Python",
+        "library:own_model",
+    ),
+}
+
+
+def find_architecture(name: str) -> tuple[Architecture, str]:
+    """The entry that ``"NAME"`` or ``"NAME:ARGUMENT"`` means, and the argument.
+
+    Raises
+    ------
+    UnknownName
+        No such model.
+    """
+    head, colon, argument = name.partition(":")
+    if head not in MODELS and colon:
+        head, argument = "module", name
+    if head not in MODELS:
+        checks.one_of("open_model", "model", name, [entry.usage for entry in MODELS.values()])
+    return MODELS[head], argument
