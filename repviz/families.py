@@ -34,7 +34,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.report.sections import SECTIONS, get_section
     from repviz.studies import STUDIES
     from repviz.training import RECIPES
-    from repviz.training.augmenting import AUGMENTATIONS
+    from repviz.training.augmentation import AUGMENTATIONS
 
     families = {
         "sources": {s.usage: s.summary for s in SOURCES.values()},

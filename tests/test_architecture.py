@@ -74,7 +74,7 @@ HOMES = {
         "manifold/embedding",
         "manifold/search",
         "models/normalisation_kernels.py",
-        "training/moving.py",
+        "training/shifts.py",
     ],
     "openTSNE": ["manifold/embedding/tsne_map.py"],
     "pacmap": ["manifold/embedding/pacmap_map.py"],

@@ -93,8 +93,8 @@ def test_an_attention_layer_counts_once_with_its_output_map():
 
     from repviz.models.model import Model, Preprocessing
 
-    made_for = Preprocessing((8, 8), 3, (0.0,) * 3, (1.0,) * 3)
-    table = anatomy(Model("net", Net(), made_for, ("attend",), "random", {}))
+    preprocessing = Preprocessing((8, 8), 3, (0.0,) * 3, (1.0,) * 3)
+    table = anatomy(Model("net", Net(), preprocessing, ("attend",), "random", {}))
     assert table["layer"].tolist() == ["attend"]
     assert table.attrs["parameters"] == 4 * 12 * 12 + 4 * 12
     assert table.attrs["multiply_adds"] == 4 * 64 * 12**2 + 2 * 64**2 * 12

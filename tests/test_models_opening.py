@@ -62,7 +62,7 @@ def test_caffes_preprocessing_is_the_other_order_and_scale():
     x = pixels(2, 3, 20, 20)
     expected = x.flip(1).float() - torch.tensor(mean).view(1, 3, 1, 1)
     torch.testing.assert_close(caffes(x), expected, atol=1e-4, rtol=0)
-    assert Preprocessing.of_card(json.loads(json.dumps(caffes.card()))) == caffes
+    assert Preprocessing.from_card(json.loads(json.dumps(caffes.card()))) == caffes
 
 
 def test_preprocessing_grey_to_colour_and_back():
@@ -224,7 +224,7 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
     )
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
-    with pytest.raises(Damaged, match="is no whole safetensors file"):
+    with pytest.raises(Damaged, match="is not a complete safetensors file"):
         open_checkpoint(path)
     path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
     with pytest.raises(Damaged) as error:
@@ -259,6 +259,6 @@ def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert f"StoreError: {path}: the checkpoint cannot be written, the system says" in done.stderr
-    assert "Free some space and run again: what was kept before is still there." in done.stderr
+    assert "Free some space and run again: what was saved before is still there." in done.stderr
     assert path.read_bytes() == before
     assert not list(tmp_path.glob(".*.tmp"))

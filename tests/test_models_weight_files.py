@@ -54,7 +54,9 @@ def test_code_in_a_file_does_not_run(tmp_path, save):
     save({"conv": Bomb(str(mark))}, path)
     with pytest.raises(Damaged) as error:
         open_model("torchvision:squeezenet1_1", weights=str(path))
-    assert str(error.value).startswith(f"{path}: this file is no whole state dict of tensors (")
+    assert str(error.value).startswith(
+        f"{path}: this file is not a complete state dict of tensors ("
+    )
     assert str(error.value).endswith(
         "). Write it with torch.save(net.state_dict(), ...), or copy it again from where it came."
     )

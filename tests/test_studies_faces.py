@@ -149,7 +149,7 @@ def test_killed_in_each_stage_it_ends_with_the_same_tables(study, people, tmp_pa
 def test_the_control_is_what_training_started_from(study, people):
     """Of the untrained network every unit has mean 0 and variance 1 over the training images."""
     acts = repviz.open_activations(study.folder / "acts" / "untrained")
-    assert acts.manifest["weights"] == "random (seed 3), settled on the images"
+    assert acts.manifest["weights"] == "random (seed 3), scaled on the images"
     train = study.result("images")["identity_split"].to_numpy() == "train"
     fc6 = acts["fc6"][train].astype(float)
     np.testing.assert_allclose(fc6.mean(axis=0), 0, atol=1e-3)

@@ -15,11 +15,11 @@ from repviz.models import open_model
 from repviz.models.autoencoder import FORMS, decode, decode_unclipped, encode, reconstruct
 from repviz.models.model import seeded, weights_hash
 from repviz.training import loop, train
-from repviz.training.augmenting import AUGMENTATIONS, Augmenter, shuffled
+from repviz.training.augmentation import AUGMENTATIONS, Augmenter, shuffled
 from repviz.training.autoencoder_recipe import fit_autoencoder
-from repviz.training.feeding import BatchStream
-from repviz.training.material import TrainingData
-from repviz.training.moving import moved
+from repviz.training.batches import BatchStream
+from repviz.training.data import TrainingData
+from repviz.training.shifts import shift_and_mirror
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def pca_error(train_pixels, others, k):
     return np.mean((fitted.inverse_transform(fitted.transform(others)).clip(0, 1) - others) ** 2)
 
 
-def material(first, second, **options):
+def training_data(first, second, **options):
     return TrainingData(first, second, **{"shift": 0.0, **options})
 
 
@@ -66,7 +66,7 @@ def mirrored(X):
 @pytest.mark.parametrize("n", [15, 90])
 def test_the_linear_optimum_is_scikit_learns(mirror, shape, n):
     X = np.random.default_rng(0).integers(0, 255, (n, *shape), dtype=np.uint8)
-    linear = TrainingData(X, X, mirror=mirror, most=8, shift=0.0).linear
+    linear = TrainingData(X, X, mirror=mirror, max_bottleneck=8, shift=0.0).linear
     truth = PCA(8, svd_solver="full").fit(mirrored(X) if mirror else rows(X))
     np.testing.assert_allclose(linear.mean, truth.mean_, atol=1e-6)
     scale = (len(truth.components_[0]) and (2 * n if mirror else n)) / (
@@ -84,7 +84,9 @@ def test_the_linear_optimum_is_scikit_learns(mirror, shape, n):
 @pytest.mark.parametrize("k", [2, 20])
 def test_it_starts_at_pca_of_the_mirrored_images(digits, k, mirror):
     first, second = digits
-    model, history = fit_autoencoder(material(first, second, mirror=mirror), bottleneck=k, effort=0)
+    model, history = fit_autoencoder(
+        training_data(first, second, mirror=mirror), bottleneck=k, effort=0
+    )
     fitted_on = mirrored(first) if mirror else rows(first)
     assert error(model.module, second) == pytest.approx(
         pca_error(fitted_on, rows(second), k), rel=1e-4
@@ -96,7 +98,7 @@ def test_it_never_ends_above_pca_on_the_validation_images(digits):
     first, _ = digits
     # Nothing that is learned from digits can help an image of noise.
     noise = np.random.default_rng(0).integers(0, 255, (1, 1, 16, 16), dtype=np.uint8)
-    model, _ = fit_autoencoder(material(first, noise), bottleneck=8, effort=0.1)
+    model, _ = fit_autoencoder(training_data(first, noise), bottleneck=8, effort=0.1)
     linear = pca_error(mirrored(first), rows(noise), 8)
     assert error(model.module, noise) <= linear * (1 + 1e-5)
 
@@ -109,7 +111,10 @@ def test_one_for_all_is_at_no_size_above_pca_on_the_validation_images(digits, ef
     second[::10] = np.random.default_rng(0).integers(0, 255, second[::10].shape, dtype=np.uint8)
     most = 40
     model, _ = fit_autoencoder(
-        material(first, second, most=most), bottleneck=most, form="prefix", effort=effort
+        training_data(first, second, max_bottleneck=most),
+        bottleneck=most,
+        form="prefix",
+        effort=effort,
     )
     fitted = PCA(most, svd_solver="full").fit(mirrored(first))
     X, ratios = rows(second), []
@@ -123,10 +128,12 @@ def test_one_for_all_is_at_no_size_above_pca_on_the_validation_images(digits, ef
 
 
 def test_one_for_all_at_one_size_is_an_autoencoder_by_itself(digits):
-    model, _ = fit_autoencoder(material(*digits, most=9), bottleneck=9, form="prefix", effort=0.05)
+    model, _ = fit_autoencoder(
+        training_data(*digits, max_bottleneck=9), bottleneck=9, form="prefix", effort=0.05
+    )
     X = rows(digits[1])
     for k in (1, 4, 9):
-        alone = model.module.alone(k)
+        alone = model.module.at_size(k)
         np.testing.assert_allclose(
             reconstruct(alone, X), decode(model.module, encode(model.module, X, k=k)), atol=2e-6
         )
@@ -134,7 +141,7 @@ def test_one_for_all_at_one_size_is_an_autoencoder_by_itself(digits):
 
 def test_a_random_start_is_the_mean_image(digits):
     first, second = digits
-    _, history = fit_autoencoder(material(first, second), bottleneck=5, form="conv", effort=0)
+    _, history = fit_autoencoder(training_data(first, second), bottleneck=5, form="conv", effort=0)
     mean = mirrored(first).mean(axis=0)
     truth = np.mean((mean - rows(second)) ** 2)
     assert history["validation_mse"][0] == pytest.approx(truth, rel=1e-4)
@@ -144,12 +151,14 @@ def test_a_random_start_is_the_mean_image(digits):
 @pytest.mark.parametrize("form", FORMS)
 def test_it_learns_and_keeps_the_best_epoch(digits, form):
     first, second = digits
-    model, history = fit_autoencoder(material(first, second), bottleneck=4, form=form, effort=0.1)
+    model, history = fit_autoencoder(
+        training_data(first, second), bottleneck=4, form=form, effort=0.1
+    )
     assert history["epoch"].tolist() == list(range(len(history)))
     assert history["validation_mse"].min() < history["validation_mse"][0]
-    kept = history[history["kept"]]
+    kept = history[history["selected"]]
     assert len(kept) == 1
-    if form == "prefix":  # its size shrinks as it is trained: the whole way is kept
+    if form == "prefix":  # its size shrinks as it is trained: no single epoch is selected
         assert kept["epoch"].item() == history["epoch"].max()
         return
     assert kept["validation_mse"].item() == history["validation_mse"].min()
@@ -161,7 +170,9 @@ def test_it_learns_and_keeps_the_best_epoch(digits, form):
 @pytest.mark.slow
 @pytest.mark.parametrize("more", [{"noise": 0.1}, {"variational": True}])
 def test_denoising_and_variational_forms_learn(digits, more):
-    _, history = fit_autoencoder(material(*digits), bottleneck=4, form="conv", effort=2, **more)
+    _, history = fit_autoencoder(
+        training_data(*digits), bottleneck=4, form="conv", effort=2, **more
+    )
     assert history["validation_mse"].min() < 0.8 * history["validation_mse"][0]
 
 
@@ -170,7 +181,7 @@ def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_global_generator(digit
     before = torch.random.get_rng_state()
     hashes = [
         weights_hash(
-            fit_autoencoder(material(*digits), bottleneck=3, effort=0.1, seed=seed)[0].module
+            fit_autoencoder(training_data(*digits), bottleneck=3, effort=0.1, seed=seed)[0].module
         )
         for seed in (0, 0, 1)
     ]
@@ -184,7 +195,7 @@ def test_on_strangers_it_is_below_pca(k):
     images = open_images("orl", size=64, grey=True)
     X = images.pixels()
     first, second, test = split(images, (0.7, 0.15, 0.15), by="label", seed=0)
-    model, _ = fit_autoencoder(TrainingData(X[first], X[second], most=k), bottleneck=k)
+    model, _ = fit_autoencoder(TrainingData(X[first], X[second], max_bottleneck=k), bottleneck=k)
     linear = pca_error(mirrored(X[first]), rows(X[test]), k)
     assert error(model.module, X[test]) < linear
 
@@ -226,7 +237,7 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
         BatchStream(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
         loss=functional.mse_loss,
         optimizer=torch.optim.Adam(module.parameters(), lr=2e-2),
-        pace=loop.CosineSchedule(steps, 1),
+        schedule=loop.CosineSchedule(steps, 1),
         after_epoch=lambda epoch: {},
     )
     fitted = PCA(k, svd_solver="full").fit(X)
@@ -240,8 +251,8 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
 def test_images_are_moved_and_mirrored_by_the_seed():
     images = np.arange(2 * 1 * 6 * 5, dtype=np.uint8).reshape(2, 1, 6, 5)
     rows = torch.arange(100) % 2
-    out = moved(images, rows, shift=1 / 6, generator=torch.Generator().manual_seed(0))
-    again = moved(images, rows, shift=1 / 6, generator=torch.Generator().manual_seed(0))
+    out = shift_and_mirror(images, rows, shift=1 / 6, generator=torch.Generator().manual_seed(0))
+    again = shift_and_mirror(images, rows, shift=1 / 6, generator=torch.Generator().manual_seed(0))
     assert torch.equal(out, again)
     found = set()
     for image, row in zip(out.numpy(), rows, strict=True):
@@ -258,7 +269,7 @@ def test_images_are_moved_and_mirrored_by_the_seed():
         assert len(moves) == 1
         found.update(moves)
     assert len(found) == 18  # all moves and both sides occur
-    still = moved(images, rows, shift=0, mirror=False, generator=torch.Generator())
+    still = shift_and_mirror(images, rows, shift=0, mirror=False, generator=torch.Generator())
     assert torch.equal(still, torch.from_numpy(images)[rows] / 255)
 
 
@@ -267,7 +278,7 @@ def test_images_are_moved_and_mirrored_by_the_seed():
 def test_one_pass_moves_as_the_changes_of_a_recipe_do(shape, shift):
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     rows, random = torch.randperm(len(images)), torch.Generator().manual_seed(1)
-    own = moved(images, rows, slice(1, None), shift=shift, generator=random)
+    own = shift_and_mirror(images, rows, slice(1, None), shift=shift, generator=random)
     random.manual_seed(1)
     recipe = Augmenter({}, images.shape[2:])
     x = torch.from_numpy(images)[rows]
@@ -293,25 +304,25 @@ def test_train_on_images_gives_a_copy_and_a_checkpoint(tmp_path):
     again = open_model("autoencoder", weights=str(made.checkpoint))
     assert again.key == weights_hash(made.model.module) != before
     assert made.table.columns.tolist() == [
-        *("epoch", "train_mse", "validation_mse", "learning_rate", "kept"),
+        *("epoch", "train_mse", "validation_mse", "learning_rate", "selected"),
     ]
 
 
 def test_messages(digits):
     first, second = digits
     with pytest.raises(UnknownName) as caught:
-        fit_autoencoder(material(first, second), bottleneck=2, form="zero")
+        fit_autoencoder(training_data(first, second), bottleneck=2, form="zero")
     assert str(caught.value) == (
         "open_model('autoencoder'): no form is called 'zero'. Known: linear-start, prefix, conv, "
         "nested."
     )
     with pytest.raises(InputError) as caught:
-        fit_autoencoder(material(first, second), bottleneck=0)
+        fit_autoencoder(training_data(first, second), bottleneck=0)
     assert str(caught.value) == (
         "open_model('autoencoder'): bottleneck must be a whole number at least 1, got 0."
     )
     with pytest.raises(InputError) as caught:
-        fit_autoencoder(material(first * 0, second), bottleneck=2)
+        fit_autoencoder(training_data(first * 0, second), bottleneck=2)
     assert str(caught.value) == (
         "sweep: the training images must differ, got the same image throughout. Give it other "
         "images."

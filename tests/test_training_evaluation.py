@@ -13,11 +13,11 @@ from repviz import intervals
 from repviz.errors import InputError, UnknownName
 from repviz.images import open_images
 from repviz.models.model import Model, Preprocessing
-from repviz.training.evaluation import GROWN, at_side, crops, evaluate, unseen
+from repviz.training.evaluation import RESIZE_FACTOR, at_training_size, crops, evaluate, unseen
 from repviz.training.machine import Machine
 
 CLASSES = tuple("0123456789")
-MADE_FOR = Preprocessing((8, 8), 1, (0.0,), (1.0,))
+PREPROCESSING = Preprocessing((8, 8), 1, (0.0,), (1.0,))
 
 
 class Fixed(nn.Module):
@@ -49,13 +49,13 @@ def model(right, images, sure=5.0, **recipe):
         said = (row % 10 + (row not in right)) % 10
         answers[row * 4] = torch.nn.functional.one_hot(torch.tensor(said), 10) * sure
     weights = f"right on {len(right)}"
-    return Model("fixed", Fixed(answers), MADE_FOR, (), weights, {}, CLASSES, recipe=recipe)
+    return Model("fixed", Fixed(answers), PREPROCESSING, (), weights, {}, CLASSES, recipe=recipe)
 
 
 def test_right_answers_are_counted_with_their_interval(images):
     table = evaluate(model(range(10, 40), images), images).table
     row = table.iloc[0]
-    assert (row["right"], row["n"], row["accuracy"], row["chance"]) == (30, 40, 0.75, 0.1)
+    assert (row["n_correct"], row["n"], row["accuracy"], row["chance"]) == (30, 40, 0.75, 0.1)
     assert (row["low"], row["high"]) == intervals.share(30, 40)
 
 
@@ -64,9 +64,9 @@ def test_an_ensemble_averages_probabilities(images):
     two = [model(range(40), images, sure=1.0), model(range(40), images, sure=1.0)]
     table = evaluate([*two, model(range(20), images, sure=9.0)], images).table
     assert table["model"].iloc[-1] == "ensemble of 3"
-    assert table["right"].tolist() == [40, 40, 20, 20]
+    assert table["n_correct"].tolist() == [40, 40, 20, 20]
     table = evaluate([*two, model(range(20), images, sure=0.5)], images).table
-    assert table["right"].tolist() == [40, 40, 20, 40]
+    assert table["n_correct"].tolist() == [40, 40, 20, 40]
 
 
 def test_images_that_a_model_was_trained_on_are_left_out(images):
@@ -94,48 +94,48 @@ def test_ten_crops_are_the_corners_the_middle_and_their_mirror_images():
 
 def test_images_are_seen_at_the_size_of_training(images):
     plain = model(range(40), images)
-    grown = replace(plain, recipe={"grown": 1.5})
-    assert at_side(images, plain).size == (8, 8)
-    assert at_side(images, grown).size == (12, 12)
-    assert at_side(images, plain, "ten").size == (round(8 * GROWN),) * 2
-    assert at_side(images, grown, "ten").size == (12, 12)
+    resize_factor = replace(plain, recipe={"resize_factor": 1.5})
+    assert at_training_size(images, plain).size == (8, 8)
+    assert at_training_size(images, resize_factor).size == (12, 12)
+    assert at_training_size(images, plain, "ten").size == (round(8 * RESIZE_FACTOR),) * 2
+    assert at_training_size(images, resize_factor, "ten").size == (12, 12)
 
 
 def test_processes_share_the_images_and_add_up(images, monkeypatch):
-    judge, counts = model(range(10, 40), images), []
+    classifier, counts = model(range(10, 40), images), []
     monkeypatch.setattr(Machine, "processes", 3)
     monkeypatch.setattr(Machine, "summed", lambda self, value: counts.append(value) or value)
     rows = []
     for process in range(3):
         monkeypatch.setattr(Machine, "process", process)
-        rows += evaluate(judge, images).rows.tolist()
+        rows += evaluate(classifier, images).rows.tolist()
     assert sorted(rows) == [*range(40)]
     assert sum(float(count[0]) for count in counts) == 30
 
 
 def test_messages(images):
-    judge = model(range(40), images)
+    classifier = model(range(40), images)
     with pytest.raises(UnknownName) as error:
-        evaluate(judge, images, views="all")
-    assert str(error.value) == "evaluate: no way of viewing is called 'all'. Known: centre, ten."
+        evaluate(classifier, images, views="all")
+    assert str(error.value) == "evaluate: no set of views is called 'all'. Known: centre, ten."
     with pytest.raises(InputError) as error:
-        evaluate([judge, replace(judge, classes=("a", "b"))], images)
+        evaluate([classifier, replace(classifier, classes=("a", "b"))], images)
     assert str(error.value) == (
         "evaluate: every model must have been trained on the same labels, got 10 (0, 1, 2, ...) "
         "and 2 (a, b, ...). Train them on the same images."
     )
     with pytest.raises(InputError) as error:
-        evaluate(replace(judge, classes=tuple("012345678")), images)
+        evaluate(replace(classifier, classes=tuple("012345678")), images)
     assert str(error.value) == (
-        "evaluate: every label of the images must be one that the models know, got '9' (1 such). "
-        "They know: 0, 1, 2, 3, 4, 5, 6, 7, 8."
+        "evaluate: every label of the images must be a class of the models, got '9' (1 such). "
+        "Their classes: 0, 1, 2, 3, 4, 5, 6, 7, 8."
     )
     with pytest.raises(InputError) as error:
         evaluate([], images)
     assert str(error.value) == ("evaluate: there must be a model and labels, got no model.")
     hashes = [value[:16] for value in images.hashes()]
     with pytest.raises(InputError) as error:
-        evaluate(replace(judge, recipe={"trained_on": hashes}), images)
+        evaluate(replace(classifier, recipe={"trained_on": hashes}), images)
     assert str(error.value) == (
         "evaluate: at least one image must be new to every model, got 0. Train them on one split "
         "(the same split seed), or say seen=True."

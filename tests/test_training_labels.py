@@ -99,7 +99,7 @@ def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_given_one(small):
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_settled_units_have_mean_0_and_variance_1():
+def test_data_dependent_init_gives_units_mean_0_and_variance_1():
     net = nn.Sequential(
         nn.Conv2d(1, 6, 3),
         nn.ReLU(),
@@ -115,15 +115,15 @@ def test_settled_units_have_mean_0_and_variance_1():
         maps = net[0](x)
         torch.testing.assert_close(maps.mean((0, 2, 3)), torch.zeros(6), atol=1e-4, rtol=0)
         torch.testing.assert_close(maps.std((0, 2, 3)), torch.ones(6), atol=1e-3, rtol=0)
-        units = net[3](net[:3](x))  # without a bias only the scale can be settled
+        units = net[3](net[:3](x))  # without a bias only the scale can be set
         torch.testing.assert_close(units.std(0), torch.ones(9), atol=1e-3, rtol=0)
     assert torch.equal(net[5].weight, last)
     assert not net[0]._forward_hooks
 
 
 def test_the_rate_rises_and_falls():
-    pace = CosineSchedule(epochs=2, steps=10, warm_up=0.2)
-    factors = [pace.factor(step) for step in range(20)]
+    schedule = CosineSchedule(epochs=2, steps=10, warm_up=0.2)
+    factors = [schedule.factor(step) for step in range(20)]
     assert all(0 < factor <= 1 for factor in factors)
     assert int(np.argmax(factors)) == 4
     assert factors[0] == pytest.approx(0.2)
@@ -145,14 +145,14 @@ def test_messages(small, tmp_path):
     with pytest.raises(InputError) as error:
         train(small(9), images)
     assert str(error.value) == (
-        "train: the model must have one output a label (10), got 9. Open it with classes=10."
+        "train: the model must have one output per label (10), got 9. Open it with classes=10."
     )
     np.save(tmp_path / "plain.npy", images.pixels())
     with pytest.raises(InputError) as error:
         train(small(), open_images(f"array:{tmp_path / 'plain.npy'}"))
     assert str(error.value) == (
         f"train: images 'array:{tmp_path / 'plain.npy'}' must have labels to learn, and have "
-        "none. Sort them into a folder a label."
+        "none. Sort them into one folder per label."
     )
     with pytest.raises(InputError) as error:
         train(small(), images, rows=(np.arange(5), np.arange(4, 9)))

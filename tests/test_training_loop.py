@@ -22,7 +22,7 @@ from repviz.models import open_model
 from repviz.models.checkpoints import read_card
 from repviz.models.model import weights_hash
 from repviz.training import RECIPES, Settings, loop, train
-from repviz.training.feeding import BatchStream
+from repviz.training.batches import BatchStream
 from repviz.training.machine import Machine
 
 NETS = """
@@ -38,7 +38,7 @@ def plain(classes):
 SETTINGS = Settings(
     epochs=3,
     batch=16,
-    rate=1e-3,
+    learning_rate=1e-3,
     augment={"rotation": 10, "crop": 0.125, "flip": 0.5, "noise": 5},
     save_every=0.0,
 )
@@ -141,10 +141,10 @@ def test_kill_9_loses_nothing(nets, tmp_path):
         process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not read_card(out)["training"]["over"]
+    assert not read_card(out)["training"]["finished"]
     made = train(small(), images, out=out, recipe=SETTINGS)
     assert weights_hash(made.model.module) == weights_hash(whole.model.module)
-    assert read_card(out)["training"]["over"]
+    assert read_card(out)["training"]["finished"]
     assert not list(tmp_path.glob(".*.tmp"))
 
 
@@ -212,9 +212,9 @@ def test_a_finished_training_is_read_and_not_repeated(nets, tmp_path, monkeypatc
 
 
 def test_the_rate_falls_when_validation_accuracy_stops_rising():
-    pace = loop.PlateauSchedule(epochs=90, steps=4, watched="v", patience=2, drops=1)
+    schedule = loop.PlateauSchedule(epochs=90, steps=4, metric="v", patience=2, drops=1)
     rows = [{"v": value} for value in (0.1, 0.3, 0.2, 0.3, 0.4, 0.4, 0.3, 0.5)]
-    factors = [pace.factor(0, rows[:epochs]) for epochs in range(len(rows) + 1)]
+    factors = [schedule.factor(0, rows[:epochs]) for epochs in range(len(rows) + 1)]
     assert factors == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.0, 0.0])
 
 
@@ -242,7 +242,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images():
         loss=nn.functional.mse_loss,
         score=lambda output, target: torch.tensor(len(output)),
         optimizer=torch.optim.SGD(net.parameters(), lr=1e-12),
-        pace=loop.CosineSchedule(1, 3),
+        schedule=loop.CosineSchedule(1, 3),
         after_epoch=lambda epoch: seen.append(epoch) or {},
     )
     assert seen[0].loss == pytest.approx(sum(i * i for i in range(10)) / 10)
@@ -262,14 +262,14 @@ def test_messages(nets, tmp_path):
     with pytest.raises(InputError) as error:
         train(small(), images, recipe="pixels")
     assert str(error.value) == (
-        "train: the recipe must be one for labels, which the model is to match, got 'pixels'. Use "
-        "labels, paper."
+        "train: the recipe must be one for labels, the model's task, got 'pixels'. Use labels, "
+        "paper."
     )
     with pytest.raises(UnknownName) as error:
-        replace(SETTINGS, pace="slow")
-    assert str(error.value) == "train: no pace is called 'slow'. Known: cosine, plateau."
+        replace(SETTINGS, schedule="slow")
+    assert str(error.value) == "train: no schedule is called 'slow'. Known: cosine, plateau."
     with pytest.raises(InputError) as error:
-        train(small(), images, recipe=replace(SETTINGS, rate=900.0))
+        train(small(), images, recipe=replace(SETTINGS, learning_rate=900.0))
     assert str(error.value).startswith("train: the loss must stay finite, got ")
     with pytest.raises(UnknownName) as error:
         Machine("int8")

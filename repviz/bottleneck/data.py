@@ -13,7 +13,7 @@ from repviz.errors import InputError
 from repviz.images import opened
 from repviz.images.collection import Images
 from repviz.nouns import ROWS, Nouns
-from repviz.training.augmenting import SHIFT
+from repviz.training.augmentation import SHIFT
 
 if TYPE_CHECKING:
     from repviz.activations.store import Activations

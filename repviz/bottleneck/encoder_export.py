@@ -11,8 +11,8 @@ from repviz.errors import InputError
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Model
-from repviz.models.path import PathAutoencoder
-from repviz.models.tracing import as_onnx, traced
+from repviz.models.prefix import PrefixAutoencoder
+from repviz.models.tracing import to_onnx, to_torchscript
 from repviz.study_folder import Study
 
 
@@ -26,8 +26,10 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "repviz": Kind("a checkpoint: repviz extract autoencoder --weights FILE"),
-    "torchscript": Kind("TorchScript: torch.jit.load(FILE), pixels in [0, 1] to codes", traced),
-    "onnx": Kind("ONNX, of any runtime: pixels in [0, 1] to codes", as_onnx),
+    "torchscript": Kind(
+        "TorchScript: torch.jit.load(FILE), pixels in [0, 1] to codes", to_torchscript
+    ),
+    "onnx": Kind("ONNX, of any runtime: pixels in [0, 1] to codes", to_onnx),
 }
 
 
@@ -85,9 +87,9 @@ def export_encoder(
 def _encoder(whole: Model, k: int) -> Model:
     """The encoder of ``whole``; of one that serves every size on a path, that of size ``k``."""
     module, options = whole.module, {**whole.options, "decoder": False}
-    if isinstance(module, PathAutoencoder):
+    if isinstance(module, PrefixAutoencoder):
         k = checks.integer("export_encoder", "bottleneck", k, low=1, high=module.bottleneck)
-        module, options = module.alone(k), {**options, "form": "linear-start", "bottleneck": k}
+        module, options = module.at_size(k), {**options, "form": "linear-start", "bottleneck": k}
     half = open_model("autoencoder", **options)
     names = set(half.module.state_dict())
     kept = {name: value for name, value in module.state_dict().items() if name in names}

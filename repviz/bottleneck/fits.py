@@ -16,7 +16,7 @@ from repviz.bottleneck.pca_equivalent import equivalent, pca_curve
 from repviz.bottleneck.plan import SEPARATE, Plan
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.study_folder import Draft, Study
-from repviz.training.material import TrainingData
+from repviz.training.data import TrainingData
 
 CURVE = 40  # sizes at which PCA's error is taken for the equivalent dimension
 KEPT = 16  # sizes of which an engine that serves them all keeps codes and pictures

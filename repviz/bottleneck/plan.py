@@ -10,7 +10,7 @@ from repviz.bottleneck.data import Subject
 from repviz.bottleneck.engines import ENGINES, Engine
 from repviz.errors import InputError
 from repviz.images.partition import Partition
-from repviz.training.material import TrainingData
+from repviz.training.data import TrainingData
 
 BOTTLENECKS = (2, 4, 8, 16, 32, 64)
 SEPARATE = {"prefix": "linear-start", "nested": "conv"}  # what an audit trains for each size
@@ -37,7 +37,7 @@ class Plan:
     most : int
         The longest code of an engine that serves every size.
     mirror, shift, effort
-        As in :class:`repviz.training.material.TrainingData` and
+        As in :class:`repviz.training.data.TrainingData` and
         :class:`repviz.bottleneck.engines.codec.FitContext`.
     """
 
@@ -60,7 +60,7 @@ class Plan:
             X[parts.validation],
             mirror=self.mirror,
             shift=self.shift,
-            most=self.most,
+            max_bottleneck=self.most,
         )
 
     @property

@@ -52,7 +52,7 @@ def train(
     as_json: option.Json = False,
 ) -> None:
     """Train a model on images; keep a checkpoint, and go on from it."""
-    from repviz.training.settings import changed
+    from repviz.training.settings import recipe_settings
 
     network = {
         "variant": variant,
@@ -61,7 +61,7 @@ def train(
         "bottleneck": bottleneck,
     }
     decided = {
-        "rate": rate,
+        "learning_rate": rate,
         "augment": augment,
         "precision": precision,
         "compile": compile_,
@@ -77,7 +77,7 @@ def train(
         if model != "autoencoder" and opened.classes:
             network["classes"] = len(opened.classes)
         start = repviz.open_model(model, weights=weights, seed=seed, **option.given(network))
-        settings = changed(recipe or start.task, **option.given(decided))
+        settings = recipe_settings(recipe or start.task, **option.given(decided))
         if show_augmentation:
             path = repviz.draw_augmentation(start, opened, settings, out=out, seed=seed)
             write({"sheet": str(path)}, as_json, [f"The changes: {path}"])

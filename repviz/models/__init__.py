@@ -1,4 +1,4 @@
-"""Networks, each opened by name: :data:`MODELS` is the family, :func:`open_model` the way in."""
+"""Networks, opened by name: :data:`MODELS` is the family, :func:`open_model` opens a member."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["MODELS", "Architecture", "open_model"]
 
 
 def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: Any) -> Model:
-    """The model ``name``, ready to be trained or to have its activations extracted.
+    """The model ``name``, ready for training or for the extraction of its activations.
 
     Parameters
     ----------
     name : str
-        A name of :data:`MODELS`, with its argument after a colon: ``"alexnet"``,
+        A key of :data:`MODELS`, with its argument after a colon: ``"alexnet"``,
         ``"torchvision:resnet18"``, ``"timm:vit_tiny_patch16_224"``, ``"mypackage.nets:make_net"``.
     weights : str
         ``"random"``; ``"default"`` for the published weights of torchvision or timm, or their name
@@ -26,9 +26,9 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
         :func:`repviz.train` wrote, or of any state dict of the network (``.pth``,
         ``.safetensors``).
     seed : int
-        Seed of random weights, at least 0. The global generator is left as it was.
+        Seed of random weights, at least 0. The global generator is not changed.
     **options
-        The model's own options, by name; one that it does not have is refused. ``alexnet``:
+        The options of this model, by name; others are refused. ``alexnet``:
         variant, classes, init. ``autoencoder``: form, bottleneck, size, channels, width,
         depth, components, variational, decoder. The others:
         classes, size (and ``module``: channels).
@@ -40,9 +40,9 @@ def open_model(name: str, *, weights: str = "random", seed: int = 0, **options: 
     InputError
         A value that the model cannot take.
     Unavailable
-        A package or weights that are not on this machine.
+        A package or weights that this machine does not have.
     Mismatch, Damaged
-        A checkpoint of another model or with other options, or a broken one.
+        A checkpoint of another model or with other options, or a damaged one.
     """
     from repviz.models import opening
 

@@ -1,4 +1,4 @@
-"""AlexNet (Krizhevsky, Sutskever & Hinton 2012) in five variants, every operation a layer.
+"""AlexNet (Krizhevsky, Sutskever & Hinton 2012) in five variants; each operation is a layer.
 
 ==============  ===========  ============================  ===================================
 variant         parameters   convolutions                  response normalisation
@@ -26,21 +26,21 @@ from repviz.models.model import Model, Preprocessing
 from repviz.models.normalisation import LocalResponseNorm
 
 VARIANTS: dict[str, str] = {
-    "paper": "two towers; response normalisation as printed",
-    "ungrouped": "no towers; response normalisation as printed",
+    "paper": "two towers; response normalisation as printed in the paper",
+    "ungrouped": "no towers; response normalisation as printed in the paper",
     "code2012": "two towers; alpha divided by n, as the released code did",
     "caffe": "two towers; alpha divided by n, k = 1",
-    "torchvision": "torchvision's net of the same name, which is another",
+    "torchvision": "torchvision's network of the same name, a different one",
 }
 INITS: dict[str, str] = {
     "robust": "He normal, biases 0, small last layer: learns from few images",
     "paper": "std 0.01; biases 1 in conv2, conv4, conv5, fc6 and fc7",
 }
-# What the 2012 recipe subtracts is the training set's mean; ImageNet's is the usual stand-in.
+# The 2012 recipe subtracts the mean of the training set; ImageNet's is the usual substitute.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What the network holds after each of its eight layers with weights, and the last pooling.
+# The outputs of the eight layers with weights, and of the last pooling.
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8")
-THEIR_LAYERS = (
+TORCHVISION_LAYERS = (
     *("features.0", "features.3", "features.6", "features.8", "features.10", "features.12"),
     *("classifier.1", "classifier.4", "classifier.6"),
 )
@@ -50,7 +50,7 @@ class AlexNet(nn.Sequential):
     """The 2012 network: 5 convolutions, 3 fully connected layers, 227x227 pixels in.
 
     Its layers are ``conv1 relu1 norm1 pool1 conv2 ... pool5 fc6 relu6 drop6 fc7 relu7 drop7 fc8``;
-    none works in place, so each can be read.
+    none works in place, so that each can be extracted.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,9 +80,9 @@ def build(
     init : str
         A key of :data:`INITS`.
     map_dropout : float
-        Share of whole feature maps that training drops out after each convolution (layers
-        ``drop1`` to ``drop5``), in [0, 0.9]; 0 leaves these layers out, as the paper does. Single
-        values would teach nothing: their neighbours in the map say the same (Tompson et al. 2015).
+        Fraction of feature maps that training drops out after each convolution (layers ``drop1``
+        to ``drop5``), in [0, 0.9]; 0 leaves these layers out, as the paper does. Dropping single
+        values regularises little: their neighbours in the map are correlated (Tompson et al. 2015).
     """
     checks.one_of("open_model('alexnet')", "variant", variant, VARIANTS)
     checks.one_of("open_model('alexnet')", "init", init, INITS)
@@ -90,10 +90,10 @@ def build(
     checks.real("open_model('alexnet')", "map_dropout", map_dropout, low=0, high=0.9)
     if map_dropout and variant == "torchvision":
         raise InputError(
-            "open_model('alexnet'): map_dropout goes with the variants of 2012, got "
+            "open_model('alexnet'): map_dropout needs one of the 2012 variants, got "
             "variant='torchvision'. Leave one of the two out."
         )
-    with torch.device("meta"):  # each weight is drawn once, below
+    with torch.device("meta"):  # weights are drawn once, below
         module: nn.Module = (
             _torchvision_net(classes)
             if variant == "torchvision"
@@ -103,7 +103,7 @@ def build(
     _initialise(module, init)
     module = module.to(memory_format=torch.channels_last)
     side = 224 if variant == "torchvision" else 227
-    layers = THEIR_LAYERS if variant == "torchvision" else LAYERS
+    layers = TORCHVISION_LAYERS if variant == "torchvision" else LAYERS
     return Model("alexnet", module, Preprocessing((side, side), 3, MEAN, STD), layers, "random", {})
 
 
@@ -137,9 +137,9 @@ def _net(variant: str, classes: int, map_dropout: float) -> AlexNet:
 
 
 def _with_map_dropout(
-    layers: OrderedDict[str, nn.Module], share: float
+    layers: OrderedDict[str, nn.Module], rate: float
 ) -> OrderedDict[str, nn.Module]:
-    """``layers`` with a dropout of whole maps after what follows each convolution."""
+    """``layers`` with a dropout of feature maps after each convolution and its pooling."""
     last = {
         "pool1": "drop1",
         "pool2": "drop2",
@@ -147,12 +147,12 @@ def _with_map_dropout(
         "relu4": "drop4",
         "pool5": "drop5",
     }
-    found: OrderedDict[str, nn.Module] = OrderedDict()
+    extended: OrderedDict[str, nn.Module] = OrderedDict()
     for name, layer in layers.items():
-        found[name] = layer
+        extended[name] = layer
         if name in last:
-            found[last[name]] = nn.Dropout2d(share)
-    return found
+            extended[last[name]] = nn.Dropout2d(rate)
+    return extended
 
 
 def _torchvision_net(classes: int) -> nn.Module:
@@ -164,7 +164,7 @@ def _torchvision_net(classes: int) -> nn.Module:
 
 def _initialise(module: nn.Module, init: str) -> None:
     weighted = [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
-    for place, part in enumerate(weighted):
+    for index, part in enumerate(weighted):
         last = part is weighted[-1]
         if init == "paper" or last:
             nn.init.normal_(part.weight, std=0.01)
@@ -172,7 +172,7 @@ def _initialise(module: nn.Module, init: str) -> None:
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         # "the second, fourth, and fifth convolutional layers, as well as [...] the
         # fully-connected hidden layers, with the constant 1" (section 5)
-        ones = init == "paper" and place in (1, 3, 4, 5, 6)
+        ones = init == "paper" and index in (1, 3, 4, 5, 6)
         nn.init.constant_(part.bias, 1.0 if ones else 0.0)
 
 

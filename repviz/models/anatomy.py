@@ -1,4 +1,4 @@
-"""What a network is made of, layer by layer: shapes, parameters, neurons, multiply-adds."""
+"""The layers of a network: shapes, parameters, neurons, multiply-adds and memory."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, n
 
 
 def anatomy(model: Model) -> pd.DataFrame:
-    """One row a layer: its shape and how it comes about, what it costs, and its share of the whole.
+    """One row per layer: its shape and formula, its cost, and its share of the totals.
 
-    Found by sending one grey image through the network.
+    Measured with one grey image.
 
     Parameters
     ----------
@@ -52,25 +52,25 @@ def anatomy(model: Model) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        In the order in which the layers work; layers that did no work come last.
+        In the order in which the layers are called; layers that are not called come last.
 
         ``layer``, ``kind`` : its name, and its class in torch
         ``kernel``, ``stride``, ``padding`` : "11x11"; empty where there is none
-        ``output`` : shape for one image, "96x55x55"
-        ``formula`` : where the output's side comes from, "(227 + 2*0 - 11) / 4 + 1 = 55"
-        ``towers`` : which of its maps see which of its inputs, where not all see all:
+        ``output`` : shape of the output for one image, "96x55x55"
+        ``formula`` : how the side of the output follows, "(227 + 2*0 - 11) / 4 + 1 = 55"
+        ``towers`` : which of its maps are connected to which inputs, where not all are:
         "0-127 see 0-47, 128-255 see 48-95"
-        ``parameters`` : learned numbers of the layer itself, at least 0
+        ``parameters`` : number of learned parameters of the layer itself (the "unknowns")
         ``neurons`` : outputs of a convolution or fully connected layer; 0 elsewhere, since
-        normalising, pooling and rectifying are what happens to those neurons
+        normalisation, pooling and rectification only transform those neurons
         ``multiply_adds`` : of convolutions, fully connected and attention layers, for one image,
         without biases; a layer that is used twice counts twice
-        ``activation_bytes`` : what its output takes for one image in float32; training keeps most
+        ``activation_bytes`` : size of its output for one image in float32; training stores most
         of them until the backward pass
         ``share_parameters``, ``share_neurons``, ``share_multiply_adds``,
         ``share_activation_bytes`` : of the totals, in [0, 1]
 
-        The totals stand in ``df.attrs`` under the names of the four.
+        The totals are in ``df.attrs``, under the names of those four columns.
     """
     import pandas as pd
 
@@ -87,7 +87,7 @@ def anatomy(model: Model) -> pd.DataFrame:
 
 
 def first_filters(model: Model) -> np.ndarray | None:
-    """The weights of the first convolution, float32 (maps, 1 or 3, h, w), if that is what it is."""
+    """The weights of the first convolution, float32 (maps, 1 or 3, h, w); None if there is none."""
     first = next((part for part in model.module.modules() if isinstance(part, nn.Conv2d)), None)
     if first is None or first.weight.shape[1] not in (1, 3):
         return None
@@ -95,14 +95,14 @@ def first_filters(model: Model) -> np.ndarray | None:
 
 
 def towers(model: Model) -> int:
-    """Into how many towers the maps of the first convolution fall: the groups of the second."""
+    """The number of towers of the first convolution's maps: the groups of the second."""
     convolutions = [part for part in model.module.modules() if isinstance(part, nn.Conv2d)]
     groups = int(convolutions[1].groups) if len(convolutions) > 1 else 1
     return groups if 1 < groups <= 4 else 1
 
 
 def _layers(module: nn.Module) -> dict[str, nn.Module]:
-    """What computes or has parameters of its own; attention counts as one, with its output map."""
+    """The modules without children or with parameters of their own; attention counts as one."""
     found, inside = {}, set()
     for name, part in module.named_modules():
         if isinstance(part, nn.MultiheadAttention):
@@ -115,7 +115,7 @@ def _layers(module: nn.Module) -> dict[str, nn.Module]:
 
 
 class _Pass:
-    """What one layer took and gave when the image went through."""
+    """Input and output of one layer in the pass of one image."""
 
     def __init__(self) -> None:
         self.inputs: tuple[int, ...] = ()
@@ -144,10 +144,12 @@ def _one_pass(model: Model, layers: dict[str, nn.Module]) -> dict[str, _Pass]:
     handles = [part.register_forward_hook(watch(name)) for name, part in layers.items()]
     try:
         with evaluating(model.module):
-            made_for = model.preprocessing
-            place = next((p.device for p in model.module.parameters()), torch.device("cpu"))
-            pixels = torch.full((1, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
-            model.module(made_for(pixels.to(place)))
+            preprocessing = model.preprocessing
+            device = next((p.device for p in model.module.parameters()), torch.device("cpu"))
+            pixels = torch.full(
+                (1, preprocessing.channels, *preprocessing.size), 128, dtype=torch.uint8
+            )
+            model.module(preprocessing(pixels.to(device)))
     finally:
         for handle in handles:
             handle.remove()

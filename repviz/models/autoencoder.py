@@ -1,13 +1,12 @@
-"""Autoencoders: an image in, a code of a few numbers, an image out. Four ways to build one.
+"""Autoencoders: an image in, a code of a few numbers, an image out, in four forms.
 
-:data:`FORMS` is the family. What they share is :class:`Autoencoder`; beside it stand the functions
-that take and give numpy matrices, a row an image.
+:data:`FORMS` is the family, :class:`Autoencoder` its base class. The functions :func:`encode`,
+:func:`decode` and :func:`reconstruct` work on numpy matrices with one row per image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from torch import Tensor, nn
 from repviz import checks
 from repviz.errors import InputError
 from repviz.models.model import Model, Preprocessing, evaluating
+from repviz.references import resolve
 
-BLOCK = 256  # images at a time
+BLOCK = 256  # images per pass
 Shape = tuple[int, int, int]  # channels, height, width
 
 
@@ -30,11 +30,11 @@ class Autoencoder(nn.Module):
     shape : (int, int, int)
         Channels, height and width.
     bottleneck : int
-        Numbers in a code, at least 1.
+        Length of the code, at least 1.
     ordered : bool
-        Whether it is trained to serve every size of code up to the bottleneck.
+        Whether one network is trained for all sizes of code up to the bottleneck.
     decoder : bool
-        Without it, the encoder is left: ``forward`` gives the code.
+        Whether there is a decoder; without one ``forward`` returns the code.
     """
 
     def __init__(self, shape: Shape, bottleneck: int, *, ordered: bool, decoder: bool) -> None:
@@ -44,11 +44,11 @@ class Autoencoder(nn.Module):
         self.code = nn.Identity()  # the layer that is extracted
 
     def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
-        """The codes (b, bottleneck) of ``x`` when only the first ``sizes`` (b,) will be kept."""
+        """The codes (b, bottleneck) of ``x``; only the first ``sizes`` (b,) numbers are used."""
         raise NotImplementedError
 
     def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
-        """The images of codes (b, bottleneck) of which only the first ``sizes`` (b,) are known."""
+        """The images of codes (b, bottleneck) of which only the first ``sizes`` (b,) are given."""
         raise NotImplementedError
 
     def encode(self, x: Tensor, k: int | None = None) -> Tensor:
@@ -58,21 +58,21 @@ class Autoencoder(nn.Module):
 
     def decode(self, code: Tensor) -> Tensor:
         """The images of ``code`` (b, k), not clipped; k below the bottleneck if it is ordered."""
-        known = code.shape[1]
-        sizes = torch.full((len(code),), known, device=code.device)
-        return self.decode_unclipped(nn.functional.pad(code, (0, self.bottleneck - known)), sizes)
+        k = code.shape[1]
+        sizes = torch.full((len(code),), k, device=code.device)
+        return self.decode_unclipped(nn.functional.pad(code, (0, self.bottleneck - k)), sizes)
 
     def forward(self, x: Tensor) -> Tensor:
         """The reconstructions of ``x``, not clipped; the codes where there is no decoder."""
         return self.decode(self.encode(x)) if self.decodes else self.encode(x)
 
 
-# What a user writes -> where it is, and how it is built.
+# What a user writes -> reference to the class, and its fixed options.
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
-    "linear-start": ("scores:ScoreAutoencoder", {"ordered": False}),
-    "prefix": ("path:PathAutoencoder", {"ordered": True}),
-    "conv": ("convolutional:ConvAutoencoder", {"ordered": False}),
-    "nested": ("convolutional:ConvAutoencoder", {"ordered": True}),
+    "linear-start": ("repviz.models.scores:ScoreAutoencoder", {"ordered": False}),
+    "prefix": ("repviz.models.prefix:PrefixAutoencoder", {"ordered": True}),
+    "conv": ("repviz.models.convolutional:ConvAutoencoder", {"ordered": False}),
+    "nested": ("repviz.models.convolutional:ConvAutoencoder", {"ordered": True}),
 }
 
 
@@ -95,25 +95,25 @@ def build(
     form : str
         A key of :data:`FORMS`.
     bottleneck : int
-        Numbers in a code, at least 1.
+        Length of the code, at least 1.
     size : int or (int, int)
-        Side of the images in pixels, or height and width; any from 1 to 8192.
+        Side of the images in pixels, or height and width.
     channels : int
         1 (grey) or 3 (colour).
     width : int, optional
-        Units of a hidden layer (linear-start, prefix: 512), or maps of the first convolution (16).
+        Units per hidden layer (linear-start, prefix: 512), or maps after the first halving (16).
     depth : int, optional
-        Hidden layers (2), or how often the convolutions halve the image (as often as leaves 4
-        pixels a side, at most 4).
+        Hidden layers (2), or halvings of the image by convolutions (down to 4 pixels a side, at
+        most 4).
     components : int, optional
-        linear-start, prefix: principal components that they look at; 256, or more for a long code.
+        linear-start, prefix: number of principal components; 256, or more for a long code.
     variational : bool
-        conv: whether codes are drawn from a Gaussian a image while it is trained.
+        conv: whether a code is sampled from a Gaussian per image in training.
     decoder : bool
-        Without it, the encoder alone.
+        Whether there is a decoder; without one the model is the encoder alone.
     """
     who = "open_model('autoencoder')"
-    home, fixed = FORMS[checks.one_of(who, "form", form, FORMS)]
+    reference, fixed = FORMS[checks.one_of(who, "form", form, FORMS)]
     checks.integer(who, "bottleneck", bottleneck, low=1)
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2:
@@ -125,11 +125,10 @@ def build(
     given = {name: checks.integer(who, name, n, low=1) for name, n in own.items() if n is not None}
     if variational:
         given["variational"] = True
-    file, _, name = home.partition(":")
-    made = getattr(import_module(f"repviz.models.{file}"), name)
+    network = resolve(reference)
     for option in given:
-        checks.one_of(f"{who}, form '{form}'", "option", option, made.OPTIONS)
-    module = made((channels, height, wide), bottleneck, decoder=decoder, **fixed, **given)
+        checks.one_of(f"{who}, form '{form}'", "option", option, network.OPTIONS)
+    module = network((channels, height, wide), bottleneck, decoder=decoder, **fixed, **given)
     module = module.to(memory_format=torch.channels_last)
     preprocessing = Preprocessing((height, wide), channels, (0.0,) * channels, (1.0,) * channels)
     return Model("autoencoder", module, preprocessing, ("code",), "random", {}, task="pixels")
@@ -157,24 +156,24 @@ def decode(module: Autoencoder, Z: np.ndarray) -> np.ndarray:
 
 
 def decode_unclipped(module: Autoencoder, Z: np.ndarray) -> np.ndarray:
-    """As :func:`decode`, not clipped: for rows that are no images."""
+    """As :func:`decode`, not clipped; for rows that are no images."""
     Z = checks.matrix("decode", Z, rows=1)
-    k, most = Z.shape[1], module.bottleneck
-    if k != most and not (module.ordered and k < most):
-        to = f"1 to {most}" if module.ordered else f"{most}"
-        raise InputError(f"decode: Z must have {to} columns, got {k}.")
+    k, largest = Z.shape[1], module.bottleneck
+    if k != largest and not (module.ordered and k < largest):
+        allowed = f"1 to {largest}" if module.ordered else f"{largest}"
+        raise InputError(f"decode: Z must have {allowed} columns, got {k}.")
     return _in_blocks(module, Z, module.decode)
 
 
 def reconstruct(module: Autoencoder, X: np.ndarray) -> np.ndarray:
-    """What is left of the images ``X`` (n, d) after the bottleneck, float32 clipped to [0, 1]."""
+    """The reconstructions (n, d) of the images ``X`` (n, d), float32 clipped to [0, 1]."""
     return decode(module, encode(module, X))
 
 
 def _in_blocks(module: Autoencoder, X: np.ndarray, step: Callable[[Tensor], Tensor]) -> np.ndarray:
-    place, out = next(module.parameters()).device, []
+    device, out = next(module.parameters()).device, []
     with evaluating(module):
         for start in range(0, len(X), BLOCK):
-            block = torch.tensor(X[start : start + BLOCK], dtype=torch.float32, device=place)
+            block = torch.tensor(X[start : start + BLOCK], dtype=torch.float32, device=device)
             out.append(step(block).flatten(1).cpu().numpy())
     return np.concatenate(out)

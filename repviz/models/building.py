@@ -24,11 +24,11 @@ def build(
     name : str
         As in :func:`repviz.open_model`.
     options : dict
-        The model's own options, by name.
+        The options of this model, by name.
     pretrained : bool or str
         Whether published weights are loaded, or which.
     seed : int
-        Seed of random weights. The global generator is left as it was.
+        Seed of random weights. The global generator is not changed.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def build(
     InputError
         A value that the model cannot take.
     Unavailable
-        A package or weights that are not on this machine.
+        A package or weights that this machine does not have.
     """
     architecture, argument = find_architecture(name)
     architecture.check(name, options, seed)

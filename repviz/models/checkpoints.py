@@ -1,8 +1,8 @@
-"""Trained weights in one file: safetensors, with a card in its header that says what they are.
+"""Checkpoints: trained weights in a safetensors file, described by a card in its header.
 
 The card is JSON: model, options, classes, preprocessing, what the weights were trained on, and
-their hash. Nothing is unpickled, so a file from a stranger cannot run code. A training under way is
-kept in the same form: its own tensors lie beside the weights, under another name, until it is over.
+their hash. Nothing is unpickled, so a file from a stranger cannot run code. An unfinished training
+is saved in the same format: the optimizer's tensors lie beside the weights, under a prefix.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from repviz.models.building import build
 from repviz.models.model import Model, Preprocessing, weights_hash
 
 FORMAT, VERSION = "repviz checkpoint", 1
-UNDER_WAY = "training/"  # what the names of a training's own tensors begin with
+TRAINING_PREFIX = "training/"  # prefix of the names of an unfinished training's own tensors
 
 
 def save_checkpoint(
@@ -34,22 +34,22 @@ def save_checkpoint(
     training: dict[str, Any] | None = None,
     tensors: dict[str, Tensor] | None = None,
 ) -> Path:
-    """Write ``model`` to ``path``, all or nothing, and give back that path.
+    """Write ``model`` to ``path``, all or nothing; returns the path.
 
     Parameters
     ----------
     model : Model
-        What to keep.
+        The model to save.
     path : str or Path
-        Where; ``.safetensors`` is the usual ending.
+        The file; ``.safetensors`` is the usual suffix.
     recipe : dict, optional
         How it was trained, as JSON values.
     images_key : str
         The key of the images it was trained on.
     training : dict, optional
-        How far the training is, as JSON values.
+        The state of an unfinished training, as JSON values.
     tensors : dict of str to Tensor, optional
-        What a training that is not over needs besides the weights.
+        The tensors of an unfinished training besides the weights.
 
     Raises
     ------
@@ -71,26 +71,26 @@ def save_checkpoint(
         "training": training or {},
         "versions": provenance.versions(),
     }
-    kept = dict(model.module.state_dict())
-    kept |= {f"{UNDER_WAY}{name}": value for name, value in (tensors or {}).items()}
-    # A tensor that is no view of another, in the order of its axes, on the processor.
-    whole = {name: value.detach().cpu().contiguous() for name, value in kept.items()}
+    tensors_out = dict(model.module.state_dict())
+    tensors_out |= {f"{TRAINING_PREFIX}{name}": value for name, value in (tensors or {}).items()}
+    # Contiguous tensors on the CPU, none a view of another.
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors_out.items()}
     with durable.replacing(path) as temporary:
         temporary.touch()
-        mode = temporary.stat().st_mode  # as for any other file; safetensors' own are private
+        mode = temporary.stat().st_mode  # as of any other file; safetensors' files are private
         try:
-            save_file(whole, temporary, metadata={"repviz": json.dumps(card)})
+            save_file(contiguous, temporary, metadata={"repviz": json.dumps(card)})
         except SafetensorError as error:
             raise StoreError(
                 f"{path}: the checkpoint cannot be written, the system says '{error}'. Free some "
-                "space and run again: what was kept before is still there."
+                "space and run again: what was saved before is still there."
             ) from error
         temporary.chmod(mode)
     return path
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
-    """What the checkpoint ``path`` says of itself; the weights are not read.
+    """The card of the checkpoint ``path``; the weights are not read.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def read_card(path: str | Path) -> dict[str, Any]:
             card: dict[str, Any] = json.loads((file.metadata() or {}).get("repviz", "{}"))
     except (SafetensorError, ValueError) as error:
         raise Damaged(
-            f"{path}: this file is no whole safetensors file ({error}). Train again, or copy it "
-            "again from where it came."
+            f"{path}: this file is not a complete safetensors file ({error}). Train "
+            "again, or copy it again from where it came."
         ) from error
     if card.get("format") != FORMAT or card.get("version") != VERSION:
         raise Damaged(
@@ -121,7 +121,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
 
 
 def open_checkpoint(path: str | Path) -> Model:
-    """The model in ``path``, as it was saved, in evaluation mode.
+    """The model saved in ``path``, in evaluation mode.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def open_checkpoint(path: str | Path) -> Model:
     _read_weights(path, card, model.module)
     return replace(
         model,
-        preprocessing=Preprocessing.of_card(card["preprocessing"]),
+        preprocessing=Preprocessing.from_card(card["preprocessing"]),
         weights=card["weights"],
         classes=None if card["classes"] is None else tuple(card["classes"]),
         recipe=card["recipe"] | {"images": card["images"]},
@@ -143,7 +143,7 @@ def open_checkpoint(path: str | Path) -> Model:
 
 
 def load_training(path: str | Path, module: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """How far the training in ``path`` is, and its own tensors; its weights go into ``module``.
+    """State and tensors of the training in ``path``; its weights are loaded into ``module``.
 
     Raises
     ------
@@ -153,8 +153,8 @@ def load_training(path: str | Path, module: nn.Module) -> tuple[dict[str, Any], 
     card = read_card(path)
     _read_weights(path, card, module)
     with safe_open(path, framework="pt") as file:
-        own = [name for name in file.keys() if name.startswith(UNDER_WAY)]  # noqa: SIM118
-        tensors = {name.removeprefix(UNDER_WAY): file.get_tensor(name) for name in own}
+        names = [name for name in file.keys() if name.startswith(TRAINING_PREFIX)]  # noqa: SIM118
+        tensors = {name.removeprefix(TRAINING_PREFIX): file.get_tensor(name) for name in names}
     return card["training"], tensors
 
 
@@ -173,7 +173,7 @@ def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
 def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> None:
     try:
         with safe_open(path, framework="pt") as file:
-            names = [name for name in file.keys() if not name.startswith(UNDER_WAY)]  # noqa: SIM118
+            names = [name for name in file.keys() if not name.startswith(TRAINING_PREFIX)]  # noqa: SIM118
             module.load_state_dict({name: file.get_tensor(name) for name in names})
     except (SafetensorError, RuntimeError) as error:
         raise Damaged(

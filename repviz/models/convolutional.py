@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from repviz.models.autoencoder import Autoencoder, Shape
 
-WIDTH, LEAST, MOST = 16, 4, 4  # maps of the first convolution; side at the end; halvings at most
+WIDTH, MIN_SIDE, MAX_DEPTH = 16, 4, 4  # maps of the first convolution; last side; halvings
 
 
 class ConvAutoencoder(Autoencoder):
@@ -20,15 +20,15 @@ class ConvAutoencoder(Autoencoder):
     Parameters
     ----------
     shape, bottleneck, ordered, decoder
-        As there. Sides that cannot be halved ``depth`` times are padded, and cut again.
+        As there. Sides that cannot be halved ``depth`` times are padded, and cropped again.
     width : int
-        Maps where the image is halved once; each next halving has twice as many.
+        Feature maps after the first halving; each further halving doubles them.
     depth : int, optional
-        How often the image is halved. The first convolution does so twice at once, where there are
-        two: at full size a step would cost twice as much and gain nothing.
+        Number of halvings of the image. The first convolution does two at once, where there are
+        two: at full resolution a step would cost twice as much without a gain.
     variational : bool
-        Whether a code is drawn from a Gaussian while it is trained; ``divergence`` then holds the
-        batch's mean Kullback-Leibler divergence from the standard one, in nats an image.
+        Whether a code is sampled from a Gaussian in training; ``divergence`` then holds the batch's
+        mean Kullback-Leibler divergence from the standard Gaussian, in nats per image.
     """
 
     OPTIONS = ("width", "depth", "variational")
@@ -46,7 +46,9 @@ class ConvAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(shape, bottleneck, ordered=ordered, decoder=decoder)
         channels, *sides = shape
-        depth = depth or min(MOST, max(1, int(math.log2(max(LEAST, min(sides)) / LEAST))))
+        depth = depth or min(
+            MAX_DEPTH, max(1, int(math.log2(max(MIN_SIDE, min(sides)) / MIN_SIDE)))
+        )
         self.small = [-(-side // 2**depth) for side in sides]
         self.extra = [n * 2**depth - side for n, side in zip(self.small, sides, strict=True)]
         strides = [4] + [2] * (depth - 2) if depth > 1 else [2]
@@ -64,30 +66,30 @@ class ConvAutoencoder(Autoencoder):
         ]
         back = zip(maps[::-1], [*maps[-2::-1], channels], strides[::-1], strict=True)
         for before, after, stride in back:
-            drawn = nn.ConvTranspose2d(before, after, 4, stride, padding=1 - stride // 4)
-            layers += [nn.GELU(), drawn]
+            upsampling = nn.ConvTranspose2d(before, after, 4, stride, padding=1 - stride // 4)
+            layers += [nn.GELU(), upsampling]
         self.decoder = nn.Sequential(*layers) if decoder else None
         self.mean = nn.Buffer(torch.full(shape, 0.5))
-        self._keep_the_spread()
+        self._init_weights()
 
-    def _keep_the_spread(self) -> None:
-        """Draw weights that hand on what varies from layer to layer (He et al. 2015, equation 10).
+    def _init_weights(self) -> None:
+        """Draw weights that preserve variance from layer to layer (He et al. 2015, equation 10).
 
-        torch's own shrink it: after eight layers nothing of an image reaches the code and back, and
-        with few images training never leaves the mean image.
+        torch's defaults shrink it: after eight layers nothing of an image is left, and with few
+        images training never leaves the mean image.
         """
         for part in self.modules():
             if not isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 continue
             fan = part.weight[0].numel()
-            if isinstance(part, nn.ConvTranspose2d):  # kernels overlap: 4 weights a channel meet
+            if isinstance(part, nn.ConvTranspose2d):  # kernels overlap: 4 weights per channel meet
                 fan = part.in_channels * math.prod(part.kernel_size) // math.prod(part.stride)
             nn.init.normal_(part.weight, std=math.sqrt(2 / fan))
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
 
     def start_at_mean(self, mean: np.ndarray) -> None:
-        """Let the reconstruction start at ``mean`` (d,), the mean image, whatever the code."""
+        """Set the reconstruction to ``mean`` (d,), the mean image, for every code."""
         with torch.no_grad():
             self.mean.copy_(torch.from_numpy(np.asarray(mean)).view_as(self.mean))
             if self.decoder is not None:
@@ -96,46 +98,46 @@ class ConvAutoencoder(Autoencoder):
 
     def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x``; of a Gaussian, its mean."""
-        return self._encoded(x)[:, : self.bottleneck]
+        return self._encode(x)[:, : self.bottleneck]
 
     def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
-        """The images of codes of which the first ``sizes`` numbers are known."""
+        """The images of codes of which the first ``sizes`` numbers are given."""
         if self.ordered:
-            known = torch.arange(self.bottleneck, device=code.device) < sizes[:, None]
-            code = code * known
+            given = torch.arange(self.bottleneck, device=code.device) < sizes[:, None]
+            code = code * given
         assert self.decoder is not None
         _, height, width = self.shape
         return self.mean + self.decoder(code)[:, :, :height, :width]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The reconstructions of ``x``; in training a code is drawn or cut as its form has it."""
+        """The reconstructions of ``x``; in training, of a sampled or truncated code."""
         if not self.training or not self.decodes:
             return super().forward(x)
-        encoded = self._encoded(x)
+        encoded = self._encode(x)
         code, sizes = encoded[:, : self.bottleneck], torch.full((len(x),), self.bottleneck)
         if self.variational:
-            code = self._drawn(encoded)
+            code = self._sample(encoded)
         if self.ordered:
-            sizes = cuts(len(x), self.bottleneck, x.device)
+            sizes = random_sizes(len(x), self.bottleneck, x.device)
         return self.decode_unclipped(self.code(code), sizes.to(x.device))
 
-    def _encoded(self, x: Tensor) -> Tensor:
+    def _encode(self, x: Tensor) -> Tensor:
         below, right = self.extra
         centred = x - self.mean
         if below or right:
             centred = functional.pad(centred, (0, right, 0, below), mode="replicate")
         return self.encoder(centred)
 
-    def _drawn(self, encoded: Tensor) -> Tensor:
-        """A code a image from its Gaussian (Kingma & Welling 2014, section 3)."""
+    def _sample(self, encoded: Tensor) -> Tensor:
+        """A code per image, sampled from its Gaussian (Kingma & Welling 2014, section 3)."""
         mean, log_variance = encoded.float().split(self.bottleneck, dim=1)
         log_variance = log_variance.clamp(-20, 10)
-        each = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
-        self.divergence = each.mean()
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
+        self.divergence = divergence.mean()
         return mean + torch.randn_like(mean) * (log_variance / 2).exp()
 
 
-def cuts(count: int, bottleneck: int, device: torch.device) -> Tensor:
-    """Random sizes (count,) from 1 to the bottleneck, as many in each octave."""
-    drawn = torch.rand(count, device=device) * math.log2(bottleneck + 1)
-    return torch.exp2(drawn).long().clamp_(1, bottleneck)
+def random_sizes(count: int, bottleneck: int, device: torch.device) -> Tensor:
+    """Random sizes (count,) from 1 to the bottleneck, uniform on a logarithmic scale."""
+    log_sizes = torch.rand(count, device=device) * math.log2(bottleneck + 1)
+    return torch.exp2(log_sizes).long().clamp_(1, bottleneck)

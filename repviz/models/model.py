@@ -1,4 +1,4 @@
-"""What a model is here: a plain module, how pixels become its input, and whence its weights."""
+"""The model record: a torch module, its preprocessing and the origin of its weights."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Preprocessing:
         Per channel, in units of the pixel range [0, 1]: the input is
         ``(pixels / 255 - mean) / std``. Networks that were trained on 0 to 255 have a std of 1/255.
     resize : int, optional
-        What the shorter side is scaled to before ``size`` is cropped from the centre; left out, the
-        picture is scaled until it just covers ``size``.
+        Length that the shorter side is scaled to before ``size`` is cropped from the centre; by
+        default the picture is scaled until it just covers ``size``.
     interpolation : str
         ``"bilinear"`` or ``"bicubic"``, both antialiased.
     order : str
-        ``"RGB"``, or ``"BGR"`` as Caffe has it; mean and std are in this order.
+        ``"RGB"``, or ``"BGR"`` as in Caffe; mean and std are in this order.
     """
 
     size: tuple[int, int]
@@ -66,26 +66,28 @@ class Preprocessing:
             )
         if not len(self.mean) == len(self.std) == self.channels:
             raise InputError(
-                f"Preprocessing: mean and std must hold one number a channel ({self.channels}), "
+                f"Preprocessing: mean and std must hold one number per channel ({self.channels}), "
                 f"got {len(self.mean)} and {len(self.std)}."
             )
 
     def fit(self, pixels: Tensor) -> Tensor:
         """``pixels`` (b, c, h, w) uint8 at this size and number of channels, still uint8.
 
-        Scaled with its proportions kept, as torchvision's ``Resize``, then cropped at the centre.
+        Scaled with its aspect ratio, as by torchvision's ``Resize``, then cropped at the centre.
         """
         pixels = transforms.rgb_to_grayscale(pixels) if self.channels < pixels.shape[1] else pixels
         scaled = self._scaled(pixels.shape[-2], pixels.shape[-1])
         if scaled != pixels.shape[-2:]:
-            how = INTERPOLATIONS[self.interpolation]
-            pixels = transforms.resize(pixels, list(scaled), interpolation=how, antialias=True)
-        top, left = (round((have - want) / 2) for have, want in zip(scaled, self.size, strict=True))
+            mode = INTERPOLATIONS[self.interpolation]
+            pixels = transforms.resize(pixels, list(scaled), interpolation=mode, antialias=True)
+        top, left = (
+            round((before - after) / 2) for before, after in zip(scaled, self.size, strict=True)
+        )
         pixels = pixels[..., top : top + self.size[0], left : left + self.size[1]]
         return pixels.expand(-1, self.channels, -1, -1)
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
-        """What height and width become before the crop; the longer side is rounded down."""
+        """Height and width after scaling, before the crop; the longer side is rounded down."""
         if self.resize is None:
             if self.size[0] * width >= self.size[1] * height:
                 return self.size[0], self.size[0] * width // height
@@ -95,11 +97,11 @@ class Preprocessing:
         return self.resize * height // width, self.resize
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """``pixels`` (b, c, h, w) uint8 as float32 input, on the device where they lie."""
+        """``pixels`` (b, c, h, w) uint8 as float32 input, on the same device."""
         pixels = pixels.flip(1) if self.order == "BGR" else pixels
         batch, channels, height, width = pixels.shape
-        # A line of pixels is one long vector; over three channels at a time it costs five times
-        # as much.
+        # A row of pixels is one long vector; three channels at a time would take five times as
+        # long.
         lines = pixels.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
         x = lines.to(torch.float32)
         x.sub_(torch.tensor(self.mean, device=x.device).mul_(255).repeat(width))
@@ -111,8 +113,8 @@ class Preprocessing:
         return asdict(self)
 
     @classmethod
-    def of_card(cls, card: dict[str, Any]) -> Preprocessing:
-        """What :meth:`card` gave, also after it went through JSON."""
+    def from_card(cls, card: dict[str, Any]) -> Preprocessing:
+        """The record that :meth:`card` described, also after a round trip through JSON."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in card.items()
         }
@@ -125,28 +127,28 @@ class Preprocessing:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network and all that is needed to use it and to name it.
+    """A network with its preprocessing, its default layers and its provenance.
 
     Attributes
     ----------
     name : str
-        What :func:`repviz.open_model` was given.
+        The name given to :func:`repviz.open_model`.
     module : torch.nn.Module
         The plain network, in evaluation mode.
     preprocessing : Preprocessing
         How pixels become its input.
     layers : tuple of str
-        The layers that are extracted unless others are asked for, by module name.
+        Names of the modules that are extracted by default.
     weights : str
-        Where the weights are from: ``"random (seed 0)"``, ``"default"``, ``"trained: ..."``.
+        Origin of the weights: ``"random (seed 0)"``, ``"default"``, ``"trained: ..."``.
     options : dict
-        The options it was built with, defaults included.
+        The options that it was built with, defaults included.
     classes : tuple of str or None
-        The label that each output stands for, once it was trained on labels.
+        The label of each output, once it was trained on labels.
     task : str
-        What its output is to match: ``"labels"`` or ``"pixels"``.
+        What its output is trained to match: ``"labels"`` or ``"pixels"``.
     recipe : dict
-        How it was trained, and on which images, as its checkpoint says; empty where it was not.
+        How it was trained, and on which images, as its checkpoint says; empty if untrained.
     """
 
     name: str
@@ -161,7 +163,7 @@ class Model:
 
     @cached_property
     def key(self) -> str:
-        """The hash of the weights as they are when it is first asked for (64 hex digits)."""
+        """The hash of the weights, 64 hex digits, computed once."""
         return weights_hash(self.module)
 
 

@@ -1,4 +1,4 @@
-"""AlexNet's local response normalisation, at a fraction of what torch's costs on a CPU."""
+"""AlexNet's local response normalisation, several times faster than torch's on a CPU."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-ROWS = 2**18  # pixels at a time where the device has no kernel of ours: some 100 MB each
-SMALL = 2**15  # values that one thread is as quick with
+ROWS = 2**18  # pixels per block on devices without a compiled kernel: some 100 MB each
+SMALL = 2**15  # values up to which one thread is as fast
 
 
 class LocalResponseNorm(nn.Module):
-    """Divides each value by what its neighbours in the channels amount to, at the same pixel.
+    """Divides each value by the activity of its neighbouring channels at the same pixel.
 
     ``y[i] = x[i] / (k + alpha * sum of x[j]**2 over the n channels j around i) ** beta``
 
     Krizhevsky et al. (2012), section 3.3, as printed: the sum is not divided by n. torch's
     ``local_response_norm`` divides it, as the code of 2012 and Caffe did: ``divide=True``.
 
-    On a CPU compiled kernels do the work (:mod:`repviz.models.normalisation_kernels`); elsewhere
+    On a CPU compiled kernels are used (:mod:`repviz.models.normalisation_kernels`); elsewhere
     the sum over neighbouring channels is a product with a banded matrix. Either way the
-    backward pass computes the norm again instead of keeping it. Half precision is normalised in
-    float32 and handed on as it came.
+    backward pass recomputes the norm instead of storing it. Half precision is normalised in
+    float32 and converted back.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class LocalResponseNorm(nn.Module):
         self.n, self.alpha, self.beta, self.k, self.divide = n, alpha, beta, k, divide
 
     def forward(self, x: Tensor) -> Tensor:
-        """``x`` (b, c, h, w), normalised, in the same order in memory."""
+        """``x`` (b, c, h, w), normalised, in the same memory format."""
         alpha = self.alpha / self.n if self.divide else self.alpha
         return _normalise(x, self.n, alpha, self.k, self.beta)
 
@@ -59,7 +59,7 @@ class LocalResponseNorm(nn.Module):
         return f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}, divide={self.divide}"
 
 
-@torch.compiler.disable  # the CPU's kernel is compiled already, and not by torch
+@torch.compiler.disable  # the CPU's kernel is already compiled, and not by torch
 def _normalise(x: Tensor, n: int, alpha: float, k: float, beta: float) -> Tensor:
     normalised: Tensor = _Normalise.apply(x, n, alpha, k, beta)
     return normalised

@@ -1,4 +1,4 @@
-"""How a model is opened: built with a seed, then given its weights."""
+"""Opening a model: it is built with a seed, then its weights are loaded."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Architecture:
-    """One entry of :data:`MODELS`; its file is imported when a model of it is opened.
+    """One entry of :data:`MODELS`; its file is imported when such a model is opened.
 
     Attributes
     ----------
@@ -24,24 +24,24 @@ class Architecture:
         What a user writes ("torchvision:NAME").
     summary : str
         One line on what it is.
-    home : str
-        ``file:function`` within this package. The function builds the model: its keyword-only
-        parameters are the options, ``argument`` (what stood after the colon) comes first where
-        the usage has one, and ``pretrained`` is an option that ``weights`` sets.
+    function : str
+        Reference to the function that builds the model. Its keyword-only parameters are the
+        options; ``argument`` (the text after the colon) comes first where the usage has one, and
+        ``pretrained`` is an option that ``weights`` sets.
     published : bool
         Whether its published weights have names, which ``pretrained`` may be.
     """
 
     usage: str
     summary: str
-    home: str
+    function: str
     published: bool = False
 
     @property
     def build(self) -> Callable[..., Model]:
-        """The function that ``home`` names."""
-        found: Callable[..., Model] = resolve(f"repviz.models.{self.home}")
-        return found
+        """The function itself."""
+        function: Callable[..., Model] = resolve(self.function)
+        return function
 
     @property
     def options(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Architecture:
         }
 
     def check(self, name: str, options: dict[str, Any], seed: int) -> None:
-        """Refuse an option that the model ``name`` does not have, or a seed that is none."""
+        """Raise unless the model ``name`` has these options and ``seed`` is a seed."""
         who, known = f"open_model('{name}')", self.options
         for option in options:
             checks.one_of(who, "option", option, known)
@@ -62,35 +62,37 @@ class Architecture:
 
 MODELS: dict[str, Architecture] = {
     "alexnet": Architecture(
-        "alexnet", "the network of Krizhevsky et al. (2012), in five variants", "alexnet:build"
+        "alexnet",
+        "the network of Krizhevsky et al. (2012), in five variants",
+        "repviz.models.alexnet:build",
     ),
     "autoencoder": Architecture(
         "autoencoder",
         "an autoencoder that starts at PCA, or a convolutional one",
-        "autoencoder:build",
+        "repviz.models.autoencoder:build",
     ),
     "torchvision": Architecture(
         "torchvision:NAME",
         "any classifier of torchvision",
-        "library:torchvision_model",
+        "repviz.models.library:torchvision_model",
         published=True,
     ),
     "timm": Architecture(
         "timm:NAME",
         "any classifier of timm, if it is installed",
-        "library:timm_model",
+        "repviz.models.library:timm_model",
         published=True,
     ),
     "module": Architecture(
         "MODULE:ATTRIBUTE",
-        "your own network: a function or a module in Python",
-        "library:own_model",
+        "your own network: a Python function or module",
+        "repviz.models.library:own_model",
     ),
 }
 
 
 def find_architecture(name: str) -> tuple[Architecture, str]:
-    """The entry that ``"NAME"`` or ``"NAME:ARGUMENT"`` means, and the argument.
+    """The entry that ``"NAME"`` or ``"NAME:ARGUMENT"`` refers to, and the argument.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from repviz.models.autoencoder import Autoencoder, Shape
 
 COMPONENTS = 256
 HIDDEN, LAYERS = 512, 2
-LONGER = 5 / 4  # components for each number of a long code: beyond its end there is more to guess
+PER_NUMBER = 5 / 4  # components per number of a long code, so that some lie beyond its end
 
 
 class ScoreAutoencoder(Autoencoder):
@@ -32,9 +32,9 @@ class ScoreAutoencoder(Autoencoder):
     shape, bottleneck, ordered, decoder
         As there.
     components : int, optional
-        How many principal components are looked at and corrected.
+        Number of principal components that are read and corrected.
     width, depth : int
-        Units and number of the hidden layers of g and h.
+        Width and number of the hidden layers of g and h.
     """
 
     OPTIONS = ("components", "width", "depth")
@@ -54,28 +54,28 @@ class ScoreAutoencoder(Autoencoder):
         m = components or n_components_for(bottleneck, math.prod(shape))
         self.mean = nn.Buffer(torch.full((math.prod(shape),), 0.5))
         directions = torch.randn(m, math.prod(shape)) / math.sqrt(math.prod(shape))
-        self.basis = nn.Buffer(directions)  # random ones, until principal ones are given
+        self.basis = nn.Buffer(directions)  # random directions, until principal ones are set
         self.core = ScoreCore(m, bottleneck, decoder, width, depth)
 
     def start_at(self, mean: np.ndarray, basis: np.ndarray, spread: np.ndarray) -> None:
-        """Let codes be PCA scores and reconstructions PCA's, exactly, until training goes on.
+        """Set the network to PCA exactly: codes are PCA scores, reconstructions are PCA's.
 
         Parameters
         ----------
         mean : ndarray, shape (d,)
             The mean image.
         basis : ndarray, shape (m, d)
-            Orthonormal rows; components beyond m stay at zero.
+            Orthonormal rows; components beyond m are zero.
         spread : ndarray, shape (m,)
-            Standard deviation of the scores, most first, each above 0.
+            Standard deviation of the scores, largest first, each above 0.
         """
         m = min(len(basis), len(self.basis))
-        whole = torch.full((len(self.basis),), float(spread[m - 1]))
-        whole[:m] = torch.from_numpy(np.asarray(spread[:m], dtype=np.float32))
+        padded = torch.full((len(self.basis),), float(spread[m - 1]))
+        padded[:m] = torch.from_numpy(np.asarray(spread[:m], dtype=np.float32))
         with torch.no_grad():
             self.mean.copy_(torch.from_numpy(np.asarray(mean, dtype=np.float32)))
             self.basis.zero_()[:m] = torch.from_numpy(np.asarray(basis[:m], dtype=np.float32))
-        self.core.start(whole)
+        self.core.start(padded)
 
     def scores(self, x: Tensor) -> Tensor:
         """The principal components (b, m) of ``x``."""
@@ -86,7 +86,7 @@ class ScoreAutoencoder(Autoencoder):
         return self.core.encode(self.scores(x), self.bottleneck)
 
     def decode_unclipped(self, code: Tensor, sizes: Tensor) -> Tensor:
-        """The images of codes of which the first ``sizes`` numbers are known."""
+        """The images of codes of which the first ``sizes`` numbers are given."""
         x = self.core.decode(code) @ self.basis + self.mean
         return x.view(-1, *self.shape)
 
@@ -94,7 +94,7 @@ class ScoreAutoencoder(Autoencoder):
 class ScoreCore(nn.Module):
     """The same autoencoder from principal components to principal components (b, m).
 
-    With codes of k numbers, fewer than the bottleneck, it is the part of itself that they touch.
+    With codes of k numbers, fewer than the bottleneck, only the weights that touch those are used.
     """
 
     def __init__(self, m: int, bottleneck: int, decoder: bool, width: int, depth: int) -> None:
@@ -105,7 +105,7 @@ class ScoreCore(nn.Module):
         self.h = MLP(bottleneck, m, width, depth) if decoder else None
 
     def start(self, spread: Tensor) -> None:
-        """Let it be PCA, of scores with standard deviations ``spread`` (m,)."""
+        """Set it to PCA of scores with standard deviations ``spread`` (m,)."""
         with torch.no_grad():
             self.spread.copy_(spread)
         for mlp in filter(None, (self.g, self.h)):
@@ -113,42 +113,42 @@ class ScoreCore(nn.Module):
 
     def cut(self, k: int, gain: float) -> ScoreCore:
         """The network for codes of ``k`` numbers alone, h multiplied by ``gain``; PCA at 0."""
-        made = ScoreCore(len(self.spread), k, self.h is not None, self.width, self.depth)
-        made.start(self.spread)
+        part = ScoreCore(len(self.spread), k, self.h is not None, self.width, self.depth)
+        part.start(self.spread)
         if gain:
-            for own, whole in zip(made.parameters(), self.parameters(), strict=True):
-                own.data.copy_(whole.data[tuple(slice(side) for side in own.shape)])
-        if gain and made.h is not None:
-            made.h.last.weight.data.mul_(gain)
-            made.h.last.bias.data.mul_(gain)
-        return made
+            for own, full in zip(part.parameters(), self.parameters(), strict=True):
+                own.data.copy_(full.data[tuple(slice(side) for side in own.shape)])
+        if gain and part.h is not None:
+            part.h.last.weight.data.mul_(gain)
+            part.h.last.bias.data.mul_(gain)
+        return part
 
     def encode(self, s: Tensor, k: int) -> Tensor:
         """The codes (b, k) of scores ``s`` (b, m)."""
-        own = functional.pad(s, (0, k - len(self.spread)))  # cuts where k < m
-        return own + self._unit(k) * self.g(s / self.spread, k).float()
+        linear = functional.pad(s, (0, k - len(self.spread)))  # cuts where k < m
+        return linear + self._unit(k) * self.g(s / self.spread, k).float()
 
     def decode(self, code: Tensor) -> Tensor:
         """The scores (b, m) of codes (b, k)."""
         assert self.h is not None
         k, m = code.shape[1], len(self.spread)
-        # What is left to correct of a component is no more than of the first that is missing.
+        # A component cannot need a larger correction than the first that the code lacks.
         limit = torch.minimum(self.spread, self.spread[min(k, m - 1)])
-        added = limit * self.h(code / self._unit(k), m).float()
-        return functional.pad(code, (0, m - k)) + added
+        correction = limit * self.h(code / self._unit(k), m).float()
+        return functional.pad(code, (0, m - k)) + correction
 
     def forward(self, s: Tensor) -> Tensor:
         """Scores after the bottleneck."""
         return self.decode(self.encode(s, self.bottleneck))
 
     def _unit(self, k: int) -> Tensor:
-        """The standard deviation that a number of the code starts with."""
+        """The initial standard deviation of each number of the code."""
         m = len(self.spread)
         return torch.cat([self.spread[:k], self.spread[-1:].expand(max(0, k - m))])
 
 
 class MLP(nn.Module):
-    """Linear layers with units between them, its last one zero."""
+    """A multilayer perceptron with GELU units and an output layer that starts at zero."""
 
     def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
         super().__init__()
@@ -159,13 +159,13 @@ class MLP(nn.Module):
         self.zero_output_layer()
 
     def zero_output_layer(self) -> None:
-        """Let the output be zero until training goes on."""
+        """Set the output layer to zero."""
         with torch.no_grad():
             self.last.weight.zero_()
             self.last.bias.zero_()
 
     def forward(self, x: Tensor, outputs: int) -> Tensor:
-        """The first ``outputs`` (b, outputs) of ``x`` (b, inputs), of which the last may lack."""
+        """The first ``outputs`` outputs for ``x`` (b, inputs), whose last columns may be absent."""
         first = self.layers[0]
         x = functional.gelu(functional.linear(x, first.weight[:, : x.shape[1]], first.bias))
         for layer in self.layers[1:]:
@@ -174,6 +174,6 @@ class MLP(nn.Module):
         return functional.linear(x, self.last.weight[:outputs], self.last.bias[:outputs])
 
 
-def n_components_for(bottleneck: int, most: int) -> int:
-    """How many components serve a code of that length, where there are ``most``."""
-    return min(most, max(COMPONENTS, round(LONGER * bottleneck)))
+def n_components_for(bottleneck: int, available: int) -> int:
+    """The number of components for codes of length ``bottleneck``, at most ``available``."""
+    return min(available, max(COMPONENTS, round(PER_NUMBER * bottleneck)))

@@ -1,4 +1,4 @@
-"""A model as TorchScript or ONNX, which run where repviz is not installed."""
+"""Export of a model as TorchScript or ONNX, which run without repviz."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from repviz.errors import Unavailable
 from repviz.models.model import Model, evaluating
 
 
-def traced(model: Model) -> bytes:
+def to_torchscript(model: Model) -> bytes:
     """The bytes of a TorchScript module, from (b, channels, height, width) input to its output."""
-    made_for = model.preprocessing
+    preprocessing = model.preprocessing
     with evaluating(model.module), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sizes become constants: that is meant
-        # Two images, so that no size is taken for granted because it is one.
-        example = torch.rand(2, made_for.channels, *made_for.size)
+        warnings.simplefilter("ignore")  # that sizes become constants is intended
+        # Two images, so that the batch size is not taken for a constant 1.
+        example = torch.rand(2, preprocessing.channels, *preprocessing.size)
         script = torch.jit.trace(model.module, example)
         buffer = io.BytesIO()
         torch.jit.save(script, buffer)
     return buffer.getvalue()
 
 
-def as_onnx(model: Model) -> bytes:
+def to_onnx(model: Model) -> bytes:
     """The bytes of an ONNX model, from "images" (b, channels, height, width) to "output".
 
     Raises
@@ -40,11 +40,11 @@ def as_onnx(model: Model) -> bytes:
                 f"export: ONNX needs the package {package}, which is not installed. Run: "
                 "pip install 'repviz-toolkit[onnx]'."
             )
-    made_for = model.preprocessing
+    preprocessing = model.preprocessing
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with evaluating(model.module), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's exporter, about itself
-        example = torch.rand(2, made_for.channels, *made_for.size)
+        warnings.simplefilter("ignore")  # torch's exporter warns about its own internals
+        example = torch.rand(2, preprocessing.channels, *preprocessing.size)
         program = torch.onnx.export(
             model.module,
             (example,),
@@ -55,5 +55,5 @@ def as_onnx(model: Model) -> bytes:
             verbose=False,
         )
     assert program is not None
-    written: bytes = program.model_proto.SerializeToString()
-    return written
+    serialised: bytes = program.model_proto.SerializeToString()
+    return serialised

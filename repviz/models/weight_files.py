@@ -1,4 +1,4 @@
-"""Weights from files that other programs wrote: a state dict in torch's format or in safetensors.
+"""State dicts that other programs wrote, in torch's format or in safetensors.
 
 Nothing is unpickled but tensors and plain containers, so a file from a stranger cannot run code.
 """
@@ -17,12 +17,16 @@ from torch import Tensor, nn
 
 from repviz.errors import Damaged, Mismatch
 
-WRAPPED = ("state_dict", "model", "model_state_dict")  # where training scripts put the weights
+WRAPPED = (
+    "state_dict",
+    "model",
+    "model_state_dict",
+)  # keys under which training scripts put the weights
 SHOWN = 3
 
 
 def is_state_file(path: str | Path) -> bool:
-    """Whether ``path`` is a file that is no checkpoint of repviz's, as far as its header says."""
+    """Whether ``path`` is a weight file that repviz did not write, by its header."""
     path = Path(path)
     if not path.is_file():
         return False
@@ -37,12 +41,12 @@ def is_state_file(path: str | Path) -> bool:
 
 
 def load_state_file(module: nn.Module, path: str | Path) -> None:
-    """Give ``module`` the weights in ``path``, every one of them.
+    """Load the weights in ``path`` into ``module``, every one of them.
 
     Parameters
     ----------
     module : torch.nn.Module
-        The network that they belong to.
+        The network that the weights belong to.
     path : str or Path
         A state dict, or a dict that holds one under ``state_dict``, ``model`` or
         ``model_state_dict``; the prefix ``module.`` of ``DataParallel`` is taken off.
@@ -50,7 +54,7 @@ def load_state_file(module: nn.Module, path: str | Path) -> None:
     Raises
     ------
     Damaged
-        The file is cut short, or holds something else than tensors.
+        The file is truncated, or holds something other than tensors.
     Mismatch
         The weights are of another network; the message names the first that do not fit.
     """
@@ -84,7 +88,7 @@ def _read(path: str | Path) -> dict[str, Tensor]:
     ) as error:
         reason = str(error).split("\n")[0].rstrip(".")
         raise Damaged(
-            f"{path}: this file is no whole state dict of tensors ({reason}). Write it with "
+            f"{path}: this file is not a complete state dict of tensors ({reason}). Write it with "
             "torch.save(net.state_dict(), ...), or copy it again from where it came."
         ) from error
     for key in WRAPPED:

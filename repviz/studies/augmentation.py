@@ -7,7 +7,7 @@ from pathlib import Path
 from repviz.figures import pictures
 from repviz.images.collection import Images
 from repviz.models.model import Model
-from repviz.training.contact import contact_sheet
+from repviz.training.contact_sheet import contact_sheet
 from repviz.training.settings import Settings
 
 

@@ -25,7 +25,7 @@ from repviz.report.numbers import percent
 from repviz.report.page import write_report
 from repviz.studies.unit_activations import strengths
 from repviz.study_folder import Draft, Study, begin
-from repviz.training.evaluation import VIEWS, at_side, evaluate, unseen
+from repviz.training.evaluation import VIEWS, at_training_size, evaluate, unseen
 
 LEDE = (
     "What is this classifier made of, how did it learn, how often is it right on new images, and "
@@ -74,7 +74,7 @@ def network(
     images = opened(images)
     units = checks.integer("study network", "units", units, low=1, high=64)
     model, card = open_checkpoint(weights), read_card(weights)
-    judged = at_side(images, model)
+    judged = at_training_size(images, model)
     rows = unseen(model, judged)
     parameters = {
         "images": images.name,

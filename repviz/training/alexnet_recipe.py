@@ -1,16 +1,17 @@
-"""How a classifier is trained: the recipe of 2012, with a start that lets few images suffice.
+"""How classifiers are trained: the recipe of 2012, and a variant for few images.
 
 Krizhevsky et al. (2012) train 90 epochs on 1.2 million images: stochastic gradient descent with
-momentum 0.9, weight decay 0.0005, dropout in the network, random shifts. All kept. On some hundred
-images there are only dozens of steps, too few to find the scale of eight layers, so here
+momentum 0.9, weight decay 0.0005, dropout in the network, random crops. On some hundred images
+there are only dozens of steps, too few to find the scale of eight layers, so :data:`FEW_IMAGES`
+keeps all of this, and differs in three ways:
 
 - before the first step each unit is scaled and shifted to mean 0 and variance 1 over training
   images (:func:`data_dependent_init`);
-- the learning rate rises, then falls along half a cosine, instead of in steps by hand;
-- there are no mirror images: in 6 epochs of 280 AT&T faces they cost more (0.70 of the held-out
-  images right) than they bring (0.84 to 0.88 without, at rates 0.001 and 0.002).
+- the learning rate warms up, then decays along half a cosine, instead of in steps by hand;
+- there are no mirror images: in 6 epochs of 280 AT&T faces they lower the held-out accuracy
+  (0.70 with them, 0.84 to 0.88 without, at learning rates 0.001 and 0.002).
 
-That is :data:`FEW`; :data:`PAPER` is the recipe as printed, for those who have the images.
+:data:`PAPER` is the recipe as printed, for large image sets.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from repviz.images import split
 from repviz.images.cache import cached
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.training import loop
-from repviz.training.augmenting import AUGMENTATIONS, SHIFT, Augmenter, palette
+from repviz.training.augmentation import AUGMENTATIONS, SHIFT, Augmenter, principal_colours
+from repviz.training.batches import BatchStream, torch_stream
 from repviz.training.evaluation import BATCH, probabilities
-from repviz.training.feeding import BatchStream, torch_stream
 from repviz.training.machine import Machine
 from repviz.training.settings import Settings
 
@@ -44,21 +45,21 @@ if TYPE_CHECKING:
 
     from repviz.images.collection import Images
 
-FEW = Settings(epochs=6, batch=32, rate=1.5e-3, augment={"shift": SHIFT})
+FEW_IMAGES = Settings(epochs=6, batch=32, learning_rate=1.5e-3, augment={"shift": SHIFT})
 PAPER = Settings(
     epochs=90,
     batch=128,
-    rate=0.01,
-    pace="plateau",
-    start="given",
-    augment={name: AUGMENTATIONS[name].usual for name in ("crop", "flip", "colour")},
+    learning_rate=0.01,
+    schedule="plateau",
+    init="as-given",
+    augment={name: AUGMENTATIONS[name].default for name in ("crop", "flip", "colour")},
     precision="auto",
 )
-SETTLING = 128  # images
-VALIDATION = 0.1  # share of the training images that chooses when the rate falls, where one does
-IN_MEMORY = 2**28  # bytes of decoded images; more lie on the disk and are mapped
+INIT_IMAGES = 128  # images that the data-dependent initialisation measures units on
+VALIDATION = 0.1  # fraction of the training images that decides when the rate falls
+IN_MEMORY = 2**28  # bytes of decoded images; more are memory-mapped from the disk
 Parts = tuple[np.ndarray, np.ndarray]
-Keep = Callable[[Model], loop.Checkpointer]
+MakeCheckpointer = Callable[[Model], loop.Checkpointer]
 
 
 def train_on_labels(
@@ -68,50 +69,50 @@ def train_on_labels(
     *,
     settings: Settings,
     seed: int,
-    keep: Keep | None = None,
+    make_checkpointer: MakeCheckpointer | None = None,
 ) -> tuple[Model, pd.DataFrame]:
-    """A copy of ``model`` trained to tell the labels apart; see :func:`repviz.train`."""
+    """A copy of ``model`` trained to classify the labels; see :func:`repviz.train`."""
     import pandas as pd
 
-    classes, codes = _classes(model, images)
+    classes, label_indices = _classes(model, images)
     machine = Machine(settings.precision, settings.compile)
     data = _Data.opened(model, images, settings)
-    module = _settled(model, data, parts[0], settings, seed)
-    learned, choosing = _validation(images, parts[0], settings, seed)
-    weights = f"trained: {settings.epochs} x {len(learned)} images (seed {seed})"
+    module = _initialised(model, data, parts[0], settings, seed)
+    fitted_rows, validation_rows = _validation(images, parts[0], settings, seed)
+    weights = f"trained: {settings.epochs} x {len(fitted_rows)} images (seed {seed})"
     trained = replace(model, module=module, weights=weights, classes=classes)
 
-    def make(rows: Tensor, part: slice, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        drawn = [numbers[part] for numbers in data.augmenter.draw(len(rows), random)]
-        wanted = learned[rows[part].numpy()]
+    def load_batch(rows: Tensor, part: slice, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        drawn = [numbers[part] for numbers in data.augmenter.draw(len(rows), rng)]
+        wanted = fitted_rows[rows[part].numpy()]
         x = data.augmenter.change(torch.from_numpy(data.pixels[wanted]), drawn)
-        return model.preprocessing(x), codes[wanted]
+        return model.preprocessing(x), label_indices[wanted]
 
-    feed = BatchStream(len(learned), settings.batch, seed, make, model.name)
-    seen = {"train": learned, "validation": choosing, "held_out": parts[1]}
-    look = _Look(module, model.preprocessing, data, codes, seen, machine)
+    batches = BatchStream(len(fitted_rows), settings.batch, seed, load_batch, model.name)
+    seen = {"train": fitted_rows, "validation": validation_rows, "held_out": parts[1]}
+    evaluator = _Evaluator(module, model.preprocessing, data, label_indices, seen, machine)
     history = loop.run(
         module,
-        feed,
+        batches,
         loss=functional.cross_entropy,
         score=lambda output, target: (output.argmax(1) == target).sum(),
         optimizer=torch.optim.SGD(
             module.parameters(),
-            lr=settings.rate,
+            lr=settings.learning_rate,
             momentum=settings.momentum,
-            weight_decay=settings.decay,
+            weight_decay=settings.weight_decay,
             fused=True,
         ),
-        pace=_pace(settings, feed.steps),
-        after_epoch=look.after,
+        schedule=_schedule(settings, batches.steps),
+        after_epoch=evaluator.row,
         machine=machine,
-        keeper=keep(trained) if keep else None,
+        checkpointer=make_checkpointer(trained) if make_checkpointer else None,
     )
     return replace(trained, module=module.eval()), pd.DataFrame(history)
 
 
 def untrained_control(model: Model, images: Images, rows: np.ndarray, *, seed: int = 0) -> Model:
-    """The network from which training on ``rows`` starts: random weights, each unit settled.
+    """The network from which training on ``rows`` starts: random weights, scaled on the images.
 
     It has seen no label and made no step: what a trained network has beyond it was learned.
 
@@ -124,16 +125,16 @@ def untrained_control(model: Model, images: Images, rows: np.ndarray, *, seed: i
     rows : ndarray of int, shape (n,)
         The rows to train on.
     seed : int
-        Of the images that settle it, as in :func:`repviz.train`.
+        Seed of the choice of images that scale it, as in :func:`repviz.train`.
     """
-    settings = FEW
-    module = _settled(model, _Data.opened(model, images.take(rows), settings), None, settings, seed)
-    return replace(model, module=module.eval(), weights=f"{model.weights}, settled on the images")
+    data = _Data.opened(model, images.take(rows), FEW_IMAGES)
+    module = _initialised(model, data, None, FEW_IMAGES, seed)
+    return replace(model, module=module.eval(), weights=f"{model.weights}, scaled on the images")
 
 
 @dataclass(frozen=True)
 class _Data:
-    """The decoded images, and how they change from epoch to epoch."""
+    """The decoded images and their augmentation."""
 
     pixels: np.ndarray  # (n, c, h, w) uint8
     augmenter: Augmenter
@@ -142,22 +143,26 @@ class _Data:
     def opened(cls, model: Model, images: Images, settings: Settings) -> _Data:
         augmenter = Augmenter(settings.augment, model.preprocessing.size)
         channels = model.preprocessing.channels
-        fitting = images.at(size=augmenter.side, grey=channels == 1)
-        small = len(images) * channels * prod(augmenter.side) <= IN_MEMORY
-        pixels = fitting.pixels() if small else cached(fitting)
+        resized = images.at(size=augmenter.input_size, grey=channels == 1)
+        small = len(images) * channels * prod(augmenter.input_size) <= IN_MEMORY
+        pixels = resized.pixels() if small else cached(resized)
         if "colour" in settings.augment:
-            augmenter = replace(augmenter, palette=palette(pixels) if channels == 3 else None)
+            augmenter = replace(
+                augmenter, colour_axes=principal_colours(pixels) if channels == 3 else None
+            )
         return cls(pixels, augmenter)
 
 
-def _settled(
+def _initialised(
     model: Model, data: _Data, rows: np.ndarray | None, settings: Settings, seed: int
 ) -> nn.Module:
-    """A copy of the model's network, settled on some of the training images."""
+    """A copy of the model's network, initialised as the settings say on some training images."""
     module = copy.deepcopy(model.module)
-    if settings.start == "settled":
+    if settings.init == "data-dependent":
         rows = np.arange(len(data.pixels)) if rows is None else rows
-        some = torch.randperm(len(rows), generator=torch_stream(seed, "settle"))[:SETTLING].numpy()
+        some = torch.randperm(len(rows), generator=torch_stream(seed, "settle"))[
+            :INIT_IMAGES
+        ].numpy()
         pixels = torch.from_numpy(data.pixels[np.sort(rows[some])])
         data_dependent_init(
             module, model.preprocessing(center_crop(pixels, list(model.preprocessing.size)))
@@ -168,15 +173,15 @@ def _settled(
 def _validation(
     images: Images, rows: np.ndarray, settings: Settings, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to learn from, and those that choose when the rate falls: none for a fixed pace."""
-    if settings.pace != "plateau":
+    """The rows to fit, and those that decide when the rate falls: none for a fixed schedule."""
+    if settings.schedule != "plateau":
         return rows, rows[:0]
     parts = split(images.take(rows), (1 - VALIDATION, VALIDATION), by="image", seed=seed)
     return rows[parts[0]], rows[parts[1]]
 
 
-def _pace(settings: Settings, steps: int) -> loop.CosineSchedule | loop.PlateauSchedule:
-    if settings.pace == "plateau":
+def _schedule(settings: Settings, steps: int) -> loop.CosineSchedule | loop.PlateauSchedule:
+    if settings.schedule == "plateau":
         return loop.PlateauSchedule(settings.epochs, steps, "validation_accuracy")
     return loop.CosineSchedule(settings.epochs, steps)
 
@@ -184,9 +189,9 @@ def _pace(settings: Settings, steps: int) -> loop.CosineSchedule | loop.PlateauS
 def data_dependent_init(module: nn.Module, x: Tensor) -> None:
     """Scale and shift each unit of ``module``, in place, to mean 0 and variance 1 over ``x``.
 
-    Images of one kind are much alike, and what all share grows from layer to layer until it is all
-    that a deep random network sees (the cosine between its answers to two images goes to 1). Taking
-    the mean out at each unit leaves what tells them apart. The last layer stays as it is.
+    Images of one kind are similar, and what they share grows from layer to layer until it dominates
+    the outputs of a deep random network (the cosine between its outputs for two images goes to 1).
+    Removing each unit's mean leaves what differs between them. The last layer is left unchanged.
 
     Mishkin & Matas (2016), "All you need is a good init", and Kraehenbuehl et al. (2016),
     "Data-dependent initializations", the latter without its balancing of the layers.
@@ -194,17 +199,17 @@ def data_dependent_init(module: nn.Module, x: Tensor) -> None:
     Parameters
     ----------
     module : torch.nn.Module
-        Convolutions and linear layers are settled in the order in which they work.
+        Its convolutions and linear layers are scaled in the order in which they are called.
     x : Tensor, shape (b, c, h, w)
-        Some input, at least 2 images.
+        Inputs, at least 2 images.
     """
     parts = [part for part in module.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
-    order: list[nn.Module] = []
+    scaled: list[nn.Module] = []
 
-    def settled(part: Any, inputs: Any, output: Tensor) -> Tensor:
-        if part in order or part is parts[-1]:
+    def scale(part: Any, inputs: Any, output: Tensor) -> Tensor:
+        if part in scaled or part is parts[-1]:
             return output
-        order.append(part)
+        scaled.append(part)
         axes = [
             axis
             for axis in range(output.ndim)
@@ -219,7 +224,7 @@ def data_dependent_init(module: nn.Module, x: Tensor) -> None:
             mean = torch.zeros_like(mean)
         return (output - mean.view(shape)) / std.view(shape)
 
-    handles = [part.register_forward_hook(settled) for part in parts]
+    handles = [part.register_forward_hook(scale) for part in parts]
     try:
         with evaluating(module):
             module(x)
@@ -228,69 +233,69 @@ def data_dependent_init(module: nn.Module, x: Tensor) -> None:
             handle.remove()
 
 
-class _Look:
-    """Counts right answers after each epoch, on images that training does not see."""
+class _Evaluator:
+    """Counts correct classifications after each epoch."""
 
     def __init__(
         self,
         module: nn.Module,
-        made_for: Preprocessing,
+        preprocessing: Preprocessing,
         data: _Data,
-        codes: Tensor,
+        label_indices: Tensor,
         parts: dict[str, np.ndarray],
         machine: Machine,
     ) -> None:
-        self.module, self.made_for, self.data = module, made_for, data
-        self.codes, self.parts, self.machine = codes, parts, machine
+        self.module, self.preprocessing, self.data = module, preprocessing, data
+        self.label_indices, self.parts, self.machine = label_indices, parts, machine
 
-    def after(self, epoch: loop.Epoch) -> loop.Row:
-        right, n = self._right("held_out"), len(self.parts["held_out"])
-        low, high = intervals.share(right, n)
-        answers = self.codes[self.parts["held_out"]]
+    def row(self, epoch: loop.Epoch) -> loop.Row:
+        n_correct, n = self._n_correct("held_out"), len(self.parts["held_out"])
+        low, high = intervals.share(n_correct, n)
+        labels = self.label_indices[self.parts["held_out"]]
         row: loop.Row = {
             "epoch": epoch.number,
             "train_loss": epoch.loss,
             "train_accuracy": epoch.score,
-            "held_out_accuracy": right / n,
+            "held_out_accuracy": n_correct / n,
             "held_out_low": low,
             "held_out_high": high,
-            "chance": torch.bincount(answers).max().item() / n,
+            "chance": torch.bincount(labels).max().item() / n,
             "n_train": len(self.parts["train"]),
             "n_held_out": n,
             "learning_rate": epoch.learning_rate,
         }
-        if choosing := len(self.parts["validation"]):
+        if n_validation := len(self.parts["validation"]):
             row |= {
-                "validation_accuracy": self._right("validation") / choosing,
-                "n_validation": choosing,
+                "validation_accuracy": self._n_correct("validation") / n_validation,
+                "n_validation": n_validation,
             }
         return row
 
-    def _right(self, part: str) -> int:
-        """How many of a part are right, over all processes, each image counted once."""
+    def _n_correct(self, part: str) -> int:
+        """How many images of a part are classified correctly, over all processes, each once."""
         rows = self.parts[part]
-        mine = rows[self.machine.share(len(rows))]
-        right = torch.zeros(1)
-        for start in range(0, len(mine), BATCH):  # mapped images are read as they are needed
-            some = mine[start : start + BATCH]
-            found = probabilities(
-                self.module, self.made_for, self.data.pixels[some], machine=self.machine
+        own = rows[self.machine.share(len(rows))]
+        n_correct = torch.zeros(1)
+        for start in range(0, len(own), BATCH):  # mapped images are read as they are needed
+            block = own[start : start + BATCH]
+            predicted = probabilities(
+                self.module, self.preprocessing, self.data.pixels[block], machine=self.machine
             )
-            right += (found.argmax(1) == self.codes[some]).sum()
-        return int(self.machine.summed(right).item())
+            n_correct += (predicted.argmax(1) == self.label_indices[block]).sum()
+        return int(self.machine.summed(n_correct).item())
 
 
 def _classes(model: Model, images: Images) -> tuple[tuple[str, ...], Tensor]:
     if images.labels is None:
         raise InputError(
             f"train: images '{images.name}' must have labels to learn, and have none. "
-            "Sort them into a folder a label."
+            "Sort them into one folder per label."
         )
     classes = tuple(str(label) for label in images.classes)
     outputs = [part for part in model.module.modules() if isinstance(part, nn.Linear)]
     if outputs and outputs[-1].out_features != len(classes):
         raise InputError(
-            f"train: the model must have one output a label ({len(classes)}), got "
+            f"train: the model must have one output per label ({len(classes)}), got "
             f"{outputs[-1].out_features}. Open it with classes={len(classes)}."
         )
     return classes, torch.from_numpy(images.label_indices)

@@ -1,4 +1,4 @@
-"""On what a training runs: the one place that names devices, precisions and processes.
+"""The hardware of a training: the one place that names devices, precisions and processes.
 
 ``accelerate`` finds the processor or the GPU, and the other processes if ``torchrun`` started some.
 """
@@ -45,38 +45,38 @@ class Machine:
 
     @cached_property
     def _accelerator(self) -> Accelerator:
-        # StopRequest so, accelerate lets several processes on processors alone talk (over gloo).
+        # Without cpu=True accelerate does not let processes on CPUs communicate (over gloo).
         return Accelerator(cpu=not torch.accelerator.is_available())
 
     @property
     def device(self) -> torch.device:
-        """Where this process computes."""
+        """The device of this process."""
         device: torch.device = self._accelerator.device
         return device
 
     @property
     def process(self) -> int:
-        """Which of the processes this is, counted from 0."""
+        """The index of this process, from 0."""
         return int(self._accelerator.process_index)
 
     @property
     def processes(self) -> int:
-        """How many work together."""
+        """The number of processes."""
         return int(self._accelerator.num_processes)
 
     @property
     def uses_bf16(self) -> bool:
-        """Whether products are taken in bfloat16."""
+        """Whether matrix products are computed in bfloat16."""
         return self.precision == "bf16" or (self.precision == "auto" and native_bf16(self.device))
 
-    def prepared(self, module: nn.Module) -> nn.Module:
-        """``module`` on the device, in step with the other processes' copies."""
+    def prepare(self, module: nn.Module) -> nn.Module:
+        """``module`` on the device, synchronised with the copies of the other processes."""
         _check_bf16(self)
         placed = module.to(self.device)
         if self.compile:
             placed = torch.compile(placed)
-        prepared: nn.Module = self._accelerator.prepare(placed)
-        return prepared
+        wrapped: nn.Module = self._accelerator.prepare(placed)
+        return wrapped
 
     def wait(self) -> None:
         """Return once every process is here."""
@@ -90,28 +90,19 @@ class Machine:
         return total
 
     def share(self, n: int) -> slice:
-        """Which of n things are for this process: each falls to exactly one."""
+        """The part of n items that belongs to this process: each belongs to exactly one."""
         return slice(self.process * n // self.processes, (self.process + 1) * n // self.processes)
 
-    def rounding(self) -> AbstractContextManager[None]:
-        """Within the block, products are taken in the precision that was asked for."""
+    def precision_context(self) -> AbstractContextManager[None]:
+        """Within the block, matrix products are computed in ``precision``."""
         if self.uses_bf16:
             context: AbstractContextManager[None] = torch.autocast(self.device.type, torch.bfloat16)
             return context
         return _tf32() if self.precision == "tf32" else nullcontext()
 
     def release(self) -> None:
-        """Give back what the device holds for a training that has ended."""
+        """Free the device memory of a training that has ended."""
         self._accelerator.free_memory()
-
-    def described(self) -> dict[str, object]:
-        """The device and how it is used, as JSON values."""
-        return {
-            "device": self.device.type,
-            "processes": self.processes,
-            "precision": "bf16" if self.uses_bf16 else self.precision.replace("auto", "fp32"),
-            "compile": self.compile,
-        }
 
 
 def native_bf16(device: torch.device) -> bool:
@@ -119,8 +110,8 @@ def native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch >= 2.4
-        return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in asked)
+        queries = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch >= 2.4
+        return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in queries)
     return False
 
 

@@ -1,4 +1,4 @@
-"""How a network is trained: one record of everything that a recipe decides."""
+"""The settings of a training: one record of everything that a recipe decides."""
 
 from __future__ import annotations
 
@@ -9,53 +9,53 @@ from typing import Any
 from repviz import checks
 from repviz.errors import InputError
 
-PACES: dict[str, str] = {
-    "cosine": "the rate rises in a straight line, then falls along half a cosine",
-    "plateau": "the rate is divided by 10 when validation accuracy stops rising",
+SCHEDULES: dict[str, str] = {
+    "cosine": "the learning rate rises linearly, then falls along half a cosine",
+    "plateau": "the learning rate is divided by 10 when validation accuracy stops rising",
 }
-STARTS: dict[str, str] = {
-    "settled": "each unit scaled and shifted to mean 0 and variance 1 over training images",
-    "given": "the weights as they are",
+INITS: dict[str, str] = {
+    "data-dependent": "each unit scaled and shifted to mean 0, variance 1 over training images",
+    "as-given": "the weights as they are",
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a recipe decides; ``dataclasses.replace`` makes another of it.
+    """What a recipe decides; ``dataclasses.replace`` gives a changed copy.
 
     Attributes
     ----------
     epochs : int
         Passes over the training images, at least 1.
     batch : int
-        Images a step, over all processes, at least 1.
-    rate : float
+        Images per step, over all processes, at least 1.
+    learning_rate : float
         The highest learning rate, above 0.
-    momentum, decay : float
-        Of stochastic gradient descent: momentum, in [0, 1), and weight decay, at least 0.
-    pace : str
-        A key of :data:`PACES`.
-    start : str
-        A key of :data:`STARTS`.
+    momentum, weight_decay : float
+        Parameters of stochastic gradient descent: momentum in [0, 1), weight decay at least 0.
+    schedule : str
+        A key of :data:`SCHEDULES`.
+    init : str
+        A key of :data:`INITS`: what happens to the weights before the first step.
     augment : mapping of str to float
-        A key of :data:`repviz.training.augmenting.AUGMENTATIONS` to how much of it.
+        A key of :data:`repviz.training.augmentation.AUGMENTATIONS` to its amount.
     precision : str
         A key of :data:`repviz.training.machine.PRECISIONS`.
     compile : bool
         Whether torch compiles the network first.
     save_every : float
-        Seconds after which an unfinished training is kept again.
+        Seconds between two checkpoints of an unfinished training.
     tensorboard : bool
-        Whether the curves go to TensorBoard too, in a folder beside the checkpoint.
+        Whether to write the curves for TensorBoard too, in a folder beside the checkpoint.
     """
 
     epochs: int
     batch: int
-    rate: float
+    learning_rate: float
     momentum: float = 0.9
-    decay: float = 5e-4
-    pace: str = "cosine"
-    start: str = "settled"
+    weight_decay: float = 5e-4
+    schedule: str = "cosine"
+    init: str = "data-dependent"
     augment: Mapping[str, float] = field(default_factory=dict)
     precision: str = "fp32"
     compile: bool = False
@@ -65,64 +65,65 @@ class Settings:
     def __post_init__(self) -> None:
         checks.integer("train", "epochs", self.epochs, low=1)
         checks.integer("train", "batch", self.batch, low=1)
-        checks.real("train", "rate", self.rate, low=1e-12, high=1e3)
+        checks.real("train", "learning_rate", self.learning_rate, low=1e-12, high=1e3)
         checks.real("train", "momentum", self.momentum, low=0, high=0.9999)
-        checks.real("train", "decay", self.decay, low=0, high=1)
-        checks.one_of("train", "pace", self.pace, PACES)
-        checks.one_of("train", "start", self.start, STARTS)
+        checks.real("train", "weight_decay", self.weight_decay, low=0, high=1)
+        checks.one_of("train", "schedule", self.schedule, SCHEDULES)
+        checks.one_of("train", "init", self.init, INITS)
 
     @property
     def decisions(self) -> dict[str, Any]:
-        """What decides the outcome, as JSON values: not how often it is kept or drawn."""
+        """What decides the outcome, as JSON values: not how often it is saved or plotted."""
         values = asdict(self) | {"augment": dict(self.augment)}
-        return {name: value for name, value in values.items() if name not in _OUTWARD}
+        return {name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}
 
 
-def changed(recipe: str, **decided: Any) -> Settings:
-    """The settings of a recipe with some of them decided otherwise.
+def recipe_settings(recipe: str, **overrides: Any) -> Settings:
+    """The settings of a recipe, some of them overridden.
 
     Parameters
     ----------
     recipe : str
         A key of :data:`repviz.training.RECIPES`.
-    **decided
-        Attributes of :class:`Settings` by name; ``augment`` may be text, as in :func:`amounts`.
+    **overrides
+        Attributes of :class:`Settings` by name; ``augment`` may be text, as
+        :func:`parse_augmentations` reads it.
     """
     from repviz.training import RECIPES
 
     settings = RECIPES[checks.one_of("train", "recipe", recipe, RECIPES)].settings
-    for name in decided:
+    for name in overrides:
         checks.one_of("train", "setting", name, [entry.name for entry in fields(Settings)])
-    if isinstance(decided.get("augment"), str):
-        decided["augment"] = amounts(decided["augment"])
-    return replace(settings, **decided)
+    if isinstance(overrides.get("augment"), str):
+        overrides["augment"] = parse_augmentations(overrides["augment"])
+    return replace(settings, **overrides)
 
 
-_OUTWARD = {"save_every", "tensorboard"}
+_WITHOUT_EFFECT = {"save_every", "tensorboard"}
 
 
-def amounts(text: str) -> dict[str, float]:
-    """``"crop,flip,rotation=15"`` as amounts, the usual one where none is given; "none" is none.
+def parse_augmentations(text: str) -> dict[str, float]:
+    """``"crop,flip,rotation=15"`` as amounts, the default where none is given; "none" gives {}.
 
     Raises
     ------
     UnknownName
         No augmentation has this name.
     InputError
-        What stands behind the equals sign is no number.
+        What follows the equals sign is not a number.
     """
-    from repviz.training.augmenting import AUGMENTATIONS
+    from repviz.training.augmentation import AUGMENTATIONS
 
-    found: dict[str, float] = {}
+    amounts: dict[str, float] = {}
     text = "" if text.strip() == "none" else text
     for word in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = word.partition("=")
         checks.one_of("train", "augmentation", name, AUGMENTATIONS)
         try:
-            found[name] = float(value) if equals else AUGMENTATIONS[name].usual
+            amounts[name] = float(value) if equals else AUGMENTATIONS[name].default
         except ValueError:
             raise InputError(
                 f"train: the amount of '{name}' must be a number, got '{value}'. Write for example "
-                f"{name}={AUGMENTATIONS[name].usual:g}."
+                f"{name}={AUGMENTATIONS[name].default:g}."
             ) from None
-    return found
+    return amounts

@@ -19,7 +19,7 @@ import repviz
 from repviz import progress
 from repviz.images.joining import joined
 from repviz.training import Settings
-from repviz.training.settings import amounts
+from repviz.training.settings import parse_augmentations
 
 
 class Log:
@@ -55,7 +55,11 @@ def main(folder: str, out: str, epochs: int = 20) -> None:
         repviz.open_images(f"folder:{folder}/train"), repviz.open_images(f"folder:{folder}/val")
     )
     settings = Settings(
-        epochs=epochs, batch=64, rate=8e-4, augment=amounts("crop,flip"), precision="auto"
+        epochs=epochs,
+        batch=64,
+        learning_rate=8e-4,
+        augment=parse_augmentations("crop,flip"),
+        precision="auto",
     )
     model = repviz.open_model("alexnet", variant="paper", classes=len(images.classes))
     with progress.shown_by(Log()):

@@ -28,8 +28,8 @@ from repviz.bottleneck.engines.codec import trained
 from repviz.distortion import squared_errors
 from repviz.images import open_images, split
 from repviz.memory import recycled
-from repviz.training.material import TrainingData
-from repviz.training.moving import moved
+from repviz.training.data import TrainingData
+from repviz.training.shifts import shift_and_mirror
 
 cpu = time.process_time
 
@@ -47,7 +47,7 @@ def measured(
     }
     augmented = {k: errors_of(ENGINES["pca-augmented"].fit(context, k), X) for k in lines}
     _ = material.copies
-    print(f"PCA, PCA of the moved images and their scores: {cpu() - start:.1f} CPU-s, shared")
+    print(f"PCA, PCA of the shifted images and their scores: {cpu() - start:.1f} CPU-s, shared")
     for name, k, effort in jobs:
         start = cpu()
         coder = ENGINES[name].fit(FitContext(material, effort), k)
@@ -74,7 +74,7 @@ def faces_of(folder: str, most: int) -> tuple[TrainingData, np.ndarray]:
     """8,000 faces to train on, 2,000 to choose with, 2,000 to test on."""
     images = open_images(f"folder:{folder}", size=64, grey=True)
     X = images.pixels()[np.random.default_rng(0).permutation(len(images))]
-    return TrainingData(X[:8000], X[8000:10000], most=most), X[10000:12000]
+    return TrainingData(X[:8000], X[8000:10000], max_bottleneck=most), X[10000:12000]
 
 
 def faces(folder: str, *sizes: str) -> None:
@@ -127,7 +127,7 @@ def light(file: str) -> None:
     for by in ("image", "label"):
         first, second, test = split(images, (0.7, 0.15, 0.15), by=by, seed=0)
         print({"image": "known people, new light", "label": "strangers"}[by], len(test), "images")
-        material = TrainingData(images.pixels(first), images.pixels(second), most=8)
+        material = TrainingData(images.pixels(first), images.pixels(second), max_bottleneck=8)
         assert images.labels is not None
         jobs = [("linear-start", 8, 1.0), ("linear-start", 8, 4.0)]
         measured(material, images.pixels(test), jobs, images.labels[test])
@@ -144,7 +144,7 @@ def patches() -> None:
         turned(images.pixels(np.flatnonzero(rows)), n, random)
         for rows, n in zip(of, (25_000, 3_000, 5_000), strict=True)
     )
-    material = TrainingData(first, second, mirror=False, shift=0.0, most=30)
+    material = TrainingData(first, second, mirror=False, shift=0.0, max_bottleneck=30)
     measured(material, test, [("linear-start", 30, effort) for effort in (1.0, 4.0)])
 
 
@@ -165,7 +165,7 @@ def turned(pixels: np.ndarray, n: int, random: torch.Generator) -> np.ndarray:
 def digits(file: str) -> None:
     """Bar 5: handwritten digits."""
     X = open_images(f"array:{file}").pixels()[np.random.default_rng(0).permutation(20_000)]
-    material = TrainingData(X[:14000], X[14000:17000], mirror=False, most=30)
+    material = TrainingData(X[:14000], X[14000:17000], mirror=False, max_bottleneck=30)
     measured(material, X[17000:], [("linear-start", 30, 1.0), ("linear-start", 30, 4.0)])
 
 
@@ -175,14 +175,14 @@ def feeding(folder: str) -> None:
     start = cpu()
     X = images.pixels()
     decoding = cpu() - start
-    material = TrainingData(X[:3000], X[3000:], most=32)
+    material = TrainingData(X[:3000], X[3000:], max_bottleneck=32)
     copies, random = material.copies, torch.Generator().manual_seed(0)
     times = {"pixels": 0.0, "scores": 0.0}
     with recycled():  # as in training
         for epoch in range(6):  # the first, which compiles, is not counted
             start = cpu()
             for rows in torch.randperm(len(X), generator=random).split(64):
-                _ = moved(X, rows, generator=random)
+                _ = shift_and_mirror(X, rows, generator=random)
             times["pixels"] += (cpu() - start) / 5 if epoch else 0.0
             start = cpu()
             for rows in torch.randperm(3000, generator=random).split(256):

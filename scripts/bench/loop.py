@@ -23,9 +23,9 @@ from torch.nn import functional
 import repviz
 from repviz import progress
 from repviz.training import loop
-from repviz.training.augmenting import Augmenter
-from repviz.training.feeding import BatchStream
-from repviz.training.settings import amounts
+from repviz.training.augmentation import Augmenter
+from repviz.training.batches import BatchStream
+from repviz.training.settings import parse_augmentations
 
 BATCH = 64
 
@@ -58,7 +58,7 @@ def main(steps: int = 6, rounds: int = 3) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (n, 3, 256, 256), dtype=np.uint8)
     labels = torch.from_numpy(random.integers(0, 10, n))
-    augmenter = Augmenter(amounts("crop,flip"), model.preprocessing.size)
+    augmenter = Augmenter(parse_augmentations("crop,flip"), model.preprocessing.size)
     optimizer = torch.optim.SGD(module.parameters(), lr=1e-4, momentum=0.9, fused=True)
 
     def make(rows, part, generator):
@@ -66,8 +66,8 @@ def main(steps: int = 6, rounds: int = 3) -> None:
         images = torch.from_numpy(pixels[rows[part].numpy()])
         return model.preprocessing(augmenter.change(images, drawn)), labels[rows[part]]
 
-    feed = BatchStream(n, BATCH, 0, make, "loop")
-    ready = feed.load(torch.arange(BATCH), 0, 0, slice(None))
+    batches = BatchStream(n, BATCH, 0, make, "loop")
+    ready = batches.load(torch.arange(BATCH), 0, 0, slice(None))
     bare, looped = [], []
     for _ in range(rounds):
         module.train()
@@ -82,11 +82,11 @@ def main(steps: int = 6, rounds: int = 3) -> None:
         with progress.shown_by(clock):
             loop.run(
                 module,
-                feed,
+                batches,
                 loss=functional.cross_entropy,
                 score=lambda output, target: (output.argmax(1) == target).sum(),
                 optimizer=optimizer,
-                pace=loop.CosineSchedule(1, steps),
+                schedule=loop.CosineSchedule(1, steps),
                 after_epoch=lambda epoch: {},
             )
         looped += list(np.diff(clock.times, axis=0))

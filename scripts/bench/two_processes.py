@@ -23,7 +23,7 @@ from torch import nn
 
 import repviz
 from repviz.training.machine import Machine
-from repviz.training.settings import changed
+from repviz.training.settings import recipe_settings
 
 STEPS = 10
 
@@ -37,7 +37,7 @@ def train(out: Path) -> None:
         if isinstance(part, nn.Dropout):
             part.p = 0.0
     rows = repviz.split(images, (0.7, 0.3))
-    settings = changed("labels", rate=2e-4)
+    settings = recipe_settings("labels", learning_rate=2e-4)
     made = repviz.train(model, images, rows=rows, epochs=STEPS, batch=len(rows[0]), recipe=settings)
     judged = repviz.evaluate(made.model, images, rows=rows[1], seen=True)
     if Machine().process == 0:

@@ -1,7 +1,7 @@
 """The autoencoders that repviz trains, from random weights or from PCA, for one size or for all.
 
 A network whose code is cut at random sizes while it is trained comes to carry most in its first
-numbers (Rippel, Gelbart & Adams 2014, ICML, "nested dropout"); :mod:`repviz.models.path` says how
+numbers (Rippel, Gelbart & Adams 2014, ICML, "nested dropout"); :mod:`repviz.models.prefix` says how
 one that starts at PCA serves every size.
 """
 

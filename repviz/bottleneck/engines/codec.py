@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from repviz.models import autoencoder
-from repviz.training.material import Shape, TrainingData
+from repviz.training.data import Shape, TrainingData
 
 if TYPE_CHECKING:
     from repviz.models.autoencoder import Autoencoder

@@ -1,7 +1,7 @@
-"""Small changes that leave an image what it is: each epoch sees each image a little otherwise.
+"""Data augmentation: random changes of the training images that keep their labels.
 
-What is random about a change is drawn first, a row of numbers an image; the change then follows
-from the image and its row. So a part of a batch is changed as it would be within the whole.
+The random numbers of a change are drawn first, one row per image; the change is then a function of
+the image and its row. So part of a batch is changed exactly as it would be within the batch.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch.nn import functional
 
 from repviz import checks
 
-SHIFT = 1 / 32  # the farthest move, as a share of an image's height and width
+SHIFT = 1 / 32  # the largest shift, as a fraction of an image's height and width
 
 
 def shuffled(n: int, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """The rows 0 to n - 1 in random order, in parts of ``batch``; the last may be smaller."""
+    """The rows 0 to n - 1 in random order, in batches of ``batch``; the last may be smaller."""
     return torch.randperm(n, generator=generator).split(batch)
 
 
@@ -37,65 +37,65 @@ class Augmentation:
     ----------
     summary : str
         One line on what it does, with the unit of its amount.
-    usual : float
+    default : float
         The amount where none is given.
-    most : float
-        The largest amount that makes sense.
+    largest : float
+        The largest amount allowed.
     draw : callable
-        From a number of images and a generator to their random numbers, (b, k).
+        From a number of images b and a generator to their random numbers (b, k).
     change : callable
         From images (b, c, h, w) uint8, their random numbers, the amount and the recipe's
         :class:`Augmenter` to changed images.
     """
 
     summary: str
-    usual: float
-    most: float
+    default: float
+    largest: float
     draw: Draw
     change: Change
 
 
 @dataclass(frozen=True)
 class Augmenter:
-    """The changes of one recipe, in the order in which they are made.
+    """The augmentations of one recipe, applied in the order of :data:`AUGMENTATIONS`.
 
     Attributes
     ----------
     amounts : mapping of str to float
-        A key of :data:`AUGMENTATIONS` to how much of it.
+        A key of :data:`AUGMENTATIONS` to its amount.
     size : (int, int)
-        Height and width of what comes out, in pixels.
-    palette : Tensor, shape (3, 3), or None
-        From :func:`palette`; "colour" needs it.
+        Height and width of the output, in pixels.
+    colour_axes : Tensor, shape (3, 3), or None
+        From :func:`principal_colours`; "colour" needs it.
     """
 
     amounts: Mapping[str, float]
     size: tuple[int, int]
-    palette: Tensor | None = None
+    colour_axes: Tensor | None = None
 
     def __post_init__(self) -> None:
         for name, amount in self.amounts.items():
             checks.one_of("train", "augmentation", name, AUGMENTATIONS)
-            most = AUGMENTATIONS[name].most
-            checks.real("train", f"augmentation '{name}'", amount, low=0.0, high=most)
+            largest = AUGMENTATIONS[name].largest
+            checks.real("train", f"augmentation '{name}'", amount, low=0.0, high=largest)
 
     @property
-    def side(self) -> tuple[int, int]:
-        """Height and width of what goes in: larger than ``size`` where windows are cut out."""
-        grown = 1 + self.amounts.get("crop", 0.0)
-        return round(self.size[0] * grown), round(self.size[1] * grown)
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the input: larger than ``size`` where crops are taken."""
+        resize_factor = 1 + self.amounts.get("crop", 0.0)
+        return round(self.size[0] * resize_factor), round(self.size[1] * resize_factor)
 
     def draw(self, b: int, generator: torch.Generator) -> list[Tensor]:
-        """The random numbers of ``b`` images, one (b, k) a change."""
-        return [entry.draw(b, generator) for entry, _ in self._chosen()]
+        """The random numbers of ``b`` images, one (b, k) tensor per augmentation."""
+        return [entry.draw(b, generator) for entry, _ in self._active()]
 
     def change(self, images: Tensor, drawn: list[Tensor]) -> Tensor:
-        """``images`` (b, c, *side) uint8, changed: (b, c, *size) uint8."""
-        for (entry, amount), numbers in zip(self._chosen(), drawn, strict=True):
+        """``images`` (b, c, *input_size) uint8, augmented: (b, c, *size) uint8."""
+        for (entry, amount), numbers in zip(self._active(), drawn, strict=True):
             images = entry.change(images, numbers, amount, self)
         return images
 
-    def _chosen(self) -> list[tuple[Augmentation, float]]:
+    def _active(self) -> list[tuple[Augmentation, float]]:
         return [
             (entry, self.amounts[name])
             for name, entry in AUGMENTATIONS.items()
@@ -115,18 +115,18 @@ def _seeds(b: int, generator: torch.Generator) -> Tensor:
     return torch.randint(2**62, (b, 1), generator=generator)
 
 
-def palette(pixels: np.ndarray) -> Tensor:
+def principal_colours(pixels: np.ndarray) -> Tensor:
     """The principal axes of the colours in ``pixels``, each as long as its standard deviation.
 
     Parameters
     ----------
     pixels : ndarray, uint8, shape (n, 3, h, w)
-        Training images; a thousand of them, evenly spread, are looked at.
+        Training images; a thousand of them, evenly spread, are used.
 
     Returns
     -------
     Tensor, float32, shape (3, 3)
-        A column an axis, in grey levels.
+        One column per axis, in grey levels.
     """
     some = pixels[:: -(-len(pixels) // 1000), :, ::8, ::8].astype(np.float64)
     values, axes = np.linalg.eigh(np.cov(some.transpose(1, 0, 2, 3).reshape(3, -1)))
@@ -137,7 +137,7 @@ def palette(pixels: np.ndarray) -> Tensor:
 def _flipped(images: Tensor, drawn: Tensor, share: float, _: Augmenter) -> Tensor:
     pairs = zip(images.unbind(), images.flip(-1).unbind(), strict=True)
     which = (drawn[:, 0] < share).tolist()
-    return torch.stack([pair[turned] for pair, turned in zip(pairs, which, strict=True)])
+    return torch.stack([pair[mirrored] for pair, mirrored in zip(pairs, which, strict=True)])
 
 
 def _shifted(images: Tensor, drawn: Tensor, shift: float, _: Augmenter) -> Tensor:
@@ -152,9 +152,9 @@ def _shifted(images: Tensor, drawn: Tensor, shift: float, _: Augmenter) -> Tenso
     return torch.stack([one[:, y : y + height, x : x + width] for one, y, x in windows])
 
 
-def _cropped(images: Tensor, drawn: Tensor, _: float, recipe: Augmenter) -> Tensor:
-    height, width = recipe.size
-    spare = torch.tensor(images.shape[-2:]) - torch.tensor(recipe.size)
+def _cropped(images: Tensor, drawn: Tensor, _: float, augmenter: Augmenter) -> Tensor:
+    height, width = augmenter.size
+    spare = torch.tensor(images.shape[-2:]) - torch.tensor(augmenter.size)
     out = images.new_empty(len(images), images.shape[1], height, width)
     corners = (drawn * (spare + 1)).long().tolist()
     for window, image, (top, left) in zip(out, images, corners, strict=True):
@@ -174,9 +174,9 @@ def _sheared(images: Tensor, drawn: Tensor, degrees: float, _: Augmenter) -> Ten
 
 
 def _warped(images: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
-    """Each image read at [[a, b], [c, d]] @ its places; beyond the edges it is mirrored."""
+    """Each image sampled at [[a, b], [c, d]] @ coordinates; reflected beyond the edges."""
     zero = torch.zeros_like(a)
-    ratio = images.shape[-2] / images.shape[-1]  # places run from -1 to 1 along both axes
+    ratio = images.shape[-2] / images.shape[-1]  # coordinates run from -1 to 1 along both axes
     theta = torch.stack([a, b * ratio, zero, c / ratio, d, zero], 1).view(-1, 2, 3)
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     warped = functional.grid_sample(
@@ -185,15 +185,15 @@ def _warped(images: Tensor, a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tenso
     return warped.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _recoloured(images: Tensor, drawn: Tensor, spread: float, recipe: Augmenter) -> Tensor:
+def _recoloured(images: Tensor, drawn: Tensor, spread: float, augmenter: Augmenter) -> Tensor:
     """Red, green and blue moved together, as in Krizhevsky et al. (2012), section 4.1.
 
-    They scale the axes by the eigenvalues of the covariance; here, as in what became usual since,
-    by their roots, so that ``spread`` has no unit.
+    They scale the axes by the eigenvalues of the covariance; here, as has become customary,
+    by their square roots, so that ``spread`` has no unit.
     """
-    if recipe.palette is None:
+    if augmenter.colour_axes is None:
         return images
-    moved = (drawn * spread) @ recipe.palette.T  # (b, 3), grey levels
+    moved = (drawn * spread) @ augmenter.colour_axes.T  # (b, 3), grey levels
     changed = images.to(torch.int16) + moved.round().to(torch.int16)[:, :, None, None]
     return changed.clamp_(0, 255).to(torch.uint8)
 
@@ -201,31 +201,33 @@ def _recoloured(images: Tensor, drawn: Tensor, spread: float, recipe: Augmenter)
 def _noisy(images: Tensor, drawn: Tensor, levels: float, _: Augmenter) -> Tensor:
     out = torch.empty_like(images)
     for image, changed, seed in zip(images, out, drawn[:, 0].tolist(), strict=True):
-        random = np.random.default_rng(seed)  # an image's own, so that a part is changed alike
-        noise = random.standard_normal(tuple(image.shape), dtype=np.float32) * levels
+        rng = np.random.default_rng(seed)  # the image's own: part of a batch is changed alike
+        noise = rng.standard_normal(tuple(image.shape), dtype=np.float32) * levels
         changed.copy_(torch.from_numpy(noise).add_(image).round_().clamp_(0, 255))
     return out
 
 
-# In the order in which they are made: what bends an image before what cuts it.
+# In the order in which they are applied: geometric distortions before crops.
 AUGMENTATIONS: dict[str, Augmentation] = {
-    "rotation": Augmentation("turned by up to so many degrees", 10, 180, _uniform(1), _rotated),
-    "shear": Augmentation("sheared by up to so many degrees", 10, 60, _uniform(1), _sheared),
+    "rotation": Augmentation("rotated by up to this many degrees", 10, 180, _uniform(1), _rotated),
+    "shear": Augmentation("sheared by up to this many degrees", 10, 60, _uniform(1), _sheared),
     "shift": Augmentation(
-        "moved by up to this share of a side; edges repeat", SHIFT, 1, _uniform(2), _shifted
+        "shifted by up to this fraction of a side; edges repeat", SHIFT, 1, _uniform(2), _shifted
     ),
     "crop": Augmentation(
-        "a window out of an image larger by this share", 256 / 227 - 1, 1, _uniform(2), _cropped
+        "a random crop of an image larger by this fraction", 256 / 227 - 1, 1, _uniform(2), _cropped
     ),
     "flip": Augmentation(
-        "mirrored left to right, this share of them", 0.5, 1, _uniform(1), _flipped
+        "mirrored left to right with this probability", 0.5, 1, _uniform(1), _flipped
     ),
     "colour": Augmentation(
-        "along the principal axes of the set's colours, by so many standard deviations",
+        "along the principal axes of the training colours, by this many standard deviations",
         0.1,
         2,
         _normal(3),
         _recoloured,
     ),
-    "noise": Augmentation("grey levels of Gaussian noise", 5, 128, _seeds, _noisy),
+    "noise": Augmentation(
+        "Gaussian noise of this standard deviation, in grey levels", 5, 128, _seeds, _noisy
+    ),
 }

@@ -10,10 +10,10 @@ from repviz.errors import InputError, UnknownName
 from repviz.images import open_images
 from repviz.models import open_model
 from repviz.training import RECIPES
-from repviz.training.augmenting import AUGMENTATIONS, Augmenter, palette
-from repviz.training.contact import contact_sheet
-from repviz.training.feeding import torch_stream
-from repviz.training.settings import amounts, changed
+from repviz.training.augmentation import AUGMENTATIONS, Augmenter, principal_colours
+from repviz.training.batches import torch_stream
+from repviz.training.contact_sheet import contact_sheet
+from repviz.training.settings import parse_augmentations, recipe_settings
 
 
 def pictures(b=6, side=24, channels=3):
@@ -25,7 +25,7 @@ def pictures(b=6, side=24, channels=3):
 def change(name, amount, images, size=None):
     augmenter = Augmenter({name: amount}, size or tuple(images.shape[-2:]))
     if images.shape[1] == 3:
-        augmenter = Augmenter(augmenter.amounts, augmenter.size, palette(images.numpy()))
+        augmenter = Augmenter(augmenter.amounts, augmenter.size, principal_colours(images.numpy()))
     drawn = augmenter.draw(len(images), torch_stream(3, name))
     return augmenter.change(images, drawn), drawn[0]
 
@@ -68,7 +68,7 @@ def test_shear_leaves_the_middle_row_and_moves_the_others_in_proportion():
 def test_colour_moves_along_the_axes_of_the_set_by_their_standard_deviations():
     random = np.random.default_rng(1)
     grey = random.normal(128, 30, (50, 1, 32, 32)).repeat(3, 1)  # all variance along (1, 1, 1)
-    axes = palette(grey.clip(0, 255).round().astype(np.uint8))
+    axes = principal_colours(grey.clip(0, 255).round().astype(np.uint8))
     longest = axes[:, axes.norm(dim=0).argmax()]
     torch.testing.assert_close(longest.abs() / longest.norm(), torch.full((3,), 3**-0.5))
     assert longest.norm().item() == pytest.approx(30 * 3**0.5, rel=0.05)
@@ -90,8 +90,8 @@ def test_noise_has_its_standard_deviation_and_no_mean():
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 def test_each_changes_a_part_as_the_whole_keeps_the_kind_and_does_nothing_by_nothing(name):
     entry, images = AUGMENTATIONS[name], pictures(7)
-    augmenter = Augmenter({name: entry.usual}, (20, 20) if name == "crop" else (24, 24))
-    augmenter = Augmenter(augmenter.amounts, augmenter.size, palette(images.numpy()))
+    augmenter = Augmenter({name: entry.default}, (20, 20) if name == "crop" else (24, 24))
+    augmenter = Augmenter(augmenter.amounts, augmenter.size, principal_colours(images.numpy()))
     drawn = augmenter.draw(7, torch_stream(0))
     whole = augmenter.change(images, drawn)
     assert whole.dtype == torch.uint8
@@ -100,30 +100,33 @@ def test_each_changes_a_part_as_the_whole_keeps_the_kind_and_does_nothing_by_not
     assert torch.equal(augmenter.change(images[part], [d[part] for d in drawn]), whole[part])
     assert not torch.equal(whole, images)
     if name != "crop":
-        still = Augmenter({name: 0.0}, (24, 24), palette(images.numpy()))
+        still = Augmenter({name: 0.0}, (24, 24), principal_colours(images.numpy()))
         assert torch.equal(still.change(images, still.draw(7, torch_stream(0))), images)
 
 
 def test_the_contact_sheet_shows_each_change_alone_and_all_together():
     images = open_images("digits", limit=30)
     model = open_model("autoencoder", bottleneck=2, size=16, channels=3)
-    names, sheet = contact_sheet(model, images, changed("labels", augment="flip,noise=9"))
-    assert names == ["as it is", "flip=0.5", "noise=9", "all together"]
+    names, sheet = contact_sheet(model, images, recipe_settings("labels", augment="flip,noise=9"))
+    assert names == ["unchanged", "flip=0.5", "noise=9", "all together"]
     assert sheet.shape == (4, 8, 3, 16, 16)
     assert len({row.tobytes() for row in sheet}) == 4
 
 
 def test_messages():
-    assert amounts("crop, flip=0.25") == {"crop": pytest.approx(256 / 227 - 1), "flip": 0.25}
-    assert amounts("none") == {}
+    assert parse_augmentations("crop, flip=0.25") == {
+        "crop": pytest.approx(256 / 227 - 1),
+        "flip": 0.25,
+    }
+    assert parse_augmentations("none") == {}
     with pytest.raises(UnknownName) as error:
-        amounts("crop,spin")
+        parse_augmentations("crop,spin")
     assert str(error.value) == (
         "train: no augmentation is called 'spin'. Known: rotation, shear, shift, crop, flip, "
         "colour, noise."
     )
     with pytest.raises(InputError) as error:
-        amounts("rotation=lots")
+        parse_augmentations("rotation=lots")
     assert str(error.value) == (
         "train: the amount of 'rotation' must be a number, got 'lots'. Write for example "
         "rotation=10."
@@ -134,6 +137,6 @@ def test_messages():
         "train: augmentation 'rotation' must be a number from 0 to 180, got 400."
     )
     with pytest.raises(UnknownName) as error:
-        changed("labels", speed=3)
+        recipe_settings("labels", speed=3)
     assert str(error.value).startswith("train: no setting is called 'speed'.")
     assert RECIPES["paper"].settings.batch == 128

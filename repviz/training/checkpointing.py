@@ -1,4 +1,4 @@
-"""A training that is kept while it goes on, so that whatever ends it does not lose it."""
+"""Checkpoints of a training under way, so that nothing that ends it loses more than minutes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from repviz.training.loop import Row, State
 
 
 class FileCheckpointer:
-    """One training's checkpoint: opened again, it goes on; of another training, it is refused.
+    """The checkpoint file of one training: the same training resumes, another one is refused.
 
     Parameters
     ----------
     model : Model
-        With the module that is being trained, and what its weights will be called.
+        The model whose module is being trained, described as it will be once trained.
     path : Path
         The checkpoint.
     identity : dict
-        What makes this training this one, as JSON values.
+        What distinguishes this training from any other, as JSON values.
     recipe : dict
-        What the checkpoint says about it, as JSON values.
+        What the checkpoint says about the training, as JSON values.
     images_key : str
         The key of the images.
-    every : float
-        Seconds between two times of keeping it.
+    interval : float
+        Seconds between two checkpoints.
     tensorboard : bool
-        Whether the curves go to TensorBoard too, in a folder beside the checkpoint.
+        Whether to write the curves for TensorBoard too, in a folder beside the checkpoint.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class FileCheckpointer:
         identity: dict[str, Any],
         recipe: dict[str, Any],
         images_key: str,
-        every: float,
+        interval: float,
         tensorboard: bool = False,
     ) -> None:
-        self.model, self.path, self.every = model, path, every
+        self.model, self.path, self.interval = model, path, interval
         self.identity, self.recipe, self.images_key = identity, recipe, images_key
-        self.board = _board(path.with_suffix(".tensorboard")) if tensorboard else None
+        self.writer = _summary_writer(path.with_suffix(".tensorboard")) if tensorboard else None
 
-    def kept(self) -> State | None:
-        """The state that :meth:`keep` wrote, or None; the weights are then back in the module."""
+    def load(self) -> State | None:
+        """The state that :meth:`save` wrote, or None; the module then has its weights again."""
         if not self.path.exists():
             return None
-        there = read_card(self.path).get("training", {}).get("identity", {})
-        if different := provenance.differences(there, self.identity):
+        saved = read_card(self.path).get("training", {}).get("identity", {})
+        if different := provenance.differences(saved, self.identity):
             raise Mismatch(
                 f"{self.path}: it holds another training: {'; '.join(different)}. Choose another "
                 "file, or delete this one."
@@ -64,11 +64,11 @@ class FileCheckpointer:
         progress, tensors = load_training(self.path, self.model.module)
         return State(**progress["state"], tensors=tensors)
 
-    def keep(self, state: State, *, over: bool = False) -> None:
-        """Write the state and the weights as they are, all or nothing, and the curves beside."""
+    def save(self, state: State, *, finished: bool = False) -> None:
+        """Write the state and the present weights, all or nothing."""
         model, epochs = self.model, len(state.history)
-        if not over:
-            model = replace(model, weights=f"unfinished: {epochs} epochs over ({model.weights})")
+        if not finished:
+            model = replace(model, weights=f"unfinished: {epochs} epochs done ({model.weights})")
         numbers = {"step": state.step, "loss": state.loss, "score": state.score}
         save_checkpoint(
             model,
@@ -77,24 +77,24 @@ class FileCheckpointer:
             images_key=self.images_key,
             training={
                 "identity": self.identity,
-                "over": over,
+                "finished": finished,
                 "state": numbers | {"history": state.history},
             },
-            tensors={} if over else state.tensors,
+            tensors={} if finished else state.tensors,
         )
 
-    def epoch_over(self, history: list[Row]) -> None:
-        """The curves, as a table beside the checkpoint and, if asked for, in TensorBoard."""
+    def end_epoch(self, history: list[Row]) -> None:
+        """Write the curves as a table beside the checkpoint and, if asked for, for TensorBoard."""
         curves = pd.DataFrame(history).to_csv(index=False)
         durable.write_text(self.path.with_suffix(".csv"), curves)
-        if self.board is not None:
+        if self.writer is not None:
             row = history[-1]
             for name, value in row.items():
-                self.board.add_scalar(name, value, int(row["epoch"]))
-            self.board.flush()
+                self.writer.add_scalar(name, value, int(row["epoch"]))
+            self.writer.flush()
 
 
-def _board(folder: Path) -> Any:
+def _summary_writer(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
