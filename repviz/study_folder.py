@@ -29,6 +29,7 @@ import pandas as pd
 
 from repviz import durable, progress, provenance
 from repviz.errors import Damaged, InputError, Mismatch, StoreError
+from repviz.nouns import Nouns, nouns_of
 
 FORMAT, VERSION = "repviz study", 1
 # Columns whose entries are words, also where they look like numbers: a label "1.0" stays "1.0".
@@ -111,22 +112,9 @@ class Study:
         return all((self.folder / path).is_file() for path in paths)
 
     @property
-    def who(self) -> str:
-        """What a label names."""
-        return called(self.manifest)[0]
-
-    @property
-    def whose(self) -> str:
-        """What labels name."""
-        return called(self.manifest)[1]
-
-    @property
-    def unseen(self) -> str:
-        """What is true of the images that the sweep was tested on, as it follows "images"."""
-        if records(self.result("sweep"))[0]["split"] != "label":
-            return "that were not in training"
-        person = self.who == "person"
-        return f"{'of people who were' if person else 'whose label was'} not in training"
+    def nouns(self) -> Nouns:
+        """What its images show and what their labels name."""
+        return nouns_of(self.manifest)
 
     def result(self, name: str, columns: str = "") -> pd.DataFrame:
         """The table results/<name>.csv; an empty field is NaN among numbers, "" among words.
@@ -249,11 +237,6 @@ def open_study(folder: str | Path) -> Study:
     opened = Study(folder)
     _ = opened.manifest
     return opened
-
-
-def called(manifest: dict[str, Any]) -> tuple[str, str]:
-    """What a label names, one and several: people in a study of faces, labels in any other."""
-    return ("person", "people") if manifest["study"] == "faces" else ("label", "labels")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import intervals
+from repviz.nouns import FACES
 
 SIZES = (2, 4, 8)
 PICKS = ("best", "best", "median", "median", "worst", "worst")
@@ -116,6 +117,7 @@ def _manifest(
             "labels": len(set(labels)) or None,
             "size": list(faces.shape[-2:]),
             "grey": faces.ndim == 3,
+            "nouns": FACES.as_json(),
         },
         "skipped": skipped,
         "stages": {

@@ -27,6 +27,7 @@ ROOMS = {
         "intervals",
         "memory",
         "nouns",
+        "number_format",
         "principal",
         "progress",
         "provenance",

@@ -138,19 +138,19 @@ def test_pointing_at_the_map_shows_the_image(browser: Browser, report: Path) -> 
     assert page.locator("#map-strip button[aria-current]").get_attribute("data-image") == str(row)
 
 
-def test_a_click_keeps_the_image_and_escape_lets_it_go(browser: Browser, report: Path) -> None:
+def test_a_click_pins_the_image_and_escape_unpins_it(browser: Browser, report: Path) -> None:
     page = visit(browser, report).page
     point_at_the_first_image(page)
     page.mouse.down()
     page.mouse.up()
     page.mouse.move(2, 2)
     assert page.locator("#map-card").is_visible()
-    assert "kept" in page.locator("#map-said").inner_text()
+    assert "pinned" in page.locator("#map-said").inner_text()
     page.keyboard.press("Escape")
     assert page.locator("#map-card").is_hidden()
 
 
-def test_the_map_can_be_walked_with_the_keyboard(browser: Browser, report: Path) -> None:
+def test_the_arrow_keys_move_over_the_map(browser: Browser, report: Path) -> None:
     page = visit(browser, report).page
     page.locator("#map-canvas").focus()
     visited = set()
@@ -187,17 +187,17 @@ def test_every_representation_has_its_own_map(browser: Browser, report: Path) ->
     assert page.locator("#map-note").inner_text().startswith("trained fc7: trustworthiness 0.987")
 
 
-def test_choosing_a_person_and_showing_faces_changes_the_map(
+def test_choosing_a_label_and_showing_images_changes_the_map(
     browser: Browser, report: Path
 ) -> None:
     page = visit(browser, report).page
     plain = ink(page, "#map-canvas")
-    page.select_option("#map-person", label="p2")
+    page.select_option("#map-label", label="p2")
     assert page.locator("#map-strip button").count() == 4
     assert page.locator("#map-said").inner_text() == "All images of p2"
-    page.select_option("#map-person", label="nobody")
-    page.locator("#map-faces").click()
-    assert page.locator("#map-faces").get_attribute("aria-pressed") == "true"
+    page.select_option("#map-label", label="none")
+    page.locator("#map-images").click()
+    assert page.locator("#map-images").get_attribute("aria-pressed") == "true"
     assert ink(page, "#map-canvas") != plain
 
 
@@ -246,7 +246,7 @@ def test_labels_that_are_markup_do_nothing(browser: Browser, tmp_path: Path) -> 
             "document.querySelectorAll('details').forEach((one) => (one.open = true))"
         )
         assert HOSTILE in seen.page.locator("#map-name").inner_text()
-        assert HOSTILE in seen.page.locator("#map-person").inner_text()
+        assert HOSTILE in seen.page.locator("#map-label").inner_text()
         assert seen.page.evaluate("window.hacked") is None
         assert seen.complaints == []
         assert overflow(seen.page) <= 0
@@ -261,19 +261,19 @@ def test_the_policy_holds_against_what_gets_in_anyway(browser: Browser, report: 
     assert any("Content Security Policy" in one for one in seen.complaints)
 
 
-def test_a_study_without_labels_has_a_map_without_people(browser: Browser, tmp_path: Path) -> None:
+def test_a_study_without_labels_has_a_map_without_them(browser: Browser, tmp_path: Path) -> None:
     reason = "the images carry no labels"
     folder = build(tmp_path / "s", labels=[], skipped={"training": reason})
     seen = visit(browser, write_report(folder), width=390)
     point_at_the_first_image(seen.page)
-    assert seen.page.locator("#map-person").count() == 0
+    assert seen.page.locator("#map-label").count() == 0
     assert seen.page.locator("#map-strip button").count() == 0
     assert seen.complaints == []
 
 
 def test_without_scripts_the_page_is_still_read(browser: Browser, report: Path) -> None:
     page = visit(browser, report, java_script_enabled=False).page
-    assert page.get_by_text("The map needs scripts").is_visible()
+    assert page.get_by_text("The map needs JavaScript").is_visible()
     shown = [
         name
         for name in SECTIONS

@@ -18,7 +18,10 @@ from study_folder import build
 
 from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
+from repviz.nouns import DIGITS, FACES, Nouns
+from repviz.report.html import join
 from repviz.report.page import write_report
+from repviz.report.parts import unseen_images
 from repviz.report.sections import SECTIONS, get_section
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
@@ -143,8 +146,8 @@ def test_none_of_n_is_written_with_its_limit(text: str) -> None:
 
 def test_components_are_pictures_with_what_chance_makes_of_them(text: str) -> None:
     assert "The first 4 principal components of the pixels" in text
-    assert "they hold 40.0 %, 20.0 %, 5.0 %, 4.0 %" in text.replace("\xa0", " ")
-    assert "2 of them lie above what the same pixels give" in text
+    assert "They explain 40.0 %, 20.0 %, 5.0 %, 4.0 % of the variance." in text.replace("\xa0", " ")
+    assert "2 of them exceed the permutation null" in text
 
 
 def test_findings_keep_their_words_and_point_to_their_section(study: Path, text: str) -> None:
@@ -278,26 +281,42 @@ def test_the_lede_is_the_one_that_the_study_wrote(text: str) -> None:
 def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
     text = written(build(tmp_path / "s", labels=[]))
     assert "identity" not in shown(text)
-    assert "map-person" not in text.split("<script>")[0]
-    assert "4 test images that were not in training" in text
-    assert "people who were not in training" not in text
+    assert "map-label" not in text.split("<script>")[0]
+    assert "4 test faces not in training" in text
+    assert "people not in training" not in text
 
 
 @pytest.mark.parametrize(
-    ("name", "split", "words"),
+    ("nouns", "split", "words"),
     [
-        ("faces", "label", "of people who were not in training"),
-        ("bottleneck", "label", "whose label was not in training"),
-        ("bottleneck", "image", "that were not in training"),
+        (FACES, "label", "4 test faces of people not in training"),
+        (DIGITS, "label", "4 test digits of numerals not in training"),
+        (DIGITS, "image", "4 test digits not in training"),
     ],
 )
-def test_what_was_tested_is_called_what_it_is(
-    name: str, split: str, words: str, study: Path, tmp_path: Path
+def test_images_and_labels_have_the_nouns_of_their_source(
+    nouns: Nouns, split: str, words: str, study: Path, tmp_path: Path
 ) -> None:
     opened = reading.open_study(changed(study, tmp_path / "s", "sweep", split=split))
-    manifest = {**opened.manifest, "study": name}
+    manifest = opened.manifest
+    manifest["images"]["nouns"] = nouns.as_json()
     (opened.folder / "manifest.json").write_text(json.dumps(manifest))
-    assert opened.unseen == words
+    assert unseen_images(opened) == words
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SECTIONS if name not in ("findings", "ladder", "provenance")]
+)
+def test_no_section_calls_digits_people(name: str, study: Path, tmp_path: Path) -> None:
+    shutil.copytree(study, tmp_path / "s")
+    opened = reading.open_study(tmp_path / "s")
+    manifest = opened.manifest
+    manifest["images"]["nouns"] = DIGITS.as_json()
+    (opened.folder / "manifest.json").write_text(json.dumps(manifest))
+    content = get_section(name).render(opened)
+    assert content is not None
+    words = re.sub(r"<[^>]*>", " ", join([content.body, content.reading, content.limits]))
+    assert not re.search(r"\b(person|people|faces?)\b", words)
 
 
 @pytest.mark.slow
@@ -324,22 +343,22 @@ def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
     assert [float(row[10]) for row in rows] == [17.0 + k for k in sizes]
 
 
-def test_alarms_that_are_alike_stand_once(study: Path, tmp_path: Path) -> None:
+def test_equal_warnings_are_shown_once(study: Path, tmp_path: Path) -> None:
     folder = changed(study, tmp_path / "s", "layers", warnings="Beware.")
     content = get_section("dimension").render(reading.open_study(folder))
     assert content is not None
     assert content.body.count("</b>Beware.</li>") == 1
 
 
-def test_the_dimension_says_who_was_taken_whole(study: Path, tmp_path: Path) -> None:
+def test_the_dimension_says_what_its_intervals_resample(study: Path, tmp_path: Path) -> None:
     def caption(**values: int) -> str:
         folder = changed(study, tmp_path / f"s{len(values)}", "layers", **values)
         content = get_section("dimension").render(reading.open_study(folder))
         assert content is not None
         return str(content.body)
 
-    assert "n = 20 images of 5 people, taken whole for the 95\xa0% intervals." in caption()
-    assert "n = 20 images, with the 95\xa0% intervals." in caption(groups=20)
+    assert "95\xa0% intervals over 5 people (all faces of a person together)." in caption()
+    assert "95\xa0% intervals over faces." in caption(groups=20)
 
 
 # ---- contract over the family -------------------------------------------------------------------

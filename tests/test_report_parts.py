@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from repviz.report import numbers, pictures
+from repviz import number_format as numbers
+from repviz.report import pictures
 from repviz.report.html import Markup, join, tag
 from repviz.report.sections.map import _quantised
 

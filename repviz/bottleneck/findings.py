@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.bottleneck.engines import ENGINES
-from repviz.study_folder import Study, called
+from repviz.study_folder import Study
 
 
 def sweep_findings(study: Study, k: int | None = None) -> list[str]:
@@ -16,7 +16,7 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
     table = study.result("sweep")
     sizes = sorted(table["bottleneck"].unique())
     k = k or sizes[len(sizes) // 2]
-    sentences, whose = [], called(study.manifest)[1]
+    sentences, labels = [], study.nouns.labels
     named = [name for name in table["engine"].unique() if not name.startswith("pca")]
     for name in reversed(named):
         of = table[table["engine"] == name]
@@ -29,7 +29,7 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
             f"; over the sizes from {own[0]} to {own[-1]} the ratio runs from "
             f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
         )
-        groups = f" of {row.groups_test} {whose} not trained on" if row.split == "label" else ""
+        groups = f" of {row.groups_test} {labels} not trained on" if row.split == "label" else ""
         sentences.append(
             f"{_ratio(row)} times PCA's squared error is left by {title} with {k} numbers "
             f"an image{span if len(own) > 1 else ''} ({row.n_test} test images{groups})."

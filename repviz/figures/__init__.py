@@ -1,7 +1,7 @@
 """Figures: a table in, a matplotlib figure out. They draw stored numbers and compute nothing.
 
-Every kind is one file with one function, ``draw(table, *, width) -> Figure``; :data:`FIGURES` is
-the list. matplotlib is loaded when the first figure is drawn, not before.
+Every kind is one file with one function, ``draw(table, *, width) -> Figure``; :data:`FIGURES`
+lists them. matplotlib is loaded when the first figure is drawn, not before.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 # kind: what it shows. The file of the same name in this folder draws it.
 FIGURES: dict[str, str] = {
     "sweep": "reconstruction error, and its ratio to PCA's, against the bottleneck size",
-    "code_probes": "what can be read off the codes, against the bottleneck size",
+    "code_probes": "what can be decoded from the codes, against the bottleneck size",
     "anatomy": "the share of parameters and of multiply-adds in each layer",
     "training": "accuracy and loss against the epoch",
     "spectrum": "cumulative explained variance against the number of components",
     "dimension": "intrinsic dimension of each representation, with its interval",
-    "identity": "how often the nearest known image shows the same person, with its interval",
-    "profile": "intrinsic dimension and readable labels over a network's depth, with controls",
-    "factors": "how well known factors are read from each layer",
-    "invariance": "how far each layer moves when an image is changed",
-    "similarity": "how alike every two representations are",
-    "ladder": "distance to the nearest known face, from noise to face",
+    "identity": "how often the nearest training image has the same label, with its interval",
+    "profile": "intrinsic dimension and label decoding over a network's depth, with controls",
+    "factors": "how well known factors are decoded from each layer",
+    "invariance": "how far a perturbation of the image moves each layer",
+    "similarity": "similarity of every two representations",
+    "ladder": "distance of random images to the nearest real one",
 }
 
 

@@ -1,4 +1,4 @@
-"""Where a network keeps its unknowns and where it spends its computation."""
+"""The parameters and the computation of each layer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repviz.figures.theme import LIGHT, canvas, columns, themed
+from repviz.number_format import percent
 
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """A row a layer: its share of the parameters to the left, of the multiply-adds to the right.
+    """One row per layer: share of the parameters left, of the multiply-adds right.
 
     Parameters
     ----------
@@ -55,4 +56,4 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
+    return percent(share, places=0 if share >= 0.1 else 1) if share >= 0.001 else "<0.1 %"

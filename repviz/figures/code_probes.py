@@ -12,7 +12,7 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One panel a probe: score against size, a line an engine; bands are 95 % intervals.
+    """One panel per probe: score against size, one line per engine; bands are 95 % intervals.
 
     Parameters
     ----------

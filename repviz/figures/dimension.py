@@ -1,4 +1,4 @@
-"""How many degrees of freedom each representation has, as its nearest neighbours tell."""
+"""The intrinsic dimension of each representation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repviz.figures.theme import LIGHT, canvas, columns, fold, themed
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One row a representation: estimate, 95 % interval, and the calibrated value as a cross.
+    """One row per representation: estimate, 95 % interval, and the calibrated value as a cross.
 
     Parameters
     ----------

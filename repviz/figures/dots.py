@@ -1,4 +1,4 @@
-"""A dot and its interval a row: the form that dimension, identity and ladder figures share."""
+"""One dot with its interval per row: shared by the dimension, identity and ladder figures."""
 
 from __future__ import annotations
 

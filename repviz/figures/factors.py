@@ -1,4 +1,4 @@
-"""Which known factors a linear map reads from each layer: small multiples, one a factor."""
+"""How well known factors are decoded linearly from each layer: small multiples, one per factor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One panel a factor: R2 on held-out images against depth, with 95 % intervals.
+    """One panel per factor: R2 on held-out images against depth, with 95 % intervals.
 
     Parameters
     ----------

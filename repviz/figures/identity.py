@@ -1,18 +1,17 @@
-"""Whether a representation keeps who it is: is the nearest known image of the same person?"""
+"""How often the nearest training image has the same label, in each representation."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from repviz.figures.dots import dots, layer_marks
-from repviz.figures.theme import LIGHT, canvas, columns, fold, note, themed
+from repviz.figures.theme import LIGHT, canvas, columns, fold, note, percent_ticks, themed
 
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One row a representation: share of images, 95 % interval, and chance as a line.
+    """One row per representation: share of images, 95 % interval, and chance as a line.
 
     Parameters
     ----------
@@ -31,8 +30,8 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     axes.axvline(chance, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (4, 3)))
     note(axes, chance, -0.6, "chance", xytext=(4, 2), va="bottom")
     axes.set_xlim(0, 1.005)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.xaxis.set_major_formatter(percent_ticks())
     axes.set_xlabel(
-        fold("held-out images whose nearest training image shows the same person", width / 7)
+        fold("held-out images whose nearest training image has the same label", width / 7)
     )
     return figure

@@ -1,4 +1,4 @@
-"""How far each layer moves when an image is changed, small multiples, one a change."""
+"""How far a perturbation of the image moves each layer, small multiples, one per perturbation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, fold, themed
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One panel a change: distance moved over the distance of two images, against depth.
+    """One panel per perturbation: relative displacement against depth.
 
     Parameters
     ----------
@@ -34,10 +34,10 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     figure = canvas(width, 40 + 190 * down)
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, change in zip(grid, changes, strict=False):
-        of = table[table["change"] == change]
-        axes.set_title(fold(str(of["title"].iloc[0]), 22), fontsize=12, pad=5)
+        own = table[table["change"] == change]
+        axes.set_title(fold(str(own["title"].iloc[0]), 22), fontsize=12, pad=5)
         axes.axhline(1, color=LIGHT["muted"], linewidth=0.8, linestyle=(0, (3, 3)))
-        for weights, rows in of.groupby("weights", sort=False):
+        for weights, rows in own.groupby("weights", sort=False):
             role, _, _ = STYLES.get(str(weights), STYLES["none"])
             axes.fill_between(
                 rows["depth"],

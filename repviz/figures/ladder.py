@@ -11,7 +11,7 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, fold, note, the
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One row a rung: median distance, the middle 90 % of the samples, and the judge's threshold.
+    """One row per rung: median distance, the middle 90 % of the samples, and the judge's threshold.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def contact(names: Sequence[str], sheet: np.ndarray, *, width: float = 900) -> F
     Parameters
     ----------
     names : sequence of str
-        One a row.
+        One per row.
     sheet : ndarray, uint8, shape (rows, columns, c, h, w)
         Grey or colour.
     width : float
@@ -34,7 +34,7 @@ def contact(names: Sequence[str], sheet: np.ndarray, *, width: float = 900) -> F
     """
     if sheet.ndim != 5 or len(sheet) != len(names):
         raise InputError(
-            "figures.contact: sheet must be (rows, columns, c, h, w) with a name a row, got "
+            "figures.contact: sheet must be (rows, columns, c, h, w) with one name per row, got "
             f"{sheet.shape} and {len(names)} names."
         )
     rows, columns, _, h, w = sheet.shape

@@ -1,19 +1,18 @@
-"""The profile of a network over its depth: dimension, and what is read from it."""
+"""Intrinsic dimension and label decoding over the depth of a network."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from repviz.figures.dots import STYLES
-from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed, two_panels
+from repviz.figures.theme import LIGHT, NARROW, canvas, columns, percent_ticks, themed, two_panels
 
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """Dimension over depth, with the Gaussian control dashed; beside it the labels read.
+    """Dimension over depth, with the Gaussian control dashed; beside it label decoding.
 
     Parameters
     ----------
@@ -57,8 +56,8 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     left.set_title("Intrinsic dimension")
     if reads:
         right.set_ylim(0, 1.02)
-        right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        right.set_title("Labels read by a linear map")
+        right.yaxis.set_major_formatter(percent_ticks())
+        right.set_title("Accuracy of a linear probe")
     for axes in panels:
         _layers(axes, table, width)
     return figure

@@ -1,4 +1,4 @@
-"""How alike every two representations are: a square a pair, the fuller the more alike."""
+"""Similarity of every two representations: one square per pair, fuller where more similar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """A grid of representations: the depth of colour is the similarity, a dot where it is chance.
+    """A grid of representations: fuller colour is more similar, a dot marks chance.
 
     Parameters
     ----------

@@ -1,21 +1,21 @@
-"""How many linear directions each representation uses."""
+"""The PCA spectrum of each representation."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from repviz.figures.dots import STYLES, layer_rows
-from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
+from repviz.figures.theme import LIGHT, NARROW, canvas, columns, percent_ticks, themed
 
 TICKS = (1, 10, 100, 1000)
 
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """Small multiples, one a layer; the first representation is repeated in grey.
+    """Small multiples, one per layer; the first representation is repeated in grey.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def _panel(axes: Axes, label: str) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 0.9])
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(percent_ticks())
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, role: str, linewidth: float) -> None:

@@ -17,8 +17,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter
 
 from repviz.errors import InputError
+from repviz.number_format import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +104,7 @@ def two_panels(
     width, height : float
         CSS pixels; the height is that of the wide form.
     shares : (float, float)
-        How the two part the width (or the height) among them.
+        Their shares of the width (or the height).
     """
     if width < NARROW:
         figure = canvas(width, 1.75 * height)
@@ -127,6 +129,11 @@ def columns(kind: str, table: pd.DataFrame, *names: str) -> pd.DataFrame:
     return table
 
 
+def percent_ticks() -> FuncFormatter:
+    """Tick labels of an axis of shares: ``66 %``."""
+    return FuncFormatter(lambda share, _: percent(share, places=0))
+
+
 def note(axes: Axes, x: float, y: float, text: str, role: str = "muted", **where: Any) -> None:
     """Write a direct label beside what it names, in the colour of what it names."""
     axes.annotate(
@@ -140,7 +147,7 @@ def note(axes: Axes, x: float, y: float, text: str, role: str = "muted", **where
 
 
 def fold(text: str, letters: float) -> str:
-    """``text`` on two lines, parted at the space nearest to its middle, where it is too long."""
+    """``text`` on two lines, broken at the space nearest to its middle, where it is too long."""
     spaces = [place for place, letter in enumerate(text) if letter == " "]
     if len(text) <= letters or not spaces:
         return text
@@ -149,7 +156,7 @@ def fold(text: str, letters: float) -> str:
 
 
 def css_variables() -> str:
-    """The palette as CSS: one variable a role, light and dark in one value."""
+    """The palette as CSS: one variable per role, light and dark in one value."""
     rules = [f"--{role}: light-dark({light}, {dark});" for role, (light, dark) in PALETTE.items()]
     return ":root { " + " ".join(rules) + " }\n"
 
@@ -193,7 +200,7 @@ def svg(figure: Figure, name: str, *, alt: str = "") -> str:
 
 
 def _strip(parent: ElementTree.Element) -> None:
-    """Take out what only other programs read: metadata, and matplotlib's own style sheet."""
+    """Remove what only other programs read: metadata, and matplotlib's own style sheet."""
     for child in list(parent):
         if child.tag.rpartition("}")[2] in ("metadata", "style"):
             parent.remove(child)
@@ -202,7 +209,7 @@ def _strip(parent: ElementTree.Element) -> None:
 
 
 def _attributes(attributes: dict[str, str], name: str) -> dict[str, str]:
-    """An element's attributes with its style unfolded, its ids prefixed and its colours bound."""
+    """An element's attributes: style as attributes, ids prefixed, colours bound."""
     plain: dict[str, str] = {}
     for key, value in attributes.items():
         key = key.rpartition("}")[2]

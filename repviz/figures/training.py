@@ -1,12 +1,12 @@
-"""Whether the network learned: accuracy on images that it trained on and on images held out."""
+"""Accuracy on training and held-out images, and the loss."""
 
 from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from repviz.figures.theme import LIGHT, columns, themed, two_panels
+from repviz.figures.theme import LIGHT, columns, percent_ticks, themed, two_panels
 
 
 @themed
@@ -34,8 +34,8 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         epoch, table["chance"], color=LIGHT["second"], linewidth=1.4, linestyle=(0, (4, 3))
     )
     accuracy.set_ylim(0, 1.03)
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    accuracy.set_title("Images named correctly")
+    accuracy.yaxis.set_major_formatter(percent_ticks())
+    accuracy.set_title("Accuracy")
     loss.plot(epoch, table["train_loss"], color=LIGHT["muted"], linewidth=1.4, marker=dot)
     loss.set_ylim(bottom=0)
     loss.set_title("Training loss (nats)")

@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from repviz import durable
+from repviz import number_format as numbers
 from repviz.figures import theme
-from repviz.report import numbers
 from repviz.report.html import Markup, join, tag
 from repviz.report.pictures import image
 from repviz.report.sections import SECTIONS, Content, get_section
@@ -111,14 +111,14 @@ def _content(content: Content) -> Markup:
 
 def _header(study: Study) -> Markup:
     about = study.manifest["images"]
-    size = "×".join(map(str, about["size"])) if about.get("size") else "as they are"
+    size = "×".join(map(str, about["size"])) if about.get("size") else "original size"
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
-    many = {"person": "people", "label": "labels"}[study.who]
-    people = f" of {numbers.count(about['labels'])} {many}" if about.get("labels") else ""
+    nouns = study.nouns
+    labels = f" of {numbers.count(about['labels'])} {nouns.labels}" if about.get("labels") else ""
     facts = [
-        f"{numbers.count(about['n'])} images{people}",
+        f"{numbers.count(about['n'])} {nouns.images}{labels}",
         f"source {about['name']}",
-        f"{size} pixels {colour}".strip(),
+        f"{size} pixels {colour}".strip() if about.get("size") else f"{size} {colour}".strip(),
         f"seed {study.manifest['parameters'].get('seed', numbers.NOTHING)}",
     ]
     return tag(

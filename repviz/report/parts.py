@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from repviz import figures
-from repviz.report import numbers
+from repviz import number_format as numbers
 from repviz.report.html import Child, Markup, join, tag
-from repviz.study_folder import records
+from repviz.study_folder import Study, records
 
 WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
 
@@ -63,13 +63,13 @@ def scrolling(content: Markup, label: str) -> Markup:
 
 
 def numbers_of(file: str, rows: pd.DataFrame, columns: Sequence[Column]) -> Markup:
-    """The table behind a figure, folded away, with the file that it comes from."""
+    """The table behind a figure, folded, with the file that it comes from."""
     summary = tag("summary", "The numbers ", tag("code", file))
     return tag("details", summary, table(rows, columns, label=f"Table of {file}"))
 
 
 def figure(content: Child, caption: Child, *, class_: str | None = None) -> Markup:
-    """Anything with a caption under it."""
+    """``content`` with a caption under it."""
     return tag("figure", content, tag("figcaption", caption), class_=class_)
 
 
@@ -106,8 +106,26 @@ def weights_keys() -> list[Markup]:
     ]
 
 
+def resampled(study: Study, n: int, groups: int) -> str:
+    """What an interval resamples: ``40 people (all faces of a person together)``."""
+    nouns = study.nouns
+    if groups == n:
+        return nouns.images
+    together = f"all {nouns.images} of a {nouns.label} together"
+    return f"{numbers.count(groups)} {nouns.labels} ({together})"
+
+
+def unseen_images(study: Study) -> str:
+    """Which images the sweep's errors are of: ``60 test faces of people not in training``."""
+    first = records(study.result("sweep", "split n_test"))[0]
+    nouns, n = study.nouns, numbers.count(first["n_test"])
+    if first["split"] == "label":
+        return f"{n} test {nouns.images} of {nouns.labels} not in training"
+    return f"{n} test {nouns.images} not in training"
+
+
 def warnings(names: Iterable[str], sentences: pd.Series) -> Markup | None:
-    """What is wrong with numbers, in a box: each sentence once, after the names it is true of."""
+    """A box of warnings: each sentence once, after the names of the rows that it concerns."""
     found = pd.DataFrame({"name": list(names), "sentence": list(sentences)})
     found = found[found["sentence"] != ""]
     if found.empty:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.report.numbers import percent
-from repviz.study_folder import Study, called
+from repviz.number_format import percent
+from repviz.study_folder import Study
 
 
 def training_findings(study: Study) -> list[str]:
@@ -44,7 +44,7 @@ def identity_findings(study: Study) -> list[str]:
     after: Any = table.loc[f"trained {deepest}"]
     return [
         f"{_nearest(after)} of {after.nearest_n:.0f} held-out images have an image of the same "
-        f"{called(study.manifest)[0]} nearest in the trained {deepest}, "
+        f"{study.nouns.label} nearest in the trained {deepest}, "
         f"{_nearest(table.loc[f'untrained {deepest}'])} in the untrained one and "
         f"{_nearest(table.loc['pixels'])} in the pixels."
     ]

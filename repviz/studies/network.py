@@ -21,7 +21,7 @@ from repviz.images.collection import Images
 from repviz.models.anatomy import anatomy, first_filters, towers
 from repviz.models.checkpoints import open_checkpoint, read_card
 from repviz.models.model import Model
-from repviz.report.numbers import percent
+from repviz.number_format import percent
 from repviz.report.page import write_report
 from repviz.studies.unit_activations import strengths
 from repviz.study_folder import Draft, Study, begin

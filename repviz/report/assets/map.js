@@ -29,10 +29,10 @@
   const state = {
     view: words.representations.length - 1, // which representation is shown
     image: -1, // the image pointed at
-    person: -1, // the label whose images stand out
-    kept: false, // by a click
+    group: -1, // the label whose images stand out
+    pinned: false, // by a click
     coloured: names.length > 1,
-    faces: false,
+    pictures: false,
   };
   const target = (view) =>
     Float32Array.from({ length: 2 * n }, (_, i) => {
@@ -123,10 +123,10 @@
     const spot = place(where, pixels, margin);
     const plain = rgb(names.length > 1 ? theme.muted : theme.first);
     const accent = rgb(theme.ink);
-    const chosen = state.person >= 0 && names.length > 1;
+    const chosen = state.group >= 0 && names.length > 1;
     for (const front of [false, true]) {
       for (let i = 0; i < n; i++) {
-        if (Number.isNaN(where[2 * i]) || (chosen && label[i] === state.person) !== front) continue;
+        if (Number.isNaN(where[2 * i]) || (chosen && label[i] === state.group) !== front) continue;
         const [x, y] = spot(i);
         const colour = coloured ? hues[label[i]] : front ? accent : plain;
         stamp(raster, x, y, front ? radius * 1.35 : radius, colour, front ? 1 : chosen ? 0.22 : 0.75);
@@ -140,16 +140,16 @@
   const side = () => canvas.clientWidth;
   const radius = () => Math.max(0.8, Math.min(5, 120 / Math.sqrt(n))) * window.devicePixelRatio;
   const edge = () => Math.max(18, Math.min(44, (side() * 1.1) / Math.sqrt(n))) * window.devicePixelRatio;
-  const margin = () => (state.faces ? edge() * 0.7 : radius() * 2.5);
+  const margin = () => (state.pictures ? edge() * 0.7 : radius() * 2.5);
 
   const drawMap = () => {
     const { context, spot, pixels } = paint(canvas, side(), now, radius(), state.coloured, margin());
-    const chosen = state.person >= 0 && names.length > 1;
-    if (state.faces) {
+    const chosen = state.group >= 0 && names.length > 1;
+    if (state.pictures) {
       context.clearRect(0, 0, pixels, pixels);
       for (const front of [false, true])
         for (let i = 0; i < n; i++) {
-          if (Number.isNaN(now[2 * i]) || (chosen && label[i] === state.person) !== front) continue;
+          if (Number.isNaN(now[2 * i]) || (chosen && label[i] === state.group) !== front) continue;
           const [x, y] = spot(i);
           const width = edge() * (front ? 1.25 : 1);
           const height = (width * words.sheet.height) / words.sheet.width;
@@ -168,7 +168,7 @@
       context.strokeStyle = theme.ink;
       context.lineWidth = 2 * window.devicePixelRatio;
       context.beginPath();
-      context.arc(x, y, (state.faces ? edge() * 0.75 : radius() * 1.35) + 3 * window.devicePixelRatio, 0, 7);
+      context.arc(x, y, (state.pictures ? edge() * 0.75 : radius() * 1.35) + 3 * window.devicePixelRatio, 0, 7);
       context.stroke();
     }
     drawCard(spot);
@@ -212,27 +212,27 @@
   // ---- what the page says ------------------------------------------------------------------------
   const strip = by("map-strip");
   const said = by("map-said");
-  const choice = by("map-person");
+  const choice = by("map-label");
   const describe = () => {
-    const { image, person } = state;
-    const name = person >= 0 && names.length > 1 ? names[person] : "";
+    const { image, group } = state;
+    const name = group >= 0 && names.length > 1 ? names[group] : "";
     said.textContent =
       image >= 0
-        ? `Image ${words.ids[image]}${name ? `, ${words.who} ${name}` : ""}${state.kept ? " (kept; Escape lets go)" : ""}`
+        ? `Image ${words.ids[image]}${name ? `, ${words.label_noun} ${name}` : ""}${state.pinned ? " (pinned; Escape unpins)" : ""}`
         : name
           ? `All images of ${name}`
           : "Point at an image.";
     by("map-name").textContent = image >= 0 ? words.ids[image] : "";
     if (image >= 0) thumbnail(picture, image);
-    if (choice) choice.value = name ? String(person) : "";
+    if (choice) choice.value = name ? String(group) : "";
   };
   let filled = -2;
   const fillStrip = () => {
-    if (state.person !== filled) {
-      filled = state.person;
+    if (state.group !== filled) {
+      filled = state.group;
       const others = [];
       for (let i = 0; i < n && others.length < 30 && names.length > 1; i++)
-        if (label[i] === state.person) others.push(i);
+        if (label[i] === state.group) others.push(i);
       strip.replaceChildren(
         ...others.map((i) => {
           const button = document.createElement("button");
@@ -256,9 +256,9 @@
     drawMap();
     if (n <= MANY) drawViews();
   };
-  const point = (image, kept = false, person = image >= 0 ? label[image] : -1) => {
-    if (image === state.image && kept === state.kept && person === state.person) return;
-    Object.assign(state, { image, kept, person });
+  const point = (image, pinned = false, group = image >= 0 ? label[image] : -1) => {
+    if (image === state.image && pinned === state.pinned && group === state.group) return;
+    Object.assign(state, { image, pinned, group });
     describe();
     fillStrip();
     draw();
@@ -318,10 +318,10 @@
   };
 
   canvas.addEventListener("pointermove", (event) => {
-    if (!state.kept) point(under(event));
+    if (!state.pinned) point(under(event));
   });
   canvas.addEventListener("pointerleave", () => {
-    if (!state.kept) point(-1);
+    if (!state.pinned) point(-1);
   });
   canvas.addEventListener("click", (event) => {
     const image = under(event);
@@ -342,7 +342,7 @@
       draw();
     });
   };
-  toggle("map-faces", "faces");
+  toggle("map-images", "pictures");
   toggle("map-colours", "coloured");
   if (choice) {
     names.forEach((name, i) => {
@@ -355,7 +355,7 @@
       point(-1, choice.value !== "", choice.value === "" ? -1 : Number(choice.value)),
     );
   }
-  by("map-faces").hidden = n > 5000;
+  by("map-images").hidden = n > 5000;
   document.addEventListener("themechange", () => {
     readTheme();
     draw();

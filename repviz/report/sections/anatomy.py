@@ -1,9 +1,9 @@
-"""Where the network's unknowns are and where its work is done."""
+"""The parameters and the computation of each layer."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, percent, text
 from repviz.report.html import join
-from repviz.report.numbers import count, percent, text
 from repviz.report.parts import chart, field, numbers_of
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -49,12 +49,11 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Left is what must be learned and stored, right is what must be computed for "
-        "every image. The two sit at opposite ends of the network: the fully connected layers "
-        "hold the unknowns, the convolutions do the work, since each of their few weights is "
-        "used at every place of the image.",
-        limits="A count of multiply-adds is not a time: memory traffic and the hardware decide "
-        "how long each layer takes. Biases, normalisation and pooling are not counted as "
+        reading="Left: what is learned and stored. Right: what is computed for every image. Fully "
+        "connected layers usually hold most parameters; convolutions do most of the computation, "
+        "since each of their weights is used at every position of the image.",
+        limits="A count of multiply-adds is not a time: memory traffic and hardware decide "
+        "how long a layer takes. Biases, normalisation and pooling are not counted as "
         "multiply-adds.",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from repviz.report.numbers import count, plain, text
+from repviz.number_format import count, plain, text
 from repviz.report.parts import Column, field, table
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study

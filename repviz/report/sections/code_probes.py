@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from repviz.number_format import count, plain, text
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import count, plain, text
 from repviz.report.parts import Column, chart, field, interval, key, numbers_of, warnings
 from repviz.report.sections import Content, Section
 from repviz.report.sections.sweep import KEYS
@@ -73,7 +73,7 @@ def render(study: Study) -> Content | None:
         "code keeps what is intrinsic first; where it is the other way round, it does not.",
         limits="A linear reader may miss what a code keeps in a curved way. The dimension is "
         "TwoNN’s, over at most 4,000 rows, training rows included; of k numbers it is at most k."
-        + (f" Its interval takes {study.whose} whole." if whole else ""),
+        + (f" Its interval takes {study.nouns.labels} whole." if whole else ""),
     )
 
 

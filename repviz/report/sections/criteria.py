@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from repviz.number_format import NOTHING, count, missing, plain, text
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import NOTHING, count, missing, plain, text
 from repviz.report.parts import Column, field, numbers_of, table
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -84,9 +84,10 @@ def render(study: Study) -> Content | None:
         reading="A criterion scores each test image before and after. The smallest size is the one "
         "from which on, going up, the mean loss stays below the margin with 95 % confidence (a "
         "paired test of non-inferiority, from the largest size down). Its interval is that of the "
-        "smallest size whose mean loss is below the margin, with test images, or people, drawn "
-        "again; ∞ is beyond the sizes that were swept. A knee is looked for in every range of "
-        "sizes; one that moves with the range is none.",
+        "smallest size whose mean loss is below the margin, with test images, or "
+        f"{study.nouns.labels}, drawn again; ∞ is beyond the sizes "
+        "that were swept. An elbow is sought in every range of sizes and reported only if it stays "
+        "put.",
         limits=limits,
     )
 

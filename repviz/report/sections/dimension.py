@@ -1,10 +1,19 @@
-"""How many degrees of freedom each representation has, with interval and warnings."""
+"""The intrinsic dimension of each representation, with its interval and warnings."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.numbers import count, plain, text
-from repviz.report.parts import chart, field, interval, key, numbers_of, warnings, weights_keys
+from repviz.report.parts import (
+    chart,
+    field,
+    interval,
+    key,
+    numbers_of,
+    resampled,
+    warnings,
+    weights_keys,
+)
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
@@ -32,16 +41,15 @@ _COLUMNS = (
 
 
 def render(study: Study) -> Content | None:
-    """The estimates, a row a representation, and every warning in words."""
+    """One estimate per representation, and every warning in words."""
     table = study.result("layers", TABLES["layers"])
     table = table[table["dimension"].notna()]
     if table.empty:
         return None
     n, groups = table["n"].max(), table["groups"].max()
-    whole = f" of {count(groups)} {study.whose}, taken whole for" if groups < n else ", with"
     caption = (
-        f"TwoNN estimate of the intrinsic dimension, n = {count(n)} images{whole} the 95 % "
-        "intervals."
+        f"TwoNN estimate of the intrinsic dimension of {count(n)} {study.nouns.images}, with 95 % "
+        f"intervals over {resampled(study, n, groups)}."
     )
     keys = [*weights_keys(), key("muted", "calibrated for this n", form="cross")]
     alt = "Intrinsic dimension of each representation with its 95 % interval."
@@ -54,14 +62,13 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="A representation may have thousands of features and yet its images lie on a "
-        "thin sheet in it. TwoNN compares each image’s distances to its two nearest others; how "
-        "fast they part tells how many directions there are to move in. The cross is what a "
-        "uniform ball of that dimension, with as many points, says the raw value stands for.",
-        limits="With few images the estimate is the dimension at the scale of their spacing, and "
-        "high dimensions come out too low. The interval is what another draw of images would do "
-        "to the estimate, not how far they are from a uniform ball. It counts directions; it does "
-        "not say what they are.",
+        reading="A representation may have thousands of features although its images lie near a "
+        "manifold of few dimensions. TwoNN estimates that number from the ratio of each image’s "
+        "distances to its two nearest neighbours. The cross is the estimate after calibration: "
+        "the dimension of a uniform ball whose estimate, at this n, equals the raw value.",
+        limits="With few images this is the dimension at the scale of their spacing, and high "
+        "dimensions are underestimated. The interval covers sampling, not the distance of the "
+        "data from a uniform ball. A dimension counts directions and does not say what they are.",
     )
 
 

@@ -1,9 +1,9 @@
-"""How often the network is right on images that it was not trained on."""
+"""The accuracy on images that the network was not trained on."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, percent, text
 from repviz.report.html import join
-from repviz.report.numbers import count, percent, text
 from repviz.report.parts import field, interval, table
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -14,30 +14,30 @@ TABLES = {
 
 _COLUMNS = (
     field("model", "model", text),
-    field("views", "views", text),
-    field("right", "accuracy", percent),
+    field("crops", "views", text),
+    field("accuracy", "accuracy", percent),
     interval("95 % interval", "low", "high", percent),
-    field("images right", "right", count),
+    field("correct", "right", count),
     field("of", "n", count),
 )
 
 
 def render(study: Study) -> Content | None:
-    """A row a model and way of viewing."""
+    """One row per model and number of crops."""
     rows = study.result("evaluation", TABLES["evaluation"])
     if rows.empty:
         return None
     chance = records(rows)[0]["chance"]
-    body = join([table(rows, _COLUMNS, label="How often each is right")])
+    body = join([table(rows, _COLUMNS, label="Accuracy")])
     return Content(
         body,
-        reading="“centre” looks once, at the middle of the image; “ten” looks at the four corners "
-        "and the middle, and at their mirror images, and averages what the network holds each "
-        f"class for. Guessing the commonest label would be right for {percent(chance)}.",
-        limits="The interval is Clopper-Pearson’s and treats the images as independent. It says "
-        "how far the figure could be off for other images of this kind, not for another training: "
-        "one network with one seed was trained. Two figures on the same images differ by less "
-        "than their intervals suggest.",
+        reading="“centre” is one central crop; “ten” averages the class probabilities of the four "
+        "corners and the centre and of their mirror images. Always guessing the most frequent "
+        f"label would score {percent(chance)}.",
+        limits="The interval is Clopper-Pearson’s and treats the images as independent. It covers "
+        "the sampling of images, not another training: one network with one seed was trained. "
+        "Two accuracies on the same images are paired, so their difference is known better than "
+        "their intervals suggest.",
     )
 
 

@@ -1,9 +1,9 @@
-"""Which known factors can be read from each layer."""
+"""How well known factors are decoded from each layer."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -22,13 +22,13 @@ _COLUMNS = (
 
 
 def render(study: Study) -> Content | None:
-    """R2 a factor over depth, and the table."""
+    """R² of each factor over depth, and the table."""
     table = study.result("factors", TABLES["factors"])
     caption = (
         f"R² of a linear map on held-out images (five-fold, n = {count(table['n'].max())}), with "
-        "95 % intervals over folds: 1 foretells the factor exactly, 0 no better than its mean."
+        "95 % intervals over folds: 1 predicts the factor exactly, 0 no better than its mean."
     )
-    alt = "How well each known factor is read from each layer."
+    alt = "R² of each known factor, decoded linearly from each layer."
     body = join(
         [
             chart("factors", table, caption=caption, alt=alt, keys=weights_keys()),
@@ -37,9 +37,9 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="A layer that a factor can be read from still holds it in plain form. A factor "
-        "that fades with depth is one that the network has set aside.",
-        limits="The reader is linear: a factor may be held in a form that it does not find.",
+        reading="Where R² is high, the factor is linearly decodable from the layer. Where it falls "
+        "with depth, later layers discard it.",
+        limits="The probe is linear: a layer may encode a factor in a form that it does not find.",
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from repviz.number_format import count
 from repviz.report.html import Markup, join
-from repviz.report.numbers import count
 from repviz.report.parts import figure
 from repviz.report.pictures import image, signed
 from repviz.report.sections import Content, Section
@@ -15,23 +15,23 @@ TABLES = {
     "filters": "tower first last",
 }
 
-ACROSS, SCALE = 12, 4  # pictures in a row, pixels a weight
+ACROSS, SCALE = 12, 4  # pictures per row, pixels per weight
 
 
 def render(study: Study) -> Content | None:
-    """A grid a tower."""
+    """One grid per tower."""
     weights, towers = study.array("filters"), records(study.result("filters", TABLES["filters"]))
     if not len(weights) or not towers:
         return None
     grids = [_tower(weights, tower, len(towers)) for tower in towers]
     return Content(
         join(grids),
-        reading="Each small picture is one filter: the patch of the image that it answers to "
-        "most. Stripes are edges of one direction and width, blobs are colours. A smooth filter "
-        "has learned; one that still looks like noise has not had to, or has not yet.",
+        reading="Each picture is one filter: the image patch that activates it most. Stripes are "
+        "oriented edges, blobs are colours. A filter that looks like noise has changed little "
+        "from its random start.",
         limits="Each filter is shown at its own contrast, so a weak one looks like a strong one. "
-        "What the towers see is the same, and nothing tells them apart beforehand: which of them "
-        "takes up colour is chance, where either does.",
+        "Both towers see the same image and start alike: which of them learns colour, if either "
+        "does, is chance.",
     )
 
 

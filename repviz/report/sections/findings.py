@@ -1,4 +1,4 @@
-"""What came out: the study's sentences, numbers first."""
+"""The study's findings, one sentence each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?(?:\s?%)?)")
 
 
 def render(study: Study) -> Content | None:
-    """One list entry a finding, with a link to the section that shows it."""
+    """One list entry per finding, with a link to the section that shows it."""
     findings = study.result("findings", TABLES["findings"]).sort_values("order")
     if findings.empty:
         return None
@@ -28,7 +28,7 @@ def render(study: Study) -> Content | None:
 
 
 def _weighted(sentence: str) -> Markup:
-    """The sentence with its numbers set in weight."""
+    """The sentence with its numbers in bold."""
     parts = _NUMBER.split(sentence)
     return join([tag("b", part) if i % 2 else part for i, part in enumerate(parts)])
 

@@ -1,9 +1,9 @@
-"""Which representation keeps who it is: is the nearest known image of the same person?"""
+"""How often the nearest training image has the same label, in each representation."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, percent, text
 from repviz.report.html import join
-from repviz.report.numbers import count, percent, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -21,7 +21,7 @@ _COLUMNS = (
     field("representation", "representation", text),
     field("weights", "weights", text),
     field("features d", "d", count),
-    field("same person", "nearest_same", percent),
+    field("same label", "nearest_same", percent),
     interval("95 % interval", "nearest_low", "nearest_high", percent),
     field("n", "nearest_n", count),
     field("chance", "nearest_chance", percent),
@@ -29,16 +29,18 @@ _COLUMNS = (
 
 
 def render(study: Study) -> Content | None:
-    """The share of held-out images whose nearest known image shows the same person."""
+    """The share of held-out images whose nearest training image has the same label."""
     table = study.result("layers", TABLES["layers"])
     table = table[table["nearest_same"].notna()]
     if table.empty:
         return None
+    nouns = study.nouns
     caption = (
-        f"Share of {count(table['nearest_n'].max())} held-out images whose nearest "
-        "training image shows the same person, with 95 % intervals. The dashed line is chance."
+        f"Share of {count(table['nearest_n'].max())} held-out {nouns.images} whose nearest "
+        f"training image shows the same {nouns.label}, with 95 % intervals. The dashed line is "
+        "chance."
     )
-    alt = "Share of held-out images whose nearest training image shows the same person."
+    alt = f"Share of held-out images whose nearest training image shows the same {nouns.label}."
     body = join(
         [
             chart("identity", table, caption=caption, alt=alt, keys=weights_keys()),
@@ -47,14 +49,13 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Take a held-out image and find the nearest training image in this "
-        "representation: does it show the same person? The untrained network is the control: "
-        "the very one that training started from, random weights with each unit scaled to the "
-        "images, no label seen. What it reaches, the wiring and the pixels alone can do; only "
-        "what the trained one adds was learned.",
-        limits="Images of one person share light, background and pose, which helps even plain "
-        "pixels. It says how people lie relative to each other, not how well a trained classifier "
-        "would do, and nothing about people outside of the training images.",
+        reading=f"For each held-out image: does its nearest training image in this representation "
+        f"show the same {nouns.label}? The untrained network is the control: the random weights "
+        "that training started from, with each unit scaled to the images. What it reaches is due "
+        "to the architecture and the pixels; only what the trained network adds was learned.",
+        limits=f"Images of one {nouns.label} may share light, background and pose, which helps "
+        "even raw pixels. This measures distances between images, not what a trained classifier "
+        f"would reach, and nothing about {nouns.labels} outside of the training images.",
     )
 
 

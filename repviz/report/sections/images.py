@@ -1,12 +1,12 @@
-"""What was looked at: one image of each label, where they come from, how they were parted."""
+"""One image of each label, where the images come from, and how they were split."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from repviz.number_format import count
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import count
-from repviz.report.parts import figure
+from repviz.report.parts import figure, unseen_images
 from repviz.report.pictures import image
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -30,21 +30,20 @@ _ACROSS = 10
 def render(study: Study) -> Content | None:
     """A contact sheet and the splits."""
     table, about = study.result("images", TABLES["images"]), study.manifest["images"]
-    labelled = bool(table["label"].notna().any())
+    labelled = bool(table["label"].ne("").any())
     first = table.drop_duplicates("label") if labelled else table
     rows = first["row"].to_numpy()[:SHOWN]
     sheet = _contact_sheet(study.array("thumbnails")[rows])
-    which = f"first image of each {study.who}" if labelled else "first images"
+    which = f"first image of each {study.nouns.label}" if labelled else "first images"
     caption = f"The {which}, {count(len(rows))} of {count(about['n'])}. {about['credit']}"
     picture = image(sheet, alt=f"{len(rows)} of the images", class_="sheet")
     return Content(
         join([figure(picture, caption), _splits(study)]),
-        reading="Nothing is tested on an image that it was fitted to. Which images those are "
-        "depends on the question, and stands above: a code is asked about images, and where "
-        "there are many labels about labels, that it never saw; a network that names is asked "
-        "about further images of those that it learned.",
-        limits="This is one collection, taken under its own light, poses and choice of subjects. "
-        "What holds here need not hold elsewhere.",
+        reading="Every score uses held-out images. Compression is tested on images, and where "
+        f"there are enough {study.nouns.labels} on {study.nouns.labels}, that were not in "
+        "training; classification on further images of those that were.",
+        limits="This is one collection with its own light, poses and choice of subjects. What "
+        "holds for it need not hold for others.",
     )
 
 
@@ -67,9 +66,9 @@ def _splits(study: Study) -> Markup | None:
         lines.append(
             tag(
                 "li",
-                tag("strong", "To squeeze: "),
-                f"{count(row['n_train'])} images to train on and {count(row['n_test'])} images "
-                f"{study.unseen} to test on; others again choose when to stop.",
+                tag("strong", "Compression: "),
+                f"{count(row['n_train'])} training images, {unseen_images(study)}; others decide "
+                "when training stops.",
             )
         )
     if study.has("results/training.csv"):
@@ -77,9 +76,9 @@ def _splits(study: Study) -> Markup | None:
         lines.append(
             tag(
                 "li",
-                tag("strong", "To name: "),
-                f"{count(row['n_train'])} images to train on and {count(row['n_held_out'])} held "
-                f"out, each of a {study.who} that was learned.",
+                tag("strong", "Classification: "),
+                f"{count(row['n_train'])} training images, {count(row['n_held_out'])} held-out "
+                f"images of the same {study.nouns.labels}.",
             )
         )
     return tag("ul", lines) if lines else None

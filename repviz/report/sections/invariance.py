@@ -1,9 +1,9 @@
-"""How far each layer moves when an image is changed."""
+"""How far a perturbation of the image moves each layer's activations."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
-from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -16,25 +16,25 @@ TABLES = {
 }
 
 _COLUMNS = (
-    field("change", "title", text),
+    field("perturbation", "title", text),
     field("weights", "weights", text),
     field("layer", "layer", text),
     field("n", "n", count),
-    field("relative_displacement", "relative_displacement", plain),
+    field("relative displacement", "relative_displacement", plain),
     interval("95 % interval", "relative_displacement_low", "relative_displacement_high", plain),
-    field("top1_retrieval", "top1_retrieval", percent),
+    field("top-1 retrieval", "top1_retrieval", percent),
 )
 
 
 def render(study: Study) -> Content | None:
-    """A panel a change, and the table."""
+    """One panel per perturbation, and the table."""
     table = study.result("invariance", TABLES["invariance"])
     caption = (
-        f"Root mean square distance that a layer moves, as a share of that between two different "
-        f"images, n = {count(table['n'].max())} images, with 95 % intervals; the dashed line is as "
-        "far as another image."
+        f"RMS distance between the activations of an image before and after the perturbation, "
+        "relative to that between two different images (dashed line), for "
+        f"{count(table['n'].max())} images, with 95 % intervals."
     )
-    alt = "How far each layer moves under each change, trained beside untrained."
+    alt = "Relative displacement of each layer under each perturbation, trained beside untrained."
     body = join(
         [
             chart("invariance", table, caption=caption, alt=alt, keys=weights_keys()[:2]),
@@ -43,11 +43,12 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Low and falling: the layer lets go of the change. Near the dashed line: to the "
-        "layer the changed image is another image. Recognised is the share of changed images whose "
-        "nearest original is their own.",
-        limits="Each change has one strength, given in its title. Little movement can also mean "
-        "that a few large directions hide it, which the recognised share would show.",
+        reading="Near 0: the layer ignores the change. Near 1: the changed image looks like a "
+        "different one. Top-1 retrieval is the share of changed images whose nearest original is "
+        "their own.",
+        limits="Each perturbation has one strength, given in its title. A small displacement can "
+        "also mean that a few directions of large variance hide it; top-1 retrieval would show "
+        "that.",
     )
 
 

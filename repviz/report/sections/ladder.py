@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, figure, interval, numbers_of
 from repviz.report.pictures import image
 from repviz.report.sections import Content, Section

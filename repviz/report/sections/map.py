@@ -1,4 +1,4 @@
-"""Which images each representation puts side by side: a map to walk through, face by face."""
+"""An interactive map of the images in every representation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pandas as pd
 
-from repviz.report import numbers
+from repviz import number_format as numbers
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import figure
 from repviz.report.pictures import sheet
@@ -27,12 +27,12 @@ TABLES = {
     ),
 }
 
-_SPAN = 65534  # the largest coordinate; 65535 marks an image that this map does not hold
+_SPAN = 65534  # the largest coordinate; 65535 marks an image that is not in this map
 _ABSENT = 65535
 
 
 def render(study: Study) -> Content | None:
-    """The interactive map with its data; without scripts, a sentence that says what it needs."""
+    """The interactive map with its data; without JavaScript, a sentence that says so."""
     table, images = (
         study.result("map", TABLES["map"]),
         study.result("images", TABLES["images"]).sort_values("row"),
@@ -44,11 +44,11 @@ def render(study: Study) -> Content | None:
         [_quantised(table[table["representation"] == name], len(images)) for name in names]
     )
     pictures = sheet(study.array("thumbnails"))
-    labelled = bool(images["label"].notna().any())
+    labelled, nouns = bool(images["label"].ne("").any()), study.nouns
     words = {
-        "ids": images["id"].fillna("").tolist(),
-        "who": study.who,
-        "labels": images["label"].fillna("").tolist() if labelled else None,
+        "ids": images["id"].tolist(),
+        "label_noun": nouns.label,
+        "labels": images["label"].tolist() if labelled else None,
         "representations": [{"name": name, "note": note} for name, note in _notes(study, names)],
         "sheet": {"columns": pictures.columns, "width": pictures.width, "height": pictures.height},
     }
@@ -56,30 +56,30 @@ def render(study: Study) -> Content | None:
         tag(
             "div",
             _stage(labelled),
-            _panel(study.who if labelled else None),
+            _panel(nouns.label if labelled else None),
             tag("div", id="map-views", class_="views", role="group", aria_label="Representation"),
             class_="map-layout",
         ),
-        tag("p", "The map needs scripts, and a browser of 2024 or later.", id="map-missing"),
+        tag("p", "The map needs JavaScript and a browser of 2024 or later.", id="map-missing"),
         tag("img", src=pictures.uri, alt="", id="map-sheet", hidden=True),
         _data("map-points", points.astype("<u2").tobytes()),
         _data("map-words", json.dumps(words, ensure_ascii=False).encode()),
     ]
     caption = (
         f"UMAP of {numbers.count(len(images))} images in {len(names)} representations. Point at "
-        f"an image to see it and, in every map, the other images of the same {study.who}; click to "
-        "keep it. With the keyboard: arrows walk to the next image in that direction, Escape "
-        "lets go."
+        f"an image to see it and, in every map, the other images of the same {nouns.label}; click "
+        "to pin it. With the keyboard: the arrow keys move to the next image in that direction, "
+        "Escape unpins."
     )
     return Content(
         figure(join(body), caption, class_="broad"),
-        reading="Each dot is an image; near dots are images that this representation finds "
-        "alike. Choose another representation and watch the images move. Where a person’s "
-        "images gather in the trained layer but not in the untrained one, the training did it.",
-        limits="UMAP keeps neighbours and bends everything else: the axes mean nothing, the "
-        "distance between clusters and their size mean little, and clusters can appear in "
-        "noise. Trustworthiness says what share of the neighbourhoods on the map are true ones "
-        "(1 is all). The numbers of the sections above, not this map, are the evidence.",
+        reading="Each dot is an image; dots close together are neighbours in this representation. "
+        f"Where the images of one {nouns.label} cluster in the trained layer but not in the "
+        "untrained one, training did it.",
+        limits="UMAP preserves neighbourhoods and distorts everything else: the axes have no "
+        "meaning, distances between clusters and their sizes have little, and clusters can appear "
+        "in noise. Trustworthiness (at most 1) says how far neighbours on the map are neighbours "
+        "in the representation. The other sections, not this map, are the evidence.",
     )
 
 
@@ -106,7 +106,7 @@ def _stage(labelled: bool) -> Markup:
             tag("p", id="map-note", class_="facts"),
             tag(
                 "div",
-                tag("button", "Faces", type="button", id="map-faces", aria_pressed="false"),
+                tag("button", "Images", type="button", id="map-images", aria_pressed="false"),
                 tag("button", "Colours", type="button", id="map-colours", aria_pressed="true")
                 if labelled
                 else None,
@@ -118,14 +118,14 @@ def _stage(labelled: bool) -> Markup:
     )
 
 
-def _panel(who: str | None) -> Markup:
-    nobody = tag("option", "nobody", value="")
+def _panel(label: str | None) -> Markup:
+    none = tag("option", "none", value="")
     return tag(
         "div",
         tag(
             "div",
-            tag("label", f"{who.capitalize()} ", tag("select", nobody, id="map-person"))
-            if who
+            tag("label", f"{label.capitalize()} ", tag("select", none, id="map-label"))
+            if label
             else None,
             tag("p", "Point at an image.", id="map-said", aria_live="polite"),
             class_="under",
@@ -165,7 +165,7 @@ def _names(study: Study, table: pd.DataFrame) -> list[str]:
 
 
 def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
-    """(representation, what its map is worth) for each name."""
+    """(representation, trustworthiness of its map) for each name."""
     notes: dict[str, str] = {}
     if study.has("results/layers.csv"):
         for row in records(study.result("layers", TABLES["layers"])):

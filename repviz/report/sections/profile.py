@@ -1,9 +1,9 @@
-"""The dimension of the images over the depth of a network, and the labels read from it."""
+"""Intrinsic dimension and label decoding over the depth of a network."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
-from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -34,12 +34,12 @@ _SHAPE = (
     field("components for 90 %", "pca_90", count),
 )
 _READ = (
-    field("5 nearest", "knn", percent),
+    field("5-nearest-neighbour probe", "knn", percent),
     interval("95 % interval", "knn_low", "knn_high", percent),
-    field("linear", "linear", percent),
+    field("linear probe", "linear", percent),
     interval("95 % interval", "linear_low", "linear_high", percent),
     field("linear, shuffled", "linear_shuffled", percent),
-    field("commonest label", "chance", percent),
+    field("most frequent label", "chance", percent),
 )
 
 
@@ -48,13 +48,13 @@ def render(study: Study) -> Content | None:
     table = study.result("profile", TABLES["profile"])
     reads = "linear" in table and bool(table["linear"].notna().any())
     labels = (
-        " Second: the share of held-out images that a linear map names rightly (five-fold); "
-        "dashed, the same with shuffled labels."
+        " Second: accuracy of a linear probe on held-out images (five-fold); dashed, with "
+        "shuffled labels."
         if reads
         else ""
     )
     caption = (
-        f"First: calibrated intrinsic dimension at the scales where it stands still, n = "
+        f"First: calibrated intrinsic dimension on the plateau of its scale curve, n = "
         f"{count(table['n'].max())} images, with 95 % intervals; dashed, Gaussian rows of the same "
         f"covariance.{labels}"
     )
@@ -67,13 +67,13 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="The dashed line is what the spread alone explains: a cloud with the same "
-        "variances in the same directions and nothing else in common. How far the images lie below "
-        "it is how much their set bends and thins. What the trained network has and the untrained "
-        "one, of the same make, has not, was learned; what both have comes with the make.",
+        reading="The dashed line is a Gaussian control with the same covariance: how far the "
+        "images lie below it is structure beyond the covariance, such as curvature. What only the "
+        "trained network has was learned; what the untrained one has too is due to the "
+        "architecture.",
         limits="The estimate counts directions at the scale of the images’ spacing; with few "
-        "images that scale is coarse. A reader that fails shows that it is too simple, not that "
-        "the layer lacks the labels.",
+        "images that scale is coarse. A probe that fails may be too simple; it does not show "
+        "that the layer lacks the labels.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the numbers come from, so that they can be traced and repeated."""
+"""Where the numbers come from, and how to reproduce them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from repviz.number_format import seconds
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import seconds
 from repviz.report.parts import scrolling
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -34,11 +34,11 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="The command, run again with these versions on a machine of this kind, writes "
-        "the same tables. Each file stands with its SHA-256 hash, and every number in this page "
-        "stands in one of them.",
+        reading="The command, run again with these versions on a machine of this kind, writes the "
+        "same tables. Every number of this page is in one of the files, which are listed with "
+        "their SHA-256 hashes.",
         limits="Other versions of the packages, or another processor, may change the last "
-        "digits, and through them where a training ends.",
+        "digits, and through them the result of a training.",
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repviz.number_format import count, plain
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import count, plain
-from repviz.report.parts import figure, scrolling
+from repviz.report.parts import figure, scrolling, unseen_images
 from repviz.report.pictures import image
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -36,7 +36,7 @@ def render(study: Study) -> Content | None:
     first = shown.drop_duplicates("pick")
     others = shown.drop(first.index)
     caption = (
-        f"Test images {study.unseen}, drawn again by each engine from as many numbers as stand "
+        f"Some of the {unseen_images(study)}, reconstructed by each engine at the size "
         "above the column; under each its mean squared error (grey level²). Chosen by rule as "
         "best, median and worst by the error of the last engine, not by eye."
     )

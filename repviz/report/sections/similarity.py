@@ -1,9 +1,9 @@
-"""How alike the layers of the trained and the untrained network are."""
+"""Similarity of the layers of the trained and the untrained network."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.numbers import count, plain, text
 from repviz.report.parts import chart, field, numbers_of
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
@@ -27,9 +27,10 @@ def render(study: Study) -> Content | None:
     table = study.result("similarity", TABLES["similarity"])
     caption = (
         f"Debiased linear CKA of every two representations, n = {count(table['n'].max())} images: "
-        "full colour is the same up to rotation and scale. A dot marks what shuffled images reach."
+        "full colour means equal up to rotation and scale. A dot marks pairs no more similar than "
+        "with shuffled images."
     )
-    alt = "A grid of representations, coloured by how alike they are."
+    alt = "Debiased linear CKA of every two representations, as a grid."
     body = join(
         [
             chart("similarity", table, caption=caption, alt=alt),
@@ -38,11 +39,11 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Blocks along the diagonal are stages that say much the same. A trained layer that "
-        "is like its untrained self was shaped by the network’s make more than by what it learned.",
-        limits="CKA follows the directions of largest variance: two layers may agree in these and "
-        "differ in everything small. The usual, biased form would show 0.2 and more for unrelated "
-        "layers with so few images.",
+        reading="Blocks along the diagonal are layers with similar representations. A trained "
+        "layer that is similar to its untrained counterpart owes much to the architecture.",
+        limits="CKA is dominated by the directions of largest variance: two layers may agree in "
+        "these and differ in all others. The usual, biased estimate would show 0.2 and more for "
+        "unrelated layers with so few images.",
     )
 
 

@@ -1,9 +1,9 @@
-"""How many linear directions each representation uses."""
+"""The PCA spectrum of each representation."""
 
 from __future__ import annotations
 
+from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join
-from repviz.report.numbers import count, percent, plain, text
 from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
 from repviz.report.pictures import image, signed
 from repviz.report.sections import Content, Section
@@ -20,7 +20,7 @@ TABLES = {
     ),
 }
 
-ACROSS, WIDTH = 6, 720  # components in a row, pixels of it at most
+ACROSS, WIDTH = 6, 720  # components per row, pixels of a row at most
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -33,21 +33,22 @@ _COLUMNS = (
 
 
 def _components(study: Study) -> list[Markup]:
-    """The leading components of the pixels as pictures, where the study drew them."""
+    """The leading components of the pixels as pictures, where the study stored them."""
     if not study.has("results/components.csv", "arrays/components.npy"):
         return []
     table, weights = study.result("components", TABLES["components"]), study.array("components")
-    told, first = len(table), records(table)[0]
+    n_shown, first = len(table), records(table)[0]
     above = (table["ratio"] > table["null"]).cummin()
     shares = ", ".join(percent(ratio) for ratio in table["ratio"])
     caption = (
-        f"The first {told} principal components of the pixels, each at its own contrast; grey is "
-        f"no change. Of the variance they hold {shares}. {count(above.sum())} of them lie above "
-        f"what the same pixels give when each is shuffled among the {count(first['n'])} images by "
-        f"itself (the largest of {count(first['repeats'])} shuffles)."
+        f"The first {n_shown} principal components of the pixels, each at its own contrast; grey "
+        f"is 0. They explain {shares} of the variance. {count(above.sum())} of them exceed the "
+        f"permutation null (each pixel shuffled among the {count(first['n'])} images; the largest "
+        f"of {count(first['repeats'])} shuffles)."
     )
+    alt = f"{n_shown} principal components as pictures"
     sheet = signed(weights, across=ACROSS, scale=max(1, WIDTH // (ACROSS * weights.shape[3])))
-    return [figure(image(sheet, f"{told} principal components as pictures", exact=True), caption)]
+    return [figure(image(sheet, alt, exact=True), caption)]
 
 
 def render(study: Study) -> Content | None:
@@ -64,7 +65,7 @@ def render(study: Study) -> Content | None:
         f"{count(layers['n'].max())} images. Grey: {records(table)[0]['representation']}, repeated "
         "for comparison. Dashed: 90 %."
     )
-    alt = "Cumulative explained variance against the number of components, a panel a layer."
+    alt = "Cumulative explained variance against the number of components, one panel per layer."
     parts = [
         chart("spectrum", table, caption=caption, alt=alt, keys=weights_keys()),
         *_components(study),
@@ -72,13 +73,11 @@ def render(study: Study) -> Content | None:
     ]
     return Content(
         join(parts),
-        reading="A curve that rises early means that a few linear directions say nearly "
-        "everything; one that rises late, that the images spread over many. The participation "
-        "ratio in the table puts the whole spectrum into one number: how many directions take "
-        "part.",
-        limits="PCA sees straight directions only: a thin sheet that is bent fills many of them. "
-        "The number of components can never pass n − 1, so it reflects the collection as well "
-        "as the network.",
+        reading="A curve that rises early means that a few linear directions explain most of the "
+        "variance; one that rises late, that it is spread over many. The participation ratio in "
+        "the table is the effective number of directions.",
+        limits="PCA is linear: a curved manifold of few dimensions fills many components. Their "
+        "number is at most n − 1, so it depends on the collection as well as on the network.",
     )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.numbers import count, plain, text
-from repviz.report.parts import chart, field, interval, key, numbers_of
+from repviz.report.parts import chart, field, interval, key, numbers_of, unseen_images
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
@@ -50,15 +50,14 @@ def render(study: Study) -> Content | None:
     if table.empty:
         return None
     first = records(table)[0]
-    drawn = f"their {study.whose}" if first["groups_test"] < first["n_test"] else "those images"
+    drawn = (
+        f"their {study.nouns.labels}" if first["groups_test"] < first["n_test"] else "those images"
+    )
     seeds = int(table["seeds"].max())
     how = f"leaving out one of {drawn} at a time"
     if seeds > 1:
         how = f"drawing {drawn}, and the {seeds} trainings, again"
-    caption = (
-        f"Error on {count(first['n_test'])} test images {study.unseen}; bands are 95 % intervals "
-        f"from {how}."
-    )
+    caption = f"Error on {unseen_images(study)}; bands are 95 % intervals from {how}."
     keys = [key(*KEYS.get(engine, ("ink", engine))) for engine in table["engine"].unique()]
     alt = "Reconstruction error against bottleneck size, and its ratio to the error of PCA."
     body = join(
@@ -82,8 +81,9 @@ def render(study: Study) -> Content | None:
         "for the same error, SSIM is the structural similarity (1 where nothing is lost), and "
         "CPU-seconds are those of the training: of an engine that serves every size, of its one "
         "training. Memory is the most that the program has held up to then.",
-        limits="The error counts grey levels, not likeness: a blurred face scores well. The "
-        f"autoencoders were trained {trained}; their recipe was worked out on the AT&T faces. A "
+        limits="The error counts grey levels, not similarity to the eye: a blurred image "
+        "scores well. The "
+        f"autoencoders were trained {trained}; their recipe was chosen on the ORL collection. A "
         "curve like this has no elbow of its own, so it names no right size.",
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from repviz.number_format import count, missing, percent, plain, text
 from repviz.report.html import Markup, join, tag
-from repviz.report.numbers import count, missing, percent, plain, text
 from repviz.report.parts import field, figure, numbers_of, scrolling
 from repviz.report.pictures import image
 from repviz.report.sections import Content, Section

@@ -1,4 +1,4 @@
-"""How a number is written: with as many digits as it can bear, and with its unit."""
+"""How numbers are written, in reports, figures and sentences: significant digits and units."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def missing(value: Any) -> bool:
 
 
 def plain(value: Any, digits: int = 3) -> str:
-    """A measured number to ``digits`` significant digits; by a power of ten below a millionth."""
+    """A measured number to ``digits`` significant digits; as a power of ten below a millionth."""
     if missing(value):
         return NOTHING
     value = float(value)
@@ -30,15 +30,20 @@ def plain(value: Any, digits: int = 3) -> str:
 
 
 def count(value: Any) -> str:
-    """A whole number with thousands parted: ``60,965,224``."""
+    """An integer with thousands separators: ``60,965,224``."""
     return NOTHING if missing(value) else f"{int(value):,}"
 
 
-def percent(share: Any) -> str:
-    """A share in [0, 1] as a percentage: one decimal, more where it is nearly 0 or nearly 1."""
+def percent(share: Any, places: int | None = None) -> str:
+    """A share in [0, 1] as a percentage: ``66.0 %``.
+
+    Without ``places`` it has one decimal, and more where it is nearly 0 or nearly 1.
+    """
     if missing(share):
         return NOTHING
     share = float(share)
+    if places is not None:
+        return f"{share * 100:.{places}f} %"
     edge = min(share, 1 - share)
     places = 1 if edge >= 0.001 or edge <= 0 else min(6, 1 - math.floor(math.log10(edge * 100)))
     written = f"{share * 100:.{places}f}"
