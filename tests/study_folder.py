@@ -377,7 +377,7 @@ def _evaluation(folder: Path) -> None:
     for views, right in (("centre", 101), ("ten", 104)):
         low, high = intervals.share(right, 120)
         row = {"model": "1: alexnet", "views": views, "accuracy": right / 120, "low": low}
-        rows.append({**row, "high": high, "right": right, "n": 120, "chance": 0.025})
+        rows.append({**row, "high": high, "n_correct": right, "n": 120, "chance": 0.025})
     _write(folder, "evaluation", rows)
 
 

@@ -65,7 +65,7 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
     html = made.report.read_text(encoding="utf-8")
     for words in (
         "Tower 2: maps 4 to 7",
-        "How often is the network right",
+        "Accuracy on held-out images",
         "are named rightly by ten crops",
     ):
         assert words in html

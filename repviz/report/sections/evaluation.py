@@ -9,7 +9,7 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "evaluation": "model views accuracy low high right n chance",
+    "evaluation": "model views accuracy low high n_correct n chance",
 }
 
 _COLUMNS = (
@@ -17,7 +17,7 @@ _COLUMNS = (
     field("crops", "views", text),
     field("accuracy", "accuracy", percent),
     interval("95 % interval", "low", "high", percent),
-    field("correct", "right", count),
+    field("correct", "n_correct", count),
     field("of", "n", count),
 )
 
