@@ -12,7 +12,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     ----------
     family : str, optional
         One family only: "sources", "models", "layers", "recipes", "augmentations", "reductions",
-        "exports", "estimators", "embeddings", "perturbations", "engines",
+        "exports", "estimators", "embeddings", "similarities", "probes", "perturbations", "engines",
         "criteria", "samplers", "studies" or "sections".
 
     Raises
@@ -29,6 +29,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.images.perturbations import PERTURBATIONS
     from repviz.manifold.dimension import ESTIMATORS
     from repviz.manifold.embedding import EMBEDDINGS
+    from repviz.manifold.probes import PROBES
+    from repviz.manifold.similarity import SIMILARITIES
     from repviz.models import MODELS
     from repviz.models.alexnet import LAYERS
     from repviz.report.sections import SECTIONS, get_section
@@ -46,6 +48,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "exports": {name: entry.summary for name, entry in EXPORTS.items()},
         "estimators": {name: entry.summary for name, entry in ESTIMATORS.items()},
         "embeddings": {name: entry.summary for name, entry in EMBEDDINGS.items()},
+        "similarities": {name: entry.summary for name, entry in SIMILARITIES.items()},
+        "probes": {name: entry.summary for name, entry in PROBES.items()},
         "perturbations": {name: entry.title for name, entry in PERTURBATIONS.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "criteria": {name: judge.summary for name, judge in CRITERIA.items()},

@@ -73,6 +73,8 @@ def test_list_shows_every_family(run):
         "exports",
         "estimators",
         "embeddings",
+        "similarities",
+        "probes",
         "perturbations",
         "engines",
         "criteria",

@@ -14,7 +14,7 @@ from repviz.manifold.dimension import ESTIMATORS, dimension, dimension_by_label
 from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.dimension.distinct import distinct
-from repviz.manifold.dimension.uncertainty import interval, shared_deviation
+from repviz.manifold.dimension.uncertainty import dependent_standard_error, interval
 from repviz.manifold.neighbors import neighbors
 
 NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
@@ -90,7 +90,7 @@ def test_participation_counts_directions():
     assert found.calibrated == pytest.approx(8, rel=0.01)
 
 
-def test_participation_of_few_rows_is_put_right():
+def test_participation_of_few_rows_is_corrected():
     variances = np.exp(-np.arange(60) / 8)
     truth = variances.sum() ** 2 / np.square(variances).sum()
     rng = np.random.default_rng(6)
@@ -98,16 +98,14 @@ def test_participation_of_few_rows_is_put_right():
     found = [dimension(X, method="participation") for X in draws]
     assert np.mean([one.value for one in found]) < 0.6 * truth
     assert 1 / np.mean([1 / one.calibrated for one in found]) == pytest.approx(truth, rel=0.03)
-    assert (
-        found[0].warnings[0].startswith("15 rows are few for so many directions: the ratio reads ")
-    )
+    assert found[0].warnings[0].startswith("15 rows are few for so many directions: the ratio is ")
 
 
 GRAPH_METHODS = [name for name, entry in ESTIMATORS.items() if entry.reads == "graph"]
 
 
 @pytest.mark.parametrize("method", ESTIMATORS)
-def test_every_ruler_reads_a_ball(method):
+def test_every_estimator_on_a_ball(method):
     """Calibrated on balls, each must read a ball of the table's own kind as what it is."""
     found = dimension(neighbors(ball(30, 1500, 5), k=40), method=method)
     assert found.calibrated == pytest.approx(5, rel=0.1)
@@ -168,7 +166,7 @@ def test_scikit_dimension_agrees(method):
     assert dimension(X, method=method, **mine).value == pytest.approx(theirs, rel=1e-5)
 
 
-def test_gride_sees_past_noise_that_twonn_drowns_in():
+def test_gride_tolerates_noise_that_biases_twonn():
     X = np.hstack([sphere(34, 1500, 2), np.zeros((1500, 20))])
     spacing = np.median(neighbors(X, k=1).distances)
     noisy = X + 0.1 * spacing * np.random.default_rng(35).standard_normal(X.shape)
@@ -184,7 +182,7 @@ def test_gride_sees_past_noise_that_twonn_drowns_in():
     assert curve.low < curve.dimension < curve.high
 
 
-def test_a_ball_stands_still_over_all_scales():
+def test_the_plateau_of_a_ball_spans_all_scales():
     curve = scale_curve(ball(36, 1500, 4))
     assert curve.plateau == (1, 32)
     assert curve.dimension == pytest.approx(4, rel=0.05)
@@ -206,7 +204,7 @@ def test_each_label_has_its_own_dimension():
     assert np.median(local[:300]) < 1.5 < 2.5 < np.median(local[300:])
 
 
-def test_copies_with_noise_are_not_independent_and_groups_say_so():
+def test_groups_widen_the_interval_of_noisy_copies():
     """20 augmentations of each of 60 images: whole images are the draws."""
     rng = np.random.default_rng(39)
     X = np.repeat(ball(40, 60, 6), 20, axis=0) + 0.05 * rng.standard_normal((1200, 6))
@@ -219,7 +217,7 @@ def test_copies_with_noise_are_not_independent_and_groups_say_so():
     assert knowing.high - knowing.low > 3 * (blind.high - blind.low)
 
 
-def test_of_each_label_the_graphs_metric_and_groups_count():
+def test_by_label_uses_the_metric_and_groups_of_the_graph():
     X, member = ball(43, 200, 5) + 3, np.zeros(200)
     groups = np.arange(200) // 10
     cosine = neighbors(X, k=40, metric="cosine")
@@ -230,7 +228,7 @@ def test_of_each_label_the_graphs_metric_and_groups_count():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_danco_warns_of_curves_which_it_may_read_as_surfaces(seed):
+def test_danco_warns_of_curves(seed):
     found = dimension(np.random.default_rng(seed).random((1000, 1)), method="danco")
     assert found.value < 2.05
     assert any("may read anything from 1 to 2" in warning for warning in found.warnings)
@@ -298,18 +296,18 @@ def test_intervals_hold_the_mean(make, fit):
 
 def test_shared_deviation_by_hand():
     influence = np.array([1.0, 2.0, -3.0, 0.5])
-    touched = np.array([[0, 1], [1, 0], [2, 3], [3, 2]])
+    neighborhoods = np.array([[0, 1], [1, 0], [2, 3], [3, 2]])
     # rows 0, 1 share and rows 2, 3 share: (1 + 2)^2 + (-3 + 0.5)^2, against 14.25 apart;
     # 8 of the 16 pairs share, which the influences' own mean took off
-    assert shared_deviation(influence, touched) == pytest.approx(
+    assert dependent_standard_error(influence, neighborhoods) == pytest.approx(
         math.sqrt((9 + 6.25) / (1 - 8 / 16)) / 4
     )
 
 
 def test_shared_deviation_is_never_below_the_independent_one():
     influence = np.array([1.0, -1.0])
-    touched = np.array([[0, 1], [1, 0]])
-    assert shared_deviation(influence, touched) == pytest.approx(math.sqrt(2) / 2)
+    neighborhoods = np.array([[0, 1], [1, 0]])
+    assert dependent_standard_error(influence, neighborhoods) == pytest.approx(math.sqrt(2) / 2)
 
 
 def test_an_estimate_is_a_row_of_a_table_under_one_prefix():
@@ -422,8 +420,8 @@ def test_half_the_rows_being_one_row():
     found = dimension(np.vstack([X, np.zeros((300, 3))]))
     assert found.value == pytest.approx(dimension(X).value, rel=0.02)
     assert found.warnings[0] == (
-        "300 of 600 rows have an identical copy: each was counted once, "
-        "and 2 left out for want of others."
+        "300 of 600 rows have an identical copy: each was counted once; "
+        "2 were left out for lack of neighbours."
     )
 
 
@@ -432,24 +430,26 @@ def test_identical_rows_are_one_among_the_neighbours():
     found = distinct(graph, 2)
     assert len(found.distances) == 13
     assert found.distances[0].tolist() == [1, 3]
-    assert found.touched[0].tolist() == [0, 1, 2]
+    assert found.neighborhoods[0].tolist() == [0, 1, 2]
 
 
-def test_alarms_tell_a_dimension_that_differs_from_place_to_place():
+def test_warnings_of_a_dimension_that_differs_from_place_to_place():
     line = np.hstack([ball(13, 500, 1), np.zeros((500, 11))])
     found = dimension(np.vstack([line, 9 + ball(14, 500, 12)]))
-    assert any("near copies, clusters or a dimension that differs" in one for one in found.warnings)
+    assert any(
+        "near duplicates, clusters, or a dimension that varies" in one for one in found.warnings
+    )
 
 
-def test_alarms_tell_coarse_values():
+def test_warnings_of_coarse_values():
     X = np.rint(ball(15, 500, 3) * 4)
     X = X + np.random.default_rng(16).integers(0, 2, X.shape)
     found = dimension(np.unique(X, axis=0))
-    assert any("at the very same distance" in one for one in found.warnings)
+    assert any("at exactly the same distance" in one for one in found.warnings)
     assert any(one.startswith("the values are rounded to steps of 1,") for one in found.warnings)
 
 
-def test_alarms_tell_rounding_from_honest_grey_levels():
+def test_warnings_of_rounding_from_honest_grey_levels():
     """Rounding to 1/255 is far below the distance of the nearest rows, rounding to 1/15 is not."""
     X = np.clip(ball(17, 400, 4) @ np.random.default_rng(18).random((4, 900)) / 4 + 0.5, 0, 1)
     fine, coarse = np.rint(X * 255) / 255, np.rint(X * 15) / 15
@@ -457,7 +457,7 @@ def test_alarms_tell_rounding_from_honest_grey_levels():
     assert any("rounded to steps of 0.0667" in one for one in dimension(coarse).warnings)
 
 
-def test_alarms_tell_too_few_rows():
+def test_warnings_of_too_few_rows():
     found = dimension(ball(19, 300, 20))
     assert found.value < 16
     assert found.calibrated == pytest.approx(20, rel=0.25)
@@ -470,14 +470,14 @@ def test_a_dimension_beyond_the_table_is_a_lower_limit():
     calibrated, warnings = calibrate("twonn", 100, 90.0)
     assert calibrated == pytest.approx(100)
     assert warnings == (
-        "100 rows are too few for this dimension: balls of 100 dimensions and more look like this, "
-        "so the calibrated value is a lower limit.",
+        "100 rows are too few for this dimension: uniform balls of 100 and more dimensions give "
+        "this value, so the calibrated value is a lower limit.",
     )
 
 
 def test_fewer_rows_than_calibration_begins_at():
     assert dimension(ball(20, 30, 2)).warnings[-1] == (
-        "30 rows are fewer than the 50 that calibration begins at."
+        "30 rows are fewer than the 50 from which on calibration is tabulated."
     )
 
 
@@ -544,8 +544,8 @@ def test_every_estimator_refuses_what_it_cannot_answer(name, X):
         (
             lambda X: dimension(neighbors(X, k=5), method="mle"),
             InputError,
-            "dimension: the graph must hold at least 10 neighbours a row, got 5. "
-            "Make it with neighbors(X, k=20).",
+            "dimension: the graph must hold at least 10 neighbours per row, got 5. "
+            "Build it with neighbors(X, k=20).",
         ),
         (
             lambda X: dimension(X, groups=[1, 2]),
@@ -581,7 +581,7 @@ def test_every_estimator_refuses_what_it_cannot_answer(name, X):
             lambda X: scale_curve(neighbors(X, k=2)),
             InputError,
             "scale_curve: the graph must hold at least 4 neighbours of more than 8 rows, got 2 of "
-            "40. Make it with neighbors(X, k=64).",
+            "40. Build it with neighbors(X, k=64).",
         ),
         (
             lambda X: dimension_by_label(X, [0, 1]),

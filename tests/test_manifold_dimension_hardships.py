@@ -97,15 +97,15 @@ def test_a_tenth_of_copies_does_not_mislead_and_is_said(method, copies, X, clean
     said = " ".join(found.warnings)
     assert ("identical copy" in said) == (copies != "near")
     if method in GRAPH_METHODS:
-        assert ("near copy" in said) == (copies != "exact")
+        assert ("near duplicate" in said) == (copies != "exact")
         assert found.n == 600
 
 
-def test_near_copies_are_told_in_a_sentence(X):
+def test_the_warning_of_near_duplicates(X):
     found = dimension(np.vstack([X, near(X, slice(60))]))
     assert found.warnings == (
-        "120 of 660 rows have a near copy, 20 times nearer than the next row: such rows were "
-        "counted once.",
+        "120 of 660 rows have a near duplicate, 20 times nearer than the next row: each such pair "
+        "was counted once.",
     )
 
 
@@ -169,35 +169,35 @@ def test_too_few_rows_for_the_scale_are_told_what_helps(X):
     with pytest.raises(InputError) as caught:
         dimension(X[:10], method="mle")
     assert str(caught.value) == (
-        "dimension: the graph must hold at least 10 neighbours a row, got 9. Give it more images."
+        "dimension: the graph must hold at least 10 neighbours per row, got 9. Add rows."
     )
 
 
 # ---- warnings
 
 
-def test_an_outlier_is_said(X):
+def test_the_warnings_of_an_outlier(X):
     rows = np.vstack([X, np.full(20, 1e6)])
     assert dimension(rows).warnings == (
-        "1 of 601 rows lie more than 30 times farther from their nearest row than the middle row "
-        "does: outliers, which methods that weigh angles or spread see most.",
+        "1 of 601 rows lie more than 30 times farther from their nearest row than the median row "
+        "does: outliers, which affect methods that use angles or variances most.",
     )
     assert dimension(rows, method="pca-90").warnings == (
-        "row 600 alone holds 99.8 % of the variance: an outlier, beside which the others hardly "
-        "count.",
+        "row 600 alone accounts for 99.8 % of the variance: an outlier that dominates the "
+        "estimate.",
     )
 
 
-def test_frames_of_a_film_are_suspected_until_they_are_declared():
-    """Rows that walk: the nearest is the one before or after. In another order nothing is said."""
+def test_frames_of_a_video_cause_a_warning_until_declared():
+    """A random walk: the nearest row is the one before or after. Shuffled, there is no warning."""
     rng = np.random.default_rng(3)
     X = np.cumsum(rng.standard_normal((900, 12)), axis=0)
     found = dimension(X)
     assert "groups=" in found.warnings[-1]
     assert found.warnings[-1].endswith(
-        " of the rows have their nearest row within 2 places before or after them: if these are "
-        "frames of one film or changes of one image, the interval is too narrow. Say what belongs "
-        "together: groups=."
+        " of the rows have their nearest row within 2 rows before or after them: if these are "
+        "frames of one video or augmentations of one image, the interval is too narrow. Declare "
+        "the groups: groups=."
     )
     shots = np.arange(900) // 30
     assert not any("groups=" in warning for warning in dimension(X, groups=shots).warnings)

@@ -54,7 +54,7 @@ def test_a_factor_is_read_as_far_as_noise_allows(d):
 def test_the_ridge_is_scikit_learns():
     from sklearn.linear_model import RidgeCV
 
-    from repviz.manifold.probes import STRENGTHS, _ridge
+    from repviz.manifold.probes import PENALTIES, ridge
 
     rng = np.random.default_rng(3)
     for shape in ((60, 8), (30, 90)):
@@ -62,8 +62,8 @@ def test_the_ridge_is_scikit_learns():
         y = X[:, 0] + 0.5 * rng.standard_normal(shape[0])
         values = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) ** 2
         values = values[values > values[0] * 1e-12]
-        peer = RidgeCV(STRENGTHS * values.mean()).fit(X, y).predict(asked)
-        assert np.allclose(_ridge(X, y[:, None], asked)[:, 0], peer, atol=1e-8)
+        peer = RidgeCV(PENALTIES * values.mean()).fit(X, y).predict(asked)
+        assert np.allclose(ridge(X, y[:, None], asked)[:, 0], peer, atol=1e-8)
 
 
 def test_a_shift_of_every_row_by_a_known_length():

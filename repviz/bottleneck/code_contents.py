@@ -13,7 +13,7 @@ from repviz.bottleneck.plan import Plan
 from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
 from repviz.manifold.neighbors import neighbors, neighbors_between
-from repviz.manifold.probes import PROBES
+from repviz.manifold.probes import ridge
 from repviz.principal import pca
 from repviz.study_folder import Draft, Study
 
@@ -81,7 +81,7 @@ def _factor(codes: np.ndarray, values: np.ndarray, plan: Plan) -> dict[str, floa
     if values[train].std() == 0 or values[test].std() == 0:
         return {}
     codes = codes.astype(np.float64)
-    left = np.square(PROBES["factor"](codes[train], values[train], codes[test], 0) - values[test])
+    left = np.square(ridge(codes[train], values[train, None], codes[test])[:, 0] - values[test])
     all_ = np.square(values[test] - values[train].mean())
     both = np.stack([left, all_], axis=1)
     low, high = intervals.jackknife(

@@ -88,8 +88,8 @@ class Neighbors:
         return np.flatnonzero(one_value & (self.d > 1))
 
     @cached_property
-    def made(self) -> dict[Any, Any]:
-        """What methods worked out from this graph, kept with it for the next that asks."""
+    def cache(self) -> dict[Any, Any]:
+        """Intermediate results that methods computed from this graph."""
         return {}
 
     @cached_property

@@ -1,8 +1,8 @@
-"""What a representation holds of what is known about the images: labels and factors, held out.
+"""Probes: how well labels and factors are predicted from a representation, on held-out images.
 
-A probe is a simple reader: the nearest known images, or a linear map. It is trained on some images
-and judged on others. That a probe fails does not show that the representation lacks the thing, only
-that a reader this simple does not find it.
+A probe is a simple model, nearest neighbours or ridge regression, trained on some images and
+evaluated on others. A probe that fails does not show that the representation lacks the information,
+only that a model this simple does not find it.
 """
 
 from __future__ import annotations
@@ -18,27 +18,29 @@ import scipy.special
 from repviz import checks, intervals
 from repviz.errors import InputError
 from repviz.manifold.neighbors import neighbors_between
+from repviz.streams import SEED_LIMIT, stream
 
-STRENGTHS = 10.0 ** np.arange(-4, 5)  # of the ridge, beside the mean variance of the rows
+PENALTIES = 10.0 ** np.arange(-4, 5)  # of the ridge, in units of the mean variance of the rows
 
 
 @dataclass(frozen=True)
 class Probe:
-    """How well held-out images are read.
+    """How well a target of held-out images is predicted.
 
     Attributes
     ----------
     value : float
-        For labels, the share named rightly, in [0, 1]; for a factor, R2: 1 where it is foretold
-        exactly, 0 where no better than by its mean, below 0 where worse.
+        For labels, the accuracy, in [0, 1]; for a factor, R2, at most 1: 0 is as good as predicting
+        its mean, below 0 is worse.
     low, high : float
-        The 95 % interval: Clopper-Pearson for labels, a jackknife over folds for a factor. It is
-        for probes trained on as many images, and takes rows (or groups) for independent.
+        The 95 % interval: Clopper-Pearson for labels, a jackknife over folds for a factor. It holds
+        for probes trained on as many images, and assumes independent rows (or groups).
     chance : float
-        For labels, the share that naming the commonest label gets; 0 for a factor.
+        For labels, the accuracy of always predicting the most frequent label; 0 for a factor.
     n : int
-        Images judged.
+        The number of images evaluated.
     folds : int
+        The number of folds of the cross-validation.
     method : str
         A name in :data:`PROBES`.
     """
@@ -62,25 +64,26 @@ def probe(
     groups: Any = None,
     seed: int = 0,
 ) -> Probe:
-    """How well a simple reader tells labels, or a factor, of held-out images from their rows.
+    """The cross-validated performance of a simple model that predicts labels or a factor from rows.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
-        One row an image.
+        One row per image.
     target : array_like, shape (n,)
         Labels for "knn" and "linear"; numbers for "factor".
     method : str
-        A name in :data:`PROBES`: "knn" names an image by the majority of its k nearest, "linear" by
-        ridge regression on the labels' indicators, "factor" foretells a number by ridge regression.
+        A name in :data:`PROBES`: "knn" predicts the majority label of the k nearest images,
+        "linear" classifies by ridge regression on one-hot labels, "factor" predicts a number by
+        ridge regression.
     folds : int
-        Parts of the images, each judged by a reader trained on the others, from 2.
+        The number of folds, each predicted by a model trained on the others, from 2.
     k : int
         Neighbours of "knn", from 1; the nearest decides a tie.
     groups : array_like, shape (n,), optional
-        Rows of one group are never split between training and judging.
+        The group of each row; a group is never split between folds.
     seed : int
-        Which image is in which part.
+        Seed of the assignment of images to folds.
 
     Returns
     -------
@@ -89,16 +92,17 @@ def probe(
     Raises
     ------
     InputError
-        The target has not one entry a row, fewer than two values, or there are too few images.
+        The target does not have one entry per row, has fewer than two values, or there are too few
+        images.
     UnknownName
-        No such method.
+        There is no such method.
     """
     checks.one_of("probe", "method", method, PROBES)
     X = checks.matrix("probe", X, rows=4).astype(np.float64)
     n = len(X)
     folds = checks.integer("probe", "folds", folds, low=2, high=n // 2)
     k = checks.integer("probe", "k", k, low=1)
-    seed = checks.integer("probe", "seed", seed, low=0)
+    seed = checks.integer("probe", "seed", seed, low=0, high=SEED_LIMIT)
     y = np.asarray(target)
     if y.shape != (n,):
         raise InputError(f"probe: target must hold one entry for each of {n} rows, got {y.shape}.")
@@ -108,58 +112,84 @@ def probe(
     names, classes = np.unique(y, return_inverse=True)
     if len(names) < 2:
         raise InputError("probe: target must have at least two values, got one.")
-    part = _parts(n, folds, None if numeric else classes, groups, np.random.default_rng(seed))
-    read = np.empty(n)
+    fold_of = _folds(n, folds, None if numeric else classes, groups, stream(seed, "probe folds"))
+    predicted = np.empty(n)
     for fold in range(folds):
-        known, asked = part != fold, part == fold
-        read[asked] = PROBES[method](X[known], (y if numeric else classes)[known], X[asked], k)
+        train, test = fold_of != fold, fold_of == fold
+        targets = (y if numeric else classes)[train]
+        predicted[test] = PROBES[method].predict(X[train], targets, X[test], k)
     if numeric:
-        return _factor(y, read, part, folds)
-    right = int((read == classes).sum())
-    low, high = intervals.share(right, n)
+        return _r2(y, predicted, fold_of, folds)
+    correct = int((predicted == classes).sum())
+    low, high = intervals.share(correct, n)
     chance = float(np.bincount(classes).max() / n)
-    return Probe(right / n, low, high, chance, n, folds, method)
+    return Probe(correct / n, low, high, chance, n, folds, method)
 
 
-def _factor(y: np.ndarray, read: np.ndarray, part: np.ndarray, folds: int) -> Probe:
-    missed, spread = np.square(y - read), np.square(y - y.mean())
-    value = 1 - missed.sum() / spread.sum()
-    left = np.array(
-        [1 - missed[part != fold].sum() / spread[part != fold].sum() for fold in range(folds)]
-    )
-    deviation = np.sqrt((folds - 1) / folds * np.square(left - left.mean()).sum())
-    reach = float(scipy.special.stdtrit(folds - 1, 0.975)) * deviation
-    return Probe(
-        float(value), float(value - reach), float(value + reach), 0.0, len(y), folds, "factor"
-    )
+def _r2(y: np.ndarray, predicted: np.ndarray, fold_of: np.ndarray, folds: int) -> Probe:
+    residual, total = np.square(y - predicted), np.square(y - y.mean())
+    value = 1 - residual.sum() / total.sum()
+    without = [fold_of != fold for fold in range(folds)]
+    replicates = np.array([1 - residual[rows].sum() / total[rows].sum() for rows in without])
+    error = np.sqrt((folds - 1) / folds * np.square(replicates - replicates.mean()).sum())
+    half_width = float(scipy.special.stdtrit(folds - 1, 0.975)) * error
+    low, high = float(value - half_width), float(value + half_width)
+    return Probe(float(value), low, high, 0.0, len(y), folds, "factor")
 
 
-def _knn(X: np.ndarray, classes: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
-    indices, _ = neighbors_between(asked, X, k=min(k, len(X)))
-    near = classes[indices]  # (m, k)
-    votes = (near[:, :, None] == near[:, None, :]).sum(axis=2)  # each neighbour's own label
-    return near[np.arange(len(near)), votes.argmax(axis=1)]  # the first of equals is the nearest
+def _knn(X: np.ndarray, classes: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    indices, _ = neighbors_between(queries, X, k=min(k, len(X)))
+    labels = classes[indices]  # (m, k)
+    votes = (labels[:, :, None] == labels[:, None, :]).sum(axis=2)
+    return labels[np.arange(len(labels)), votes.argmax(axis=1)]  # of equals, the nearest
 
 
-def _linear(X: np.ndarray, classes: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
-    targets = np.eye(int(classes.max()) + 1)[classes]
-    return _ridge(X, targets, asked).argmax(axis=1)
+def _linear(X: np.ndarray, classes: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    one_hot = np.eye(int(classes.max()) + 1)[classes]
+    return ridge(X, one_hot, queries).argmax(axis=1)
 
 
-def _number(X: np.ndarray, y: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
-    return _ridge(X, y[:, None], asked)[:, 0]
+def _number(X: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    return ridge(X, y[:, None], queries)[:, 0]
 
 
-# From known rows, what they are, and the rows asked of (with k): what those are.
-Read = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
-PROBES: dict[str, Read] = {"knn": _knn, "linear": _linear, "factor": _number}
+@dataclass(frozen=True)
+class ProbeModel:
+    """A model that predicts a target from rows: an entry of :data:`PROBES`.
+
+    Attributes
+    ----------
+    summary : str
+        One line on what it predicts, and how.
+    predict : callable
+        From training rows (n, d), their targets (n,), queries (m, d) and k to predictions (m,).
+    """
+
+    summary: str
+    predict: Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
 
 
-def _ridge(X: np.ndarray, Y: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Foretold targets (m, t), at the ridge that foretells the known rows best, each left out.
+PROBES: dict[str, ProbeModel] = {
+    "knn": ProbeModel("labels, by majority vote of the k nearest images", _knn),
+    "linear": ProbeModel("labels, by ridge regression on one-hot labels", _linear),
+    "factor": ProbeModel("a number, by ridge regression: R2", _number),
+}
 
-    In the rows' own principal directions, so that every strength costs one product (Golub, Heath,
-    Wahba 1979, on leaving one out).
+
+def ridge(X: np.ndarray, Y: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Predictions (m, t) of ridge regression, with the penalty of least leave-one-out error.
+
+    Computed in the principal directions of the rows, where each penalty costs one product (Golub,
+    Heath, Wahba 1979, on leave-one-out).
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Training rows.
+    Y : ndarray, shape (n, t)
+        Their targets.
+    queries : ndarray, shape (m, d)
+        The rows to predict.
     """
     mean, offset = X.mean(axis=0), Y.mean(axis=0)
     X, Y = X - mean, Y - offset
@@ -167,42 +197,38 @@ def _ridge(X: np.ndarray, Y: np.ndarray, asked: np.ndarray) -> np.ndarray:
     if d <= n:
         values, directions = scipy.linalg.eigh(X.T @ X)
         values = values.clip(0)
-        kept = values > values[-1] * 1e-12
-        values, directions = values[kept], directions[:, kept]
+        nonzero = values > values[-1] * 1e-12
+        values, directions = values[nonzero], directions[:, nonzero]
         U = X @ directions / np.sqrt(values)  # (n, r)
     else:
         values, U = scipy.linalg.eigh(X @ X.T)
         values = values.clip(0)
-        kept = values > values[-1] * 1e-12
-        values, U = values[kept], U[:, kept]
+        nonzero = values > values[-1] * 1e-12
+        values, U = values[nonzero], U[:, nonzero]
         directions = X.T @ (U / np.sqrt(values))
-    along = U.T @ Y  # (r, t)
-    best, weights = np.inf, np.zeros_like(along)
-    for strength in STRENGTHS * values.mean():
-        shrunk = values / (values + strength)
-        fitted = U @ (shrunk[:, None] * along)
-        leverage = np.square(U) @ shrunk + 1 / n
+    projected = U.T @ Y  # (r, t)
+    best, weights = np.inf, np.zeros_like(projected)
+    for penalty in PENALTIES * values.mean():
+        shrinkage = values / (values + penalty)
+        fitted = U @ (shrinkage[:, None] * projected)
+        leverage = np.square(U) @ shrinkage + 1 / n
         error = float(np.square((Y - fitted) / (1 - leverage.clip(0, 1 - 1e-9))[:, None]).sum())
         if error < best:
-            best, weights = error, (np.sqrt(values) / (values + strength))[:, None] * along
-    return (asked - mean) @ (directions @ weights) + offset
+            best, weights = error, (np.sqrt(values) / (values + penalty))[:, None] * projected
+    return (queries - mean) @ (directions @ weights) + offset
 
 
-def _parts(
-    n: int,
-    folds: int,
-    classes: np.ndarray | None,
-    groups: Any,
-    random: np.random.Generator,
+def _folds(
+    n: int, folds: int, classes: np.ndarray | None, groups: Any, rng: np.random.Generator
 ) -> np.ndarray:
-    """Which fold each row is judged in (n,): every label in each, or every group whole."""
+    """The fold of each row (n,): stratified by label, or with no group split."""
     if groups is None:
-        order = random.permutation(n)
+        order = rng.permutation(n)
         if classes is not None:  # label by label, so that each fold has its share
             order = order[np.argsort(classes[order], kind="stable")]
-        part = np.empty(n, np.int64)
-        part[order] = np.arange(n) % folds
-        return part
+        fold_of = np.empty(n, np.int64)
+        fold_of[order] = np.arange(n) % folds
+        return fold_of
     given = np.asarray(groups)
     if given.shape != (n,):
         raise InputError(
@@ -213,4 +239,4 @@ def _parts(
         raise InputError(
             f"probe: groups must be at least as many as folds, got {len(names)} and {folds}."
         )
-    return (random.permutation(len(names)) % folds)[member]
+    return (rng.permutation(len(names)) % folds)[member]

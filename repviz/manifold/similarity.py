@@ -1,9 +1,9 @@
-"""How alike two representations of the same images are: layers, models, sizes of a bottleneck.
+"""Similarity of two representations of the same images: layers, models, bottleneck sizes.
 
-CKA is the correlation of two Gram matrices; as usually computed it is far from 0 for unrelated
-rows when images are few (0.2 and more), so ours is built on the unbiased estimate of HSIC. None of
-the measures sees a rotation or a common scale. Each comes with what chance would make of it: the
-same rows paired at random.
+CKA is the correlation of two Gram matrices; its usual estimate is far from 0 for unrelated rows
+when images are few (0.2 and more), so ours uses the unbiased estimate of HSIC. All measures are
+invariant to rotation and isotropic scaling. Each comes with its null distribution: the same rows
+paired at random.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import neighbors
+from repviz.streams import SEED_LIMIT
 
-ROUNDING = 1e-12  # of a Gram matrix's squares: a debiased HSIC that is smaller is none
+ROUNDING = 1e-12  # of a Gram matrix's squares: a smaller debiased HSIC is 0 up to rounding
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two representations are.
+    """The similarity of two representations.
 
     Attributes
     ----------
     value : float
-        1 where they are the same up to rotation and scale; about 0 where they have nothing in
-        common ("cka" may fall a little below, "procrustes" stays above: compare with ``null``).
+        1 if they are equal up to rotation and scale; about 0 if they are unrelated ("cka" may be
+        slightly below, "procrustes" stays above: compare with ``null``).
     null : float
         The 95 % quantile of ``value`` when the rows of one are shuffled.
     p : float
-        The share of shuffles at least as alike, (1 + count) / (1 + shuffles), in (0, 1].
+        The fraction of shuffles at least as similar, (1 + count) / (1 + shuffles), in (0, 1].
     n : int
         The number of rows.
     method : str
         A name in :data:`SIMILARITIES`.
     permutations : int
-        How many shuffles.
+        The number of shuffles.
     seed : int
-        Of the shuffles.
+        Seed of the shuffles.
     """
 
     value: float
@@ -62,7 +63,7 @@ def similarity(
     k: int = 10,
     seed: int = 0,
 ) -> Similarity:
-    """How alike the rows of X and of Y are to each other, and whether that is more than chance.
+    """The similarity of X and Y, and whether it exceeds chance.
 
     Parameters
     ----------
@@ -71,11 +72,11 @@ def similarity(
     method : str
         A name in :data:`SIMILARITIES`.
     permutations : int
-        Shuffles of the rows of one, from 0; without any, ``null`` and ``p`` are NaN.
+        Shuffles of the rows of one, from 0; with none, ``null`` and ``p`` are NaN.
     k : int
-        For "mutual-neighbours": the neighbourhood's size, from 1 to n - 1.
+        For "mutual-neighbours": the number of neighbours, from 1 to n - 1.
     seed : int
-        Of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def similarity(
     InputError
         The two have different numbers of rows, fewer than 4, or rows that are all the same.
     UnknownName
-        No such method.
+        There is no such method.
     """
     checks.one_of("similarity", "method", method, SIMILARITIES)
     X, Y = (checks.matrix("similarity", rows, rows=4).astype(np.float64) for rows in (X, Y))
@@ -100,11 +101,11 @@ def similarity(
             raise InputError(f"similarity: the rows of {name} must not all be the same.")
     n = len(X)
     k = checks.integer("similarity", "k", k, low=1)
-    seed = checks.integer("similarity", "seed", seed, low=0)
-    compare = SIMILARITIES[method](X, Y, min(k, n - 1))
-    random = np.random.default_rng(seed)
+    seed = checks.integer("similarity", "seed", seed, low=0, high=SEED_LIMIT)
+    compare = SIMILARITIES[method].compare(X, Y, min(k, n - 1))
+    rng = np.random.default_rng(seed)
     value = compare(np.arange(n))
-    shuffled = np.array([compare(random.permutation(n)) for _ in range(permutations)])
+    shuffled = np.array([compare(rng.permutation(n)) for _ in range(permutations)])
     return Similarity(
         value=value,
         null=float(np.quantile(shuffled, 0.95, method="higher")) if permutations else np.nan,
@@ -116,26 +117,26 @@ def similarity(
     )
 
 
-# From the two matrices and k, a function that compares them with Y's rows in a given order.
+# The similarity of X and Y with the rows of Y in a given order (n,).
 Compare = Callable[[np.ndarray], float]
 
 
 def _cka(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
     """Debiased linear CKA: Kornblith et al. 2019 with the HSIC of Song et al. 2012, equation 5."""
     K, L = _hollow(X), _hollow(Y)
-    own = [_hsic(of, of) for of in (K, L)]
-    for name, of, value in (("X", K, own[0]), ("Y", L, own[1])):
-        if not value > ROUNDING * float(np.square(of).sum()):
+    self_hsic = [_hsic(gram, gram) for gram in (K, L)]
+    for name, gram, value in (("X", K, self_hsic[0]), ("Y", L, self_hsic[1])):
+        if not value > ROUNDING * float(np.square(gram).sum()):
             raise InputError(
                 f"similarity: the rows of {name} must differ by more than one row or by more than "
                 "equal distances, or debiased CKA is 0 / 0. Use method='procrustes'."
             )
-    scale = np.sqrt(own[0] * own[1])
+    scale = np.sqrt(self_hsic[0] * self_hsic[1])
     return lambda order: float(_hsic(K, L[np.ix_(order, order)]) / scale)
 
 
 def _procrustes(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
-    """What a rotation and a scale leave of one in the other, as 1 - distance^2 / 2.
+    """Procrustes similarity: 1 - (angular distance after the best rotation)^2 / 2.
 
     Williams, Kunz, Kornblith, Linderman 2021, "Generalized shape metrics on neural
     representations": the sum of singular values of X'Y over the product of the two norms.
@@ -146,7 +147,7 @@ def _procrustes(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
 
 
 def _mutual(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
-    """The share of a row's k neighbours that are the same in both.
+    """The fraction of a row's k neighbours that are the same in both.
 
     Huh, Cheung, Wang, Isola 2024, "The platonic representation hypothesis", ICML, section 2; by
     euclidean distance, where they take cosine.
@@ -155,26 +156,42 @@ def _mutual(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
     n = len(X)
 
     def shared(order: np.ndarray) -> float:
-        place = np.empty(n, np.int64)
-        place[order] = np.arange(n)
-        moved = place[other[order]]  # the neighbours of row i, where its image now stands
-        return float((one[:, :, None] == moved[:, None, :]).any(axis=2).mean())
+        position = np.empty(n, np.int64)
+        position[order] = np.arange(n)
+        permuted = position[other[order]]  # the neighbours of row i after the shuffle
+        return float((one[:, :, None] == permuted[:, None, :]).any(axis=2).mean())
 
     return shared
 
 
-SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray, int], Compare]] = {
-    "cka": _cka,
-    "procrustes": _procrustes,
-    "mutual-neighbours": _mutual,
+@dataclass(frozen=True)
+class Measure:
+    """A measure of similarity: an entry of :data:`SIMILARITIES`.
+
+    Attributes
+    ----------
+    summary : str
+        One line on what it compares.
+    compare : callable
+        From X (n, d), Y (n, e) and k to a function of an order (n,) of the rows of Y.
+    """
+
+    summary: str
+    compare: Callable[[np.ndarray, np.ndarray, int], Compare]
+
+
+SIMILARITIES: dict[str, Measure] = {
+    "cka": Measure("debiased linear CKA: correlation of the two Gram matrices", _cka),
+    "procrustes": Measure("overlap after the best rotation and scale", _procrustes),
+    "mutual-neighbours": Measure("fraction of the k nearest rows that agree", _mutual),
 }
 
 
 def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: int = 0) -> float:
-    """Debiased linear CKA from small batches: for stored layers whose n x n matrices do not fit.
+    """Debiased linear CKA from small batches, for stored layers whose n x n matrices do not fit.
 
     Nguyen, Raghu, Kornblith 2021, "Do wide and deep networks learn the same things?", ICLR,
-    equation 4: the unbiased HSIC of each batch is averaged, and the ratio taken at the end.
+    equation 4: the unbiased HSIC is averaged over batches before the ratio is taken.
 
     Parameters
     ----------
@@ -183,14 +200,14 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
     batch : int
         Rows in a batch, from 4 to n.
     epochs : int
-        How many times all rows are dealt out anew, from 1.
+        The number of passes over the rows, each in a new order, from 1.
     seed : int
-        Of the dealing.
+        Seed of the orders.
 
     Returns
     -------
     float
-        About 0 for unrelated rows, 1 for the same up to rotation and scale.
+        About 0 for unrelated rows, 1 for rows that are equal up to rotation and scale.
 
     Raises
     ------
@@ -204,20 +221,20 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
         )
     batch = checks.integer("minibatch_cka", "batch", batch, low=4, high=n)
     epochs = checks.integer("minibatch_cka", "epochs", epochs, low=1)
-    seed = checks.integer("minibatch_cka", "seed", seed, low=0)
-    random = np.random.default_rng(seed)
+    seed = checks.integer("minibatch_cka", "seed", seed, low=0, high=SEED_LIMIT)
+    rng = np.random.default_rng(seed)
     sums = np.zeros(3)
     for _ in range(epochs):
-        order = random.permutation(n)
+        order = rng.permutation(n)
         for start in range(0, n - batch + 1, batch):
             rows = np.sort(order[start : start + batch])
             K, L = (
-                _hollow(checks.matrix("minibatch_cka", of[rows]).astype(np.float64))
-                for of in (X, Y)
+                _hollow(checks.matrix("minibatch_cka", matrix[rows]).astype(np.float64))
+                for matrix in (X, Y)
             )
             sums += _hsic(K, L), _hsic(K, K), _hsic(L, L)
     if sums[1] <= 0 or sums[2] <= 0:
-        raise InputError("minibatch_cka: the rows must not all be the same. Give it other images.")
+        raise InputError("minibatch_cka: the rows must not all be the same. Give it other rows.")
     return float(sums[0] / np.sqrt(sums[1] * sums[2]))
 
 
@@ -233,12 +250,12 @@ def _hsic(K: np.ndarray, L: np.ndarray) -> float:
     """The unbiased HSIC of two Gram matrices with diagonals of zeros, up to a factor of n alone."""
     n = len(K)
     k, l = K.sum(axis=1), L.sum(axis=1)  # noqa: E741
-    whole = k.sum() * l.sum() / ((n - 1) * (n - 2))
-    return float(np.einsum("ij,ij->", K, L) + whole - 2 / (n - 2) * (k @ l))
+    correction = k.sum() * l.sum() / ((n - 1) * (n - 2))
+    return float(np.einsum("ij,ij->", K, L) + correction - 2 / (n - 2) * (k @ l))
 
 
 def _reduced(X: np.ndarray) -> np.ndarray:
-    """The centred rows in as many columns as they span at most, (n, min(n, d))."""
+    """The centred rows, rotated into at most n columns, (n, min(n, d))."""
     X = X - X.mean(axis=0)
     if X.shape[1] <= len(X):
         return X

@@ -5,72 +5,72 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import Any
 
 from repviz import checks
 from repviz.errors import InputError, UnknownName
 from repviz.manifold.dimension.record import Dimension
+from repviz.references import resolve
 
-# Neighbours found when a matrix is given: enough for every estimator, with room for copies.
+# Neighbours per row of the graph of a matrix: enough for every estimator, with room for copies.
 NEIGHBOURS = 40
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A way to estimate the intrinsic dimension.
+    """An estimator of intrinsic dimension: an entry of :data:`ESTIMATORS`.
 
     Attributes
     ----------
     name : str
-        What ``method=`` calls it.
+        The value of ``method=``.
     summary : str
         One line on what it measures.
-    module : str
-        The module whose ``estimate`` does it; imported when it is first used.
+    reference : str
+        ``"module:function"``, imported on first use.
     reads : {"graph", "matrix"}
-        Whether ``estimate`` takes the neighbour graph or the rows.
+        Whether the function takes the neighbour graph or the rows.
     preset : dict
-        Options of ``estimate`` that this name stands for.
+        Options of the function that this name fixes.
     """
 
     name: str
     summary: str
-    module: str
+    reference: str
     reads: str = "graph"
     preset: dict[str, Any] = field(default_factory=dict)
 
     @property
     def estimate(self) -> Callable[..., Dimension]:
         """The function itself: (graph or X, keyword options) -> Dimension."""
-        function: Callable[..., Dimension] = import_module(self.module).estimate
+        function: Callable[..., Dimension] = resolve(self.reference)
         return function
 
 
-_HOME = "repviz.manifold.dimension.estimators"
+_PACKAGE = "repviz.manifold.dimension.estimators"
 
 
 def _graph(name: str, summary: str, module: str) -> Estimator:
-    return Estimator(name, summary, f"{_HOME}.{module}")
+    return Estimator(name, summary, f"{_PACKAGE}.{module}:estimate")
 
 
 def _matrix(name: str, summary: str, module: str, **preset: Any) -> Estimator:
-    return Estimator(name, summary, f"{_HOME}.{module}", "matrix", preset)
+    return Estimator(name, summary, f"{_PACKAGE}.{module}:estimate", "matrix", preset)
 
 
 ESTIMATORS: dict[str, Estimator] = {
     entry.name: entry
     for entry in (
         _graph("twonn", "local: ratio of the two nearest distances", "twonn"),
-        _graph("gride", "local: ratio of two distances farther out, past noise", "gride"),
+        _graph("gride", "local: ratio of two distances farther out, beyond noise", "gride"),
         _graph("mle", "local: spread of the k nearest distances", "mle"),
-        _graph("mind-ml", "local: nearest distance against the one after the k-th", "mindml"),
+        _graph("mind-ml", "local: ratio of the nearest distance and the (k + 1)-th", "mindml"),
         _graph("moments", "local: mean of the k nearest distances", "moments"),
         _graph("l2n2", "local: log log of the ratio of the two nearest distances", "l2n2"),
-        _graph("correlation", "how the number of near pairs grows with the radius", "correlation"),
+        _graph("correlation", "growth of the number of close pairs with the radius", "correlation"),
         _graph("tle", "local: all distances among the k nearest rows", "tle"),
         _graph("abid", "local: angles between the k nearest rows", "abid"),
-        _graph("danco", "local: distances and angles, against those of even balls", "danco"),
+        _graph("danco", "local: distances and angles, compared with uniform balls", "danco"),
         _graph("local-pca", "local, linear: participation ratio around each row", "local_pca"),
         _matrix(
             "participation",
@@ -83,7 +83,7 @@ ESTIMATORS: dict[str, Estimator] = {
         _matrix(
             "pca-95", "global, linear: components for 95 % of the variance", "explained", share=0.95
         ),
-        _matrix("fishers", "global: how many pairs no hyperplane tells apart", "fishers"),
+        _matrix("fishers", "global: share of pairs that no hyperplane separates", "fishers"),
     )
 }
 
@@ -94,15 +94,15 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     Parameters
     ----------
     X : Neighbors or array_like, shape (n, d)
-        A graph made with :func:`repviz.neighbors`, which serves every method, or the rows.
+        A graph from :func:`repviz.neighbors`, which serves every method, or the rows.
     method : str
         A name in :data:`ESTIMATORS`.
     groups : array_like, shape (n,), optional
-        Which rows belong together, such as the augmentations of one image or the frames of one
-        film: intervals then take whole groups for the independent draws. Rows are, if None.
+        The group of each row, such as the augmentations of one image or the frames of one video:
+        intervals then treat groups as the independent draws. Rows are independent if None.
     **options
-        The named options of that estimator: ``fit`` and ``discard`` of "twonn", ``m`` of "gride",
-        ``k`` and ``average`` of "mle".
+        Options of that estimator: ``fit`` and ``discard`` of "twonn", ``m`` of "gride", ``k`` and
+        ``average`` of "mle".
 
     Returns
     -------
@@ -113,7 +113,7 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     UnknownName
         No such method, or an option that it does not have.
     InputError
-        ``X``, ``groups`` or an option is not what it must be.
+        ``X``, ``groups`` or an option is invalid.
     """
     from repviz.manifold.dimension.warnings import matrix_warnings
     from repviz.manifold.neighbors import Neighbors, neighbors
@@ -124,9 +124,9 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     for option in options:
         checks.one_of("dimension", f"option of '{method}'", option, allowed)
     if estimator.reads == "matrix":
-        rows, together = _rows("dimension", X, groups)
-        found = estimator.estimate(rows, groups=together, **estimator.preset, **options)
-        return replace(found, warnings=(*matrix_warnings(rows), *found.warnings))
+        rows, group_indices = _rows_and_groups("dimension", X, groups)
+        estimate = estimator.estimate(rows, groups=group_indices, **estimator.preset, **options)
+        return replace(estimate, warnings=(*matrix_warnings(rows), *estimate.warnings))
     graph = X
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("dimension", X, rows=3)
@@ -139,29 +139,29 @@ def dimension_by_label(
 ) -> dict[str, Dimension]:
     """The intrinsic dimension of each label's own rows, in the order of the labels.
 
-    A label with too few rows for the method is left out: its reason is what :func:`dimension`
-    says of them.
+    A label with too few rows for the method is left out, for the reason that :func:`dimension`
+    gives.
 
     Parameters
     ----------
     X : Neighbors or array_like, shape (n, d)
-        The rows, or a graph that holds them, whose metric and groups count. Neighbours are looked
-        for among the label's rows.
+        The rows, or a graph that holds them, whose metric and groups are used. Neighbours are
+        searched among the rows of the label.
     labels : array_like, shape (n,)
-        What each row shows.
+        The label of each row.
     method, groups, **options
         As in :func:`dimension`.
 
     Raises
     ------
     InputError
-        ``labels`` has not one entry a row, or no label could be measured.
+        ``labels`` does not have one entry per row, or no label has enough rows.
     """
     import numpy as np
 
     from repviz.manifold.neighbors import Neighbors, neighbors
 
-    rows, together = _rows("dimension_by_label", X, groups)
+    rows, group_indices = _rows_and_groups("dimension_by_label", X, groups)
     metric = X.metric if isinstance(X, Neighbors) else "euclidean"
     member = np.asarray(labels)
     if member.shape != (len(rows),):
@@ -175,26 +175,29 @@ def dimension_by_label(
             f"dimension_by_label: every row must have a label, got {lacking} of {len(rows)} "
             "without. Leave those rows out."
         )
-    found, refused = {}, ""
+    estimates, first_reason = {}, ""
     for label in np.unique(member):
-        own = member == label
-        of = rows[own]
+        selected = member == label
+        subset = rows[selected]
         try:
             if metric != "euclidean":
-                of = neighbors(of, k=min(NEIGHBOURS, len(of) - 1), metric=metric)
-            whole = None if together is None else together[own]
-            found[str(label)] = dimension(of, method=method, groups=whole, **options)
+                subset = neighbors(subset, k=min(NEIGHBOURS, len(subset) - 1), metric=metric)
+            own_groups = None if group_indices is None else group_indices[selected]
+            estimates[str(label)] = dimension(subset, method=method, groups=own_groups, **options)
         except UnknownName:
             raise
         except InputError as error:
-            refused = refused or f"'{label}': {error}"
-    if not found:
-        raise InputError(f"dimension_by_label: no label could be measured; of {refused}")
-    return found
+            first_reason = first_reason or f"'{label}': {error}"
+    if not estimates:
+        raise InputError(
+            "dimension_by_label: at least one label must be measurable, got none. "
+            f"For {first_reason}"
+        )
+    return estimates
 
 
-def _rows(who: str, X: Any, groups: Any) -> tuple[Any, Any]:
-    """The rows of a matrix or graph, and what belongs together: as said now, or by the graph."""
+def _rows_and_groups(who: str, X: Any, groups: Any) -> tuple[Any, Any]:
+    """The rows of a matrix or graph, and their groups: those given, or the graph's."""
     from repviz.manifold.neighbors import Neighbors, encode_groups
 
     rows = X.X if isinstance(X, Neighbors) else checks.matrix(who, X)

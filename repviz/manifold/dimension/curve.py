@@ -1,4 +1,4 @@
-"""The dimension as a function of scale, and the stretch of scales over which it stands still."""
+"""The dimension as a function of scale, and its plateau."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from repviz.manifold.dimension.estimators import gride
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.neighbors import Neighbors, neighbors
 
-STEADY = 0.1  # how far calibrated values may part within a plateau, as a share
+PLATEAU_TOLERANCE = 0.1  # relative difference of calibrated values within a plateau
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +50,16 @@ class ScaleCurve:
 def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     """The dimension at scales from the two nearest neighbours to the 64th, and its plateau.
 
-    Noise and copies make the dimension at the smallest scales that of the space around; curvature
-    and edges change it at the largest. Where it stands still in between is the best that distances
-    can tell; where it never does, no single number describes the rows. Denti, Doimo, Laio, Mira
-    2022, Scientific Reports 12:20005; the rule for the plateau is ours.
+    At the smallest scales noise dominates, at the largest curvature and boundaries do. A plateau in
+    between is the best estimate from distances; without one, no single number describes the rows.
+    Denti, Doimo, Laio, Mira 2022, Scientific Reports 12:20005; the plateau rule is ours.
 
     Parameters
     ----------
     X : Neighbors or array_like, shape (n, d)
-        A graph with k neighbours shows the scales up to k / 2; of a matrix, all that n allows.
+        A graph with k neighbours gives the scales up to k / 2; a matrix, all that n allows.
     groups : array_like, shape (n,), optional
-        Which rows belong together, as in :func:`repviz.dimension`.
+        The group of each row, as in :func:`repviz.dimension`.
 
     Returns
     -------
@@ -69,50 +68,51 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     Raises
     ------
     InputError
-        Fewer than two scales can be seen, or ``groups`` is not what it must be.
+        Fewer than two scales are available, or ``groups`` is invalid.
     """
     if not isinstance(X, Neighbors):
         rows = checks.matrix("scale_curve", X, rows=3)
         X = neighbors(rows, k=min(2 * gride.SCALES[-1] + 8, len(rows) - 1))
     X = X.with_groups(groups, who="scale_curve")
-    seen = [m for m in gride.SCALES if 2 * m <= X.k and 4 * m < X.n]
-    if len(seen) < 2:
+    scales = [m for m in gride.SCALES if 2 * m <= X.k and 4 * m < X.n]
+    if len(scales) < 2:
         raise InputError(
             f"scale_curve: the graph must hold at least 4 neighbours of more than 8 rows, got "
-            f"{X.k} of {X.n}. Make it with neighbors(X, k=64)."
+            f"{X.k} of {X.n}. Build it with neighbors(X, k=64)."
         )
-    found = tuple(gride.estimate(X, m=m) for m in seen)
-    first, last = _plateau(found)
-    within = found[first : last + 1]
-    value = float(np.exp(np.mean([np.log(one.calibrated) for one in within])))
-    spread = max(one.calibrated for one in found) / min(one.calibrated for one in found)
+    estimates = tuple(gride.estimate(X, m=m) for m in scales)
+    first, last = _plateau(estimates)
+    plateau = estimates[first : last + 1]
+    value = float(np.exp(np.mean([np.log(estimate.calibrated) for estimate in plateau])))
+    calibrated = [estimate.calibrated for estimate in estimates]
+    fold_change = max(calibrated) / min(calibrated)
     warnings: tuple[str, ...] = ()
-    if last - first + 1 < (len(seen) + 1) // 2:
+    if last - first + 1 < (len(scales) + 1) // 2:
         warnings = (
-            f"the dimension depends on the scale: its calibrated value changes {spread:.2g}-fold "
-            f"between the {2 * seen[0]} and the {2 * seen[-1]} nearest rows, and stands still from "
-            f"m = {seen[first]} to {seen[last]} only.",
+            f"the dimension depends on the scale: its calibrated value changes {fold_change:.2g}-"
+            f"fold between the {2 * scales[0]} and the {2 * scales[-1]} nearest rows, with a "
+            f"plateau from m = {scales[first]} to {scales[last]} only.",
         )
     return ScaleCurve(
-        m=np.array(seen),
-        estimates=found,
-        plateau=(seen[first], seen[last]),
+        m=np.array(scales),
+        estimates=estimates,
+        plateau=(scales[first], scales[last]),
         dimension=value,
-        low=min(one.calibrated_low for one in within),
-        high=max(one.calibrated_high for one in within),
+        low=min(estimate.calibrated_low for estimate in plateau),
+        high=max(estimate.calibrated_high for estimate in plateau),
         warnings=warnings,
     )
 
 
-def _plateau(found: tuple[Dimension, ...]) -> tuple[int, int]:
-    """First and last place of the longest run of scales that agree."""
-    values = np.log([one.calibrated for one in found])
-    # An interval's half width, as a share: two values that differ by less may well be one.
-    half = np.log([one.high / one.value for one in found])
+def _plateau(estimates: tuple[Dimension, ...]) -> tuple[int, int]:
+    """First and last position of the longest run of scales that agree."""
+    values = np.log([estimate.calibrated for estimate in estimates])
+    # The relative half width of an interval: values that differ by less may be equal.
+    half = np.log([estimate.high / estimate.value for estimate in estimates])
     best = (0, 0)
-    for first in range(len(found)):
-        for last in range(first + best[1] - best[0] + 1, len(found)):
+    for first in range(len(estimates)):
+        for last in range(first + best[1] - best[0] + 1, len(estimates)):
             part, widths = values[first : last + 1], half[first : last + 1]
-            if np.ptp(part) <= max(np.log1p(STEADY), float(widths.max())):
+            if np.ptp(part) <= max(np.log1p(PLATEAU_TOLERANCE), float(widths.max())):
                 best = (first, last)
     return best

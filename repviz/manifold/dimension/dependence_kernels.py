@@ -1,4 +1,4 @@
-"""Which rows touched a row in common: loops, compiled for this processor when first used."""
+"""Pairs of rows with a neighbour in common: loops, compiled by numba on first use."""
 
 from __future__ import annotations
 
@@ -7,63 +7,64 @@ import numpy as np
 
 
 @numba.njit(nogil=True, cache=True)
-def sharers(touched, total, asked):  # type: ignore[no-untyped-def]
-    """The rows that each row that is asked shares something with, and how many those are.
+def dependent_rows(neighborhoods, total, sampled):  # type: ignore[no-untyped-def]
+    """For each sampled row, the rows that have a neighbour in common with it.
 
     Parameters
     ----------
-    touched : ndarray of int64, shape (n, width)
-        What each row touched, as numbers below ``total``.
+    neighborhoods : ndarray of int64, shape (n, width)
+        The neighbourhood of each row, as indices below ``total``.
     total : int
+        The number of indices.
     sampled : ndarray of int64, shape (a,)
-        Rows.
+        The rows whose dependence is computed.
 
     Returns
     -------
     others : ndarray of int32, shape (pairs,)
-        One list after the other, each row once in a list.
+        The lists of the sampled rows, concatenated; each row occurs once in a list.
     n_dependent : ndarray of int64, shape (a,)
-        How long each list is.
+        The length of each list.
     """
-    n, width = touched.shape
+    n, width = neighborhoods.shape
     starts = np.zeros(total + 1, np.int64)
     for i in range(n):
         for c in range(width):
-            starts[touched[i, c] + 1] += 1
+            starts[neighborhoods[i, c] + 1] += 1
     for number in range(total):
         starts[number + 1] += starts[number]
-    ends, holders = starts[:-1].copy(), np.empty(n * width, np.int32)
+    ends, members = starts[:-1].copy(), np.empty(n * width, np.int32)
     for i in range(n):
         for c in range(width):
-            number = touched[i, c]
-            holders[ends[number]] = i
+            number = neighborhoods[i, c]
+            members[ends[number]] = i
             ends[number] += 1
-    room = 0
-    for i in asked:
+    capacity = 0
+    for i in sampled:
         for c in range(width):
-            room += starts[touched[i, c] + 1] - starts[touched[i, c]]
-    others, many = np.empty(room, np.int32), np.zeros(len(asked), np.int64)
-    seen, filled = np.full(n, -1), 0
-    for place, i in enumerate(asked):
+            capacity += starts[neighborhoods[i, c] + 1] - starts[neighborhoods[i, c]]
+    others, n_dependent = np.empty(capacity, np.int32), np.zeros(len(sampled), np.int64)
+    last_seen, length = np.full(n, -1), 0
+    for place, i in enumerate(sampled):
         for c in range(width):
-            number = touched[i, c]
+            number = neighborhoods[i, c]
             for at in range(starts[number], starts[number + 1]):
-                j = holders[at]
-                if seen[j] != place:
-                    seen[j] = place
-                    others[filled] = j
-                    filled += 1
-                    many[place] += 1
-    return others[:filled].copy(), many
+                j = members[at]
+                if last_seen[j] != place:
+                    last_seen[j] = place
+                    others[length] = j
+                    length += 1
+                    n_dependent[place] += 1
+    return others[:length].copy(), n_dependent
 
 
 @numba.njit(nogil=True, cache=True)
-def products(influence, asked, others, many):  # type: ignore[no-untyped-def]
-    """The sum over all pairs of :func:`sharers` of the product of their influences."""
+def sum_of_products(influence, sampled, others, n_dependent):  # type: ignore[no-untyped-def]
+    """The sum of the products of the influences over all pairs of :func:`dependent_rows`."""
     total, at = 0.0, 0
-    for place, i in enumerate(asked):
+    for place, i in enumerate(sampled):
         around = 0.0
-        for _ in range(many[place]):
+        for _ in range(n_dependent[place]):
             around += influence[others[at]]
             at += 1
         total += influence[i] * around

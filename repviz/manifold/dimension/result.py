@@ -1,4 +1,4 @@
-"""From what an estimator of the graph found to the record that it returns."""
+"""From the raw estimate of an estimator that reads the graph to its :class:`Dimension`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from repviz.errors import InputError
 from repviz.manifold.dimension.calibration import calibrate_interval
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import group_freedom, interval, standard_error
+from repviz.manifold.dimension.uncertainty import group_degrees_of_freedom, interval, standard_error
 from repviz.manifold.dimension.warnings import graph_warnings
 from repviz.manifold.neighbors import Neighbors
 
 LEVEL = 0.95
 AVERAGES = ("inverse", "mean")
-SEARCHED = (1e-3, 1e4)  # dimensions among which a likelihood's maximum is looked for
+GRAM_SCALES = (10, 20)  # the k of the calibration tables, for methods that read Gram matrices
+SEARCH_RANGE = (1e-3, 1e4)  # dimensions in which a likelihood's maximum is searched
 
 
 def result(
@@ -28,9 +29,9 @@ def result(
     influence: np.ndarray,
     *,
     table: str,
-    said: float | None = None,
+    table_value: float | None = None,
     local: np.ndarray | None = None,
-    spread: float | None = None,
+    log_se: float | None = None,
 ) -> Dimension:
     """The record of an estimate from a graph.
 
@@ -39,29 +40,31 @@ def result(
     method : str
         The estimator's name.
     rows : Distinct
-        What it used of the graph.
+        The distinct rows and neighbours that it used.
     value : float
         The raw estimate.
     influence : ndarray, shape (m,)
-        What each row adds to the estimate's logarithm.
+        The influence of each row on the logarithm of the estimate.
     table : str
-        The method of the calibration table.
-    said : float, optional
-        What that method says of these rows, where it is not ``value``.
+        The method's name in the calibration table.
+    table_value : float, optional
+        The estimate of that method for these rows, where it differs from ``value``.
     local : ndarray, shape (m,), optional
         The dimension around each row that was used.
-    spread : float, optional
-        The standard deviation of the estimate's logarithm, where it does not come from neighbours
-        that rows share.
+    log_se : float, optional
+        The standard error of the estimate's logarithm; from the rows' dependence if None.
     """
     n, k = rows.distances.shape
-    if spread is None:
-        spread, freedom = standard_error(influence, rows.sharing), rows.sharing.freedom
+    if log_se is None:
+        log_se = standard_error(influence, rows.dependence)
+        degrees_of_freedom = rows.dependence.degrees_of_freedom
     else:
-        freedom = group_freedom(rows.groups)
-    low, high = interval(value, spread, LEVEL, freedom)
-    of = 1.0 if said is None else said / value
-    calibrated, doubts = calibrate_interval(table, n, of * value, of * low, of * high)
+        degrees_of_freedom = group_degrees_of_freedom(rows.groups)
+    low, high = interval(value, log_se, LEVEL, degrees_of_freedom)
+    factor = 1.0 if table_value is None else table_value / value
+    calibrated, calibration_warnings = calibrate_interval(
+        table, n, factor * value, factor * low, factor * high
+    )
     return Dimension(
         value=value,
         low=low,
@@ -73,48 +76,59 @@ def result(
         k=k,
         method=method,
         level=LEVEL,
-        warnings=(*graph_warnings(rows.graph, rows), *doubts),
+        warnings=(*graph_warnings(rows.graph, rows), *calibration_warnings),
         scale=float(np.median(rows.distances[:, -1])),
-        local=None if local is None else rows.spread(local),
+        local=None if local is None else rows.to_all_rows(local),
     )
 
 
-def neighbourhoods(
-    method: str,
-    graph: Neighbors,
-    k: int,
-    average: str,
-    *,
-    scales: tuple[int, ...],
-    inverses: Callable[[np.ndarray], np.ndarray],
-) -> Dimension:
-    """The record of an estimator that reads each row's k neighbours by their Gram matrix.
+def gram_estimator(
+    method: str, inverses: Callable[[np.ndarray], np.ndarray]
+) -> Callable[..., Dimension]:
+    """The ``estimate`` function of a method that reads each row's neighbours by their Gram matrix.
 
     Parameters
     ----------
     method : str
         The estimator's name.
-    graph : Neighbors
-        With at least k neighbours a row; more where rows have identical copies.
-    k : int
-        One of ``scales``, the k that the calibration tables hold.
-    average : {"inverse", "mean"}
-        As in :func:`averaged`.
     inverses : callable
-        From Gram matrices (n, k, k) to one over the dimension around each row (n,).
+        From Gram matrices (n, k, k) of the vectors to the neighbours to one over the dimension
+        around each row (n,).
     """
-    checked_scale(method, "k", k, scales)
-    checked_average(average)
-    rows = distinct(graph, k)
-    inverse = np.concatenate([inverses(grams) for _, grams in rows.grams()])
-    value, influence = averaged(inverse, average)
-    table = f"{method}-{k}" + ("-mean" if average == "mean" else "")
-    with np.errstate(divide="ignore"):
-        local = 1 / inverse
-    return result(method, rows, value, influence, table=table, local=local)
+
+    def estimate(graph: Neighbors, *, k: int = 20, average: str = "inverse") -> Dimension:
+        """The intrinsic dimension of the graph's rows, with each row's own in ``local``.
+
+        Parameters
+        ----------
+        graph : Neighbors
+            With at least k neighbours per row; more where rows have identical copies.
+        k : {10, 20}
+            The number of neighbours: those that the calibration tables hold.
+        average : {"inverse", "mean"}
+            Whether the inverse dimensions of the rows are averaged, or the dimensions themselves.
+
+        Raises
+        ------
+        InputError
+            ``k`` is not one of these, or there are too few distinct rows.
+        UnknownName
+            There is no such average.
+        """
+        check_scale(method, "k", k, GRAM_SCALES)
+        check_average(average)
+        rows = distinct(graph, k)
+        inverse = np.concatenate([inverses(grams) for _, grams in rows.grams()])
+        value, influence = average_inverses(inverse, average)
+        table = f"{method}-{k}" + ("-mean" if average == "mean" else "")
+        with np.errstate(divide="ignore"):
+            local = 1 / inverse
+        return result(method, rows, value, influence, table=table, local=local)
+
+    return estimate
 
 
-def averaged(inverse: np.ndarray, average: str) -> tuple[float, np.ndarray]:
+def average_inverses(inverse: np.ndarray, average: str) -> tuple[float, np.ndarray]:
     """The estimate from the rows' inverse dimensions (n,), and each row's influence on its log.
 
     Parameters
@@ -133,21 +147,21 @@ def averaged(inverse: np.ndarray, average: str) -> tuple[float, np.ndarray]:
     return value, np.where(np.isfinite(local), local, value) / value - 1
 
 
-def checked_scale(method: str, option: str, value: int, scales: tuple[int, ...]) -> None:
-    """Refuse what is none of the whole numbers that the calibration tables hold."""
+def check_scale(method: str, option: str, value: int, scales: tuple[int, ...]) -> None:
+    """Refuse a scale for which there is no calibration table."""
     if isinstance(value, float) or value not in scales:
         raise InputError(
             f"dimension: {option} must be one of {scales} for '{method}', got {value!r}."
         )
 
 
-def checked_average(average: str) -> str:
+def check_average(average: str) -> str:
     """``average``, which must be one of ``AVERAGES``."""
     return checks.one_of("dimension", "average", average, AVERAGES)
 
 
-def most_likely(score: Callable[[float], np.ndarray]) -> tuple[float, np.ndarray]:
-    """Where the rows' scores add up to 0, and each row's influence on its logarithm.
+def maximum_likelihood(score: Callable[[float], np.ndarray]) -> tuple[float, np.ndarray]:
+    """The dimension at which the scores sum to 0, and each row's influence on its logarithm.
 
     Parameters
     ----------
@@ -159,12 +173,12 @@ def most_likely(score: Callable[[float], np.ndarray]) -> tuple[float, np.ndarray
     def total(t: float) -> float:
         return float(score(float(np.exp(t))).mean())
 
-    low, high = np.log(SEARCHED)
+    low, high = np.log(SEARCH_RANGE)
     if not total(low) > 0 > total(high):
         raise InputError(
-            f"dimension: some dimension from {SEARCHED[0]:g} to {SEARCHED[1]:,.0f} must fit the "
-            "distances, got none: rows are tied or lie as on a grid. Give it the rows before they "
-            "were rounded, or rows that were drawn by chance."
+            f"dimension: some dimension from {SEARCH_RANGE[0]:g} to {SEARCH_RANGE[1]:,.0f} must "
+            "fit the distances, got none: rows are tied or lie on a grid. Give it the rows before "
+            "they were rounded, or randomly sampled rows."
         )
     root = scipy.optimize.brentq(total, low, high, xtol=1e-13)
     value, step = float(np.exp(root)), 1e-4

@@ -2,7 +2,7 @@
 
 Grassberger and Procaccia 1983, "Measuring the strangeness of strange attractors", Physica D 9. With
 C(r) the share of pairs closer than r, the dimension is the slope of log C against log r; here
-between the median distances to the 10th and to the 20th neighbour, as scikit-dimension has it.
+between the median distances to the 10th and to the 20th neighbour, as in scikit-dimension.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from repviz.errors import InputError
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import result
-from repviz.manifold.dimension.uncertainty import grouped_deviation
+from repviz.manifold.dimension.uncertainty import grouped_standard_error
 from repviz.manifold.neighbors import Neighbors, count_within
 
 NEAR, FAR = 10, 20  # neighbours whose median distances are the two radii
@@ -25,8 +25,8 @@ def estimate(graph: Neighbors) -> Dimension:
     Parameters
     ----------
     graph : Neighbors
-        With at least 20 neighbours a row. Rows with more than the graph's k within the larger
-        radius are compared with each other anew, so a graph with a larger k is quicker.
+        With at least 20 neighbours per row. Rows with more than k rows within the larger radius
+        are searched again, so a graph with a larger k is faster.
 
     Returns
     -------
@@ -35,23 +35,23 @@ def estimate(graph: Neighbors) -> Dimension:
     Raises
     ------
     InputError
-        Too few different rows.
+        There are too few distinct rows.
     """
     rows = distinct(graph, FAR)
-    # A radius may be some row's own distance: a little less, and rounding does not decide.
+    # A radius may equal some row's distance: slightly less, so that rounding does not decide.
     radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     counts = _counts(rows, radii)
     if not 0 < counts[:, 0].sum() < counts[:, 1].sum():
         raise InputError(
             "dimension: the number of near pairs must grow with the radius, got as many within the "
-            "median distances to the near and to the far neighbour. Rows are tied; give it the "
-            "rows before they were rounded."
+            "median distance to the near as to the far neighbour. Rows are tied; give it the rows "
+            "before they were rounded."
         )
     value, influence = slope(counts, radii)
-    spread = standard_error(counts, influence)
+    log_se = standard_error(counts, influence)
     if rows.groups is not None:
-        spread = max(spread, 2 * grouped_deviation(influence, rows.groups))
-    return result("correlation", rows, value, influence, table="correlation", spread=spread)
+        log_se = max(log_se, 2 * grouped_standard_error(influence, rows.groups))
+    return result("correlation", rows, value, influence, table="correlation", log_se=log_se)
 
 
 def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
@@ -60,7 +60,7 @@ def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
     Parameters
     ----------
     counts : ndarray, shape (n, 2)
-        How many other rows lie within each radius.
+        The number of other rows within each radius.
     radii : ndarray, shape (2,)
     """
     means = counts.mean(axis=0)
@@ -70,12 +70,11 @@ def slope(counts: np.ndarray, radii: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def standard_error(counts: np.ndarray, influence: np.ndarray) -> float:
-    """The standard deviation of the estimate's logarithm.
+    """The standard error of the estimate's logarithm.
 
     The estimate is a mean over pairs of rows (Hoeffding 1948, "A class of statistics with
-    asymptotically normal distribution"): with q what a pair adds to it, pairs that share a row
-    have the covariances that the rows' influences show, of which each counts four times; a pair
-    with itself, that is in them as well, counts twice.
+    asymptotically normal distribution"). Pairs that share a row have the covariances of the rows'
+    influences, each counted four times; a pair with itself is among them and counts twice.
     """
     near, far = counts.mean(axis=0)
     rise = np.log(far / near)
@@ -86,16 +85,16 @@ def standard_error(counts: np.ndarray, influence: np.ndarray) -> float:
 
 
 def _counts(rows: Distinct, radii: np.ndarray) -> np.ndarray:
-    """How many different rows lie closer than each radius, (m, 2)."""
+    """The number of distinct rows closer than each radius, (m, 2)."""
     graph = rows.graph
     if not rows.merged:
-        own, near, far, X = rows.first, graph.indices, rows.lengths, graph.X
+        own, near, far, X = rows.representatives, graph.indices, rows.lengths, graph.X
     else:
-        own, near, far = rows.touched[:, 0], rows.touched[:, 1:], rows.distances
-        X = graph.X[rows.first]
+        own, near, far = rows.neighborhoods[:, 0], rows.neighborhoods[:, 1:], rows.distances
+        X = graph.X[rows.representatives]
     inside = [far < radius for radius in radii]
     within = np.stack([one.sum(axis=1) for one in inside], axis=1)
-    known = within[:, 1] < far.shape[1]  # a list that ends farther out holds all that are within
+    known = within[:, 1] < far.shape[1]  # the list reaches beyond the radius: it is complete
     if not known.all():
         asking = own[~known]
         for column, one in enumerate(inside):

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.special
 
-from repviz.manifold.dimension.calibration import expected
+from repviz.manifold.dimension.calibration import ball_means
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.estimators import mindml
 from repviz.manifold.dimension.record import Dimension
@@ -27,7 +27,7 @@ from repviz.manifold.neighbors import Neighbors
 K = 10  # neighbours, the authors' own
 STEPS = 4000  # dimensions among which the nearest is looked for, evenly in the logarithm
 LINE = 2.05  # a reading below it may be that of a curve
-NUDGE = 0.02  # of each number, for the estimate's derivative by it
+STEP_SIZE = 0.02  # of each number, for the estimate's derivative by it
 
 
 def estimate(graph: Neighbors) -> Dimension:
@@ -36,7 +36,7 @@ def estimate(graph: Neighbors) -> Dimension:
     Parameters
     ----------
     graph : Neighbors
-        With at least 11 neighbours a row; more where rows have identical copies.
+        With at least 11 neighbours per row; more where rows have identical copies.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def estimate(graph: Neighbors) -> Dimension:
     Raises
     ------
     InputError
-        Too few different rows.
+        There are too few distinct rows.
     """
     rows = distinct(graph, K + 1)
     near, near_influence = mindml.likelihood(rows.distances)
@@ -57,11 +57,13 @@ def estimate(graph: Neighbors) -> Dimension:
     n = len(rows.distances)
     dimension = _nearest(seen, n)
     slopes = [
-        np.log(_nearest(seen + step, n) / _nearest(seen - step, n)) / (2 * NUDGE)
-        for step in NUDGE * np.eye(3)
+        np.log(_nearest(seen + step, n) / _nearest(seen - step, n)) / (2 * STEP_SIZE)
+        for step in STEP_SIZE * np.eye(3)
     ]
-    found = result("danco", rows, dimension, influences @ slopes, table="mind-ml-10", said=near)
-    most = float(expected("mind-ml-10", n)[1][-1])
+    found = result(
+        "danco", rows, dimension, influences @ slopes, table="mind-ml-10", table_value=near
+    )
+    most = float(ball_means("mind-ml-10", n)[1][-1])
     warnings = tuple(one for one in found.warnings if "this dimension" not in one)
     if dimension >= 0.99 * most:
         warnings += (f"balls of {most:g} dimensions and more look like this: a lower limit.",)
@@ -103,15 +105,15 @@ def directions(grams: np.ndarray) -> np.ndarray:
 
 def _nearest(seen: np.ndarray, n: int) -> float:
     """The dimension whose balls are nearest to (log dimension by MiND-ML, nu, log tau)."""
-    _, dimensions, near = expected("mind-ml-10", n)
+    _, dimensions, near = ball_means("mind-ml-10", n)
     log_d = np.log(dimensions)
     fine = np.linspace(log_d[0], log_d[-1], STEPS)
     balls = [
         np.interp(fine, log_d, values)
         for values in (
             np.log(near),
-            expected("danco-nu-10", n)[2],
-            np.log(expected("danco-tau-10", n)[2]),
+            ball_means("danco-nu-10", n)[2],
+            np.log(ball_means("danco-tau-10", n)[2]),
         )
     ]
     gap = _distances_apart(seen[0], balls[0]) + _angles_apart(seen[1:], balls[1], balls[2])

@@ -1,6 +1,6 @@
-"""How many principal components hold a share of the variance: the ruler everybody knows.
+"""The number of principal components that explain a given share of the variance.
 
-A linear, global count: a curved line counts every direction that it bends into. ``value`` is a
+A linear, global count: a curve counts every direction that it bends into. ``value`` is a
 whole number; ``calibrated`` is the dimension of the uniform ball whose directions, all equal, need
 as many, the count between whole numbers divided by the share.
 """
@@ -15,15 +15,15 @@ import scipy.special
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import grouped_deviation
+from repviz.manifold.dimension.uncertainty import grouped_standard_error
 from repviz.principal import pca
 
-FEWEST = 10
+MIN_ROWS = 10
 LEVEL = 0.95
 
 
 def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = None) -> Dimension:
-    """The number of principal components that together hold a share of the variance.
+    """The number of leading principal components that explain a share of the variance.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = N
     share : float
         Of the variance, from 0.01 to 0.999.
     groups : ndarray of int, shape (n,), optional
-        The group of each row; whole groups are the independent draws.
+        The group of each row; groups are the independent draws.
 
     Returns
     -------
@@ -47,17 +47,17 @@ def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = N
     share = checks.real("dimension", "share", share, low=0.01, high=0.999)
     name = f"pca-{100 * share:g}"
     n = len(X)
-    if n < FEWEST:
-        raise InputError(f"dimension: '{name}' needs at least {FEWEST} rows, got {n}.")
+    if n < MIN_ROWS:
+        raise InputError(f"dimension: '{name}' needs at least {MIN_ROWS} rows, got {n}.")
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError("dimension: the rows must not all be the same. Give it other images.")
+        raise InputError("dimension: the rows must not all be the same. Give it other rows.")
     held = np.cumsum(spectrum) / spectrum.sum()
     count = int(np.searchsorted(held, share * (1 - 1e-12)) + 1)
     power = fit.scores**2
     influence = (power[:, :count].sum(axis=1) - held[count - 1] * power.sum(axis=1)) / power.sum()
-    spread = grouped_deviation(n * influence, groups)
+    spread = grouped_standard_error(n * influence, groups)
     reach = float(scipy.special.ndtri(0.5 + LEVEL / 2)) * spread
     low, high = (
         float(np.searchsorted(held, min(max(bound, 0.0), 1 - 1e-9)) + 1)

@@ -1,13 +1,13 @@
 """GRIDE: the dimension from the ratio of two distances farther out than TwoNN's.
 
 Denti, Doimo, Laio, Mira 2022, "The generalized ratios intrinsic dimension estimator", Scientific
-Reports 12:20005. Where the density is even, mu = r_2m / r_m has the density
+Reports 12:20005. Where the density is uniform, mu = r_2m / r_m has the density
 
     d (mu^d - 1)^(m - 1) / (B(m, m) mu^((2m - 1) d + 1))        their equation 7, n1 = m, n2 = 2m
 
-whose likelihood has one maximum. A larger m looks past noise and near copies that spoil the nearest
-distances, and sees more of the curvature. We keep n log d where DADApy writes (n - 1) log d, and no
-ratio is left out: DADApy and scikit-dimension drop those above q50 + 20 (q95 - q50).
+whose likelihood has one maximum. A larger m is more robust to noise and near duplicates, and
+more sensitive to curvature. We use n log d where DADApy has (n - 1) log d, and all ratios where
+DADApy and scikit-dimension drop those above q50 + 20 (q95 - q50).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import checked_scale, most_likely, result
+from repviz.manifold.dimension.result import check_scale, maximum_likelihood, result
 from repviz.manifold.neighbors import Neighbors
 
-SCALES = (1, 2, 4, 8, 16, 32)  # the m that the calibration tables hold
+SCALES = (1, 2, 4, 8, 16, 32)  # the m of the calibration tables
 
 
 def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
@@ -28,10 +28,10 @@ def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
     Parameters
     ----------
     graph : Neighbors
-        With at least 2m neighbours a row; more where rows have identical copies.
+        With at least 2m neighbours per row; more where rows have identical copies.
     m : {1, 2, 4, 8, 16, 32}
-        The nearer of the two neighbours; 1 is TwoNN. The default is past noise of half the distance
-        to the nearest row.
+        The nearer of the two neighbours; 1 is TwoNN. The default tolerates noise of half the
+        distance to the nearest row.
 
     Returns
     -------
@@ -40,9 +40,9 @@ def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
     Raises
     ------
     InputError
-        ``m`` is not one of these, or too few different rows.
+        ``m`` is not one of these, or there are too few distinct rows.
     """
-    checked_scale("gride", "m", m, SCALES)
+    check_scale("gride", "m", m, SCALES)
     rows = distinct(graph, 2 * m)
     value, influence = likelihood(rows.distances, m)
     return result("gride", rows, value, influence, table=f"gride-{m}" if m > 1 else "twonn")
@@ -56,4 +56,4 @@ def likelihood(distances: np.ndarray, m: int) -> tuple[float, np.ndarray]:
     def score(d: float) -> np.ndarray:
         return 1 / d - (m - 1) * x / np.expm1(-d * x) - (2 * m - 1) * x
 
-    return most_likely(score)
+    return maximum_likelihood(score)

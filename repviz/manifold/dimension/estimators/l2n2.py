@@ -3,8 +3,8 @@
 Ong, Bobrowski, Reinert, Skraba 2026, "A universal nearest-neighbor estimator for intrinsic
 dimensionality", arXiv:2603.10493 (loglog, L2, of the nearest-neighbour ratio, N2). Where the
 density is even, log mu is exponential with mean 1 / d, so log log mu has the mean -log d - gamma,
-and d = exp(-gamma - mean(log log mu)), with gamma Euler's constant. We read the paper's abstract,
-not its own finite-sample corrections: the calibrated value stands in for those.
+and d = exp(-gamma - mean(log log mu)), with gamma Euler's constant. We follow the abstract; the
+calibrated value takes the place of the finite-sample corrections of the paper.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def estimate(graph: Neighbors) -> Dimension:
     ----------
     graph : Neighbors
         With k of at least 2; more where rows have identical copies. Rows whose two nearest
-        neighbours are equally far say nothing and are left out.
+        neighbours are equally far carry no information and are left out.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def estimate(graph: Neighbors) -> Dimension:
     Raises
     ------
     InputError
-        Too few different rows.
+        There are too few distinct rows.
     """
     rows = distinct(graph, 2)
     value, influence = loglog(rows.distances)
@@ -43,8 +43,8 @@ def estimate(graph: Neighbors) -> Dimension:
 def loglog(distances: np.ndarray) -> tuple[float, np.ndarray]:
     """The estimate and each row's influence on its logarithm, from distances (n, >= 2)."""
     log_mu = np.log(distances[:, 1] / distances[:, 0])
-    told = log_mu > 0
-    loglog = np.log(log_mu, where=told, out=np.zeros_like(log_mu))
-    mean = loglog[told].mean()
-    influence = np.where(told, mean - loglog, 0) / told.mean()
+    untied = log_mu > 0
+    loglog = np.log(log_mu, where=untied, out=np.zeros_like(log_mu))
+    mean = loglog[untied].mean()
+    influence = np.where(untied, mean - loglog, 0) / untied.mean()
     return float(np.exp(-np.euler_gamma - mean)), influence

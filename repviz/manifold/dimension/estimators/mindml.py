@@ -1,9 +1,9 @@
-"""MiND-ML: the dimension from how much nearer the nearest row is than the one after the k-th.
+"""MiND-ML: the dimension from the ratio of the nearest and the (k + 1)-th nearest distance.
 
 Rozza, Lombardi, Ceruti, Casiraghi, Campadelli 2012, "Novel high intrinsic dimensionality
-estimators", Machine Learning 89. Where the density is even, rho = r_1 / r_(k+1) has the density
+estimators", Machine Learning 89. Where the density is uniform, rho = r_1 / r_(k+1) has the density
 k d rho^(d - 1) (1 - rho^d)^(k - 1), their equation 5. This is their MiND-MLk, with the maximum
-looked for among all dimensions; scikit-dimension looks no farther than 10 unless told.
+over all dimensions; scikit-dimension searches up to 10 unless told otherwise.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import checked_scale, most_likely, result
+from repviz.manifold.dimension.result import check_scale, maximum_likelihood, result
 from repviz.manifold.neighbors import Neighbors
 
-SCALES = (10, 20)  # the k that the calibration tables hold
+SCALES = (10, 20)  # the k of the calibration tables
 
 
 def estimate(graph: Neighbors, *, k: int = 10) -> Dimension:
@@ -24,7 +24,7 @@ def estimate(graph: Neighbors, *, k: int = 10) -> Dimension:
     Parameters
     ----------
     graph : Neighbors
-        With at least k + 1 neighbours a row; more where rows have identical copies.
+        With at least k + 1 neighbours per row; more where rows have identical copies.
     k : {10, 20}
         The scale.
 
@@ -35,9 +35,9 @@ def estimate(graph: Neighbors, *, k: int = 10) -> Dimension:
     Raises
     ------
     InputError
-        ``k`` is not one of these, or too few different rows.
+        ``k`` is not one of these, or there are too few distinct rows.
     """
-    checked_scale("mind-ml", "k", k, SCALES)
+    check_scale("mind-ml", "k", k, SCALES)
     rows = distinct(graph, k + 1)
     value, influence = likelihood(rows.distances)
     return result("mind-ml", rows, value, influence, table=f"mind-ml-{k}")
@@ -52,4 +52,4 @@ def likelihood(distances: np.ndarray) -> tuple[float, np.ndarray]:
     def score(d: float) -> np.ndarray:
         return 1 / d - x - (k - 1) * x * np.exp(-d * x) / np.expm1(-d * x)
 
-    return most_likely(score)
+    return maximum_likelihood(score)

@@ -3,7 +3,7 @@
 Levina and Bickel 2004, "Maximum likelihood estimation of intrinsic dimension", NIPS 17. Around a
 row, the inverse dimension is the mean of log(T_k / T_j) over j < k. We average these inverses over
 the rows and then invert, as MacKay and Ghahramani 2005 ("Comments on 'Maximum likelihood estimation
-of intrinsic dimension'") show one must; averaging the dimensions themselves reads too high at
+of intrinsic dimension'") recommend; averaging the dimensions themselves is biased upwards at
 small k. Pope, Zhu, Abdelkader, Goldblum and Goldstein 2021, "The intrinsic dimension of images and
 its impact on learning", ICLR, do the same at k of 3 to 20 with the sum divided by k - 2 (their code
 for the estimator without asymptotic bias), which multiplies the value by (k - 2) / (k - 1).
@@ -15,10 +15,10 @@ import numpy as np
 
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import averaged, checked_average, checked_scale, result
+from repviz.manifold.dimension.result import average_inverses, check_average, check_scale, result
 from repviz.manifold.neighbors import Neighbors
 
-SCALES = (5, 10, 20)  # the k that the calibration tables hold
+SCALES = (5, 10, 20)  # the k of the calibration tables
 
 
 def estimate(
@@ -34,9 +34,9 @@ def estimate(
     Parameters
     ----------
     graph : Neighbors
-        With at least k neighbours a row; more where rows have identical copies.
+        With at least k neighbours per row; more where rows have identical copies.
     k : {5, 10, 20}
-        The scale: how many neighbours are looked at.
+        The number of neighbours.
     average : {"inverse", "mean"}
         Whether the rows' inverse dimensions are averaged, or the dimensions themselves, as Levina
         and Bickel did.
@@ -49,27 +49,27 @@ def estimate(
     Returns
     -------
     Dimension
-        With the rows' own dimensions in ``local``.
+        With each row's own dimension in ``local``.
 
     Raises
     ------
     InputError
-        ``k`` is not one of these, or too few different rows.
+        ``k`` is not one of these, or there are too few distinct rows.
     UnknownName
-        No such average.
+        There is no such average.
     """
-    checked_scale("mle", "k", k, SCALES)
-    checked_average(average)
+    check_scale("mle", "k", k, SCALES)
+    check_average(average)
     if pope2021:
         average, unbiased = "inverse", True
     rows = distinct(graph, k)
     inverse = inverses(rows.distances) * ((k - 1) / (k - 2) if unbiased else 1)
-    value, influence = averaged(inverse, average)
+    value, influence = average_inverses(inverse, average)
     table = f"mle-{k}" + ("-mean" if average == "mean" else "")
     raw = value * ((k - 1) / (k - 2) if unbiased else 1)
     with np.errstate(divide="ignore"):
         local = 1 / inverse
-    return result("mle", rows, value, influence, table=table, said=raw, local=local)
+    return result("mle", rows, value, influence, table=table, table_value=raw, local=local)
 
 
 def inverses(distances: np.ndarray) -> np.ndarray:

@@ -13,10 +13,10 @@ import numpy as np
 
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import averaged, checked_average, checked_scale, result
+from repviz.manifold.dimension.result import average_inverses, check_average, check_scale, result
 from repviz.manifold.neighbors import Neighbors
 
-SCALES = (5, 10, 20)  # the k that the calibration tables hold
+SCALES = (5, 10, 20)  # the k of the calibration tables
 
 
 def estimate(graph: Neighbors, *, k: int = 10, average: str = "inverse") -> Dimension:
@@ -25,29 +25,29 @@ def estimate(graph: Neighbors, *, k: int = 10, average: str = "inverse") -> Dime
     Parameters
     ----------
     graph : Neighbors
-        With at least k neighbours a row; more where rows have identical copies.
+        With at least k neighbours per row; more where rows have identical copies.
     k : {5, 10, 20}
-        The scale: how many neighbours are looked at.
+        The number of neighbours.
     average : {"inverse", "mean"}
         Whether the rows' inverse dimensions are averaged, or the dimensions themselves.
 
     Returns
     -------
     Dimension
-        With the rows' own dimensions in ``local``.
+        With each row's own dimension in ``local``.
 
     Raises
     ------
     InputError
-        ``k`` is not one of these, or too few different rows.
+        ``k`` is not one of these, or there are too few distinct rows.
     UnknownName
-        No such average.
+        There is no such average.
     """
-    checked_scale("moments", "k", k, SCALES)
-    checked_average(average)
+    check_scale("moments", "k", k, SCALES)
+    check_average(average)
     rows = distinct(graph, k)
     inverse = inverses(rows.distances)
-    value, influence = averaged(inverse, average)
+    value, influence = average_inverses(inverse, average)
     table = f"moments-{k}" + ("-mean" if average == "mean" else "")
     with np.errstate(divide="ignore"):
         local = 1 / inverse

@@ -1,9 +1,9 @@
 """The participation ratio of the PCA spectrum: a linear, global count of directions.
 
 (sum of variances)^2 / sum of squared variances: d where d directions vary equally, 1 where one
-holds everything. It sees only the flat space that the set spans: a curved line counts every
-direction that it bends into. The sample's ratio reads low when n is small for it; ``calibrated``
-puts in place of the sum of squares its unbiased estimate for Gaussian rows (Srivastava 2005, "Some
+holds everything. It is linear: a curve counts every direction that it
+bends into. The sample ratio is biased low when n is small for it; ``calibrated`` replaces the sum
+of squares by its unbiased estimate for Gaussian rows (Srivastava 2005, "Some
 tests concerning the covariance matrix in high dimensional data", J. Japan Statist. Soc. 35(2)).
 """
 
@@ -13,10 +13,14 @@ import numpy as np
 
 from repviz.errors import InputError
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.uncertainty import group_freedom, grouped_deviation, interval
+from repviz.manifold.dimension.uncertainty import (
+    group_degrees_of_freedom,
+    grouped_standard_error,
+    interval,
+)
 from repviz.principal import pca
 
-FEWEST = 10
+MIN_ROWS = 10
 LEVEL = 0.95
 
 
@@ -28,7 +32,7 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     X : ndarray, shape (n, d)
         At least 10 rows, not all the same.
     groups : ndarray of int, shape (n,), optional
-        The group of each row; whole groups are the independent draws, rows where it is None.
+        The group of each row; groups are the independent draws, rows if None.
 
     Returns
     -------
@@ -40,17 +44,19 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
         Fewer than 10 rows, or rows that are all the same.
     """
     n = len(X)
-    if n < FEWEST:
-        raise InputError(f"dimension: 'participation' needs at least {FEWEST} rows, got {n}.")
+    if n < MIN_ROWS:
+        raise InputError(f"dimension: 'participation' needs at least {MIN_ROWS} rows, got {n}.")
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError("dimension: the rows must not all be the same. Give it other images.")
+        raise InputError("dimension: the rows must not all be the same. Give it other rows.")
     total, squares = float(spectrum.sum()), float(spectrum @ spectrum)
     value = total**2 / squares
     power = fit.scores**2
     influence = 2 * (power.sum(axis=1) / total - 1) - 2 * (power @ spectrum / squares - 1)
-    low, high = interval(value, grouped_deviation(influence, groups), LEVEL, group_freedom(groups))
+    low, high = interval(
+        value, grouped_standard_error(influence, groups), LEVEL, group_degrees_of_freedom(groups)
+    )
     unbiased = (n - 1) ** 2 / ((n - 2) * (n + 1)) * (squares - total**2 / (n - 1))
     rank = int((spectrum > 0).sum())
     most = float(rank if rank < n - 1 else X.shape[1])
@@ -58,8 +64,8 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     warnings = []
     if calibrated > 1.2 * value:
         warnings.append(
-            f"{n} rows are few for so many directions: the ratio reads {value:.3g}, "
-            f"and {calibrated:.3g} when this is allowed for."
+            f"{n} rows are few for so many directions: the ratio is {value:.3g}, "
+            f"and {calibrated:.3g} after correction."
         )
     return Dimension(
         value=value,

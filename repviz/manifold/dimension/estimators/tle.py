@@ -4,48 +4,18 @@ Amsaleg, Chelly, Houle, Kawarabayashi, Radovanovic, Treeratanajaru 2019, "Intrin
 estimation within tight localities", SDM: the maximum likelihood estimate over the distances from
 every neighbour, and from its mirror image through the row, to every other, each as seen from a ball
 that touches the neighbourhood's edge. This is the variant with central measurements and reflections
-(``idtlec.m`` of the authors). They average the rows' dimensions; we average the inverses unless
-asked, and drop measurements below 1e-8 of the radius where they drop those below 1e-4 in the units
-of the data.
+(``idtlec.m`` of the authors). They average the rows' dimensions; by default we average the
+inverses; and we drop measurements below 1e-8 of the radius, they those below 1e-4 in the units of
+the data.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import neighbourhoods
-from repviz.manifold.neighbors import Neighbors
+from repviz.manifold.dimension.result import gram_estimator
 
-SCALES = (10, 20)  # the k that the calibration tables hold
 SMALL = 1e-8  # of the radius: measurements that are rounding and no more
-
-
-def estimate(graph: Neighbors, *, k: int = 20, average: str = "inverse") -> Dimension:
-    """The TLE dimension of the graph's rows.
-
-    Parameters
-    ----------
-    graph : Neighbors
-        With at least k neighbours a row; more where rows have identical copies.
-    k : {10, 20}
-        The scale: how many neighbours are looked at.
-    average : {"inverse", "mean"}
-        Whether the rows' inverse dimensions are averaged, or the dimensions themselves.
-
-    Returns
-    -------
-    Dimension
-        With the rows' own dimensions in ``local``.
-
-    Raises
-    ------
-    InputError
-        ``k`` is not one of these, or too few different rows.
-    UnknownName
-        No such average.
-    """
-    return neighbourhoods("tle", graph, k, average, scales=SCALES, inverses=inverses)
 
 
 def inverses(grams: np.ndarray) -> np.ndarray:
@@ -80,3 +50,6 @@ def inverses(grams: np.ndarray) -> np.ndarray:
     central = np.log(squared / r2[:, 0]).sum(axis=1)  # twice the logarithms of the distances
     dropped = k * (k - 1) - kept.sum(axis=(1, 2))
     return -(logs.sum(axis=(1, 2)) + central) / (2 * (k * k - dropped))
+
+
+estimate = gram_estimator("tle", inverses)

@@ -1,8 +1,8 @@
 """TwoNN: the dimension from the ratio of the distances to the two nearest neighbours.
 
 Facco, d'Errico, Rodriguez, Laio 2017, "Estimating the intrinsic dimension of datasets by a minimal
-neighborhood information", Scientific Reports 7:12140. Where the density is even, mu = r2 / r1 has
-the distribution F(mu) = 1 - mu^-d. The maximum likelihood estimate is n / sum(log mu) (Denti,
+neighborhood information", Scientific Reports 7:12140. Where the density is uniform, mu = r2 / r1
+has the distribution F(mu) = 1 - mu^-d. The maximum likelihood estimate is n / sum(log mu) (Denti,
 Doimo, Laio, Mira 2022, Scientific Reports 12:20005, who subtract 1 from n; we keep n, the inverse
 of the mean, as the other estimators do). The paper's own fit is a line through the origin of
 -log(1 - F(mu)) against log mu, with F(mu_i) = i / n and the largest tenth of the mu left out.
@@ -40,9 +40,9 @@ def estimate(graph: Neighbors, *, fit: str = "likelihood", discard: float = 0.1)
     Raises
     ------
     InputError
-        Too few different rows, or ``discard`` is out of its range.
+        There are too few distinct rows, or ``discard`` is out of its range.
     UnknownName
-        No such fit.
+        There is no such fit.
     """
     checks.one_of("dimension", "fit", fit, FITS)
     discard = checks.real("dimension", "discard", discard, low=0.01, high=0.9)
