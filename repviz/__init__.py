@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from repviz.bottleneck.encoder_export import export_encoder
     from repviz.bottleneck.sweep import SweepSetup, sweep
     from repviz.families import catalog
-    from repviz.images import open_images, open_own, split
+    from repviz.images import images_from, open_images, split
     from repviz.images.cache import cache_images
-    from repviz.images.joining import joined
+    from repviz.images.concatenation import concatenate
     from repviz.manifold.dimension import dimension, dimension_by_label
     from repviz.manifold.dimension.curve import scale_curve
     from repviz.manifold.embedding import embed
@@ -52,10 +52,10 @@ if TYPE_CHECKING:
 # Public verb -> the module that holds it, in the order of the work.
 _VERBS = {
     "open_images": "repviz.images",
-    "open_own": "repviz.images",
+    "images_from": "repviz.images",
     "cache_images": "repviz.images.cache",
     "split": "repviz.images",
-    "joined": "repviz.images.joining",
+    "concatenate": "repviz.images.concatenation",
     "open_model": "repviz.models",
     "open_checkpoint": "repviz.models.checkpoints",
     "anatomy": "repviz.models.anatomy",
@@ -94,10 +94,10 @@ _VERBS = {
 
 __all__ = [
     "open_images",
-    "open_own",
+    "images_from",
     "cache_images",
     "split",
-    "joined",
+    "concatenate",
     "open_model",
     "open_checkpoint",
     "anatomy",

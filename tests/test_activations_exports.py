@@ -16,7 +16,7 @@ from repviz.activations.imports import import_matrix
 from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
 from repviz.errors import InputError, StoreError, Unavailable, UnknownName
-from repviz.images import open_own
+from repviz.images import images_from
 
 X = np.random.default_rng(0).normal(size=(7, 2, 3)).astype(np.float32)
 FLAT = X.reshape(7, 6)
@@ -85,7 +85,7 @@ def test_anndata_opens_it(acts, tmp_path):
 
 def test_the_projector_gets_a_line_a_row_and_a_square_sheet(acts, tmp_path):
     shades = np.arange(7, dtype=np.uint8)[:, None, None] * np.full((16, 16), 30, np.uint8)
-    images = open_own(shades, ids=acts.rows["id"])
+    images = images_from(shades, ids=acts.rows["id"])
     path = export(acts, "fc", tmp_path / "projector", to="projector", images=images)
     np.testing.assert_allclose(np.loadtxt(path / "vectors.tsv", delimiter="\t"), FLAT, rtol=1e-6)
     lines = (path / "metadata.tsv").read_text(encoding="utf-8").splitlines()
@@ -136,7 +136,7 @@ def test_messages(acts, tmp_path):
         "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector."
     )
     with pytest.raises(InputError) as error:
-        export(acts, "fc", tmp_path / "x", to="projector", images=open_own(np.zeros((7, 8, 8))))
+        export(acts, "fc", tmp_path / "x", to="projector", images=images_from(np.zeros((7, 8, 8))))
     assert str(error.value) == (
         "export: the images must be those that were extracted (7 of a matrix), got 7 of own images."
     )

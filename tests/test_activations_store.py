@@ -21,7 +21,7 @@ from repviz.activations.extraction import extract
 from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
 from repviz.errors import Damaged, ImageError, InputError, Mismatch, StoreError, UnknownName
-from repviz.images import open_images, open_own
+from repviz.images import images_from, open_images
 from repviz.images.cache import cache_images
 from repviz.models import open_model
 from repviz.models.model import Model, Preprocessing
@@ -126,7 +126,7 @@ def test_pictures_of_ones_own(model, tmp_path):
     for name, items in given.items():
         acts = extract(model, items, out=tmp_path / name)
         np.testing.assert_array_equal(acts["code"][:], expected["code"][:])
-    named = open_own(pixels, ids="abcdef", labels=[0, 0, 0, 1, 1, 1])
+    named = images_from(pixels, ids="abcdef", labels=[0, 0, 0, 1, 1, 1])
     rows = extract(model, named, out=tmp_path / "named").rows
     assert (rows["id"].tolist(), rows["label"].tolist()) == (list("abcdef"), list("000111"))
 

@@ -10,44 +10,45 @@ import pytest
 
 from repviz.errors import ImageError, InputError
 from repviz.images import cache, open_images
-from repviz.images.cache import cached, home
-from repviz.images.joining import joined
+from repviz.images.cache import cached_pixels, home
+from repviz.images.concatenation import concatenate
 
 
 def test_the_cache_holds_the_pixels_and_decodes_once(tmp_path, monkeypatch):
     images = open_images("digits", limit=150, size=12, grey=True)
-    found = cached(images, folder=tmp_path)
+    found = cached_pixels(images, folder=tmp_path)
     np.testing.assert_array_equal(found, images.pixels())
     assert isinstance(found, np.memmap)
     assert not found.flags.writeable
     monkeypatch.setattr(cache, "_write", None)
-    np.testing.assert_array_equal(cached(images, folder=tmp_path), found)
+    np.testing.assert_array_equal(cached_pixels(images, folder=tmp_path), found)
 
 
 @pytest.mark.parametrize("other", [{"size": 13}, {"grey": False}, {"limit": 149}])
 def test_other_pixels_are_another_file(tmp_path, other):
     one = {"limit": 150, "size": 12, "grey": True}
     for options in (one, one | other):
-        cached(open_images("digits", **options), folder=tmp_path)
+        cached_pixels(open_images("digits", **options), folder=tmp_path)
     assert len(list(tmp_path.glob("*.npy"))) == 2
 
 
 def test_a_file_cut_short_is_decoded_again_and_what_killed_processes_left_goes(tmp_path):
     images = open_images("digits", limit=40, size=12, grey=True)
-    cached(images, folder=tmp_path)
+    cached_pixels(images, folder=tmp_path)
     (path,) = tmp_path.glob("*.npy")
     path.write_bytes(path.read_bytes()[:-7])
     left = tmp_path / f".{path.name}.123.tmp"
     left.write_bytes(b"half")
-    np.testing.assert_array_equal(cached(images, folder=tmp_path), images.pixels())
+    np.testing.assert_array_equal(cached_pixels(images, folder=tmp_path), images.pixels())
     assert not left.exists()
 
 
 @pytest.mark.slow
 def test_processes_that_want_one_file_write_it_once(tmp_path):
     code = (
-        "import sys; from repviz.images import open_images; from repviz.images.cache import cached;"
-        "print(cached(open_images('digits', size=40, grey=True), folder=sys.argv[1]).sum())"
+        "import sys; from repviz.images import open_images; "
+        "from repviz.images.cache import cached_pixels; "
+        "print(cached_pixels(open_images('digits', size=40, grey=True), folder=sys.argv[1]).sum())"
     )
     running = [
         subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True)
@@ -61,7 +62,7 @@ def test_processes_that_want_one_file_write_it_once(tmp_path):
 def test_two_sets_become_one():
     first = open_images("digits", limit=5, size=12)
     second = open_images("digits", limit=8, seed=4)
-    both, (one, two) = joined(first, second)
+    both, (one, two) = concatenate(first, second)
     assert (len(both), one.tolist(), two.tolist()) == (13, [*range(5)], [*range(5, 13)])
     np.testing.assert_array_equal(both.pixels(two), second.at(size=12).pixels())
     assert both.labels.tolist() == [*first.labels, *second.labels]
@@ -71,7 +72,7 @@ def test_two_sets_become_one():
 
 def test_messages(tmp_path, monkeypatch):
     with pytest.raises(InputError) as error:
-        cached(open_images("digits"), folder=tmp_path)
+        cached_pixels(open_images("digits"), folder=tmp_path)
     assert str(error.value) == (
         "images 'digits': a cache must know their shape, got size=None and grey=None. Give both: "
         "images.at(size=64, grey=True)."
@@ -79,7 +80,7 @@ def test_messages(tmp_path, monkeypatch):
     (tmp_path / "bad.png").write_bytes(b"no image")
     broken = open_images(f"folder:{tmp_path}", size=12, grey=True)
     with pytest.raises(ImageError):
-        cached(broken, folder=tmp_path / "cache")
+        cached_pixels(broken, folder=tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.npy"))
     assert not list((tmp_path / "cache").glob(".*.tmp"))
     monkeypatch.setenv("REPVIZ_CACHE", str(tmp_path))

@@ -9,7 +9,7 @@ from repviz.bottleneck.data import describe, subject
 from repviz.errors import ImageError, InputError
 from repviz.images import Images, open_images
 from repviz.images.collection import Arrays
-from repviz.images.joining import joined
+from repviz.images.concatenation import concatenate
 from repviz.images.perturbations import perturb
 from repviz.nouns import Nouns, nouns_of
 
@@ -84,8 +84,8 @@ def test_the_nouns_stay_with_the_images_whatever_becomes_of_them():
     images = make().with_nouns(BIRDS)
     assert images.take([1]).nouns == images.at(size=9).nouns == BIRDS
     assert perturb(images, "mirror").nouns == BIRDS
-    assert joined(images, images)[0].nouns == BIRDS
-    assert joined(images, make())[0].nouns == Nouns("image", "images", "label", "labels")
+    assert concatenate(images, images)[0].nouns == BIRDS
+    assert concatenate(images, make())[0].nouns == Nouns("image", "images", "label", "labels")
 
 
 def test_a_manifest_keeps_the_nouns():

@@ -55,28 +55,28 @@ def missing():
 
 
 def test_what_is_kept_is_not_fetched(offline):
-    assert fetching.kept_or_fetched("x", HOME, "http://x", lambda: 1, missing, "Cure") == 1
+    assert fetching.load_or_download("x", HOME, "http://x", lambda: 1, missing, "Cure") == 1
 
 
 def test_what_is_not_kept_is_fetched_where_a_server_answers(server):
-    assert fetching.kept_or_fetched("x", HOME, server, missing, lambda: 2, "Cure") == 2
+    assert fetching.load_or_download("x", HOME, server, missing, lambda: 2, "Cure") == 2
 
 
 # edges
 
 
 def test_a_server_that_never_answers_costs_seconds(monkeypatch):
-    monkeypatch.setattr(fetching, "PATIENCE", 0.3)
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
         began = time.monotonic()
         with pytest.raises(Unavailable, match="cannot be reached"):
-            fetching.kept_or_fetched("x", HOME, url, missing, missing, "Cure")
+            fetching.load_or_download("x", HOME, url, missing, missing, "Cure")
         assert time.monotonic() - began < 3
 
 
 def test_a_slow_look_up_of_a_name_costs_seconds(monkeypatch):
-    monkeypatch.setattr(fetching, "PATIENCE", 0.2)
+    monkeypatch.setattr(fetching, "TIMEOUT", 0.2)
     waiting = threading.Event()
 
     def look_up(*args, **options):
@@ -85,7 +85,7 @@ def test_a_slow_look_up_of_a_name_costs_seconds(monkeypatch):
 
     monkeypatch.setattr(urllib.request, "urlopen", look_up)
     with pytest.raises(Unavailable) as caught:
-        fetching.kept_or_fetched("x", HOME, "http://x", missing, missing, "Cure")
+        fetching.load_or_download("x", HOME, "http://x", missing, missing, "Cure")
     assert str(caught.value) == (
         "open_images: 'x' is not in /home, and http://x cannot be reached (no answer "
         "within 0.2 seconds). Cure."
@@ -98,12 +98,12 @@ def test_a_download_that_breaks_off_is_one_sentence(server):
         raise OSError("connection\nreset")
 
     with pytest.raises(Unavailable) as caught:
-        fetching.kept_or_fetched("x", HOME, server, missing, broken, "Cure")
+        fetching.load_or_download("x", HOME, server, missing, broken, "Cure")
     assert "(connection reset). Cure." in str(caught.value)
 
 
 def test_the_default_timeout_is_put_back(server):
-    inside = fetching.kept_or_fetched("x", HOME, server, missing, socket.getdefaulttimeout, "Cure")
+    inside = fetching.load_or_download("x", HOME, server, missing, socket.getdefaulttimeout, "Cure")
     assert inside == 30
     assert socket.getdefaulttimeout() is None
 

@@ -21,7 +21,7 @@ from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, written_b
 from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
 from repviz.activations.store import Activations
 from repviz.errors import ImageError, InputError, Mismatch
-from repviz.images import decoding, opened
+from repviz.images import as_images, decoding
 from repviz.images.collection import Images
 from repviz.memory import recycled
 from repviz.models.model import Model, evaluating
@@ -58,8 +58,8 @@ def extract(
     model : Model
         From :func:`repviz.open_model` or :func:`repviz.train`.
     images : Images, str, or a sequence
-        From :func:`repviz.open_images`; the name of a source; or pictures of your own, as in
-        :func:`repviz.images.own.open_own`: a list of tensors or arrays, a torch ``Dataset``. The
+        From :func:`repviz.open_images`; the name of a source; or what
+        :func:`repviz.images_from` takes: a list of tensors or arrays, a torch ``Dataset``. The
         model's preprocessing brings them to its size.
     layers : str or iterable of str, optional
         Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
@@ -99,7 +99,7 @@ def extract(
         batch = checks.integer("extract", "batch", batch, low=1)
     checks.one_of("extract", "type of number", dtype, DTYPES)
     checks.integer("extract", "seed", seed, low=0, high=2**32 - 1)
-    images, path = opened(images), Path(out)
+    images, path = as_images(images), Path(out)
     asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
         seen = dry_run(model, capture)

@@ -132,9 +132,9 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
     for place in places:
         row = batch.rows[place]
         try:
-            stored = images.stored(row)
+            stored = images.stored_bytes(row)
             batch.hashes[place] = provenance.sha256(stored)
-            pixels = images.decoded(row, stored)
+            pixels = images.decode(row, stored)
             if min(pixels.strides) < 0 or not pixels.flags.writeable:  # torch takes neither
                 pixels = pixels.copy()
             batch.pixels[place] = preprocessing.fit(torch.from_numpy(pixels)[None])[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from repviz import checks, provenance
 from repviz.errors import InputError
-from repviz.images import opened
+from repviz.images import as_images
 from repviz.images.collection import Images
 from repviz.nouns import ROWS, Nouns
 from repviz.training.augmentation import SHIFT
@@ -142,7 +142,7 @@ def subject(
             f"images, write 'folder:{given}' or 'array:{given}'."
         )
     if isinstance(given, Images | str):
-        return _of_images(opened(given), size)
+        return _of_images(as_images(given), size)
     if not hasattr(given, "layers"):
         raise InputError(
             "sweep: images, activations, a matrix or the name of a source must be given, got "

@@ -71,7 +71,7 @@ def train(
         opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
         rows: tuple[Any, ...] | None = None
         if validation is not None:
-            opened, rows = repviz.joined(opened, repviz.open_images(validation, label=label))
+            opened, rows = repviz.concatenate(opened, repviz.open_images(validation, label=label))
         elif split_seed is not None:
             rows = repviz.split(opened, (1 - held_out, held_out), seed=split_seed)
         if model != "autoencoder" and opened.classes:

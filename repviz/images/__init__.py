@@ -22,11 +22,11 @@ from repviz.images import (
     sklearn_sets,
     torchvision_sets,
 )
-from repviz.images.collection import Images, checked_grey, checked_size
-from repviz.images.own import open_own
+from repviz.images.collection import Images, parse_grey, parse_size
+from repviz.images.in_memory import images_from
 from repviz.images.splitting import split
 
-__all__ = ["SOURCES", "Images", "Source", "open_images", "open_own", "split"]
+__all__ = ["SOURCES", "Images", "Source", "open_images", "images_from", "split"]
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def open_images(
         raise InputError(
             f"{who}: label goes with {able} only, got label='{label}' for '{head}'. Leave it out."
         )
-    shape = checked_size(who, size), checked_grey(who, grey)
+    shape = parse_size(who, size), parse_grey(who, grey)
     if limit is not None:
         limit = checks.integer(who, "limit", limit, low=1)
     seed = checks.integer(who, "seed", seed, low=0, high=2**32 - 1)
@@ -180,11 +180,11 @@ def open_images(
     return replace(images, name=str(name), size=shape[0], grey=shape[1])
 
 
-def opened(images: Any) -> Images:
+def as_images(images: Any) -> Images:
     """``images`` as it is, the images that the name of a source opens, or a sequence of pictures.
 
-    See :func:`repviz.images.own.open_own` for what a sequence may be.
+    See :func:`repviz.images_from` for what a sequence may be.
     """
     if isinstance(images, Images):
         return images
-    return open_images(images) if isinstance(images, str) else open_own(images)
+    return open_images(images) if isinstance(images, str) else images_from(images)

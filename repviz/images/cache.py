@@ -18,7 +18,7 @@ from repviz.images.collection import Images
 CHUNK = 64  # images that are decoded side by side
 
 
-def cached(images: Images, *, folder: str | Path | None = None) -> np.ndarray:
+def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.ndarray:
     """The pixels of ``images``, uint8 of shape (n, c, h, w), as a read-only map of a file.
 
     The file is found again by what it holds: the images' contents and order, their size and
@@ -67,7 +67,7 @@ def cache_images(images: Images, *, folder: str | Path | None = None) -> Images:
         With ``size`` and ``grey`` set, so that all have one shape; the size that a network takes
         (``repviz.open_images(..., size=227, grey=False)``) leaves nothing to do at each pass.
     folder : path, optional
-        As in :func:`cached`, which says what else can be wrong.
+        As in :func:`cached_pixels`, which says what else can be wrong.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def cache_images(images: Images, *, folder: str | Path | None = None) -> Images:
     """
     return replace(
         images,
-        _store=_Decoded(images, cached(images, folder=folder)),
+        _store=_Decoded(images, cached_pixels(images, folder=folder)),
         _index=np.arange(len(images)),
     )
 
@@ -90,10 +90,10 @@ class _Decoded:
     def where(self, row: int) -> str:
         return self.images.where(row)
 
-    def stored(self, row: int) -> bytes:
-        return self.images.stored(row)
+    def stored_bytes(self, row: int) -> bytes:
+        return self.images.stored_bytes(row)
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         return np.array(self.pixels[row])
 
 

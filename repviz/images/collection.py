@@ -25,10 +25,10 @@ class Store(Protocol):
     def where(self, row: int) -> str:
         """What to call the picture in an error."""
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The bytes that are hashed."""
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The picture in its own size, uint8 of shape (1 or 3, h, w).
 
         ``stored`` may hand in the bytes, where they were read already.
@@ -45,7 +45,7 @@ class Files:
         """The path."""
         return str(self.paths[row])
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The file's bytes."""
         try:
             return self.paths[row].read_bytes()
@@ -56,9 +56,9 @@ class Files:
                 "Put it back or leave it out."
             ) from error
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The file's picture, by the policy of :mod:`repviz.images.decoding`."""
-        data = self.stored(row) if stored is None else stored
+        data = self.stored_bytes(row) if stored is None else stored
         return decoding.decode(data, self.where(row))
 
 
@@ -72,11 +72,11 @@ class Arrays:
         """The array's name and the row."""
         return f"{self.name}, image {row}"
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The shape and the pixels, since equal bytes of another shape are another picture."""
         return f"{self.pixels.shape[1:]}".encode() + self.pixels[row].tobytes()
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """A copy of the slice."""
         return np.array(self.pixels[row])
 
@@ -158,9 +158,9 @@ class Images:
         IndexError
             There is no such row.
         """
-        return np.ascontiguousarray(self.decoded(row))
+        return np.ascontiguousarray(self.decode(row))
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The bytes of the picture that its content hash is taken of.
 
         Raises
@@ -168,16 +168,16 @@ class Images:
         ImageError
             The file cannot be read.
         """
-        return self._store.stored(int(self._index[row]))
+        return self._store.stored_bytes(int(self._index[row]))
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """As :meth:`read`, in whatever memory order decoding left it: channels are often last.
 
-        Who copies the pixels elsewhere anyway saves a copy, and who has read :meth:`stored` already
-        need not read the file again.
+        This saves a copy where the pixels are copied elsewhere anyway. ``stored`` are the
+        :meth:`stored_bytes`, if they have been read already.
         """
         at = int(self._index[row])
-        pixels = self._store.decoded(at, stored)
+        pixels = self._store.decode(at, stored)
         if self.grey is not None:
             pixels = decoding.to_grey(pixels) if self.grey else decoding.to_colour(pixels)
         if self.size is not None:
@@ -198,7 +198,7 @@ class Images:
         """
         if "_hashes" in self.__dict__:
             return self._hashes[row]
-        return provenance.sha256(self.stored(row))
+        return provenance.sha256(self.stored_bytes(row))
 
     def pixels(self, rows: Rows | None = None) -> np.ndarray:
         """The images as one uint8 array of shape (n, c, h, w), grey levels 0 to 255.
@@ -278,8 +278,8 @@ class Images:
         """
         return replace(
             self,
-            size=self.size if isinstance(size, EllipsisType) else checked_size("at", size),
-            grey=self.grey if isinstance(grey, EllipsisType) else checked_grey("at", grey),
+            size=self.size if isinstance(size, EllipsisType) else parse_size("at", size),
+            grey=self.grey if isinstance(grey, EllipsisType) else parse_grey("at", grey),
         )
 
     def with_nouns(self, nouns: Nouns) -> Images:
@@ -376,7 +376,7 @@ class Images:
         return notebook.page(self)
 
 
-def checked_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+def parse_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """``size`` as (height, width); one number is a square.
 
     Raises
@@ -389,12 +389,12 @@ def checked_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int
     sides = size if isinstance(size, (tuple, list)) else (size, size)
     if len(sides) != 2:
         raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
-    low = decoding.LEAST_SIDE
+    low = decoding.MIN_SIDE
     height, width = (checks.integer(who, "size", side, low=low, high=8192) for side in sides)
     return height, width
 
 
-def checked_grey(who: str, grey: bool | None) -> bool | None:
+def parse_grey(who: str, grey: bool | None) -> bool | None:
     """``grey``, which must be True, False or None."""
     if grey is None or isinstance(grey, (bool, np.bool_)):
         return None if grey is None else bool(grey)

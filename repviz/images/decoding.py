@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import torch
 
 POLICY = 1  # counts changes after which the same bytes may give other pixels
-LEAST_SIDE = 8
-MOST_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns of a decompression bomb from here on
+MIN_SIDE = 8
+MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns of a decompression bomb from here on
 
 GREY_MODES = {"1", "L", "I;16", "I;16B", "I;16L", "I;16N"}
 COLOUR_MODES = {"RGB", "RGBX", "CMYK", "YCbCr", "P"}
@@ -65,7 +65,7 @@ def decode(data: bytes, where: str) -> np.ndarray:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{where}: an image must have at most {MOST_PIXELS:,} pixels, got more than twice as "
+            f"{where}: an image must have at most {MAX_PIXELS:,} pixels, got more than twice as "
             "many. Make it smaller first."
         ) from error
     except Image.UnidentifiedImageError as error:
@@ -87,14 +87,14 @@ def check_size(height: int, width: int, where: str) -> None:
     ImageError
         A side has fewer than 8 pixels, or the picture has more than 89,478,485.
     """
-    if min(height, width) < LEAST_SIDE:
+    if min(height, width) < MIN_SIDE:
         raise ImageError(
-            f"{where}: an image must be at least {LEAST_SIDE}x{LEAST_SIDE} pixels, got "
+            f"{where}: an image must be at least {MIN_SIDE}x{MIN_SIDE} pixels, got "
             f"{width}x{height}. Leave it out."
         )
-    if height * width > MOST_PIXELS:
+    if height * width > MAX_PIXELS:
         raise ImageError(
-            f"{where}: an image must have at most {MOST_PIXELS:,} pixels, got {width}x{height}. "
+            f"{where}: an image must have at most {MAX_PIXELS:,} pixels, got {width}x{height}. "
             "Make it smaller first."
         )
 
@@ -167,7 +167,7 @@ def resize(pixels: np.ndarray, size: tuple[int, int], where: str = "resize") -> 
     if (height, width) == size:
         return pixels
     covering = _covering((height, width), size)
-    if covering[0] * covering[1] > MOST_PIXELS:
+    if covering[0] * covering[1] > MAX_PIXELS:
         raise ImageError(
             f"{where}: an image must not be too long and thin for size {size[1]}x{size[0]}, got "
             f"{width}x{height}, which scales to {covering[1]}x{covering[0]}. Crop it first."

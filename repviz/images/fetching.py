@@ -15,10 +15,10 @@ from typing import TypeVar
 from repviz.errors import Unavailable
 
 T = TypeVar("T")
-PATIENCE = 4.0  # seconds until a server that does not answer counts as out of reach
+TIMEOUT = 4.0  # seconds until a server that does not answer counts as out of reach
 
 
-def kept_or_fetched(
+def load_or_download(
     name: str, home: Path, url: str, kept: Callable[[], T], fetched: Callable[[], T], cure: str
 ) -> T:
     """What ``kept`` gives, or, where that raises an ``OSError``, what ``fetched`` gives.
@@ -52,7 +52,7 @@ def kept_or_fetched(
         ) from error
     if reason is None:
         try:
-            with _impatient():
+            with _limited_silence():
                 return fetched()
         except (OSError, RuntimeError, EOFError, http.client.HTTPException) as error:
             reason = _one_line(error)
@@ -63,12 +63,12 @@ def kept_or_fetched(
 
 def _why_out_of_reach(url: str) -> str | None:
     """None if a server answers, whatever it says; else the reason, after a few seconds at most."""
-    reason: list[str | None] = [f"no answer within {PATIENCE:g} seconds"]
+    reason: list[str | None] = [f"no answer within {TIMEOUT:g} seconds"]
 
     def ask() -> None:
         request = urllib.request.Request(url, method="HEAD")
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE):
+            with urllib.request.urlopen(request, timeout=TIMEOUT):
                 reason[0] = None
         except urllib.error.HTTPError:
             reason[0] = None  # a server that refuses this question is still a server
@@ -78,7 +78,7 @@ def _why_out_of_reach(url: str) -> str | None:
     # A thread, since looking up a host's name has no time limit of its own.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(TIMEOUT)
     return reason[0]
 
 
@@ -87,7 +87,7 @@ def _one_line(error: Exception) -> str:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def _limited_silence() -> Iterator[None]:
     """Within the block, a connection that falls silent for half a minute fails."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(30)

@@ -11,7 +11,7 @@ from repviz.images import split
 from repviz.images.splitting import Labelled
 
 SHARES = (0.7, 0.15, 0.15)
-ENOUGH_LABELS = 20
+MIN_IDENTITIES = 20
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,4 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
 
 def labels_are_identities(images: Labelled) -> bool:
     """Whether labels are so many that each is taken for one thing, a person, and not for a kind."""
-    return len(images.classes) >= ENOUGH_LABELS
+    return len(images.classes) >= MIN_IDENTITIES

@@ -84,10 +84,10 @@ class _Changed:
     def where(self, row: int) -> str:
         return f"{self.images.ids[row]}, {PERTURBATIONS[self.name].title}"
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         return f"{self.name} {self.seed} {self.images.hashes()[row]}".encode()
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         random = np.random.default_rng([self.seed, row])
         return PERTURBATIONS[self.name].apply(self.images.read(row), random)
 

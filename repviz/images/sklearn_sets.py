@@ -24,7 +24,7 @@ def open_olivetti() -> Images:
     """
     from sklearn.datasets import fetch_olivetti_faces, get_data_home
 
-    faces = fetching.kept_or_fetched(
+    faces = fetching.load_or_download(
         "olivetti",
         Path(get_data_home()),
         OLIVETTI_URL,
@@ -76,7 +76,7 @@ def open_lfw() -> Images:
         fetch_lfw_people(min_faces_per_person=500)
         return kept()
 
-    paths = fetching.kept_or_fetched(
+    paths = fetching.load_or_download(
         "lfw",
         home,
         LFW_URL,

@@ -66,12 +66,12 @@ class Items:
         """The set's name and the row."""
         return f"{self.name}, image {row}"
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The shape and the pixels, for a set's own files hold many pictures each."""
-        pixels = self.decoded(row)
+        pixels = self.decode(row)
         return f"{pixels.shape}".encode() + pixels.tobytes()
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The item's picture."""
         try:
             picture = self.dataset[row][0]
@@ -129,7 +129,7 @@ def _dataset(name: str, wanted: Set, root: Path) -> Any:
         except RuntimeError as error:  # torchvision's way to say that the files are not there
             raise FileNotFoundError(str(error)) from error
 
-    return fetching.kept_or_fetched(
+    return fetching.load_or_download(
         f"torchvision:{name}",
         root,
         wanted.url,

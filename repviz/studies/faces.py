@@ -22,7 +22,7 @@ from repviz.bottleneck.fits import sweep_stages
 from repviz.bottleneck.plan import Plan, most_possible, usable_sizes
 from repviz.bottleneck.sweep import write_subject
 from repviz.facespace.ladder import ladder
-from repviz.images import opened, split
+from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import partition
 from repviz.models import autoencoder, open_model
@@ -89,7 +89,7 @@ def faces(
     Study
         The folder, opened.
     """
-    images = opened(images)
+    images = as_images(images)
     size = checks.integer("study faces", "size", size, low=16, high=128)
     samples = checks.integer("study faces", "samples", samples, low=100, high=1_000_000)
     if epochs is not None:

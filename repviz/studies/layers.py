@@ -21,7 +21,7 @@ from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
 from repviz.bottleneck.data import describe
-from repviz.images import opened, split
+from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import labels_are_identities
 from repviz.images.perturbations import PERTURBATIONS, perturb
@@ -88,7 +88,7 @@ def layers(
     Study
         The folder, opened.
     """
-    images = opened(images)
+    images = as_images(images)
     if len(images) < FEWEST:
         checks.integer("study layers", "the number of images", len(images), low=FEWEST)
     networks = _networks(model, weights, classes, seed)

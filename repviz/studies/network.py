@@ -16,7 +16,7 @@ from repviz import checks
 from repviz.bottleneck.data import describe
 from repviz.errors import InputError
 from repviz.figures import pictures
-from repviz.images import opened
+from repviz.images import as_images
 from repviz.images.collection import Images
 from repviz.models.anatomy import anatomy, first_filters, towers
 from repviz.models.checkpoints import open_checkpoint, read_card
@@ -71,7 +71,7 @@ def network(
             "study network: weights must be the path of a checkpoint, got none. Train one first: "
             "repviz train."
         )
-    images = opened(images)
+    images = as_images(images)
     units = checks.integer("study network", "units", units, low=1, high=64)
     model, card = open_checkpoint(weights), read_card(weights)
     judged = at_training_size(images, model)

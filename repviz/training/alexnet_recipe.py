@@ -31,7 +31,7 @@ from torchvision.transforms.v2.functional import center_crop
 from repviz import intervals
 from repviz.errors import InputError
 from repviz.images import split
-from repviz.images.cache import cached
+from repviz.images.cache import cached_pixels
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.training import loop
 from repviz.training.augmentation import AUGMENTATIONS, SHIFT, Augmenter, principal_colours
@@ -145,7 +145,7 @@ class _Data:
         channels = model.preprocessing.channels
         resized = images.at(size=augmenter.input_size, grey=channels == 1)
         small = len(images) * channels * prod(augmenter.input_size) <= IN_MEMORY
-        pixels = resized.pixels() if small else cached(resized)
+        pixels = resized.pixels() if small else cached_pixels(resized)
         if "colour" in settings.augment:
             augmenter = replace(
                 augmenter, colour_axes=principal_colours(pixels) if channels == 3 else None

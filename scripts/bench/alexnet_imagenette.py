@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: this may sh
 
 import repviz
 from repviz import progress
-from repviz.images.joining import joined
+from repviz.images.concatenation import concatenate
 from repviz.training import Settings
 from repviz.training.settings import parse_augmentations
 
@@ -51,7 +51,7 @@ class Log:
 
 def main(folder: str, out: str, epochs: int = 20) -> None:
     """Train, or go on; print a row an epoch."""
-    images, rows = joined(
+    images, rows = concatenate(
         repviz.open_images(f"folder:{folder}/train"), repviz.open_images(f"folder:{folder}/val")
     )
     settings = Settings(

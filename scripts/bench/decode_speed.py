@@ -54,7 +54,7 @@ def theirs(images: repviz.images.Images) -> None:
 def decoding(images: repviz.images.Images) -> None:
     """Bytes to pixels, and nothing else."""
     for row in range(len(images)):
-        simplejpeg.decode_jpeg(images.stored(row), "RGB")
+        simplejpeg.decode_jpeg(images.stored_bytes(row), "RGB")
 
 
 ARMS = {"ours": ours, "PIL": theirs, "decoding": decoding}

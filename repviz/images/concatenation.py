@@ -12,7 +12,7 @@ from repviz.nouns import IMAGES
 
 
 @dataclass(frozen=True)
-class Chained:
+class ConcatenatedStore:
     """The pictures of one store after those of another."""
 
     first: Store
@@ -24,21 +24,21 @@ class Chained:
         store, at = self._place(row)
         return store.where(at)
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The bytes in the store it lies in."""
         store, at = self._place(row)
-        return store.stored(at)
+        return store.stored_bytes(at)
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """As the store it lies in decodes it."""
         store, at = self._place(row)
-        return store.decoded(at, stored)
+        return store.decode(at, stored)
 
     def _place(self, row: int) -> tuple[Store, int]:
         return (self.first, row) if row < self.n else (self.second, row - self.n)
 
 
-def joined(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray, np.ndarray]]:
+def concatenate(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray, np.ndarray]]:
     """The images of both, and the rows of each among them.
 
     Size and colour are the first's. Each id has its set's name before it.
@@ -50,7 +50,7 @@ def joined(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray, np.
     """
     if (first.labels is None) != (second.labels is None):
         raise InputError(
-            f"joined: both sets must have labels or neither, got '{first.name}' "
+            f"concatenate: both sets must have labels or neither, got '{first.name}' "
             f"{'without' if first.labels is None else 'with'} and '{second.name}' "
             f"{'without' if second.labels is None else 'with'}."
         )
@@ -72,7 +72,7 @@ def joined(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray, np.
         size=first.size,
         grey=first.grey,
         nouns=first.nouns if first.nouns == second.nouns else IMAGES,
-        _store=Chained(first._store, second._store, n),
+        _store=ConcatenatedStore(first._store, second._store, n),
         _index=np.concatenate([first._index, second._index + n]),
     )
     rows = np.arange(len(together))

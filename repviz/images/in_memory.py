@@ -25,12 +25,12 @@ class Items:
         """The set's name and the place."""
         return f"{self.name}, image {row}"
 
-    def stored(self, row: int) -> bytes:
+    def stored_bytes(self, row: int) -> bytes:
         """The shape and the pixels."""
-        pixels = self.decoded(row)
+        pixels = self.decode(row)
         return f"{pixels.shape}".encode() + pixels.tobytes()
 
-    def decoded(self, row: int, stored: bytes | None = None) -> np.ndarray:
+    def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The item's picture, uint8 of shape (1 or 3, h, w)."""
         where = self.where(row)
         try:
@@ -45,7 +45,7 @@ class Items:
         return _pixels(item, where)
 
 
-def open_own(
+def images_from(
     items: Any,
     *,
     name: str = "own images",
@@ -76,16 +76,16 @@ def open_own(
     """
     if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
         raise InputError(
-            "open_images: images must be the name of a source, Images, or a sequence of pictures, "
+            "images_from: images must be the name of a source, Images, or a sequence of pictures, "
             f"got {type(items).__name__}. Make a list of it."
         )
     n = len(items)
     if not n:
-        raise InputError("open_images: there must be at least one image, got an empty sequence.")
+        raise InputError("images_from: there must be at least one image, got an empty sequence.")
     names = tuple(f"image {row}" for row in range(n)) if ids is None else tuple(map(str, ids))
     if len(set(names)) < len(names):
         raise InputError(
-            f"open_images: the ids of {name} must be distinct, got {len(set(names))} different "
+            f"images_from: the ids of {name} must be distinct, got {len(set(names))} different "
             f"ones for {len(names)} images."
         )
     return Images(
