@@ -255,3 +255,31 @@ def test_every_public_verb_is_there_and_says_what_comes_back():
 def test_an_unknown_attribute_is_refused_as_python_does():
     with pytest.raises(AttributeError, match="module 'repviz' has no attribute 'sweeep'"):
         _ = repviz.sweeep
+
+
+def test_files_and_functions_stay_small():
+    """400 lines are one idea, a body of 60 one step; what is longer is usually two things."""
+    said = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        name = path.relative_to(PACKAGE).as_posix()
+        lines = text.count("\n")
+        said += [f"{name}: {lines} lines"] if lines > 400 else []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                length = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+                said += [f"{name}: {node.name} has {length} lines"] if length > 60 else []
+    assert said == [], "\n".join(said)
+
+
+def test_no_function_takes_more_than_seven_options():
+    said = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if room(path.relative_to(PACKAGE).as_posix()) == "cli" or path.name == "autoencoder.py":
+            continue  # a command also opens images; a network is built from options by name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                options = len(node.args.kwonlyargs)
+                said += [f"{path.name}: {node.name} has {options} options"] if options > 7 else []
+    assert said == [], "\n".join(said)

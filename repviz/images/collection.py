@@ -317,14 +317,8 @@ class Images:
     @property
     def key(self) -> str:
         """One SHA-256 for these pixels in this order: hashes, size, grey and decoding policy."""
-        return provenance.key(
-            {
-                "hashes": self.hashes(),
-                "size": self.size,
-                "grey": self.grey,
-                "decoding": decoding.POLICY,
-            }
-        )
+        decoded = {"hashes": self.hashes(), "size": self.size, "grey": self.grey}
+        return provenance.key({**decoded, "decoding": decoding.POLICY})
 
     @property
     def classes(self) -> tuple[str, ...]:
