@@ -1,7 +1,8 @@
-"""Files that are either wholly there or not there at all, whatever kills the process.
+"""Files that are complete or absent, whatever kills the process, and that prove their own content.
 
-Everything that repviz keeps is written through :func:`replacing`: to a temporary name in the same
-folder, flushed to the disk, then renamed. A reader never sees half a file.
+Everything that repviz writes goes through :func:`replacing`: to a temporary name in the same
+folder, flushed to the disk, then renamed. A reader never sees half a file. Manifests and other JSON
+records carry a checksum over their own content (:func:`write_record`, :func:`read_record`).
 """
 
 from __future__ import annotations
@@ -10,13 +11,23 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from repviz import provenance
 from repviz.errors import Damaged, StoreError
+
+CHECKSUM = "checksum"  # the entry of a record that holds the sum of all the others
+RESTORE = "Restore it from a copy, or make the folder again."
+MOST_JSON = 256 * 2**20  # bytes of a JSON file that are read
+# The temporary name of a file: its own name, the process that writes it, and an ending of ours.
+TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.repviz\.tmp")
 
 
 @contextmanager
@@ -29,7 +40,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         The disk is full, or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         with named_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +55,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Within the block what the system says of ``path`` becomes one sentence, a StoreError."""
+    """Within the block an OSError becomes one sentence about ``path``, a StoreError."""
     try:
         yield
     except OSError as error:
@@ -61,10 +72,11 @@ def creating(path: str | Path) -> Iterator[Path]:
         ``path`` is there already, the disk is full, or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         with named_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            remove_abandoned(path)
             if path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             yield temporary
@@ -81,12 +93,12 @@ def creating(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Within the block no other process holds ``folder``; a killed process holds it no longer.
+    """Within the block no other process can lock ``folder``; a killed process releases it.
 
     Raises
     ------
     StoreError
-        Another process holds it, or it cannot be made.
+        Another process holds it, or it cannot be created.
     """
     folder = Path(folder)
     with named_errors(folder):
@@ -97,8 +109,8 @@ def locked(folder: str | Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(
-                f"{folder}: one process at a time must write this folder, and another one is at "
-                "it. Wait until it ends, or choose another folder."
+                f"{folder}: only one process at a time can write to this folder, and another one "
+                "does. Wait until it ends, or choose another folder."
             ) from error
         yield
     finally:
@@ -106,8 +118,47 @@ def locked(folder: str | Path) -> Iterator[None]:
 
 
 def leftovers(folder: str | Path) -> list[Path]:
-    """The temporary files under ``folder`` that killed processes left behind."""
-    return [path for path in Path(folder).rglob(".*.tmp") if path.is_file()]
+    """The temporary files under ``folder`` that killed processes left behind.
+
+    Only names that :func:`replacing` gives count. Delete them only in a folder that is proved to be
+    one of ours, and locked.
+    """
+    return [
+        path
+        for path in Path(folder).rglob(".*.repviz.tmp")
+        if TEMPORARY.fullmatch(path.name) and _is_regular(path)
+    ]
+
+
+def foreign_files(folder: str | Path) -> list[str]:
+    """Names in a folder without a manifest that are not ours, sorted; empty where it is absent.
+
+    A run that was killed before it wrote its manifest leaves the temporary file of that and nothing
+    else. Nothing is changed.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        return [folder.name]
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if not ((name := TEMPORARY.fullmatch(path.name)) and name["name"] == "manifest.json")
+    )
+
+
+def remove_abandoned(path: str | Path) -> None:
+    """Delete what killed processes left behind while they wrote ``path`` itself."""
+    path = Path(path)
+    for found in path.parent.glob(".*.repviz.tmp"):
+        name = TEMPORARY.fullmatch(found.name)
+        if name is None or name["name"] != path.name or _runs(int(name["process"])):
+            continue
+        if found.is_dir() and not found.is_symlink():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -121,24 +172,180 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Write ``value`` to ``path`` as JSON, keys in their own order, all or nothing."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+def write_record(path: str | Path, record: dict[str, Any]) -> None:
+    """Write ``record`` to ``path`` as JSON with a checksum over itself, all or nothing.
+
+    Entries keep their order. Values that are equal as JSON have the same checksum, so a file may be
+    indented anew by an editor.
+    """
+    record = {name: value for name, value in record.items() if name != CHECKSUM}
+    text = json.dumps({**record, CHECKSUM: _sum(record)}, indent=1, ensure_ascii=False)
+    # Names that are no UTF-8 come from the system as lone surrogates, which JSON can escape.
+    write_bytes(path, (text + "\n").encode("utf-8", "backslashreplace"))
 
 
-def read_json(path: str | Path) -> Any:
-    """What the JSON file ``path`` holds.
+def read_record(path: str | Path) -> dict[str, Any]:
+    """The JSON object in ``path``, verified by its checksum where it has one.
+
+    Files of older releases have none: whoever knows the version asks for the entry "checksum".
 
     Raises
     ------
     Damaged
-        The file is missing, cannot be read, or is not JSON.
+        The file is missing, is no regular file, is no JSON object, or has another content than was
+        written.
+    """
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise Damaged(f"{path}: this file must hold a JSON object, got {_kind(record)}. {RESTORE}")
+    content = {name: value for name, value in record.items() if name != CHECKSUM}
+    if CHECKSUM in record and record[CHECKSUM] != _sum(content):
+        raise Damaged(f"{path}: the content of this file does not match its checksum. {RESTORE}")
+    return record
+
+
+def check_fields(path: str | Path, record: dict[str, Any], fields: Mapping[str, type]) -> None:
+    """Refuse a record from ``path`` that lacks one of ``fields``, or holds another type there.
+
+    Raises
+    ------
+    Damaged
+        The message names the file and the entry.
+    """
+    for name, kind in fields.items():
+        good = isinstance(record.get(name), kind)
+        if not good or (kind is int and isinstance(record[name], bool)):
+            got = _kind(record[name]) if name in record else "no such entry"
+            raise Damaged(
+                f"{path}: the entry '{name}' must be {_KINDS[kind]}, got {got}. {RESTORE}"
+            )
+
+
+def read_json(path: str | Path) -> Any:
+    """The value that the JSON file ``path`` holds.
+
+    Raises
+    ------
+    Damaged
+        The file is missing, is no regular file, is larger than 256 MiB, or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else "is not readable JSON"
-        raise Damaged(f"{path}: this file {reason}. Make the folder anew.") from error
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MOST_JSON:
+                raise Damaged(
+                    f"{path}: this file must have at most {MOST_JSON >> 20} MiB, got {size >> 20}. "
+                    f"{RESTORE}"
+                )
+            return json.loads(file.read().decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "is not readable JSON"
+        if isinstance(error, FileNotFoundError):
+            reason = "is missing"
+        elif isinstance(error, OSError):
+            reason = f"cannot be read, the system says '{error.strerror or error}'"
+        raise Damaged(f"{path}: this file {reason}. {RESTORE}") from error
+
+
+@contextmanager
+def open_regular(path: str | Path) -> Iterator[BufferedReader]:
+    """A regular file, opened for reading; opening a pipe or a device would wait or never end.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        yield file
+
+
+def contained(folder: str | Path, relative: Any) -> Path:
+    """The path of a file that a manifest in ``folder`` lists; it may lie nowhere else.
+
+    Raises
+    ------
+    Damaged
+        ``relative`` is no text, is absolute, holds ``..``, or leads out of the folder by a link.
+    """
+    folder = Path(folder)
+    if isinstance(relative, str) and relative and "\0" not in relative:
+        parts = PurePosixPath(relative)
+        path = folder / parts
+        if not (parts.is_absolute() or ".." in parts.parts) and (
+            path.resolve().is_relative_to(folder.resolve())
+        ):
+            return path
+    raise Damaged(
+        f"{folder}: the manifest must list files inside this folder, got {relative!r}. {RESTORE}"
+    )
+
+
+def changed_files(folder: str | Path, sums: dict[str, str]) -> list[tuple[str, str]]:
+    """Of the listed files (relative path to SHA-256) those that changed, each with what is wrong.
+
+    Raises
+    ------
+    Damaged
+        A listed path leads out of the folder.
+    """
+    wrong = []
+    for relative, expected in sums.items():
+        path = contained(folder, relative)
+        if not path.exists():
+            wrong.append((relative, "is missing"))
+        elif not _is_regular(path):
+            wrong.append((relative, "is no regular file"))
+        elif provenance.file_sha256(path) != expected:
+            wrong.append((relative, "was changed since it was written"))
+    return wrong
+
+
+_KINDS: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "null",
+}
+
+
+def _kind(value: Any) -> str:
+    return _KINDS[type(value)]
+
+
+def _sum(record: dict[str, Any]) -> str:
+    """The checksum of a record's values, whatever their layout in the file."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    # Read again first: a tuple is a list in the file, and the number 1 as a key is the text "1".
+    text = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    return provenance.checksum(text.encode()).hexdigest()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.repviz.tmp")
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:
@@ -160,6 +367,7 @@ def _sentence(path: Path, error: OSError) -> StoreError:
         errno.EPERM: denied,
         errno.ENOTDIR: "a part of this path is a file, not a folder. Choose another folder",
         errno.EEXIST: "a file of this name is in the way. Choose another folder",
+        errno.ENAMETOOLONG: "its name is too long. Choose a shorter name",
     }
     reason = reasons.get(error.errno or 0, f"the system says '{error.strerror or error}'")
     return StoreError(f"{path}: cannot be written, {reason}.")

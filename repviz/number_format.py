@@ -53,14 +53,3 @@ def percent(share: Any, places: int | None = None) -> str:
 def text(value: Any) -> str:
     """A value as it stands in the table."""
     return NOTHING if missing(value) else str(value)
-
-
-def seconds(value: Any) -> str:
-    """A duration: ``0.4 s``, ``38 s``, ``2 min 05 s``."""
-    if missing(value):
-        return NOTHING
-    value = float(value)
-    if value < 10:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,6 +1,7 @@
-"""Progress without a place to print it: the work says how far it is, a front end shows it.
+"""Progress without a place to print it: the work reports, a front end shows it.
 
-A library call is silent. The command line (or a notebook) puts a reporter in with :func:`shown_by`.
+A library call is silent. The command line (or a notebook) installs a reporter with
+:func:`shown_by`. What becomes permanent on disk is announced to an observer (:func:`observed_by`).
 """
 
 from __future__ import annotations
@@ -8,19 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 Advance = Callable[[int], None]  # called with the number of units that were just finished
 
 
 class Reporter(Protocol):
-    """What a front end gives."""
+    """The interface of a front end."""
 
     def task(self, label: str, total: int, unit: str) -> AbstractContextManager[Advance]:
         """Show a bar for ``total`` units of work until the block ends."""
 
     def say(self, sentence: str) -> None:
         """Show one line."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step of a resumable piece of work.
+
+    Attributes
+    ----------
+    kind : str
+        ``"stage"`` of a study, or ``"shard"`` of activations.
+    name : str
+        Which one: the stage's name, the shard's number.
+    state : str
+        ``"started"``; ``"written"``: its files are on disk, but do not count yet; ``"finished"``:
+        it counts, and is not computed again after a kill.
+    """
+
+    kind: Literal["stage", "shard"]
+    name: str
+    state: Literal["started", "written", "finished"]
 
 
 class _Silent:
@@ -33,6 +55,7 @@ class _Silent:
 
 SILENT: Reporter = _Silent()
 _reporter: ContextVar[Reporter] = ContextVar("reporter", default=SILENT)
+_observer: ContextVar[Callable[[Event], None] | None] = ContextVar("observer", default=None)
 
 
 @contextmanager
@@ -43,6 +66,26 @@ def shown_by(reporter: Reporter) -> Iterator[None]:
         yield
     finally:
         _reporter.reset(token)
+
+
+@contextmanager
+def observed_by(observer: Callable[[Event], None]) -> Iterator[None]:
+    """Within the block, ``observer`` is called with every :class:`Event`, in the thread it is in.
+
+    An exception that it raises ends the work at that very point, as an interruption would.
+    """
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
+
+
+def announce(event: Event) -> None:
+    """Call the observer, if there is one."""
+    observer = _observer.get()
+    if observer is not None:
+        observer(event)
 
 
 def task(label: str, total: int, unit: str = "images") -> AbstractContextManager[Advance]:

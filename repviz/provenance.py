@@ -1,4 +1,9 @@
-"""What made this: hashes, versions and the machine, so that a number can be traced and repeated."""
+"""What made this: hashes, versions and the machine, so that a number can be traced and repeated.
+
+Files travel, so what they record of the machine is little: no host, no user, no environment, no
+path outside the folder in which the work was started (:func:`portable_path`), and of the command
+line only what :data:`OPTIONS` lists. Within :func:`private` not even that.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,12 @@ import inspect
 import json
 import os
 import platform
-from collections.abc import Iterable
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,6 +39,92 @@ PACKAGES = (
     "pillow",
     "simplejpeg",
 )
+
+# Of repviz's own command line, the options that a manifest records. All others stand without value.
+_OPTION_NAMES = """
+    --audit --augment --batch --bottleneck --bottlenecks --cache --change --channels --classes
+    --colour --compile --criteria --csv --decoding --depth --dtype --effort --engine --engines
+    --epochs --estimator --figure --form --grey --groups --held-out --images --init
+    --input-size --json --key --label --layer --layers --limit --map-dropout --metadata
+    --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict --other-layer
+    --out --overwrite --photographs --precision --private --quiet --rate --recipe --reduce
+    --samples --seed --seen --shift --show-augmentation --size --split --split-seed --strict
+    --tensorboard --title --to --units --validation --variant --verbose --views --weights
+    --width
+"""
+OPTIONS = frozenset(_OPTION_NAMES.split())
+_NOT_RECORDED = "..."
+_private: ContextVar[bool] = ContextVar("private", default=False)
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Within the block files record no command, no machine and no path, not even relative ones."""
+    token = _private.set(True)
+    try:
+        yield
+    finally:
+        _private.reset(token)
+
+
+def is_private() -> bool:
+    """Whether the caller is within :func:`private`."""
+    return _private.get()
+
+
+def portable_path(path: str | Path) -> str:
+    """A path as files record it: relative to the working directory, or its last part alone.
+
+    ``/home/jane/work/faces`` is ``"faces"`` where the work runs in ``/home/jane/work``, and
+    ``".../faces"`` where it runs anywhere else. Within :func:`private` it is ``"..."``.
+    """
+    if _private.get():
+        return _NOT_RECORDED
+    path = Path(path)
+    if path.is_absolute() or ".." in path.parts or str(path).startswith("~"):
+        inside = Path(os.path.normpath(path.expanduser()))
+        if not inside.is_absolute():
+            inside = Path(os.path.normpath(Path.cwd() / inside))
+        if inside.is_relative_to(Path.cwd()):
+            return inside.relative_to(Path.cwd()).as_posix()
+        return f".../{inside.name}"
+    return path.as_posix()
+
+
+def command(words: Sequence[str] | None = None) -> str:
+    """The command line of this process as a manifest records it.
+
+    That is the verb, its arguments and the :data:`OPTIONS`, with portable paths; other options are
+    recorded without their value. The arguments of another program, such as a script of the user's,
+    are not recorded.
+    """
+    words = list(sys.argv if words is None else words)
+    program = Path(words[0]) if words else Path()
+    ours = program.stem == "repviz" or program.parts[-3:-1] == ("repviz", "cli")
+    if _private.get() or not ours:
+        return "" if _private.get() else "from Python"
+    recorded, hidden = ["repviz"], False
+    for word in words[1:]:
+        name, equals, value = word.partition("=")
+        if word.startswith("--"):
+            hidden = name not in OPTIONS
+            shown = _NOT_RECORDED if hidden else _portable_value(value)
+            recorded.append(f"{name}={shown}" if equals else name)
+            hidden = hidden and not equals
+        else:
+            recorded.append(_NOT_RECORDED if hidden else _portable_value(word))
+    return shlex.join(recorded)
+
+
+def _portable_value(value: str) -> str:
+    """An argument: a path, a source with a path (``folder:/home/x``), a list of either."""
+    if "," in value:
+        return ",".join(map(_portable_value, value.split(",")))
+    value = re.sub(r"^(\w+://)[^/@]+@", r"\1", value)
+    source, colon, path = value.partition(":")
+    if colon and path.startswith(("/", "~", "..")) and not path.startswith("//"):
+        return f"{source}:{portable_path(path)}"
+    return portable_path(value) if value.startswith(("/", "~", "..")) else value
 
 
 def sha256(*parts: bytes) -> str:
@@ -65,7 +161,7 @@ def key(value: Any) -> str:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """One phrase a parameter that differs: ``"seed was 0 and is now 1"``."""
+    """One phrase per parameter that differs: ``"seed was 0 and is now 1"``."""
     names: Iterable[str] = sorted(before.keys() | now.keys())
     return [
         f"{name} was {before.get(name, 'not set')!r} and is now {now.get(name, 'not set')!r}"
@@ -75,7 +171,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Package name to installed version, for those of :data:`PACKAGES` that are installed."""
+    """Package name to version, for those of :data:`PACKAGES` that are installed."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -87,6 +183,8 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """The operating system, the processor's kind and how many processors this process may use."""
+    if _private.get():
+        return {}
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "processors": len(os.sched_getaffinity(0))
@@ -98,13 +196,13 @@ def machine() -> dict[str, Any]:
 def source_key(function: Any) -> str:
     """Twelve hexadecimal digits of a function's source, its defaults and the values it closes over.
 
-    Of the values only plain ones count (numbers, texts): others have no text that stays the same.
+    Only numbers and texts count among the values: other objects have no stable text.
     """
     try:
         source = inspect.getsource(function)
     except (OSError, TypeError):
         source = getattr(function, "__qualname__", type(function).__qualname__)
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
-    held = [*(getattr(function, "__defaults__", None) or ()), *cells]
-    plain = [repr(value) for value in held if isinstance(value, int | float | str | None)]
+    values = [*(getattr(function, "__defaults__", None) or ()), *cells]
+    plain = [repr(value) for value in values if isinstance(value, int | float | str | None)]
     return hashlib.sha256(repr([source, *plain]).encode()).hexdigest()[:12]

@@ -2,21 +2,23 @@
 
 ::
 
-    manifest.json     parameters, versions, machine, and for each finished stage its files' hashes
+    manifest.json     parameters, versions, machine; for each finished stage its files' hashes and
+                      times; a checksum over itself
     results/*.csv     every number that the report shows
     arrays/*.npy      images and coordinates that the report draws
-    models/, acts/    what was trained and extracted on the way
+    models/, acts/    trained networks and extracted activations
     report.html
 
-A stage counts once the manifest lists it; until then its files may be there, and are made again.
+A stage counts once the manifest lists it; files that it does not list are written again. What a
+stage writes does not depend on when it ran: times stand in the manifest alone.
 """
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 import tokenize
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,12 +29,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import durable, progress, provenance
-from repviz.errors import Damaged, InputError, Mismatch, StoreError
+from repviz import durable, progress, provenance, study_manifest
+from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 
-FORMAT, VERSION = "repviz study", 1
-# Columns whose entries are words, also where they look like numbers: a label "1.0" stays "1.0".
+# Columns whose entries are text even where they look like numbers: a label "1.0" stays "1.0".
 TEXT = [
     "warnings",
     "change",
@@ -56,18 +57,26 @@ TEXT = [
 
 @dataclass
 class Draft:
-    """What a stage writes to: tables, arrays and other files, listed for the manifest."""
+    """The files of a stage while it is at work: what it writes is listed for the manifest.
+
+    Attributes
+    ----------
+    folder : Path
+        The study's folder.
+    files : list of str
+        What was written so far, relative to the folder.
+    """
 
     folder: Path
     files: list[str] = field(default_factory=list)
 
     def table(self, name: str, table: pd.DataFrame) -> None:
-        """Keep ``table`` as results/<name>.csv; floats to 8 digits, so that runs compare."""
+        """Write ``table`` to results/<name>.csv, floats to 8 significant digits."""
         text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
         durable.write_text(self.path(f"results/{name}.csv"), text)
 
     def array(self, name: str, values: np.ndarray) -> None:
-        """Keep ``values`` as arrays/<name>.npy."""
+        """Write ``values`` to arrays/<name>.npy."""
         with durable.replacing(self.path(f"arrays/{name}.npy")) as path, open(path, "wb") as file:
             np.save(file, values, allow_pickle=False)
 
@@ -78,33 +87,31 @@ class Draft:
         self.table("findings", table.rename_axis("order").reset_index())
 
     def path(self, relative: str) -> Path:
-        """The path of a file that this stage writes by itself; listed for the manifest."""
+        """The absolute path of a file that the stage writes itself; it is listed."""
         self.files.append(relative)
         return self.folder / relative
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study folder, opened."""
+    """A study on disk; every read is checked against the manifest.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it lies.
+    """
 
     folder: Path
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What made this study, as manifest.json has it."""
-        manifest = durable.read_json(self.folder / "manifest.json")
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise Damaged(f"{self.folder}: manifest.json is not of a study. Choose another folder.")
-        if manifest.get("version") != VERSION:
-            raise Mismatch(
-                f"{self.folder}: this study is of format version {manifest.get('version')}, "
-                f"this program reads version {VERSION}. Use the release that made it."
-            )
-        return manifest
+        """The content of manifest.json, read again at each access, since stages are added to it."""
+        return study_manifest.read(self.folder)
 
     @property
     def report(self) -> Path:
-        """The HTML file."""
+        """The path of the report."""
         return self.folder / "report.html"
 
     def has(self, *paths: str) -> bool:
@@ -117,37 +124,37 @@ class Study:
         return nouns_of(self.manifest)
 
     def result(self, name: str, columns: str = "") -> pd.DataFrame:
-        """The table results/<name>.csv; an empty field is NaN among numbers, "" among words.
+        """The table results/<name>.csv; an empty field is NaN among numbers, "" among text.
 
         Parameters
         ----------
         name : str
-            Of the table.
+            Name of the table.
         columns : str
-            The columns that it must have, blank between.
+            The columns that it must have, separated by blanks.
 
         Raises
         ------
         Damaged
-            The file is missing, is no CSV, or lacks a column.
+            The file is missing, is no CSV, lacks a column, or is not what its stage wrote.
         """
-        path = self.folder / "results" / f"{name}.csv"
+        path = self._verified(f"results/{name}.csv")
         if not path.exists():
-            have = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
-            raise Damaged(f"{self.folder}: no result is called '{name}'. It has: {have}.")
+            available = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
+            raise Damaged(f"{self.folder}: no result is called '{name}'. It has: {available}.")
         try:
             table = pd.read_csv(
                 path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT, "str")
             )
-        except (OSError, ValueError, tokenize.TokenError) as error:
-            raise Damaged(f"{path}: this table cannot be read. Make the study anew.") from error
+        except (OSError, ValueError, tokenize.TokenError, RecursionError) as error:
+            raise Damaged(f"{path}: this table cannot be read. Make the study again.") from error
         lacking = [column for column in columns.split() if column not in table.columns]
         if lacking:
             raise Damaged(
-                f"{path}: this table lacks the column {', '.join(lacking)}. Make the study anew."
+                f"{path}: this table lacks the column {', '.join(lacking)}. Make the study again."
             )
-        words = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-        return table.fillna(dict.fromkeys(words, ""))
+        text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
+        return table.fillna(dict.fromkeys(text, ""))
 
     def array(self, name: str) -> np.ndarray:
         """The array arrays/<name>.npy, as a read-only memory map.
@@ -155,32 +162,41 @@ class Study:
         Raises
         ------
         Damaged
-            The file is missing or is no array.
+            The file is missing, is no array, or is not what its stage wrote.
         """
-        path = self.folder / "arrays" / f"{name}.npy"
+        path = self._verified(f"arrays/{name}.npy")
         try:
             return np.lib.format.open_memmap(path, mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            raise Damaged(f"{path}: this array cannot be read. Make the study anew.") from error
+        except (OSError, ValueError, EOFError, SyntaxError, RecursionError) as error:
+            raise Damaged(f"{path}: this array cannot be read. Make the study again.") from error
 
-    def stage(self, name: str, work: Callable[[Draft], None], *, of: Any = None) -> None:
-        """Do ``work`` once: a stage that the manifest lists is kept as it stands.
+    def stage(self, name: str, work: Callable[[Draft], None], *, inputs: Any = None) -> None:
+        """Do ``work`` unless the manifest lists the stage ``name`` as finished.
 
-        ``of``, a JSON value, is what the stage brings together; it is done again once that grows.
+        Parameters
+        ----------
+        name : str
+            Name of the stage.
+        work : callable
+            Writes the stage's files through the :class:`Draft` that it is given.
+        inputs : JSON value, optional
+            What the stage summarises; it is done again once that changes.
 
         Raises
         ------
         Damaged
             A file of the finished stage was changed or removed since.
         """
-        done = self.manifest["stages"].get(name)
-        if done is not None and done.get("of") == of:
+        finished = self.manifest["stages"].get(name)
+        if finished is not None and finished.get("inputs") == inputs:
             self.check(name)
-            progress.say(f"{name}: finished before, kept")
+            progress.say(f"{name}: already finished")
             return
         progress.say(f"{name} ...")
+        progress.announce(progress.Event("stage", name, "started"))
         draft, start, busy = Draft(self.folder), time.perf_counter(), time.process_time()
         work(draft)
+        progress.announce(progress.Event("stage", name, "written"))
         self._record(
             "stages",
             name,
@@ -190,43 +206,68 @@ class Study:
                 "peak_memory_mb": _peak_memory(),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
-                **({} if of is None else {"of": of}),
+                **({} if inputs is None else {"inputs": inputs}),
             },
         )
+        progress.announce(progress.Event("stage", name, "finished"))
 
     def skip(self, name: str, reason: str) -> None:
-        """Write down that a stage is left out, and why; the report says so in its place."""
+        """Record that a stage is left out, and why; the report says so in its place."""
         progress.say(f"{name}: left out, {reason}")
         self._record("skipped", name, reason)
 
     def check(self, name: str) -> int:
-        """The number of files of a finished stage, each hashed and found unchanged."""
+        """The number of files of a finished stage, each hashed and found unchanged.
+
+        Raises
+        ------
+        Damaged
+            A file was changed or removed; the message names it and the stage.
+        """
         files: dict[str, str] = self.manifest["stages"][name]["files"]
-        for relative, digest in files.items():
-            path = self.folder / relative
-            state = "is missing" if not path.exists() else "was changed since it was written"
-            if not path.exists() or provenance.file_sha256(path) != digest:
-                raise Damaged(
-                    f"{path}: this file of the finished stage '{name}' {state}. "
-                    "Put it back, or start again in a new folder."
-                )
+        for relative, reason in durable.changed_files(self.folder, files):
+            raise self._changed(relative, name, reason)
         return len(files)
+
+    def _verified(self, relative: str) -> Path:
+        """The path of a file that, if a stage lists it, has the content that the stage wrote."""
+        path = durable.contained(self.folder, relative)
+        # Of two stages that list a file, the later one wrote it last.
+        for name, stage in reversed(self.manifest["stages"].items()):
+            if relative in stage["files"]:
+                files = {relative: stage["files"][relative]}
+                for _, reason in durable.changed_files(self.folder, files):
+                    raise self._changed(relative, name, reason)
+                break
+        return path
+
+    def _changed(self, relative: str, stage: str, reason: str) -> Damaged:
+        return Damaged(
+            f"{self.folder / relative}: this file of the finished stage '{stage}' {reason}. "
+            "Put it back, or start again in a new folder."
+        )
 
     def _record(self, part: str, name: str, value: Any) -> None:
         manifest = self.manifest
+        manifest[part].pop(name, None)  # the order of the manifest is that of the last writing
         manifest[part][name] = value
-        durable.write_json(self.folder / "manifest.json", manifest)
+        durable.write_record(self.folder / "manifest.json", manifest)
 
 
 def open_study(folder: str | Path) -> Study:
-    """The study that lies in ``folder``.
+    """The study in ``folder``; its manifest is checked, its tables and arrays when they are read.
 
     Raises
     ------
     InputError
         There is no manifest.json in it.
     Damaged, Mismatch
-        The manifest cannot be read, or is of something else or of another version.
+        The manifest cannot be read, was changed, or is of something else or of another version.
+
+    Warns
+    -----
+    UserWarning
+        The study is of an older release, whose manifests carry no checksum.
     """
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
@@ -234,13 +275,17 @@ def open_study(folder: str | Path) -> Study:
             f"open_study: {folder} must be a study folder, got no manifest.json in it. "
             "Make one: repviz study."
         )
-    opened = Study(folder)
-    _ = opened.manifest
-    return opened
+    if durable.CHECKSUM not in study_manifest.read(folder):
+        warnings.warn(
+            f"{folder}: this study was made by an older release, and its manifest carries no "
+            "checksum: damage to it cannot be seen.",
+            stacklevel=2,
+        )
+    return Study(folder)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table, column name to value."""
+    """One dict per row of a table, column name to value."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
@@ -279,15 +324,14 @@ def begin(
         The folder holds a study with other parameters or of other package versions; the message
         names each.
     StoreError
-        Another process is at work in it, it holds something else, or it cannot be written.
+        Another process has locked it, it holds something else, or it cannot be written.
     """
     folder = Path(folder)
-    if folder.is_dir() and not (folder / "manifest.json").exists():
-        own = {path.name for path in durable.leftovers(folder)}
-        strangers = sorted(path.name for path in folder.iterdir() if path.name not in own)
-        if strangers:
+    if not (folder / "manifest.json").exists():
+        others = durable.foreign_files(folder)
+        if others:
             raise StoreError(
-                f"{folder}: this folder holds other files ('{strangers[0]}') and no study. "
+                f"{folder}: this folder holds other files ('{others[0]}') and no study. "
                 "Choose another folder for out."
             )
     parameters = {
@@ -296,51 +340,27 @@ def begin(
         "labels_key": images["labels_key"],
     }
     with durable.locked(folder):
-        for path in durable.leftovers(folder):
-            path.unlink()
         opened = Study(folder)
         if (folder / "manifest.json").exists():
             manifest, growing = opened.manifest, grows or {}
             fixed = {k: v for k, v in manifest["parameters"].items() if k not in growing}
-            _agree({**manifest, "parameters": fixed}, folder, study, parameters)
-            if any(manifest["parameters"].get(name) != all_ for name, all_ in growing.items()):
-                manifest["parameters"] |= growing
-                durable.write_json(folder / "manifest.json", manifest)
+            study_manifest.check_agreement(
+                {**manifest, "parameters": fixed}, folder, study, parameters
+            )
+            manifest["parameters"] |= growing
+            manifest["version"] = study_manifest.VERSION
         else:
-            manifest = {
-                "format": FORMAT,
-                "version": VERSION,
-                "study": study,
-                "title": title,
-                "lede": lede,
-                "parameters": parameters | (grows or {}),
-                "key": provenance.key(parameters),
-                "command": shlex.join([Path(sys.argv[0]).name or "python", *sys.argv[1:]]),
-                "versions": provenance.versions(),
-                "machine": provenance.machine(),
-                "images": images,
-                "skipped": {},
-                "stages": {},
-            }
-            durable.write_json(folder / "manifest.json", manifest)
+            manifest = study_manifest.new(study, title, parameters, grows or {}, images)
+        # Only now is the folder known to be this study's.
+        for path in durable.leftovers(folder):
+            path.unlink()
+        durable.write_record(folder / "manifest.json", manifest)
         yield opened
 
 
 def _peak_memory() -> int:
-    """The most memory that this process has held so far, in MB."""
+    """The peak memory of this process so far, in MB."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
-
-
-def _agree(manifest: dict[str, Any], folder: Path, study: str, parameters: dict[str, Any]) -> None:
-    before = {**manifest["parameters"], "study": manifest["study"]}
-    changed = provenance.differences(before, {**parameters, "study": study})
-    # Numbers of two versions side by side in one study could not be traced to either.
-    changed = changed or provenance.differences(manifest["versions"], provenance.versions())
-    if changed:
-        raise Mismatch(
-            f"{folder}: this study was made with other parameters: {'; '.join(changed)}. "
-            "Choose another folder for out, or give the old parameters to take it up again."
-        )

@@ -17,8 +17,8 @@ def verify(folder: str | Path) -> int:
     StoreError
         The folder holds neither activations nor a study.
     """
-    from repviz import durable, study_folder
-    from repviz.activations import integrity, store
+    from repviz import durable, study_folder, study_manifest
+    from repviz.activations import integrity, layout
 
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
@@ -27,10 +27,10 @@ def verify(folder: str | Path) -> int:
             "manifest.json. Check the path."
         )
     form = durable.read_json(folder / "manifest.json").get("format")
-    if form == study_folder.FORMAT:
+    if form == study_manifest.FORMAT:
         opened = study_folder.open_study(folder)
         return sum(opened.check(stage) for stage in opened.manifest["stages"])
-    if form != store.FORMAT:
+    if form != layout.FORMAT:
         raise Damaged(f"{folder}: this folder holds neither activations nor a study, but '{form}'.")
     found = integrity.verify(folder)
     if not found.ok:

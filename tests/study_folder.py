@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from repviz import intervals
+from repviz import durable, intervals, provenance
 from repviz.nouns import FACES
 
 SIZES = (2, 4, 8)
@@ -100,7 +99,7 @@ def _manifest(
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     manifest = {
         "format": "repviz study",
-        "version": 1,
+        "version": 2,
         "study": "faces",
         "title": f"What {len(faces)} images of orl look like from inside",
         "lede": "How far is a random point from the set that faces form?",
@@ -124,7 +123,7 @@ def _manifest(
             "sweep": {
                 "seconds": 41.2,
                 "finished": "2025-01-01T12:00:00Z",
-                "files": dict.fromkeys(names, "ab" * 32),
+                "files": dict.fromkeys(names, ""),
             },
             **{
                 f"conv {k}, seed 0": {
@@ -138,7 +137,20 @@ def _manifest(
             },
         },
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    durable.write_record(folder / "manifest.json", manifest)
+    reseal(folder)
+
+
+def reseal(folder: Path, **entries: object) -> None:
+    """Give the manifest the hashes of the files as they are now, and other ``entries``."""
+    manifest = durable.read_record(folder / "manifest.json") | entries
+    for stage in manifest["stages"].values():
+        stage["files"] = {
+            file: provenance.file_sha256(folder / file)
+            for file in stage["files"]
+            if (folder / file).exists()
+        }
+    durable.write_record(folder / "manifest.json", manifest)
 
 
 def _write(folder: Path, name: str, rows: list[dict[str, object]]) -> None:

@@ -9,8 +9,8 @@ import pytest
 import xxhash
 
 from repviz.activations import preallocated
+from repviz.activations.layout import PAGE
 from repviz.activations.preallocated import PreallocatedFile
-from repviz.activations.store import PAGE
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from repviz import durable
-from repviz.activations import extraction, writer
+from repviz import durable, progress
+from repviz.activations import extraction
 from repviz.activations.extraction import extract
 from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
@@ -176,19 +176,14 @@ def test_a_finished_folder_is_not_made_again(model, images, tmp_path):
 
 
 @pytest.mark.parametrize("killed_at", [0, 2, 4])
-def test_a_run_that_ends_early_goes_on(
-    model, images, tmp_path, small_shards, monkeypatch, killed_at
-):
-    extract(model, images, layers=LAYERS, out=tmp_path / "whole", batch=5)
-    commit, written = writer.Shard.commit, []
+def test_an_interrupted_run_is_resumed(model, images, tmp_path, small_shards, killed_at):
+    extract(model, images, layers=LAYERS, out=tmp_path / "complete", batch=5)
 
-    def dies(shard, record):
-        if shard.number == killed_at:
+    def interrupt(event):
+        if event == progress.Event("shard", str(killed_at), "written"):
             raise KeyboardInterrupt
-        commit(shard, record)
 
-    monkeypatch.setattr(writer.Shard, "commit", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), progress.observed_by(interrupt):
         extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
     with pytest.raises(Damaged) as error:
         open_activations(tmp_path / "cut")
@@ -196,15 +191,12 @@ def test_a_run_that_ends_early_goes_on(
         f"{tmp_path / 'cut'}: the extraction must have finished, and {killed_at} of 5 parts are "
         "there. Run it again with the same parameters: it goes on where it stopped."
     )
-
-    def counts(shard, record):
-        written.append(shard.number)
-        commit(shard, record)
-
-    monkeypatch.setattr(writer.Shard, "commit", counts)
-    extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
-    assert written == list(range(killed_at, 5))
-    assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "whole")
+    events = []
+    with progress.observed_by(events.append):
+        extract(model, images, layers=LAYERS, out=tmp_path / "cut", batch=5)
+    finished = [int(event.name) for event in events if event.state == "finished"]
+    assert finished == list(range(killed_at, 5))
+    assert bytes_of(tmp_path / "cut") == bytes_of(tmp_path / "complete")
 
 
 @pytest.mark.slow
@@ -301,8 +293,8 @@ def test_a_folder_that_is_held_is_refused(model, images, tmp_path):
     with durable.locked(tmp_path / "a"), pytest.raises(StoreError) as error:
         extract(model, images, out=tmp_path / "a")
     assert str(error.value) == (
-        f"{tmp_path / 'a'}: one process at a time must write this folder, and another one is at "
-        "it. Wait until it ends, or choose another folder."
+        f"{tmp_path / 'a'}: only one process at a time can write to this folder, and another one "
+        "does. Wait until it ends, or choose another folder."
     )
     assert extract(model, images, out=tmp_path / "a")["code"].shape == (23, 3)
 
@@ -321,7 +313,7 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
     whole = bytes_of(path)
     found = verify(path)
     assert found.ok
-    assert found.files == 12  # five shards of two layers, the rows and the manifest
+    assert found.files == 18  # five shards of two layers, six commits, the rows and the manifest
     shard = path / "layers" / "code" / "000001.npy"
     content = bytearray(shard.read_bytes())
     content[-1] ^= 1
@@ -340,7 +332,12 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
     assert bytes_of(path) == whole
     manifest = (path / "manifest.json").read_text()
     (path / "manifest.json").write_text(manifest.replace("random (seed 1)", "trained"))
-    assert verify(path).damaged == ("manifest.json",)
+    with pytest.raises(Damaged) as error:
+        verify(path)
+    assert str(error.value) == (
+        f"{path / 'manifest.json'}: the content of this file does not match its checksum. Restore "
+        "it from a copy, or make the folder again."
+    )
 
 
 def test_other_parameters_are_refused_with_the_difference(model, images, tmp_path):
@@ -349,9 +346,9 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
     with pytest.raises(Mismatch) as error:
         extract(model, images, layers=["code"], out=path, reduce="mean", batch=8)
     assert str(error.value) == (
-        f"{path}: the folder holds activations made otherwise: batch was 32 and is now 8; "
-        "layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or delete this "
-        "one."
+        f"{path}: the folder holds activations made with other parameters: batch was 32 and is "
+        "now 8; layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or "
+        "delete this one."
     )
     other = open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=2)
     with pytest.raises(Mismatch, match="weights was 'random \\(seed 1\\)' and is now 'random"):
@@ -376,7 +373,7 @@ def test_folders_that_are_no_activations(model, images, tmp_path):
     with pytest.raises(StoreError) as error:
         open_activations(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: the manifest must be of format 'repviz activations', version 2, got 'x', "
+        f"{tmp_path}: the manifest must be of format 'repviz activations', version 3, got 'x', "
         "version 3. Give another folder."
     )
 

@@ -34,6 +34,7 @@ ROOMS = {
         "references",
         "streams",
         "study_folder",
+        "study_manifest",
     ],
     1: ["images"],
     2: ["models"],

@@ -13,8 +13,11 @@ from repviz.errors import Damaged, StoreError
 
 
 def test_what_was_written_is_read(tmp_path):
-    durable.write_json(tmp_path / "deep" / "a.json", {"b": [1, 2], "a": "é"})
-    assert durable.read_json(tmp_path / "deep" / "a.json") == {"a": "é", "b": [1, 2]}
+    written = {"b": (1, 2.5, float("inf")), "a": "é \udc80", "deep": {"1": None}}
+    durable.write_record(tmp_path / "deep" / "a.json", written)
+    read = durable.read_record(tmp_path / "deep" / "a.json")
+    assert read.pop(durable.CHECKSUM) == durable.read_json(tmp_path / "deep" / "a.json")["checksum"]
+    assert read == {**written, "b": [1, 2.5, float("inf")]}
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.json"]
 
 
@@ -75,12 +78,106 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path):
 def test_json_that_is_none_is_damage(tmp_path):
     with pytest.raises(Damaged) as caught:
         durable.read_json(tmp_path / "a.json")
-    assert str(caught.value) == (
-        f"{tmp_path / 'a.json'}: this file is missing. Make the folder anew."
-    )
+    assert str(caught.value) == (f"{tmp_path / 'a.json'}: this file is missing. {durable.RESTORE}")
     (tmp_path / "a.json").write_bytes(b'{"half": ')
     with pytest.raises(Damaged) as caught:
         durable.read_json(tmp_path / "a.json")
     assert str(caught.value) == (
-        f"{tmp_path / 'a.json'}: this file is not readable JSON. Make the folder anew."
+        f"{tmp_path / 'a.json'}: this file is not readable JSON. {durable.RESTORE}"
     )
+
+
+def test_every_flipped_bit_of_a_record_that_changes_a_value_is_found(tmp_path):
+    path = tmp_path / "a.json"
+    record = {"version": 3, "mean": [0.5, 1e-05], "name": "é", "on": True}
+    durable.write_record(path, record)
+    content = path.read_bytes()
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            path.write_bytes(flipped)
+            try:
+                read = durable.read_record(path)
+            except Damaged:
+                continue
+            # What is left has the same values, or visibly no checksum.
+            assert read.pop(durable.CHECKSUM, None) is None or read == record
+
+
+def test_a_record_that_is_not_as_it_was_written(tmp_path):
+    path = tmp_path / "a.json"
+    durable.write_record(path, {"size": 64})
+    path.write_text(path.read_text().replace("64", "65"))
+    with pytest.raises(Damaged) as caught:
+        durable.read_record(path)
+    assert str(caught.value) == (
+        f"{path}: the content of this file does not match its checksum. Restore it from a copy, or "
+        "make the folder again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "must hold a JSON object, got a list"),
+        ("null", "must hold a JSON object, got null"),
+        ("[" * 100_000 + "]" * 100_000, "is not readable JSON"),
+        ('{"size": "64"}', "size"),
+        ("{}", "size"),
+    ],
+)
+def test_records_of_another_form_are_one_sentence(tmp_path, text, reason):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(Damaged) as caught:
+        durable.check_fields(path, durable.read_record(path), {"size": int})
+    got = "a text" if "64" in text else "no such entry"
+    sentence = f"this file {reason}."
+    if reason == "size":
+        sentence = f"the entry 'size' must be a whole number, got {got}."
+    assert str(caught.value) == f"{path}: {sentence} {durable.RESTORE}"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(Damaged, match="the system says 'not a regular file'"):
+        durable.read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("listed", ["/etc/passwd", "../x", "a/../../x", "link/x", "", None, "a\0"])
+def test_a_manifest_lists_files_of_its_own_folder_only(tmp_path, listed):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "link").symlink_to(tmp_path)
+    with pytest.raises(Damaged) as caught:
+        durable.contained(tmp_path / "s", listed)
+    assert str(caught.value) == (
+        f"{tmp_path / 's'}: the manifest must list files inside this folder, got {listed!r}. "
+        f"{durable.RESTORE}"
+    )
+
+
+def test_only_temporary_files_of_ours_are_leftovers(tmp_path):
+    ours = tmp_path / "deep" / ".a.csv.123.repviz.tmp"
+    ours.parent.mkdir()
+    ours.write_text("half")
+    for name in (".a.csv.123.tmp", ".a.repviz.tmp", "a.csv.123.repviz.tmp", ".swp.tmp"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / ".b.1.repviz.tmp").symlink_to(ours)
+    assert durable.leftovers(tmp_path) == [ours]
+
+
+def test_what_a_killed_process_left_of_a_new_file_is_removed(tmp_path):
+    code = f"""
+        import os, signal
+        from repviz import durable
+        with durable.creating({str(tmp_path / "x")!r}) as temporary:
+            temporary.mkdir()
+            (temporary / "half").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
+    assert len(list(tmp_path.iterdir())) == 1
+    with durable.creating(tmp_path / "x") as temporary:
+        temporary.write_text("complete")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -4,6 +4,7 @@ import hashlib
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 
 from repviz import progress, provenance
 
@@ -55,3 +56,55 @@ def test_progress_is_silent_until_it_is_shown():
             advance(2)
     progress.say("nobody hears this")
     assert shown == ["hello", ("decode", 2, "rows"), 2]
+
+
+def test_events_reach_the_observer_alone():
+    seen = []
+    event = progress.Event("stage", "sweep", "written")
+    progress.announce(event)
+    with progress.observed_by(seen.append):
+        progress.announce(event)
+    progress.announce(event)
+    assert seen == [event]
+
+
+@pytest.mark.parametrize(
+    ("words", "recorded"),
+    [
+        (
+            [
+                "/usr/bin/repviz",
+                "study",
+                "faces",
+                "--images",
+                "folder:/home/jane doe/f",
+                "--seed=3",
+            ],
+            "repviz study faces --images folder:.../f --seed=3",
+        ),
+        (
+            ["repviz", "sweep", "x", "--api-key", "SECRET", "--size", "64"],
+            "repviz sweep x --api-key ... --size 64",
+        ),
+        (["repviz", "sweep", "--api-key=SECRET"], "repviz sweep --api-key=..."),
+        (["repviz", "train", "https://jane:SECRET@host/x"], "repviz train https://host/x"),
+        (["/x/repviz/cli/__main__.py", "list"], "repviz list"),
+        (["script.py", "--api-key", "SECRET"], "from Python"),
+    ],
+)
+def test_commands_are_recorded_without_secrets(words, recorded):
+    assert provenance.command(words) == recorded
+    with provenance.private():
+        assert provenance.command(words) == ""
+
+
+def test_paths_are_recorded_relative_to_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert provenance.portable_path(tmp_path / "faces" / "a") == "faces/a"
+    assert provenance.portable_path("faces/a") == "faces/a"
+    assert provenance.portable_path("/home/jane/faces") == ".../faces"
+    assert provenance.portable_path("~/faces") == ".../faces"
+    assert provenance.portable_path("../faces") == ".../faces"
+    with provenance.private():
+        assert provenance.portable_path("faces/a") == "..."
+        assert provenance.machine() == {}

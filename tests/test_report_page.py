@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from study_folder import build
+from study_folder import build, reseal
 
 from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
@@ -88,6 +88,7 @@ def changed(study: Path, to: Path, table: str, **columns: object) -> Path:
     shutil.copytree(study, to)
     path = to / "results" / f"{table}.csv"
     pd.read_csv(path, keep_default_na=False).assign(**columns).to_csv(path, index=False)
+    reseal(to)
     return to
 
 
@@ -113,7 +114,7 @@ def page(text: str) -> Page:
     ("section", "table", "columns"),
     [
         ("sweep", "sweep", {1: "bottleneck", 2: "mse", 4: "psnr", 5: "ssim", 6: "ratio"}),
-        ("sweep", "sweep", {8: "ratio_augmented", 9: "pca_equivalent", 12: "n_test"}),
+        ("sweep", "sweep", {8: "ratio_augmented", 9: "pca_equivalent", 10: "n_test"}),
         ("training", "training", {0: "epoch", 1: "train_loss", 5: "n_held_out"}),
         ("dimension", "layers", {2: "n", 3: "d", 4: "dimension", 6: "calibrated"}),
         ("spectrum", "layers", {4: "components_90", 5: "participation_ratio"}),
@@ -298,9 +299,7 @@ def test_images_and_labels_have_the_nouns_of_their_source(
     nouns: Nouns, split: str, words: str, study: Path, tmp_path: Path
 ) -> None:
     opened = reading.open_study(changed(study, tmp_path / "s", "sweep", split=split))
-    manifest = opened.manifest
-    manifest["images"]["nouns"] = nouns.as_json()
-    (opened.folder / "manifest.json").write_text(json.dumps(manifest))
+    reseal(opened.folder, images=opened.manifest["images"] | {"nouns": nouns.as_json()})
     assert unseen_images(opened) == words
 
 
@@ -310,9 +309,7 @@ def test_images_and_labels_have_the_nouns_of_their_source(
 def test_no_section_calls_digits_people(name: str, study: Path, tmp_path: Path) -> None:
     shutil.copytree(study, tmp_path / "s")
     opened = reading.open_study(tmp_path / "s")
-    manifest = opened.manifest
-    manifest["images"]["nouns"] = DIGITS.as_json()
-    (opened.folder / "manifest.json").write_text(json.dumps(manifest))
+    reseal(opened.folder, images=opened.manifest["images"] | {"nouns": DIGITS.as_json()})
     content = get_section(name).render(opened)
     assert content is not None
     words = re.sub(r"<[^>]*>", " ", join([content.body, content.reading, content.limits]))
@@ -326,9 +323,7 @@ def test_colour_images_are_shown(tmp_path: Path) -> None:
     assert shown(written(build(tmp_path / "s", faces=faces))) == list(SECTIONS)
 
 
-def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
-    study: Path, tmp_path: Path
-) -> None:
+def test_a_sweep_says_with_how_many_seeds(study: Path, tmp_path: Path) -> None:
     once = get_section("sweep").render(reading.open_study(study))
     twice = get_section("sweep").render(
         reading.open_study(changed(study, tmp_path / "s", "sweep", seeds=2))
@@ -338,9 +333,6 @@ def test_a_sweep_says_with_how_many_seeds_and_what_each_training_took(
     assert "once, with one seed" in str(once.limits)
     assert "with 2 seeds" in str(twice.limits)
     assert "once" not in str(twice.limits)
-    sizes = sorted(pd.read_csv(study / "results" / "sweep.csv")["bottleneck"].unique())
-    rows = [row for row in Page(once.body).tables[""] if row[0] == "conv"]
-    assert [float(row[10]) for row in rows] == [17.0 + k for k in sizes]
 
 
 def test_equal_warnings_are_shown_once(study: Path, tmp_path: Path) -> None:
@@ -386,9 +378,10 @@ def test_every_section_needs_each_column_that_it_declares(
     section = get_section(name)
     lost = section.tables[table].split()[-1]
     pd.read_csv(path).drop(columns=lost).to_csv(path, index=False)
+    reseal(folder)
     with pytest.raises(Damaged) as caught:
         section.render(reading.open_study(folder))
-    assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study anew."
+    assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study again."
 
 
 def test_a_section_is_one_file_and_one_line(
@@ -429,7 +422,7 @@ def test_a_manifest_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(Mismatch) as caught:
         write_report(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: this study is of format version 9, this program reads version 1. "
+        f"{tmp_path}: this study is of format version 9, this program reads version 2. "
         "Use the release that made it."
     )
 
@@ -440,9 +433,10 @@ def test_an_array_that_cannot_be_read(content: bytes, study: Path, tmp_path: Pat
     shutil.copytree(study, folder)
     path = folder / "arrays" / "ladder.npy"
     path.write_bytes(content)
+    reseal(folder)
     with pytest.raises(Damaged) as caught:
         reading.open_study(folder).array("ladder")
-    assert str(caught.value) == f"{path}: this array cannot be read. Make the study anew."
+    assert str(caught.value) == f"{path}: this array cannot be read. Make the study again."
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n"1'])
@@ -451,6 +445,7 @@ def test_a_table_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path
     shutil.copytree(study, folder)
     path = folder / "results" / "sweep.csv"
     path.write_bytes(content)
+    reseal(folder)
     with pytest.raises(Damaged) as caught:
         reading.open_study(folder).result("sweep")
-    assert str(caught.value) == f"{path}: this table cannot be read. Make the study anew."
+    assert str(caught.value) == f"{path}: this table cannot be read. Make the study again."

@@ -95,10 +95,6 @@ def test_joined_markup_is_not_escaped_again() -> None:
         (numbers.percent, None, "–"),
         (numbers.text, "NA", "NA"),
         (numbers.text, float("nan"), "–"),
-        (numbers.seconds, 0.42, "0.4 s"),
-        (numbers.seconds, 38.2, "38 s"),
-        (numbers.seconds, 125, "2 min 05 s"),
-        (numbers.seconds, None, "–"),
     ],
 )
 def test_numbers_are_written(form: object, value: object, written: str) -> None:

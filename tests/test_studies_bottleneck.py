@@ -236,21 +236,19 @@ def test_killed_and_resumed_it_gives_the_same_tables(faces, tmp_path):
     code = """
         import os, signal, sys
         import repviz
+        from repviz import progress
         from repviz.bottleneck.sweep import SweepSetup
-        from repviz.study_folder import Study
-        record = Study._record
 
-        def dies(self, part, name, value):
-            if name == "linear-start 4, seed 0":  # its files lie there, the manifest knows nothing
+        def kill(event):  # its files are written, but the manifest does not list them yet
+            if event == progress.Event("stage", "linear-start 4, seed 0", "written"):
                 os.kill(os.getpid(), signal.SIGKILL)
-            record(self, part, name, value)
 
-        Study._record = dies
         from dataclasses import replace
         faces = repviz.open_images("drawn-faces:80", size=16, grey=True, seed=0)
         faces = replace(faces, labels=None)
-        repviz.sweep(faces, out=sys.argv[1], bottlenecks=[2, 4],
-                     engines=["linear-start", "prefix"], setup=SweepSetup(effort=0.05))
+        with progress.observed_by(kill):
+            repviz.sweep(faces, out=sys.argv[1], bottlenecks=[2, 4],
+                         engines=["linear-start", "prefix"], setup=SweepSetup(effort=0.05))
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "killed")]
     killed = subprocess.run(command, capture_output=True)

@@ -125,16 +125,14 @@ def test_killed_in_each_stage_it_ends_with_the_same_tables(study, people, tmp_pa
     code = """
         import os, signal, sys
         import repviz
-        from repviz.study_folder import Study
-        record, doomed = Study._record, sys.argv[1]
+        from repviz import progress
 
-        def dies(self, part, name, value):
-            if name == doomed:  # its files are written, but the manifest does not list them yet
+        def kill(event):  # its files are written, but the manifest does not list them yet
+            if event == progress.Event("stage", sys.argv[1], "written"):
                 os.kill(os.getpid(), signal.SIGKILL)
-            record(self, part, name, value)
 
-        Study._record = dies
-        repviz.study("faces", f"array:{sys.argv[2]}", out=sys.argv[3], **eval(sys.argv[4]))
+        with progress.observed_by(kill):
+            repviz.study("faces", f"array:{sys.argv[2]}", out=sys.argv[3], **eval(sys.argv[4]))
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
     for stage in STAGES:

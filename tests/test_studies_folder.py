@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repviz import durable
 from repviz import study_folder as studies
 from repviz.errors import Damaged, InputError, Mismatch, StoreError
 
@@ -109,12 +110,75 @@ def test_a_strangers_folder_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_what_a_killed_process_left_is_swept_away(tmp_path):
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / ".manifest.json.123.tmp").write_text("half")
+def test_a_foreign_manifest_is_refused_before_anything_is_touched(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "an app"}))
+    (tmp_path / ".notes.1.repviz.tmp").write_text("mine")
+    with pytest.raises(Damaged) as caught, begin(tmp_path):
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path}: manifest.json is not of a study. Choose another folder."
+    )
+    assert (tmp_path / ".notes.1.repviz.tmp").read_text() == "mine"
+
+
+def test_files_of_the_user_in_a_study_stay(tmp_path):
+    for _ in range(2):
+        with begin(tmp_path / "s") as study:
+            study.stage("one", write)
+        (tmp_path / "s" / "results" / ".notes.tmp").write_text("mine")
+    assert (tmp_path / "s" / "results" / ".notes.tmp").read_text() == "mine"
+
+
+def test_a_table_is_checked_when_it_is_read(tmp_path):
     with begin(tmp_path / "s") as study:
         study.stage("one", write)
-    (tmp_path / "s" / "results" / ".numbers.csv.124.tmp").write_text("half")
+    path = tmp_path / "s" / "results" / "numbers.csv"
+    path.write_text(path.read_text().replace("0.3", "0.4"))
+    with pytest.raises(Damaged) as caught:
+        study.result("numbers")
+    assert str(caught.value) == (
+        f"{path}: this file of the finished stage 'one' was changed since it was written. "
+        "Put it back, or start again in a new folder."
+    )
+
+
+def test_a_study_of_an_older_release_opens_with_a_warning(tmp_path):
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    path = tmp_path / "s" / "manifest.json"
+    manifest = {**study.manifest, "version": 1}
+    del manifest["checksum"]
+    path.write_text(json.dumps(manifest))
+    with pytest.warns(UserWarning, match="older release") as warned:
+        studies.open_study(tmp_path / "s")
+    assert str(warned[0].message) == (
+        f"{tmp_path / 's'}: this study was made by an older release, and its manifest carries no "
+        "checksum: damage to it cannot be seen."
+    )
+    path.write_text(json.dumps({**manifest, "version": 2}))
+    with pytest.raises(Damaged, match="must carry its checksum, and has none"):
+        studies.open_study(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    "files", [None, [], {"a": 1}, {f"{n}": "" for n in range(100_001)}, {"../x": "0"}]
+)
+def test_a_manifest_with_impossible_stages_is_refused(tmp_path, files):
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    manifest = study.manifest
+    manifest["stages"]["one"]["files"] = files
+    durable.write_record(tmp_path / "s" / "manifest.json", manifest)
+    with pytest.raises(Damaged, match=r"the manifest must list files|the entry 'stages' must give"):
+        study.check("one")
+
+
+def test_what_a_killed_process_left_is_swept_away(tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / ".manifest.json.123.repviz.tmp").write_text("half")
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    (tmp_path / "s" / "results" / ".numbers.csv.124.repviz.tmp").write_text("half")
     with begin(tmp_path / "s") as study:
         study.stage("one", write)
     assert not list((tmp_path / "s").rglob("*.tmp"))
@@ -124,7 +188,7 @@ def test_numbers_of_two_versions_are_not_mixed(tmp_path):
     with begin(tmp_path / "s") as study:
         manifest = study.manifest
     manifest["versions"]["numpy"] = "1.0.0"
-    (tmp_path / "s" / "manifest.json").write_text(json.dumps(manifest))
+    durable.write_record(tmp_path / "s" / "manifest.json", manifest)
     sentence = r"other parameters: numpy was '1\.0\.0' and is now '"
     with pytest.raises(Mismatch, match=sentence), begin(tmp_path / "s"):
         pass
@@ -134,8 +198,8 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
     with begin(tmp_path / "s"), pytest.raises(StoreError) as caught, begin(tmp_path / "s"):
         pass
     assert str(caught.value) == (
-        f"{tmp_path / 's'}: one process at a time must write this folder, and another one is at "
-        "it. Wait until it ends, or choose another folder."
+        f"{tmp_path / 's'}: only one process at a time can write to this folder, and another one "
+        "does. Wait until it ends, or choose another folder."
     )
 
 
@@ -152,7 +216,7 @@ def test_what_is_no_study_is_one_sentence(tmp_path):
     with pytest.raises(Mismatch) as caught:
         studies.open_study(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: this study is of format version 9, this program reads version 1. "
+        f"{tmp_path}: this study is of format version 9, this program reads version 2. "
         "Use the release that made it."
     )
 

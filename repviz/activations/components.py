@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from repviz import durable, progress, provenance
-from repviz.activations import store
+from repviz.activations import layout
 from repviz.activations.capture import Capture
 from repviz.activations.pipeline import decode_ahead
 from repviz.activations.reduction import Components, Reduction
@@ -44,19 +44,19 @@ def fit_components(
     wanted = {name: r for name, (_, r) in reduced.items() if isinstance(r, Components)}
     if not wanted:
         return
-    record = path / "commits" / "components.json"
+    record = layout.commit_path(path, "components")
     if not record.is_file():
         found = _found(manifest, model, images, capture, wanted)
         sums = {}
         for name, (basis, _) in found.items():
-            file = store.components_path(path, name)
+            file = layout.components_path(path, name)
             with durable.replacing(file) as temporary, open(temporary, "wb") as out:
                 np.save(out, basis)
             sums[name] = provenance.file_checksum(file)
         shares = {name: share for name, (_, share) in found.items()}
-        durable.write_json(record, {store.CHECKSUM: sums, "explained_variance_ratio": shares})
+        durable.write_record(record, {layout.SUMS: sums, "explained_variance_ratio": shares})
     for name, reduction in wanted.items():
-        file = store.components_path(path, name)
+        file = layout.components_path(path, name)
         try:
             basis = np.load(file, allow_pickle=False)
         except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from repviz import checks, durable, progress
-from repviz.activations import store, writer
+from repviz.activations import layout, writer
 from repviz.activations.capture import Capture
 from repviz.activations.components import fit_components
 from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, written_behind
@@ -107,11 +107,11 @@ def extract(
         manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
         with durable.locked(path):
             manifest = writer.begin(path, manifest)
-            done = store.finished_shards(path, manifest)
+            done = layout.finished_shards(path, manifest)
             _same_images(path, images, manifest, done)
             fit_components(path, manifest, model, images, capture, reduced)
             _fill(path, manifest, model, images, capture, reduced, set(done), strict)
-            if len(done) < store.shards(manifest) or not (path / "rows.parquet").is_file():
+            if len(done) < layout.shards(manifest) or not (path / "rows.parquet").is_file():
                 writer.finish(path, _rows(images, path, manifest))
     acts = Activations(path, manifest)
     _warn(acts)
@@ -232,9 +232,9 @@ def _empty(shape: tuple[int, int], dtype: str, pinned: bool) -> Tensor:
     if pinned:
         return torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True)
     # numpy asks for huge pages and torch does not; where a page begins writing costs least.
-    room = np.empty(prod(shape) * np.dtype(dtype).itemsize + store.PAGE, np.uint8)
-    start = -room.ctypes.data % store.PAGE
-    return torch.from_numpy(room[start:][: len(room) - store.PAGE].view(dtype).reshape(shape))
+    room = np.empty(prod(shape) * np.dtype(dtype).itemsize + layout.PAGE, np.uint8)
+    start = -room.ctypes.data % layout.PAGE
+    return torch.from_numpy(room[start:][: len(room) - layout.PAGE].view(dtype).reshape(shape))
 
 
 def _fill(
@@ -343,7 +343,7 @@ def _rows(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     n = len(images)
-    records = writer.records(path, range(store.shards(manifest)))
+    records = writer.records(path, range(layout.shards(manifest)))
     reasons = {int(row): why for record in records for row, why in record["unreadable"].items()}
     return pd.DataFrame(
         {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from repviz import durable, provenance
-from repviz.activations import store, writer
+from repviz.activations import layout, writer
 from repviz.activations.store import Activations
 from repviz.errors import InputError, StoreError
 
@@ -83,7 +83,7 @@ def import_matrix(
         manifest = writer.begin(path, manifest)
         bad: dict[int, str] = {}
         hashes = []
-        for number in range(store.shards(manifest)):
+        for number in range(layout.shards(manifest)):
             first, last = number * step, min((number + 1) * step, n)
             block = np.ascontiguousarray(X[first:last], dtype=dtype).reshape(last - first, -1)
             wrong = ~np.isfinite(block).all(axis=1)

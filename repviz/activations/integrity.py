@@ -1,26 +1,29 @@
-"""Whether activations on disk are still what was written."""
+"""Checking activations on disk against their checksums."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from repviz import provenance
-from repviz.activations import store
+from repviz import durable, provenance
+from repviz.activations import layout, store
+from repviz.errors import Damaged
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What :func:`verify` found.
+    """The result of :func:`verify`.
 
     Attributes
     ----------
     path : Path
         The folder.
     files : int
-        How many files were read.
+        Number of files checked.
     damaged : tuple of str
-        Which of them are missing or not as they were written.
+        The files that are missing or were changed, relative to the folder.
     """
 
     path: Path
@@ -29,35 +32,59 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether every file is as it was written."""
+        """Whether no file is missing or was changed."""
         return not self.damaged
 
 
 def verify(path: str | Path) -> Verification:
-    """Whether each file of the activations in ``path`` still has the checksum it was written with.
+    """The files of the activations in ``path`` that no longer have their checksums.
 
     Raises
     ------
     Damaged
-        The extraction did not finish.
+        The extraction did not finish, or the manifest itself was changed.
     StoreError
         The folder holds no activations.
     """
     path = Path(path)
     manifest = store.open_activations(path).manifest
-    expected = {path / "rows.parquet": store.sums(path, "rows").get("rows")}
-    for layer, sum_ in store.sums(path, "components").items():
-        expected[store.components_path(path, layer)] = sum_
-    for number in range(store.shards(manifest)):
-        listed = store.sums(path, f"{number:06d}")
-        for layer in manifest["order"]:
-            expected[store.shard_path(path, layer, number)] = listed.get(layer)
-    damaged = [
-        str(file.relative_to(path))
-        for file, sum_ in expected.items()
-        if not file.is_file() or provenance.file_checksum(file) != sum_
+    own = {name: value for name, value in manifest.items() if name not in layout.NOT_PARAMETERS}
+    damaged = [] if provenance.key(own) == manifest["key"] else ["manifest.json"]
+    expected: dict[Path, str | None] = {}
+    commits = [*range(layout.shards(manifest)), "rows"]
+    if layout.commit_path(path, "components").is_file() or _has_components(manifest):
+        commits.append("components")
+    sealed = manifest["version"] != layout.UNSEALED
+    for commit in commits:
+        try:
+            record = layout.read_commit(path, commit)
+            if sealed and durable.CHECKSUM not in record:
+                raise Damaged("")
+        except Damaged:
+            damaged.append(f"commits/{layout.commit_path(path, commit).name}")
+            continue
+        listed = record[layout.SUMS]
+        if commit == "rows":
+            expected[path / "rows.parquet"] = listed.get("rows")
+        elif commit == "components":
+            expected |= {layout.components_path(path, name): sum_ for name, sum_ in listed.items()}
+        else:
+            for layer in manifest["order"]:
+                expected[layout.shard_path(path, layer, int(commit))] = listed.get(layer)
+    damaged += [
+        str(file.relative_to(path)) for file, sum_ in expected.items() if _sum_of(file) != sum_
     ]
-    own = {name: value for name, value in manifest.items() if name not in store.NOT_PARAMETERS}
-    if provenance.key(own) != manifest["key"]:
-        damaged.insert(0, "manifest.json")
-    return Verification(path, len(expected) + 1, tuple(damaged))
+    return Verification(path, 1 + len(commits) + len(expected), tuple(damaged))
+
+
+def _has_components(manifest: dict[str, Any]) -> bool:
+    return any(str(card.get("reduce")).startswith("pca:") for card in manifest["layers"].values())
+
+
+def _sum_of(file: Path) -> str:
+    """The checksum of a regular file; none of anything else."""
+    try:
+        with durable.open_regular(file) as opened:
+            return hashlib.file_digest(opened, provenance.checksum).hexdigest()
+    except OSError:
+        return ""

@@ -1,4 +1,4 @@
-"""Three things at once: images are decoded, the network works, and what it gave is written."""
+"""Three things at once: decoding of images, the forward pass, and writing of its results."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,24 +19,24 @@ from repviz.errors import ImageError
 from repviz.images.collection import Images
 from repviz.models.model import Preprocessing
 
-AHEAD = 2  # batches that are decoded before they are needed
-TOGETHER = 8  # images that a thread decodes before it looks for new work
+AHEAD = 2  # batches decoded ahead
+CHUNK = 8  # images per task of a decoding thread
 
 
 @dataclass
 class Batch:
-    """Some images as the network takes them, and what became of each.
+    """Some images as the network takes them, and whether each could be read.
 
     Attributes
     ----------
     rows : range
-        Which images.
+        Numbers of the images.
     pixels : Tensor of uint8, (b, c, h, w), channels last in memory
         Black where an image is unreadable.
     hashes : list of str
         The SHA-256 of each image's bytes; "" where they could not be read.
     unreadable : dict of int to str
-        For each row whose image could not be read, why not.
+        Row number to the reason, for each image that could not be read.
     """
 
     rows: range
@@ -52,18 +53,18 @@ def decode_ahead(
     threads: int | None = None,
     strict: bool = False,
 ) -> Generator[Batch, None, None]:
-    """The batches ``spans`` of ``images``, in order, each decoded before it is asked for.
+    """The batches ``spans`` of ``images``, in order, each decoded ahead of its use.
 
     Parameters
     ----------
     images : Images
-        Where they are from.
+        The images.
     preprocessing : Preprocessing
-        To which size and channels they are brought.
+        Size and channels of the pixels.
     spans : iterable of range
         The rows of each batch.
     threads : int, optional
-        How many decode; as many as there are processors, at most 16, if left out.
+        Number of decoding threads; by default one per processor, at most 16.
     strict : bool
         Whether an unreadable image is an error.
 
@@ -80,9 +81,15 @@ def decode_ahead(
             shape = (len(rows), *preprocessing.size, preprocessing.channels)
             pixels = torch.zeros(shape, dtype=torch.uint8).permute(0, 3, 1, 2)
             batch = Batch(rows, pixels, [""] * len(rows))
-            parts = [range(start, stop) for start, stop in _parts(len(rows), TOGETHER)]
+            chunks = [range(at, min(at + CHUNK, len(rows))) for at in range(0, len(rows), CHUNK)]
             waiting.append(
-                (batch, [pool.submit(_decode, images, preprocessing, batch, p) for p in parts])
+                (
+                    batch,
+                    [
+                        pool.submit(_decode, images, preprocessing, batch, places)
+                        for places in chunks
+                    ],
+                )
             )
             break
 
@@ -90,9 +97,9 @@ def decode_ahead(
         for _ in range(AHEAD):
             start()
         while waiting:
-            batch, parts = waiting.popleft()
-            for part in parts:
-                part.result()
+            batch, tasks = waiting.popleft()
+            for task in tasks:
+                task.result()
             if strict and batch.unreadable:
                 raise ImageError(batch.unreadable[min(batch.unreadable)])
             start()
@@ -103,9 +110,9 @@ def decode_ahead(
 
 @contextmanager
 def written_behind() -> Iterator[Callable[..., None]]:
-    """What is called goes on in a thread while the caller works; one call at a time.
+    """Run calls in a background thread, one at a time, while the caller continues.
 
-    ``put(function, *arguments)`` waits for the call before it, and raises what that one raised; so
+    ``put(function, *arguments)`` waits for the previous call and raises what that one raised; so
     does the end of the block.
     """
     waiting: list[Future[None]] = []
@@ -113,7 +120,8 @@ def written_behind() -> Iterator[Callable[..., None]]:
     def put(function: Callable[..., None], *arguments: object) -> None:
         while waiting:
             waiting.pop().result()
-        waiting.append(pool.submit(function, *arguments))
+        # The thread reports progress to whoever the caller reports to.
+        waiting.append(pool.submit(copy_context().run, function, *arguments))
 
     with ThreadPoolExecutor(1, "write") as pool:
         yield put
@@ -122,7 +130,7 @@ def written_behind() -> Iterator[Callable[..., None]]:
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -142,11 +150,7 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
             batch.unreadable[row] = str(error)
 
 
-def _parts(length: int, step: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + step, length)) for start in range(0, length, step))
-
-
 def nan_rows(matrix: np.ndarray, batch: Batch) -> None:
-    """Mark the rows (of this batch) whose image could not be read."""
+    """Set to NaN the rows of ``matrix`` (one per image of the batch) that could not be read."""
     if batch.unreadable:
         matrix[[row - batch.rows.start for row in batch.unreadable]] = np.nan

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from repviz import provenance
-from repviz.activations.store import PAGE
+from repviz.activations.layout import PAGE
 
 PIECE = 1 << 20  # bytes at a time: summed, they are still in the processor's cache when written
 LARGE = 4 * PIECE  # a block from here on is written past the system's cache, where it can be

@@ -1,9 +1,9 @@
-"""Activations on disk: a folder that is whole, or says what is missing. Needs no torch.
+"""Activations on disk: a folder that is complete, or says what is missing. Needs no torch.
 
 ::
 
     manifest.json            model, weights, preprocessing, layers, images, versions and their key
-    rows.parquet             a row an image: id, path, content hash, label, factors, status, reason
+    rows.parquet             one row per image: id, content hash, label, factors, status, reason
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
     components/fc7.npy       mean and principal components, where the layer was reduced to scores
     commits/000000.json      written once the shard 000000 of every layer is on disk, with checksums
@@ -18,28 +18,24 @@ from __future__ import annotations
 import html
 import io
 import mmap
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 
 from repviz import checks, durable, provenance
-from repviz.errors import Damaged, StoreError
+from repviz.activations import layout
+from repviz.errors import Damaged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT, VERSION = "repviz activations", 2
-CHECKSUM = "xxh3_128"  # the name under which a commit lists those of its files
-PAGE = 4096  # bytes: what disks and the system's memory are divided into
 WIDE = 4096  # bytes from which on rows are copied one by one
 MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
-# Of the manifest, what says how it was made and not which numbers come out.
-NOT_PARAMETERS = ("format", "version", "versions", "key")
 
 
 class Matrix:
@@ -67,8 +63,8 @@ class Matrix:
         self.layer, self.dtype = layer, np.dtype(card["dtype"])
         self.shape = (n, int(card["features"]))
         self.feature_shape = tuple(card["shape"])
-        self._folder, self._step = folder / "layers" / quote(layer, safe=""), step
-        self.graphs = folder / "graphs" / quote(layer, safe="")
+        self._folder, self._step = layout.layer_path(folder, layer), step
+        self.graphs = folder / "graphs" / layout.file_name(layer)
         self._open: dict[int, np.ndarray] = {}  # shards that were asked for, as memory maps
 
     def __len__(self) -> int:
@@ -118,7 +114,8 @@ class Matrix:
                 self._open.pop(next(iter(self._open)))
             rows = min(self._step, len(self) - number * self._step)
             shape = rows, self.shape[1]
-            self._open[number] = _mapped(self._folder / f"{number:06d}.npy", shape, self.dtype)
+            path = self._folder / f"{number:06d}.npy"
+            self._open[number] = _mapped(path, shape, self.dtype)
         return self._open[number]
 
 
@@ -130,14 +127,14 @@ def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     """
     header = npy_header(shape, dtype)
     try:
-        with path.open("rb") as file:
-            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with durable.open_regular(path) as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
         raise Damaged(_lost(path)) from error
     size = shape[0] * shape[1] * dtype.itemsize
-    if whole[: len(header)] != header or len(whole) != len(header) + size:
+    if content[: len(header)] != header or len(content) != len(header) + size:
         raise Damaged(_lost(path))
-    return np.frombuffer(whole, dtype, offset=len(header)).reshape(shape)
+    return np.frombuffer(content, dtype, offset=len(header)).reshape(shape)
 
 
 @lru_cache(maxsize=256)
@@ -154,7 +151,7 @@ def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
     }
     np.lib.format.write_array_header_1_0(out, described)
     magic, text = out.getvalue()[:8], out.getvalue()[10:].rstrip(b"\n")
-    length = PAGE - len(magic) - 2
+    length = layout.PAGE - len(magic) - 2
     return magic + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
@@ -181,32 +178,34 @@ class Activations:
     @property
     def key(self) -> str:
         """The hash of all that the activations depend on, image contents included (64 digits)."""
-        return provenance.key([self.manifest["key"], sums(self.path, "rows")])
+        return provenance.key([self.manifest["key"], layout.sums(self.path, "rows")])
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """A row an image: row, id, path, content_hash, label, status, reason, and its factors.
+        """One row per image: row, id, path, content_hash, label, status, reason, and its factors.
 
-        Where ``status`` is "ok" the image was read; where it is "unreadable" the row of every layer
-        is NaN and ``reason`` says why. Factors are the columns ``factor_...``.
+        Where ``status`` is "ok" every layer holds the image's activations; where it is "unreadable"
+        or "not finite" its row in every layer is NaN, and ``reason`` says why. Factors are the
+        columns ``factor_...``.
+
+        Raises
+        ------
+        Damaged
+            The file is missing, was changed, or holds another table.
         """
-        import pandas as pd
-
-        return pd.read_parquet(self.path / "rows.parquet")
+        return layout.read_rows(self.path, self.manifest)
 
     @property
     def readable(self) -> np.ndarray:
-        """Which rows hold activations, bool of shape (n,); the others are NaN."""
+        """Mask of the rows that hold activations, bool of shape (n,); the others are NaN."""
         return np.asarray(self.rows["status"] == "ok")
 
     @property
     def overflow(self) -> dict[str, int]:
-        """For each layer how many numbers its type could not hold: they are infinite."""
+        """Layer name to the number of values beyond the range of its type: they are infinite."""
         counts = dict.fromkeys(self.layers, 0)
-        for number in range(shards(self.manifest)):
-            for layer, count in (
-                durable.read_json(commit_path(self.path, number)).get("overflow", {}).items()
-            ):
+        for number in range(layout.shards(self.manifest)):
+            for layer, count in layout.read_commit(self.path, number).get("overflow", {}).items():
                 counts[layer] += count
         return counts
 
@@ -256,87 +255,37 @@ class Activations:
 
 
 def open_activations(path: str | Path) -> Activations:
-    """The activations in the folder ``path``, without reading them.
+    """The activations in the folder ``path``; matrices are read from disk when they are used.
+
+    The manifest is checked at once, the rows when they are read; :func:`repviz.verify` checks all.
 
     Raises
     ------
     StoreError
         The folder holds no activations.
     Damaged
-        The extraction into it did not finish.
+        The extraction into it did not finish, or the manifest was changed.
+
+    Warns
+    -----
+    UserWarning
+        The folder is of an older release, whose manifests carry no checksum.
     """
     path = Path(path)
-    manifest = read_manifest(path)
+    manifest = layout.read_manifest(path)
+    if durable.CHECKSUM not in manifest:
+        warnings.warn(
+            f"{path}: these activations were made by an older release, and their manifest carries "
+            "no checksum: damage to it cannot be seen.",
+            stacklevel=2,
+        )
     if not (path / "rows.parquet").is_file():
-        done = len(finished_shards(path, manifest))
+        done = len(layout.finished_shards(path, manifest))
         raise Damaged(
-            f"{path}: the extraction must have finished, and {done} of {shards(manifest)} parts "
-            "are there. Run it again with the same parameters: it goes on where it stopped."
+            f"{path}: the extraction must have finished, and {done} of {layout.shards(manifest)} "
+            "parts are there. Run it again with the same parameters: it goes on where it stopped."
         )
     return Activations(path, manifest)
-
-
-def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:
-    """The numbers of the shards that are on disk for every layer."""
-    return [
-        number
-        for number in range(shards(manifest))
-        if commit_path(path, number).is_file()
-        and all(shard_path(path, layer, number).is_file() for layer in manifest["order"])
-    ]
-
-
-def shards(manifest: dict[str, Any]) -> int:
-    """How many shards each layer has."""
-    return -(-int(manifest["images"]["n"]) // int(manifest["rows_per_shard"]))
-
-
-def shard_path(path: Path, layer: str, number: int) -> Path:
-    """Where shard ``number`` of ``layer`` lies."""
-    return path / "layers" / quote(layer, safe="") / f"{number:06d}.npy"
-
-
-def components_path(path: Path, layer: str) -> Path:
-    """Where the principal components of ``layer`` lie, if its scores are what was kept.
-
-    The first row is the mean, the others are the directions.
-    """
-    return path / "components" / f"{quote(layer, safe='')}.npy"
-
-
-def commit_path(path: Path, number: int) -> Path:
-    """Where the record lies that makes shard ``number`` count."""
-    return path / "commits" / f"{number:06d}.json"
-
-
-def sums(path: Path, commit: str) -> dict[str, str]:
-    """The checksums that the record ``commit`` lists; empty where it is not there."""
-    file = path / "commits" / f"{commit}.json"
-    return dict(durable.read_json(file)[CHECKSUM]) if file.is_file() else {}
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """What ``manifest.json`` of the folder ``path`` says.
-
-    Raises
-    ------
-    StoreError
-        The folder holds no activations, or of another version.
-    Damaged
-        The file is not JSON.
-    """
-    if not (path / "manifest.json").is_file():
-        raise StoreError(
-            f"{path}: this is no folder of activations, it has no manifest.json. Give a folder "
-            "that repviz extract wrote."
-        )
-    manifest: dict[str, Any] = durable.read_json(path / "manifest.json")
-    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise StoreError(
-            f"{path}: the manifest must be of format '{FORMAT}', version {VERSION}, got "
-            f"'{manifest.get('format')}', version {manifest.get('version')}. Give another folder."
-        )
-    return manifest
 
 
 def _html_row(heads: list[str], cells: list[str]) -> str:

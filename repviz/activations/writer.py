@@ -1,8 +1,8 @@
-"""How a folder of activations comes to be: begun, filled shard by shard, finished. Needs no torch.
+"""Writing a folder of activations: begin, write shard by shard, finish. Needs no torch.
 
 A shard is written as its batches come, each block into the temporary file of its layer. Then all
 its files are flushed and renamed, and last of all the commit is written, which makes the shard
-count. Whatever ends the process, a shard counts wholly or not at all.
+count. Whatever ends the process, a shard is complete or does not count.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repviz import durable, provenance
-from repviz.activations import store
+from repviz import durable, progress, provenance
+from repviz.activations import layout, store
 from repviz.activations.preallocated import PreallocatedFile
 from repviz.errors import Mismatch, StoreError
 
@@ -28,9 +28,10 @@ LISTED = 8  # differences that a refusal names
 
 
 def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Make ``path`` ready for an extraction, or for going on with one; the manifest as stored.
+    """The manifest as stored, once ``path`` is ready for a new or a resumed extraction.
 
-    To be called while the folder is held. What killed processes left half written is deleted.
+    The caller holds the folder's lock. Temporary files of killed processes are deleted, once the
+    folder is known to be ours.
 
     Raises
     ------
@@ -41,36 +42,35 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """
     path = Path(path)
     parameters = {
-        name: value for name, value in manifest.items() if name not in store.NOT_PARAMETERS
+        name: value for name, value in manifest.items() if name not in layout.NOT_PARAMETERS
     }
     manifest = {
         **json.loads(json.dumps(manifest)),  # as it will be read again: lists, not tuples
-        "format": store.FORMAT,
-        "version": store.VERSION,
+        "format": layout.FORMAT,
+        "version": layout.VERSION,
         "key": provenance.key(parameters),
         "versions": provenance.versions(),
     }
     if not (path / "manifest.json").exists():
-        strangers = path.is_dir() and set(path.iterdir()) - set(durable.leftovers(path))
-        if strangers or path.is_file():
+        if durable.foreign_files(path):
             raise StoreError(
                 f"{path}: activations need a folder of their own, and this one holds something "
                 "else. Choose another folder."
             )
-        durable.write_json(path / "manifest.json", manifest)
-    there = store.read_manifest(path)
-    if there["key"] != manifest["key"]:
-        found = _differences(there, manifest)
-        more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
-        different = "; ".join(found[:LISTED] + more)
+        durable.write_record(path / "manifest.json", manifest)
+    stored = layout.read_manifest(path)
+    if stored["key"] != manifest["key"]:
+        phrases = _differences(stored, manifest)
+        more = [f"and {len(phrases) - LISTED} more"] if len(phrases) > LISTED else []
+        different = "; ".join(phrases[:LISTED] + more)
         raise Mismatch(
-            f"{path}: the folder holds activations made otherwise: {different}. "
+            f"{path}: the folder holds activations made with other parameters: {different}. "
             "Choose another folder, or delete this one."
         )
     for file in durable.leftovers(path):
         with durable.named_errors(file):
             file.unlink()
-    return there
+    return stored
 
 
 class Shard:
@@ -90,13 +90,13 @@ class Shard:
     path : Path
         The folder.
     number : int
-        Which shard.
+        Number of the shard, from 0.
     features : dict of str to int
-        d of each layer.
+        Layer name to its number of features d.
     rows : int
-        How many rows it will have.
+        Number of rows of the shard.
     dtype : str
-        Of the numbers.
+        Type of the values.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class Shard:
         self._files: dict[str, PreallocatedFile] = {}
         self._stack = ExitStack()
         for layer, d in features.items():
-            file = store.shard_path(path, layer, number)
+            file = layout.shard_path(path, layer, number)
             header = store.npy_header((rows, d), np.dtype(dtype))
             temporary = self._stack.enter_context(durable.replacing(file))
             with durable.named_errors(file):
@@ -134,36 +134,38 @@ class Shard:
     def append(self, blocks: Mapping[str, np.ndarray]) -> None:
         """Write the next rows (m, d) of each layer, contiguous and of the shard's type."""
         for layer, block in blocks.items():
-            with durable.named_errors(store.shard_path(self.path, layer, self.number)):
+            with durable.named_errors(layout.shard_path(self.path, layer, self.number)):
                 self._files[layer].append(block.data)
 
     def commit(self, record: dict[str, Any]) -> None:
         """Flush and rename the files, then write the commit: checksums, and ``record``."""
         self._stack.close()
+        name = str(self.number)
+        progress.announce(progress.Event("shard", name, "written"))
         sums = {layer: file.checksum() for layer, file in self._files.items()}
-        durable.write_json(
-            store.commit_path(self.path, self.number), {store.CHECKSUM: sums, **record}
-        )
+        commit = {layout.SUMS: sums, **record}
+        durable.write_record(layout.commit_path(self.path, self.number), commit)
+        progress.announce(progress.Event("shard", name, "finished"))
 
 
 def finish(path: Path, rows: pd.DataFrame) -> None:
-    """Write the index of rows: the folder is now whole."""
+    """Write the index of rows, which completes the folder."""
     content = rows.to_parquet(index=False)
     sums = {"rows": provenance.checksum(content).hexdigest()}
-    durable.write_json(path / "commits" / "rows.json", {store.CHECKSUM: sums})
+    durable.write_record(layout.commit_path(path, "rows"), {layout.SUMS: sums})
     durable.write_bytes(path / "rows.parquet", content)
 
 
 def records(path: Path, numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """What the commits of the shards ``numbers`` say, in that order."""
-    return [durable.read_json(store.commit_path(path, number)) for number in numbers]
+    """The commits of the shards ``numbers``, in that order."""
+    return [layout.read_commit(path, number) for number in numbers]
 
 
-def _differences(there: dict[str, Any], here: dict[str, Any], within: str = "") -> list[str]:
-    """What differs: ``"layers: fc7: reduce was 'none' and is now 'mean'"``."""
+def _differences(stored: dict[str, Any], new: dict[str, Any], within: str = "") -> list[str]:
+    """One phrase per difference: ``"layers: fc7: reduce was 'none' and is now 'mean'"``."""
     phrases = []
-    for name in sorted((there.keys() | here.keys()) - set(store.NOT_PARAMETERS)):
-        before, now = there.get(name), here.get(name)
+    for name in sorted((stored.keys() | new.keys()) - set(layout.NOT_PARAMETERS)):
+        before, now = stored.get(name), new.get(name)
         if isinstance(before, dict) and isinstance(now, dict):
             phrases += _differences(before, now, f"{within}{name}: ")
         elif before != now:

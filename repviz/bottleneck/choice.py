@@ -198,9 +198,9 @@ def reasonable_stages(study: Study, plan: Plan, criteria: list[Criterion]) -> No
     of: list[Any] = [[criterion.identity for criterion in criteria], names, plan.sizes]
     if criteria and plan.subject.pictures:
         study.stage(
-            "criteria", partial(_judged, study=study, criteria=criteria, engines=names), of=of
+            "criteria", partial(_judged, study=study, criteria=criteria, engines=names), inputs=of
         )
-    study.stage("knee", partial(_knees, study=study, plan=plan), of=of[1:])
+    study.stage("knee", partial(_knees, study=study, plan=plan), inputs=of[1:])
 
 
 def _judged(draft: Draft, study: Study, criteria: list[Criterion], engines: list[str]) -> None:

@@ -26,8 +26,8 @@ def keeping_stages(study: Study, plan: Plan) -> None:
     fits = Fits(study, plan)
     names = [engine.name for engine in plan.engines if engine.name != "pca-augmented"]
     of = [names, plan.sizes]
-    study.stage("code_probes", partial(_code_probes, fits=fits, engines=names), of=of)
-    study.stage("code dimension", partial(_dimensions, fits=fits, engines=names), of=of)
+    study.stage("code_probes", partial(_code_probes, fits=fits, engines=names), inputs=of)
+    study.stage("code dimension", partial(_dimensions, fits=fits, engines=names), inputs=of)
 
 
 def _kept(fits: Fits, engines: list[str]) -> list[tuple[str, int, np.ndarray]]:

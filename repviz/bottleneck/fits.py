@@ -31,13 +31,15 @@ def sweep_stages(study: Study, plan: Plan) -> None:
         work = _Work(study, plan, task, test, engine)
         if not engine.serves_all_sizes:
             name = f"{engine.name} {sizes[0]}, seed {seed}"
-            study.stage(name, partial(work.one_size, k=sizes[0]), of=engine.identity)
+            study.stage(name, partial(work.one_size, k=sizes[0]), inputs=engine.identity)
             continue
-        study.stage(f"{engine.name}, seed {seed}", work.train_once, of=[engine.identity, plan.most])
+        study.stage(
+            f"{engine.name}, seed {seed}", work.train_once, inputs=[engine.identity, plan.most]
+        )
         for k in sizes:
             study.stage(f"{engine.name} {k}, seed {seed}", partial(work.one_of_many, k=k))
     gathered = [[engine.name, sizes, seed] for engine, sizes, seed in plan.jobs]
-    study.stage("sweep", lambda draft: _gather(draft, study, plan, material, test), of=gathered)
+    study.stage("sweep", lambda draft: _gather(draft, study, plan, material, test), inputs=gathered)
 
 
 def stem(engine: str, k: int, seed: int) -> str:

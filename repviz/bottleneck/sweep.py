@@ -166,7 +166,7 @@ def sweep(
         reasonable_stages(study, plan, asked)
         keeping_stages(study, plan)
         findings = {"sweep": sweep_findings(study)}
-        study.stage("findings", lambda draft: draft.findings(findings), of=findings)
+        study.stage("findings", lambda draft: draft.findings(findings), inputs=findings)
     write_report(out)
     return Sweep(Path(out))
 

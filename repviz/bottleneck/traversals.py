@@ -33,7 +33,7 @@ def walking_stages(study: Study, plan: Plan) -> None:
             work = partial(
                 _walked, plan=plan, engine=engine.name, codes=np.asarray(codes), path=path
             )
-            study.stage("walks", work, of=[engine.name, k])
+            study.stage("walks", work, inputs=[engine.name, k])
             return
 
 

@@ -155,7 +155,7 @@ def by_two_processes(work: Path, images: Path) -> None:
     said = [err for (_, err), code in ran if code == 2]
     if codes == [0, 0]:
         print("  (the first was done before the second began)")
-    one = all(err.count("\n") == 1 and "one process at a time" in err for err in said)
+    one = all(err.count("\n") == 1 and "only one process at a time" in err for err in said)
     check("two processes on one folder", codes in ([0, 2], [0, 0]) and one, "".join(said))
     sound("two processes on one folder", images, work / "both")
 

@@ -31,7 +31,7 @@ import torch
 from measuring import parser
 
 import repviz
-from repviz.activations import extraction, preallocated, store
+from repviz.activations import extraction, layout, preallocated
 
 LAYERS = ["encoder.0", "encoder.2", "code"]
 ROWS, BATCH = 12, 4  # a shard; three batches
@@ -56,11 +56,11 @@ def extract(out: Path, log: Path, die_at: int) -> None:
         nonlocal calls
         calls += 1
         if calls == die_at:
-            whole(file, data[: len(data) // 2 // store.PAGE * store.PAGE], start)
+            whole(file, data[: len(data) // 2 // layout.PAGE * layout.PAGE], start)
             os.kill(os.getpid(), signal.SIGKILL)
         return whole(file, data, start)
 
-    preallocated.LARGE = store.PAGE  # so that both ways of writing are taken
+    preallocated.LARGE = layout.PAGE  # so that both ways of writing are taken
     whole, os.pwrite = os.pwrite, half
     os.fsync, os.replace = watched(os.fsync), watched(os.replace)
     images = repviz.open_images("digits", limit=173, size=32)
@@ -111,10 +111,10 @@ def look(out: Path, whole: dict[str, bytes]) -> tuple[list[int], list[str]]:
     if not (out / "manifest.json").is_file():
         return [], []
     manifest, wrong = json.loads((out / "manifest.json").read_bytes()), []
-    done = store.finished_shards(out, manifest)
+    done = layout.finished_shards(out, manifest)
     for number in done:
         for layer in manifest["order"]:
-            path = store.shard_path(out, layer, number)
+            path = layout.shard_path(out, layer, number)
             if path.read_bytes() != whole[str(path.relative_to(out))]:
                 wrong.append(f"{path.name} of {layer} counts and is not whole")
     return done, wrong
@@ -152,7 +152,7 @@ def main() -> int:
         most_again = max(most_again, again)
         if again > ROWS + BATCH:
             wrong.append(f"{again} rows were begun twice, a shard and a batch have {ROWS + BATCH}")
-        kept = {store.shard_path(out, layer, k) for layer in LAYERS for k in done}
+        kept = {layout.shard_path(out, layer, k) for layer in LAYERS for k in done}
         if any(path.stat().st_mtime_ns != before[path] for path in kept):
             wrong.append("a shard that counted was made again")
         if files(out) != whole:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from repviz.number_format import seconds
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import scrolling
 from repviz.report.sections import Content, Section
@@ -28,7 +27,7 @@ def render(study: Study) -> Content | None:
             tag("pre", tag("code", _command(manifest.get("command", ""))), tabindex=0),
             _pairs(about),
             _folded("Parameters", _pairs(manifest["parameters"])),
-            _folded("Stages, times and files", _stages(manifest.get("stages", {}))),
+            _folded("Stages and files", _stages(manifest.get("stages", {}))),
             _folded("Versions", _pairs(manifest.get("versions", {}))),
         ]
     )
@@ -37,7 +36,8 @@ def render(study: Study) -> Content | None:
         reading="The command, run again with these versions on a machine of this kind, writes the "
         "same tables. Every number of this page is in one of the files, which are listed with "
         "their SHA-256 hashes.",
-        limits="Other versions of the packages, or another processor, may change the last "
+        limits="Times stand in manifest.json alone: the page does not depend on when it was made. "
+        "Other versions of the packages, or another processor, may change the last "
         "digits, and through them the result of a training.",
     )
 
@@ -64,20 +64,15 @@ def _pairs(values: Mapping[str, Any]) -> Markup:
 def _stages(stages: Mapping[str, Any]) -> Markup:
     head = tag(
         "tr",
-        [
-            tag("th", title, scope="col")
-            for title in ("stage", "time", "finished", "file", "SHA-256, first 16 digits")
-        ],
+        [tag("th", title, scope="col") for title in ("stage", "file", "SHA-256, first 16 digits")],
     )
     rows = []
     for name, stage in stages.items():
         files = list(stage.get("files", {}).items()) or [("", "")]
         for place, (path, digest) in enumerate(files):
-            first = (name, seconds(stage.get("seconds")), str(stage.get("finished", "")))
-            cells = [tag("td", word if place == 0 else "") for word in first]
-            rows.append(
-                tag("tr", cells, tag("td", tag("code", path)), tag("td", tag("code", digest[:16])))
-            )
+            stage_cell = tag("td", name if place == 0 else "")
+            file_cells = [tag("td", tag("code", text)) for text in (path, digest[:16])]
+            rows.append(tag("tr", stage_cell, file_cells))
     return scrolling(tag("table", tag("thead", head), tag("tbody", rows)), "Stages")
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pandas as pd
-
 from repviz.number_format import count, plain, text
 from repviz.report.html import join
 from repviz.report.parts import chart, field, interval, key, numbers_of, unseen_images
@@ -37,8 +33,6 @@ _COLUMNS = (
     interval("95 % interval", "ratio_low", "ratio_high", plain),
     field("error / augmented PCA’s", "ratio_augmented", plain),
     field("PCA needs", "pca_equivalent", plain),
-    field("CPU-seconds", "cpu_seconds", plain),
-    field("memory, MB", "memory", count),
     field("n test", "n_test", count),
     field("seeds", "seeds", count),
 )
@@ -63,7 +57,7 @@ def render(study: Study) -> Content | None:
     body = join(
         [
             chart("sweep", table, caption=caption, alt=alt, keys=keys),
-            numbers_of("results/sweep.csv", _with_costs(study, table), _COLUMNS),
+            numbers_of("results/sweep.csv", table, _COLUMNS),
         ]
     )
     trained = (
@@ -78,32 +72,12 @@ def render(study: Study) -> Content | None:
         "again from them alone. First: the error that remains, lower is better. Then: each "
         "autoencoder’s error as a multiple of that of PCA, the best linear code, with as many "
         "numbers; below 1 it is ahead. In the table, “PCA needs” is how many components PCA needs "
-        "for the same error, SSIM is the structural similarity (1 where nothing is lost), and "
-        "CPU-seconds are those of the training: of an engine that serves every size, of its one "
-        "training. Memory is the most that the program has held up to then.",
+        "for the same error, and SSIM is the structural similarity (1 where nothing is lost). What "
+        "each training cost is listed in the study’s manifest.json.",
         limits="The error counts grey levels, not similarity to the eye: a blurred image "
         "scores well. The "
         f"autoencoders were trained {trained}; their recipe was chosen on the ORL collection. A "
         "curve like this has no elbow of its own, so it names no right size.",
-    )
-
-
-def _with_costs(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` with what the manifest says that each fit took, a mean over its seeds."""
-    stages: dict[str, dict[str, Any]] = study.manifest["stages"]
-
-    def cost(engine: str, k: int, what: str) -> float:
-        for name in (engine, f"{engine} {k}"):  # one training for every size, or one for this
-            fits = [stages[s] for s in stages if s.rpartition(", seed ")[0] == name]
-            known = [float(fit[what]) for fit in fits if what in fit]
-            if known:
-                return sum(known) / len(known)
-        return float("nan")
-
-    pairs = list(zip(table["engine"], table["bottleneck"], strict=True))
-    return table.assign(
-        cpu_seconds=[cost(engine, k, "cpu_seconds") for engine, k in pairs],
-        memory=[cost(engine, k, "peak_memory_mb") for engine, k in pairs],
     )
 
 

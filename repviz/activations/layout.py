@@ -1,0 +1,192 @@
+"""The files of a folder of activations: where each lies, and how its records are read and checked.
+
+The form of the folder is described in :mod:`repviz.activations.store`. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import io
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from repviz import durable, provenance
+from repviz.errors import Damaged, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT, VERSION = "repviz activations", 3
+UNSEALED = 2  # the version whose JSON files carry no checksum over themselves
+SUMS = "xxh3_128"  # the entry of a commit that lists the checksums of its files
+PAGE = 4096  # bytes: what disks and the system's memory are divided into
+# Entries of the manifest on which the numbers do not depend.
+NOT_PARAMETERS = ("format", "version", "versions", "key", durable.CHECKSUM)
+LONG_NAME = 150  # characters of a layer's quoted name that a folder is called by
+# The entries that every reader relies on: of the manifest, of its images, and of each layer.
+FIELDS: dict[str, type] = {
+    "order": list,
+    "layers": dict,
+    "images": dict,
+    "rows_per_shard": int,
+    "key": str,
+}
+IMAGES_FIELDS: dict[str, type] = {"name": str, "n": int}
+LAYER_FIELDS: dict[str, type] = {"shape": list, "features": int, "dtype": str}
+DTYPES = ("float32", "float16", "float64")
+MOST_IMAGES, MOST_LAYERS, MOST_SIDE = 10**9, 10_000, 2**40
+
+
+def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:
+    """The numbers of the shards that are on disk for every layer."""
+    return [
+        number
+        for number in range(shards(manifest))
+        if commit_path(path, number).is_file()
+        and all(shard_path(path, layer, number).is_file() for layer in manifest["order"])
+    ]
+
+
+def shards(manifest: dict[str, Any]) -> int:
+    """How many shards each layer has."""
+    return -(-int(manifest["images"]["n"]) // int(manifest["rows_per_shard"]))
+
+
+def file_name(layer: str) -> str:
+    """What the folder or the file of a layer is called: its name, quoted; a long one is hashed."""
+    quoted = quote(layer, safe="")
+    if quoted.strip("."):  # "." and ".." are other folders
+        if len(quoted) <= LONG_NAME:
+            return quoted
+        return f"{quoted[:LONG_NAME]}-{provenance.sha256(layer.encode())[:16]}"
+    return quoted.replace(".", "%2E")
+
+
+def layer_path(path: Path, layer: str) -> Path:
+    """The folder of the shards of ``layer``."""
+    return path / "layers" / file_name(layer)
+
+
+def shard_path(path: Path, layer: str, number: int) -> Path:
+    """The file of shard ``number`` of ``layer``."""
+    return layer_path(path, layer) / f"{number:06d}.npy"
+
+
+def components_path(path: Path, layer: str) -> Path:
+    """The file of the principal components of ``layer``, where its scores are stored.
+
+    The first row is the mean, the others are the directions.
+    """
+    return path / "components" / f"{file_name(layer)}.npy"
+
+
+def commit_path(path: Path, number: int | str) -> Path:
+    """The record that makes shard ``number`` count, or of the "rows" or the "components"."""
+    name = number if isinstance(number, str) else f"{number:06d}"
+    return path / "commits" / f"{name}.json"
+
+
+def read_commit(path: Path, number: int | str) -> dict[str, Any]:
+    """The record of a shard, of the "rows" or of the "components".
+
+    Raises
+    ------
+    Damaged
+        It is missing or was changed.
+    """
+    file = commit_path(path, number)
+    record = durable.read_record(file)
+    durable.check_fields(file, record, {SUMS: dict})
+    return record
+
+
+def sums(path: Path, commit: int | str) -> dict[str, str]:
+    """The checksums that a commit lists; empty where it is not there."""
+    return dict(read_commit(path, commit)[SUMS]) if commit_path(path, commit).is_file() else {}
+
+
+def read_rows(path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
+    """The index of rows, checked against its checksum and against the manifest.
+
+    Raises
+    ------
+    Damaged
+        The file is missing, was changed, or holds another table.
+    """
+    import pandas as pd
+
+    file = path / "rows.parquet"
+    lost = Damaged(
+        f"{file}: the index of rows is missing or damaged. Delete this file and run the extraction "
+        "again with the same parameters: it is made again."
+    )
+    try:
+        with durable.open_regular(file) as opened:
+            content = opened.read()
+        if provenance.checksum(content).hexdigest() != sums(path, "rows").get("rows"):
+            raise lost
+        rows = pd.read_parquet(io.BytesIO(content))
+    except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+        raise lost from error
+    if len(rows) != manifest["images"]["n"] or not {"id", "label", "status"} <= set(rows):
+        raise lost
+    return rows
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the folder ``path``, its checksum and its form checked.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no activations, or of another version.
+    Damaged
+        The file is no JSON, lacks an entry, or has another content than was written.
+    """
+    file = path / "manifest.json"
+    if not file.is_file():
+        raise StoreError(
+            f"{path}: this is no folder of activations, it has no manifest.json. Give a folder "
+            "that repviz extract wrote."
+        )
+    manifest = durable.read_record(file)
+    version = manifest.get("version")
+    if manifest.get("format") != FORMAT or version not in (UNSEALED, VERSION):
+        raise StoreError(
+            f"{path}: the manifest must be of format '{FORMAT}', version {VERSION}, got "
+            f"'{manifest.get('format')}', version {version}. Give another folder."
+        )
+    if version == VERSION and durable.CHECKSUM not in manifest:
+        raise Damaged(f"{file}: this file must carry its checksum, and has none. {durable.RESTORE}")
+    _check_form(file, manifest)
+    return manifest
+
+
+def _check_form(file: Path, manifest: dict[str, Any]) -> None:
+    """Refuse a manifest that lacks what readers rely on, or that asks for the impossible."""
+    durable.check_fields(file, manifest, FIELDS)
+    durable.check_fields(file, manifest["images"], IMAGES_FIELDS)
+    order, cards = manifest["order"], manifest["layers"]
+    n, step = manifest["images"]["n"], manifest["rows_per_shard"]
+    good = (
+        0 < n <= MOST_IMAGES
+        and step > 0
+        and 0 < len(order) <= MOST_LAYERS
+        and all(isinstance(layer, str) for layer in order)
+        and sorted(order) == sorted(cards)
+    )
+    for card in cards.values() if good else []:
+        if not isinstance(card, dict):
+            good = False
+            break
+        durable.check_fields(file, card, LAYER_FIELDS)
+        sides = card["shape"]
+        good = good and card["dtype"] in DTYPES and 0 < card["features"] <= MOST_SIDE
+        good = good and all(isinstance(side, int) and side > 0 for side in sides)
+        good = good and prod(sides) == card["features"]
+    if not good:
+        raise Damaged(
+            f"{file}: the manifest must describe 1 to {MOST_IMAGES:,} images and 1 to "
+            f"{MOST_LAYERS:,} layers with their shapes and types. {durable.RESTORE}"
+        )

@@ -1,0 +1,110 @@
+"""The manifest of a study: what it holds, how it is read, and when two of them agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from repviz import durable, provenance
+from repviz.errors import Damaged, Mismatch
+
+FORMAT, VERSION = "repviz study", 2
+UNSEALED = 1  # the version whose manifests carry no checksum
+# The entries of a manifest that every reader relies on.
+FIELDS: dict[str, type] = {
+    "study": str,
+    "title": str,
+    "parameters": dict,
+    "images": dict,
+    "versions": dict,
+    "skipped": dict,
+    "stages": dict,
+}
+MOST_FILES = 100_000  # that a manifest may list
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest of the study in ``folder``, its checksum and its form checked.
+
+    Raises
+    ------
+    Damaged
+        It cannot be read, is not of a study, lacks an entry, or has another content than was
+        written.
+    Mismatch
+        It is of another version of the format.
+    """
+    path = folder / "manifest.json"
+    manifest = durable.read_record(path)
+    if manifest.get("format") != FORMAT:
+        raise Damaged(f"{folder}: manifest.json is not of a study. Choose another folder.")
+    version = manifest.get("version")
+    if version not in (UNSEALED, VERSION):
+        raise Mismatch(
+            f"{folder}: this study is of format version {version}, this program reads version "
+            f"{VERSION}. Use the release that made it."
+        )
+    if version == VERSION and durable.CHECKSUM not in manifest:
+        raise Damaged(f"{path}: this file must carry its checksum, and has none. {durable.RESTORE}")
+    durable.check_fields(path, manifest, FIELDS)
+    _check_stages(path, manifest["stages"])
+    return manifest
+
+
+def _check_stages(path: Path, stages: dict[str, Any]) -> None:
+    """Refuse stages whose files are no texts, or too many."""
+    files = [stage.get("files") if isinstance(stage, dict) else None for stage in stages.values()]
+    good = all(
+        isinstance(listed, dict) and all(isinstance(sum_, str) for sum_ in listed.values())
+        for listed in files
+    )
+    if not good or sum(len(listed or {}) for listed in files) > MOST_FILES:
+        raise Damaged(
+            f"{path}: the entry 'stages' must give for each stage its files and their hashes, at "
+            f"most {MOST_FILES:,} in all. {durable.RESTORE}"
+        )
+
+
+def new(
+    study: str,
+    title: str,
+    parameters: dict[str, Any],
+    grows: dict[str, list[Any]],
+    images: dict[str, Any],
+) -> dict[str, Any]:
+    """The manifest of a study of which no stage is finished."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "study": study,
+        "title": title,
+        "parameters": parameters | grows,
+        "key": provenance.key(parameters),
+        "command": provenance.command(),
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+        "images": images,
+        "skipped": {},
+        "stages": {},
+    }
+
+
+def check_agreement(
+    manifest: dict[str, Any], folder: Path, study: str, parameters: dict[str, Any]
+) -> None:
+    """Refuse to resume a study with other parameters or other versions of the packages.
+
+    Raises
+    ------
+    Mismatch
+        The message names each difference.
+    """
+    before = {**manifest["parameters"], "study": manifest["study"]}
+    changed = provenance.differences(before, {**parameters, "study": study})
+    # Numbers of two versions side by side in one study could not be traced to either.
+    changed = changed or provenance.differences(manifest["versions"], provenance.versions())
+    if changed:
+        raise Mismatch(
+            f"{folder}: this study was made with other parameters: {'; '.join(changed)}. "
+            "Choose another folder for out, or give the old parameters to take it up again."
+        )
