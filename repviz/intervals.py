@@ -43,6 +43,55 @@ def share(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     return low, high
 
 
+def share_of_groups(
+    hits: np.ndarray, groups: np.ndarray, *, level: float = 0.95
+) -> tuple[float, float]:
+    """The interval of a share whose trials come in groups, such as the images of one person.
+
+    The Clopper-Pearson interval at the effective sample size: that of independent trials whose
+    share varies as much as this one does over groups. Where all trials agree, the variance over
+    groups says nothing, and each group counts as one trial.
+
+    Parameters
+    ----------
+    hits : ndarray of bool, shape (n,)
+        Which trials succeed.
+    groups : ndarray, shape (n,)
+        The group of each trial.
+    level : float
+        Confidence, in (0, 1).
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1]; NaN where there are fewer than two groups.
+
+    References
+    ----------
+    Korn & Graubard 1998, Survey Methodology 24:193-201, for survey clusters; their effective
+    sample size is that of the trials where all agree, ours the number of groups.
+    """
+    import numpy as np
+    from scipy.stats import beta, t
+
+    names, member = np.unique(groups, return_inverse=True)
+    n, many = len(hits), len(names)
+    if many < 2:
+        return float("nan"), float("nan")
+    value = float(np.mean(hits))
+    deviations = np.bincount(member, weights=hits - value)
+    variance = many / (many - 1) * float(np.square(deviations).sum()) / n**2
+    effective = float(many)
+    tail = (1 - level) / 2
+    if variance > 0:
+        freedom = float(t.ppf(1 - tail, n - 1) / t.ppf(1 - tail, many - 1))
+        effective = min(float(n), value * (1 - value) / variance * freedom**2)
+    count = value * effective
+    low = 0.0 if value == 0 else float(beta.ppf(tail, count, effective - count + 1))
+    high = 1.0 if value == 1 else float(beta.ppf(1 - tail, count + 1, effective - count))
+    return low, high
+
+
 def jackknife(
     values: np.ndarray,
     groups: np.ndarray,

@@ -53,6 +53,7 @@ TEXT = [
     "to",
     "weights",
 ]
+TEXT_SUFFIXES = ("_warnings", "_method")  # of the columns of an estimate, whatever its prefix
 
 
 @dataclass
@@ -143,8 +144,11 @@ class Study:
             available = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
             raise Damaged(f"{self.folder}: no result is called '{name}'. It has: {available}.")
         try:
+            header = pd.read_csv(path, nrows=0).columns
+            names = [str(name) for name in header]
+            text = [name for name in names if name in TEXT or name.endswith(TEXT_SUFFIXES)]
             table = pd.read_csv(
-                path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(TEXT, "str")
+                path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, "str")
             )
         except (OSError, ValueError, tokenize.TokenError, RecursionError) as error:
             raise Damaged(f"{path}: this table cannot be read. Make the study again.") from error

@@ -425,7 +425,7 @@ def _manifold(
     names += [(f"code {size}", "autoencoder", "trained", "code", size) for size in sizes[-1:]]
     names += [
         (f"{words} {layer}", "alexnet", weights, layer, d)
-        for words, weights in (("untrained", "random"), ("trained", "trained"))
+        for words, weights in (("untrained", "untrained"), ("trained", "trained"))
         for layer, d in zip(LAYERS, (69_984, 43_264, 9_216, 4_096, 4_096), strict=True)
     ]
     codes = np.unique(labels, return_inverse=True)[1] if labels else np.zeros(n, dtype=int)
@@ -447,9 +447,9 @@ def _manifold(
                 "dimension": value,
                 "dimension_low": value - 0.9,
                 "dimension_high": value + 0.9,
-                "calibrated": value * 1.09,
-                "calibrated_low": value * 1.09 - 1,
-                "calibrated_high": value * 1.09 + 1,
+                "dimension_calibrated": value * 1.09,
+                "dimension_calibrated_low": value * 1.09 - 1,
+                "dimension_calibrated_high": value * 1.09 + 1,
                 "participation_ratio": 12.4 + place,
                 "components_90": 60 + 9 * place,
                 "nearest_same": same,
@@ -459,7 +459,7 @@ def _manifold(
                 "nearest_chance": 9 / 399 if labels else np.nan,
                 "trustworthiness": 0.91 + 0.007 * place,
                 "trustworthiness_k": 15,
-                "warnings": "4 of 400 rows have a duplicate: the estimate leaves them out."
+                "dimension_warnings": "4 of 400 rows have a duplicate: they are left out."
                 if place == 0
                 else "",
             }
@@ -492,7 +492,7 @@ def _manifold(
 
 def _profile(folder: Path, n: int) -> None:
     rows, factors = [], []
-    for weights, words in (("none", ""), ("random", "untrained "), ("trained", "trained ")):
+    for weights, words in (("none", ""), ("untrained", "untrained "), ("trained", "trained ")):
         for depth, layer in enumerate(("pixels", *LAYERS)):
             if (weights == "none") != (layer == "pixels"):
                 continue
@@ -508,18 +508,18 @@ def _profile(folder: Path, n: int) -> None:
             rows.append(
                 {
                     **named,
-                    "twonn": value * 0.9,
-                    "twonn_calibrated": value,
-                    "twonn_calibrated_low": value * 0.95,
-                    "twonn_calibrated_high": value * 1.05,
+                    "dimension": value * 0.9,
+                    "dimension_calibrated": value,
+                    "dimension_calibrated_low": value * 0.9,
+                    "dimension_calibrated_high": value * 1.1,
                     "plateau": value,
                     "plateau_low": value * 0.9,
                     "plateau_high": value * 1.1,
                     "plateau_from": 2,
                     "plateau_to": 16,
                     "danco": value * 1.02,
-                    "participation": 12.5,
-                    "pca_90": 40,
+                    "danco_low": value,
+                    "danco_high": value * 1.04,
                     "gaussian_calibrated": value * 1.9,
                     "gaussian_calibrated_low": value * 1.8,
                     "gaussian_calibrated_high": value * 2.0,
@@ -531,7 +531,6 @@ def _profile(folder: Path, n: int) -> None:
                     "linear_high": read + 0.05,
                     "linear_shuffled": 0.1,
                     "chance": 0.1,
-                    "warnings": "",
                 }
             )
             r2 = 0.98 - 0.1 * depth
@@ -557,7 +556,7 @@ def _invariance(folder: Path, n: int) -> None:
             "n": n,
         }
         for change, title in (("mirror", "mirrored"), ("light", "lit 1.3 times as brightly"))
-        for weights in ("trained", "random")
+        for weights in ("trained", "untrained")
         for depth, layer in enumerate(LAYERS)
     ]
     _write(folder, "invariance", rows)

@@ -69,3 +69,37 @@ def test_the_interval_of_a_ratio_covers_its_level_with_few_people(people):
 
 def test_one_person_says_nothing_about_others():
     assert np.isnan(intervals.jackknife(np.ones((5, 1)), np.zeros(5), first)).all()
+
+
+def test_a_share_over_groups_of_one_is_the_share_itself():
+    hits = np.arange(60) % 5 > 0
+    low, high = intervals.share_of_groups(hits, np.arange(60))
+    assert (low, high) == pytest.approx(intervals.share(48, 60), abs=0.01)
+
+
+def test_images_that_always_agree_count_as_one_per_group():
+    people = np.arange(40) % 4 > 0
+    low, high = intervals.share_of_groups(people.repeat(3), np.arange(40).repeat(3))
+    assert (low, high) == pytest.approx(intervals.share(30, 40), abs=0.01)
+    everyone = intervals.share_of_groups(np.ones(120, bool), np.arange(40).repeat(3))
+    assert everyone == pytest.approx(intervals.share(40, 40))
+    alone = intervals.share_of_groups(np.ones(9, bool), np.zeros(9))
+    assert np.isnan(alone).all()
+
+
+@pytest.mark.parametrize("agreement", [0.0, 0.5, 1.0])
+def test_the_interval_of_a_share_over_groups_covers_the_truth(agreement):
+    """Beta-binomial people of three images each, 0.8 on average; 600 draws of 40 people."""
+    rng = np.random.default_rng(1)
+    covered, people = 0, np.arange(40).repeat(3)
+    for _ in range(600):
+        if agreement == 0:
+            chance = np.full(40, 0.8)
+        elif agreement == 1:
+            chance = (rng.random(40) < 0.8).astype(float)
+        else:
+            spread = 1 / agreement - 1
+            chance = rng.beta(0.8 * spread, 0.2 * spread, size=40)
+        low, high = intervals.share_of_groups(rng.random(120) < chance[people], people)
+        covered += low <= 0.8 <= high
+    assert covered / 600 > 0.935

@@ -116,7 +116,7 @@ def page(text: str) -> Page:
         ("sweep", "sweep", {1: "bottleneck", 2: "mse", 4: "psnr", 5: "ssim", 6: "ratio"}),
         ("sweep", "sweep", {8: "ratio_augmented", 9: "pca_equivalent", 10: "n_test"}),
         ("training", "training", {0: "epoch", 1: "train_loss", 5: "n_held_out"}),
-        ("dimension", "layers", {2: "n", 3: "d", 4: "dimension", 6: "calibrated"}),
+        ("dimension", "layers", {2: "n", 3: "d", 4: "dimension", 6: "dimension_calibrated"}),
         ("spectrum", "layers", {4: "components_90", 5: "participation_ratio"}),
         ("ladder", "ladder", {1: "n", 2: "accepted", 5: "distance_median", 7: "threshold"}),
         ("anatomy", "anatomy", {5: "parameters", 7: "neurons", 8: "multiply_adds"}),
@@ -336,7 +336,7 @@ def test_a_sweep_says_with_how_many_seeds(study: Path, tmp_path: Path) -> None:
 
 
 def test_equal_warnings_are_shown_once(study: Path, tmp_path: Path) -> None:
-    folder = changed(study, tmp_path / "s", "layers", warnings="Beware.")
+    folder = changed(study, tmp_path / "s", "layers", dimension_warnings="Beware.")
     content = get_section("dimension").render(reading.open_study(folder))
     assert content is not None
     assert content.body.count("</b>Beware.</li>") == 1

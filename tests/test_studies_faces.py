@@ -104,7 +104,7 @@ def test_pca_is_the_baseline_that_scikit_learn_gives(study, people):
 def test_every_representation_is_measured_with_the_control_beside_it(study):
     layers = study.result("layers").set_index("representation")
     for layer in ("pool1", "pool2", "pool5", "fc6", "fc7"):
-        assert layers.loc[f"untrained {layer}", "weights"] == "random"
+        assert layers.loc[f"untrained {layer}", "weights"] == "untrained"
         assert layers.loc[f"trained {layer}", "weights"] == "trained"
     assert (layers["n"] == 60).all()
     assert (layers["groups"] == 20).all()  # people are drawn, not their images

@@ -39,7 +39,7 @@ def study(tmp_path_factory):
     (folder / "a_net_of_mine.py").write_text(NET)
     sys.path.insert(0, str(folder))
     images = repviz.open_images("drawn-faces:48", size=32, grey=True, seed=0)
-    options = {"model": "a_net_of_mine:grey", "weights": "default", "of": ["1", "3", "4"]}
+    options = {"model": "a_net_of_mine:grey", "weights": "default", "layers": ["1", "3", "4"]}
     made = repviz.study("layers", images, out=folder / "study", **options)
     yield made, images, options
     sys.path.remove(str(folder))
@@ -56,16 +56,20 @@ def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
     ]
     assert (profile["plateau_low"] <= profile["plateau"]).all()
     assert (profile["plateau"] <= profile["plateau_high"]).all()
-    assert (profile.loc[0, "gaussian_calibrated"] > profile.loc[0, "plateau"]).all()
+    assert profile.loc[0, "gaussian_calibrated"] > profile.loc[0, "dimension_calibrated"]
+    # The same rows have one dimension, wherever the report quotes it.
+    columns = [name for name in profile if name.startswith("dimension")]
+    described = made.result("layers").set_index("representation")
+    assert profile.set_index("representation")[columns].equals(described[columns])
     factors = made.result("factors")
     assert set(factors["factor"]) == set(images.factors)
     pixels = factors[factors["representation"] == "pixels"].set_index("factor")["r2"]
     assert pixels["nod"] > 0.9
-    moves = made.result("invariance")
-    assert set(moves["change"]) == set(PERTURBATIONS)
-    assert len(moves) == len(PERTURBATIONS) * 2 * 3
-    alike = made.result("similarity")
-    own = alike[alike["one"] == alike["other"]]
+    invariance = made.result("invariance")
+    assert set(invariance["change"]) == set(PERTURBATIONS)
+    assert len(invariance) == len(PERTURBATIONS) * 2 * 3
+    similarity = made.result("similarity")
+    own = similarity[similarity["one"] == similarity["other"]]
     assert np.allclose(own["cka"], 1)
     text = made.report.read_text()
     for section in ("profile", "factors", "invariance", "similarity", "dimension", "map"):
@@ -84,8 +88,8 @@ def test_started_again_it_keeps_what_is_there(study):
 def test_without_trained_weights_it_says_so(study, tmp_path):
     _, images, options = study
     few = images.take(range(40))
-    made = repviz.study("layers", few, out=tmp_path, model=options["model"], of="4")
-    assert set(made.result("profile")["weights"]) == {"none", "random"}
+    made = repviz.study("layers", few, out=tmp_path, model=options["model"], layers="4")
+    assert set(made.result("profile")["weights"]) == {"none", "untrained"}
     assert "no trained weights were given" in made.manifest["skipped"]["similarity"]
     assert "No trained weights were given" in made.report.read_text()
 

@@ -12,7 +12,8 @@ from repviz.bottleneck.fits import Fits
 from repviz.bottleneck.plan import Plan
 from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
-from repviz.manifold.neighbors import neighbors, neighbors_between
+from repviz.manifold.identity import nearest_identity
+from repviz.manifold.neighbors import neighbors
 from repviz.manifold.probes import ridge
 from repviz.principal import pca
 from repviz.study_folder import Draft, Study
@@ -59,19 +60,14 @@ def _code_probes(draft: Draft, fits: Fits, engines: list[str]) -> None:
 def _identity(codes: np.ndarray, plan: Plan) -> dict[str, float]:
     """How often the nearest other test row carries the same label; chance is random guessing."""
     assert plan.subject.labels is not None
-    own, labels = codes[plan.parts.test], plan.subject.labels[plan.parts.test]
-    nearest, _ = neighbors_between(own, own, k=2)
-    other = np.where(nearest[:, 0] == np.arange(len(own)), nearest[:, 1], nearest[:, 0])
-    same = (labels[other] == labels).astype(float)
-    low, high = intervals.jackknife(same[:, None], labels, lambda m: m[..., 0])
-    _, counts = np.unique(labels, return_counts=True)
-    chance = (counts * (counts - 1)).sum() / (len(labels) * max(len(labels) - 1, 1))
+    labels, test = plan.subject.labels, plan.parts.test
+    found = nearest_identity(codes, labels, known=test, queries=test, groups=labels)
     return {
-        "score": float(same.mean()),
-        "low": max(low, 0.0),
-        "high": min(high, 1.0),
-        "n": len(own),
-        "chance": float(chance),
+        "score": found.share,
+        "low": found.low,
+        "high": found.high,
+        "n": found.n,
+        "chance": found.chance,
     }
 
 

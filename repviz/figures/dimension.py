@@ -21,7 +21,8 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         Width in CSS pixels.
     """
     columns("dimension", table, "representation", "model", "weights", "layer")
-    columns("dimension", table, "dimension", "dimension_low", "dimension_high", "calibrated")
+    columns("dimension", table, "dimension", "dimension_low", "dimension_high")
+    columns("dimension", table, "dimension_calibrated")
     labels, marks = layer_marks(table, "dimension", "dimension_low", "dimension_high")
     figure = canvas(width, 70 + 30 * len(labels))
     axes = figure.subplots()
@@ -29,7 +30,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     _, places = layer_rows(table)
     heights = [row + mark.shift for row, mark in zip(places, marks, strict=True)]
     axes.plot(
-        table["calibrated"],
+        table["dimension_calibrated"],
         heights,
         marker="x",
         markersize=6,

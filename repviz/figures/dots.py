@@ -13,7 +13,7 @@ from repviz.figures.theme import LIGHT
 # Weights: the colour, whether the dot is filled, and how far it stands from the middle of its row.
 STYLES = {
     "trained": ("first", True, -0.16),
-    "random": ("second", False, 0.16),
+    "untrained": ("second", False, 0.16),
     "none": ("third", True, 0.0),
 }
 

@@ -21,8 +21,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("profile", table, "weights", "layer", "depth", "plateau", "plateau_low")
-    columns("profile", table, "plateau_high", "gaussian_calibrated")
+    columns("profile", table, "weights", "layer", "depth", "dimension_calibrated")
+    columns("profile", table, "dimension_calibrated_low", "dimension_calibrated_high")
+    columns("profile", table, "gaussian_calibrated")
     reads = "linear" in table and bool(table["linear"].notna().any())
     if reads:
         figure, left, right = two_panels(width, 330)
@@ -33,7 +34,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         panels = [left]
     for weights, rows in table.groupby("weights", sort=False):
         role, _, _ = STYLES.get(str(weights), STYLES["none"])
-        _curve(left, rows, "plateau", role)
+        _curve(left, rows, "dimension_calibrated", role)
         left.plot(
             rows["depth"],
             rows["gaussian_calibrated"],

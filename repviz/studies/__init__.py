@@ -1,14 +1,18 @@
-"""Studies: each composes the rooms below it and leaves a folder with tables and a report."""
+"""Studies: each composes the floors below it and leaves a folder with tables and a report.
+
+To add one: a file with a function ``(images, *, out, ..., seed)`` that returns a
+:class:`~repviz.study_folder.Study`, and a line in :data:`STUDIES`.
+"""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repviz import checks
+from repviz.references import resolve
 
 if TYPE_CHECKING:
     from repviz.images.collection import Images
@@ -17,16 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a study is, and its question."""
+    """One entry of :data:`STUDIES`; its file is imported when the study is run.
 
-    function: str  # "module:function"
+    Attributes
+    ----------
+    function : str
+        The study's function, as ``"module:function"``.
+    summary : str
+        Its question in one line.
+    """
+
+    function: str
     summary: str
 
 
 STUDIES: dict[str, Entry] = {
     "faces": Entry(
         "repviz.studies.faces:faces",
-        "from faces to bottleneck, layers, dimension and random points: the whole walk",
+        "from faces to bottleneck, layers, dimension and random points",
     ),
     "layers": Entry(
         "repviz.studies.layers:layers",
@@ -38,7 +50,7 @@ STUDIES: dict[str, Entry] = {
     ),
     "network": Entry(
         "repviz.studies.network:network",
-        "a trained classifier: its layers, curves, filters, units, and how often it is right",
+        "a trained classifier: its layers, curves, filters, units, and accuracy",
     ),
 }
 
@@ -49,11 +61,11 @@ def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -
     Parameters
     ----------
     name : str
-        A name in ``STUDIES``.
+        A name in :data:`STUDIES`.
     images : Images or str
         The images, or the name of a source as :func:`repviz.open_images` takes it.
     out : path
-        The folder. A killed study is taken up where it was; other parameters are refused.
+        The folder. An interrupted study is resumed; one with other parameters is refused.
     **options
         Those of the study's own function, by name (for "faces": size, bottlenecks, epochs,
         samples, seed). One that it does not have is refused.
@@ -66,10 +78,9 @@ def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -
         ``out`` holds a study with other parameters.
     """
     checks.one_of("study", "study", name, STUDIES)
-    module, _, attribute = STUDIES[name].function.partition(":")
-    function = getattr(import_module(module), attribute)
+    function = resolve(STUDIES[name].function)
     own = [p for p in inspect.signature(function).parameters if p not in ("images", "out")]
     for option in options:
         checks.one_of(f"study {name}", "option", option, own)
-    made: Study = function(images, out=out, **options)
-    return made
+    finished: Study = function(images, out=out, **options)
+    return finished

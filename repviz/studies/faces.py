@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from repviz import checks
+from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
 from repviz.bottleneck.data import subject
@@ -28,17 +29,14 @@ from repviz.images.partition import partition
 from repviz.models import autoencoder, open_model
 from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
+from repviz.number_format import percent
 from repviz.report.page import write_report
-from repviz.studies.findings import (
-    dimension_findings,
-    identity_findings,
-    ladder_findings,
-    training_findings,
-)
 from repviz.studies.representations import (
     Representation,
-    describe_representations,
+    Split,
+    describe,
     draw_components,
+    write_descriptions,
 )
 from repviz.study_folder import Draft, Study, begin
 from repviz.training import train
@@ -113,31 +111,34 @@ def faces(
     with begin(
         out,
         study="faces",
-        title=f"What {len(grey)} images of {images.name} look like from inside",
+        title=f"What {len(grey):,} {images.nouns.images} look like to a network",
         parameters=parameters,
         images=plan.subject.described(),
         lede=LEDE,
     ) as study:
-        identity = split(images, (0.7, 0.3), by="image", seed=seed)
+        known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
+        identity = known, held_out
         study.stage("images", partial(_images, plan=plan, identity=identity))
         sweep_stages(study, plan)
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
         _alexnet_stages(study, images, identity, epochs, seed)
-        study.stage("manifold", partial(_manifold, study=study, plan=plan, code=code))
+        study.stage(
+            "manifold", partial(_manifold, study=study, plan=plan, identity=identity, code=code)
+        )
         study.stage("ladder", partial(_ladder, study=study, plan=plan, code=code, samples=samples))
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)
     return Study(Path(out))
 
 
-def _images(draft: Draft, plan: Plan, identity: tuple[np.ndarray, ...]) -> None:
+def _images(draft: Draft, plan: Plan, identity: Split) -> None:
     names = np.full(len(plan.subject), "held-out", dtype=object)
     names[identity[0]] = "train"
     write_subject(draft, plan.subject, plan.parts, identity_split=names)
 
 
 def _alexnet_stages(
-    study: Study, images: Images, identity: tuple[np.ndarray, ...], epochs: int | None, seed: int
+    study: Study, images: Images, identity: Split, epochs: int | None, seed: int
 ) -> None:
     """The paper's AlexNet: counted, extracted as training starts, trained, extracted again."""
     random = open_model("alexnet", variant="paper", classes=max(len(images.classes), 2), seed=seed)
@@ -170,7 +171,7 @@ def _alexnet_stages(
     study.stage("extract trained", trained)
 
 
-def _untrainable(images: Images, identity: tuple[np.ndarray, ...]) -> str:
+def _untrainable(images: Images, identity: Split) -> str:
     """Why AlexNet cannot learn to tell these images' labels apart; empty where it can."""
     if len(images.classes) < 2:
         return "the images carry fewer than two labels, so there is nobody to tell apart"
@@ -193,29 +194,30 @@ def _autoencoder(study: Study, code: int) -> Model:
     return open_model("autoencoder", weights=str(weights))
 
 
-def _manifold(draft: Draft, study: Study, plan: Plan, code: int) -> None:
+def _manifold(draft: Draft, study: Study, plan: Plan, identity: Split, code: int) -> None:
     coder = _autoencoder(study, code)
     X = plan.material().rows(plan.subject.X)
     codes = autoencoder.encode(coder.module, X)
-    listed = [
-        Representation("pixels", "pixels", "none", "pixels", X),
-        Representation(f"code {code}", "autoencoder", "trained", "code", codes),
+    clusters = plan.parts.clusters
+    representations = [
+        Representation("pixels", "pixels", "none", "pixels", X, clusters),
+        Representation(f"code {code}", "autoencoder", "trained", "code", codes, clusters),
     ]
-    for state, weights in (("untrained", "random"), ("trained", "trained")):
+    for state in ("untrained", "trained"):
         folder = study.folder / "acts" / state
         if folder.exists():
             acts = open_activations(folder)
-            listed += [
-                Representation(f"{state} {layer}", "alexnet", weights, layer, acts[layer])
+            representations += [
+                Representation(f"{state} {layer}", "alexnet", state, layer, acts[layer], clusters)
                 for layer in LAYERS
             ]
-    table = study.result("images")
-    part = table["identity_split"].to_numpy()
-    identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
     seed, labels = plan.seeds[0], plan.subject.labels
-    describe_representations(
-        draft, listed, labels=labels, identity=identity, clusters=plan.parts.clusters, seed=seed
-    )
+    described = []
+    with progress.task("manifold", len(representations), "layers") as advance:
+        for one in representations:
+            described.append(describe(one, labels=labels, split=identity, seed=seed))
+            advance(1)
+    write_descriptions(draft, described)
     draw_components(draft, plan.subject.X, seed=seed)
 
 
@@ -237,11 +239,89 @@ def _ladder(draft: Draft, study: Study, plan: Plan, code: int, samples: int) -> 
 
 
 def _findings(draft: Draft, study: Study, code: int) -> None:
-    sentences = {
-        "sweep": sweep_findings(study, code),
-        "training": training_findings(study),
-        "dimension": dimension_findings(study),
-        "identity": identity_findings(study),
-        "ladder": ladder_findings(study),
-    }
-    draft.findings(sentences)
+    """Sentences with the numbers first, by the section that shows them."""
+    draft.findings(
+        {
+            "sweep": sweep_findings(study, code),
+            "training": _training_findings(study),
+            "dimension": _dimension_findings(study),
+            "identity": _identity_findings(study),
+            "ladder": _ladder_findings(study),
+        }
+    )
+
+
+def _training_findings(study: Study) -> list[str]:
+    """How many held-out images the trained AlexNet classifies correctly."""
+    if "training" in study.manifest["skipped"]:
+        return []
+    last: Any = study.result("training").iloc[-1]
+    return [
+        f"{percent(last.held_out_accuracy)} [{percent(last.held_out_low)}, "
+        f"{percent(last.held_out_high)}] of {last.n_held_out:.0f} held-out images are classified "
+        f"correctly by the paper's AlexNet after {last.epoch:.0f} epochs on {last.n_train:.0f} "
+        f"images; chance is {percent(last.chance)}."
+    ]
+
+
+def _dimension_findings(study: Study) -> list[str]:
+    """The dimension of the pixels, of the code and of the deepest layer."""
+    table = study.result("layers").set_index("representation")
+    pixels: Any = table.loc["pixels"]
+    code: Any = table[table["model"] == "autoencoder"].iloc[0]
+    deep = [name for name in table.index if table.loc[name, "model"] == "alexnet"][-1]
+    return [
+        f"{_dimension(pixels)} is the intrinsic dimension (TwoNN, calibrated) of {pixels.n} images "
+        f"of {pixels.d:,.0f} pixels each; that of their {code.d:.0f}-number codes is "
+        f"{_dimension(code)}, that of {deep}, with {table.loc[deep, 'd']:,.0f} numbers, "
+        f"{_dimension(table.loc[deep])}."
+    ]
+
+
+def _identity_findings(study: Study) -> list[str]:
+    """Nearest-neighbour identity: trained, untrained, in the pixels."""
+    table = study.result("layers").set_index("representation")
+    layers = [layer for layer in table["layer"].unique() if f"trained {layer}" in table.index]
+    if not layers or table["nearest_same"].isna().any():
+        return []
+    deepest = layers[-1]
+    trained: Any = table.loc[f"trained {deepest}"]
+    return [
+        f"{_nearest(trained)} of {trained.nearest_n:.0f} held-out images have an image of the same "
+        f"{study.nouns.label} nearest in the trained {deepest}, "
+        f"{_nearest(table.loc[f'untrained {deepest}'])} in the untrained one and "
+        f"{_nearest(table.loc['pixels'])} in the pixels."
+    ]
+
+
+def _ladder_findings(study: Study) -> list[str]:
+    """How often a random point is accepted as one of the images, and how often an image is."""
+    rungs = study.result("ladder").set_index("rung")
+    noise: Any = rungs.loc["uniform-pixels"]
+    held: Any = rungs.loc["held-out-faces"]
+    control: Any = rungs.loc["mean-face-plus-noise"]
+    rate = f"at most {percent(noise.high)}" if noise.accepted == 0 else _rate(noise)
+    weak = (
+        f" But {percent(control.rate)} of the control pass too, the mean image under noise: "
+        "passing means near in pixels, and no more."
+    )
+    return [
+        f"{noise.accepted} of {noise.n:,} random points of the pixel space pass as one of the "
+        f"images ({rate}, 95 % interval); {held.accepted} of {held.n} held-out images do.",
+        f"{_rate(rungs.loc['full-covariance-gaussian'])} of random points whose pixels vary "
+        f"together as in the images pass, and {_rate(rungs.loc['decoded-codes'])} of random codes, "
+        f"decoded.{weak if control.rate > 0.5 else ''}",
+    ]
+
+
+def _rate(row: Any) -> str:
+    return f"{percent(row.rate)} [{percent(row.low)}, {percent(row.high)}]"
+
+
+def _dimension(row: Any) -> str:
+    low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
+    return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _nearest(row: Any) -> str:
+    return f"{percent(row.nearest_same)} [{percent(row.nearest_low)}, {percent(row.nearest_high)}]"

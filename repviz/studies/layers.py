@@ -1,15 +1,15 @@
 """The study ``layers``: what each layer of a network holds of the images, trained and untrained.
 
-Over the depth of a network: how many degrees of freedom the images have there, how well labels and
-known factors can be read, how alike the layers are, and how far each moves when an image is
-mirrored, moved, turned or lit otherwise. The same network with random weights stands beside the
+Over the depth of a network: the intrinsic dimension of the images, how well labels and known
+factors are predicted by probes, how similar the layers are, and how far each moves when an image is
+mirrored, shifted, rotated or brightened. The same network with random weights stands beside the
 trained one, a Gaussian of the same covariance beside each dimension, shuffled labels beside each
-reading.
+probe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,24 @@ import pandas as pd
 from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
-from repviz.bottleneck.data import describe
+from repviz.bottleneck.data import describe as describe_images
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import labels_are_identities
 from repviz.images.perturbations import PERTURBATIONS, perturb
-from repviz.manifold.dimension import dimension
-from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.invariance import invariance
-from repviz.manifold.neighbors import neighbors
-from repviz.manifold.probes import Probe, probe
-from repviz.manifold.similarity import similarity
 from repviz.models import open_model
 from repviz.models.model import Model
-from repviz.principal import pca
+from repviz.number_format import percent
 from repviz.report.page import write_report
-from repviz.studies.findings import layers_findings
-from repviz.studies.representations import Representation, describe_representations
+from repviz.studies.layer_tables import (
+    COMPARED,
+    factor_rows,
+    invariance_row,
+    profile_row,
+    similarity_table,
+)
+from repviz.studies.representations import Representation, Split, describe, write_descriptions
 from repviz.study_folder import Draft, Study, begin
 
 LEDE = (
@@ -44,12 +45,11 @@ LEDE = (
     "which labels and known factors, and which changes of an image leave it unmoved?"
 )
 FEWEST = 40  # images
-CHANGED = 200  # images that are changed, at most
-SCALES = 64  # neighbours of the shared graph, where there are as many
-COMPARED = 500  # images that similarity compares, at most
-SHUFFLES = 99
-THUMBNAIL = 64  # pixels a side
-STATES = {"trained": "trained", "untrained": "random"}  # as a file's name, as the tables have it
+PERTURBED = 200  # images that are perturbed, at most
+THUMBNAIL = 64  # pixels per side
+MIN_CLUSTERS = 6  # of a jackknife over labels
+
+Read = Callable[[], Iterator[Representation]]  # every representation, read anew
 
 
 def layers(
@@ -58,7 +58,7 @@ def layers(
     out: str | Path,
     model: str = "alexnet",
     weights: str | None = None,
-    of: Iterable[str] | str | None = None,
+    layers: Iterable[str] | str | None = None,
     classes: int | None = None,
     seed: int = 0,
 ) -> Study:
@@ -67,21 +67,21 @@ def layers(
     Parameters
     ----------
     images : Images or str
-        At least 40, or the name of a source. Labels and factors, where known, are read from each
-        layer.
+        At least 40, or the name of a source. Labels and factors, where known, are predicted from
+        each layer.
     out : path
         The folder.
     model : str
         As :func:`repviz.open_model` takes it.
     weights : str, optional
         The trained weights: "default" or a checkpoint. Without them only the untrained network is
-        looked at, and the report says so.
-    of : str or iterable of str, optional
+        measured, and the report says so.
+    layers : str or iterable of str, optional
         Layers, by name or glob; the model's own choice if left out.
     classes : int, optional
-        Handed to the model, where it takes it.
+        The number of outputs, where the model takes it.
     seed : int
-        Of everything random, the untrained network's weights too.
+        Seed of everything random, the untrained network's weights included.
 
     Returns
     -------
@@ -92,8 +92,8 @@ def layers(
     if len(images) < FEWEST:
         checks.integer("study layers", "the number of images", len(images), low=FEWEST)
     networks = _networks(model, weights, classes, seed)
-    names = checks.as_list(of) if of is not None else list(networks["untrained"].layers)
-    shown = images.at(size=THUMBNAIL)
+    names = list(networks["untrained"].layers) if layers is None else checks.as_list(layers)
+    thumbnails = images.at(size=THUMBNAIL)
     parameters = {
         "images": images.name,
         "model": model,
@@ -104,39 +104,34 @@ def layers(
     with begin(
         out,
         study="layers",
-        title=f"What the layers of {model} hold of {len(images)} images of {images.name}",
+        title=f"What the layers of {model} hold of {len(images):,} {images.nouns.images}",
         parameters=parameters,
-        images=describe(shown),
+        images=describe_images(thumbnails),
         lede=LEDE,
     ) as study:
-        study.stage("images", partial(_images, images=shown, seed=seed))
+        known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
+        identity = known, held_out
+        study.stage("images", partial(_images, images=thumbnails, identity=identity))
         if "trained" not in networks:
             study.skip(
                 "similarity",
-                "no trained weights were given, so there is nothing to set beside the random ones",
+                "no trained weights were given, so there is nothing to compare with the random "
+                "ones",
             )
         for state, network in networks.items():
-            study.stage(
-                f"extract {state}",
-                partial(_extract, network=network, images=images, names=names, state=state),
-            )
-            study.stage(
-                f"changes {state}",
-                partial(
-                    _changes, study=study, network=network, images=images, state=state, seed=seed
-                ),
-            )
-        listed = partial(_listed, study=study, images=shown, model=model, states=list(networks))
-        study.stage(
-            "manifold", partial(_manifold, study=study, images=images, listed=listed, seed=seed)
+            _extract_stages(study, network, images, names, state=state, seed=seed)
+        read = partial(
+            _representations, study=study, images=thumbnails, model=model, states=list(networks)
         )
-        study.stage("profile", partial(_profile, images=images, listed=listed, seed=seed))
+        study.stage(
+            "manifold", partial(_manifold, read=read, images=images, identity=identity, seed=seed)
+        )
         if "trained" in networks:
-            study.stage("similarity", partial(_similarity, listed=listed, seed=seed))
+            study.stage("similarity", partial(_similarity, read=read, seed=seed))
         study.stage(
             "invariance", partial(_invariance, study=study, states=list(networks), images=images)
         )
-        study.stage("findings", partial(_findings, study=study))
+        study.stage("findings", lambda draft: draft.findings(_findings(study)))
         write_report(out)
     return Study(Path(out))
 
@@ -150,8 +145,7 @@ def _networks(model: str, weights: str | None, classes: int | None, seed: int) -
     return {"trained": trained, "untrained": untrained}
 
 
-def _images(draft: Draft, images: Images, seed: int) -> None:
-    identity = split(images, (0.7, 0.3), by="image", seed=seed)
+def _images(draft: Draft, images: Images, identity: Split) -> None:
     part = np.full(len(images), "held-out", dtype=object)
     part[identity[0]] = "train"
     table = {
@@ -165,198 +159,172 @@ def _images(draft: Draft, images: Images, seed: int) -> None:
     draft.array("thumbnails", pixels[:, 0] if pixels.shape[1] == 1 else pixels)
 
 
-def _extract(draft: Draft, network: Model, images: Images, names: list[str], state: str) -> None:
-    _kept(draft, network, images, names, f"acts/{state}")
-
-
-def _changes(
-    draft: Draft, study: Study, network: Model, images: Images, state: str, seed: int
+def _extract_stages(
+    study: Study, network: Model, images: Images, names: list[str], *, state: str, seed: int
 ) -> None:
-    """The same layers of changed images: their first ``CHANGED``, evenly over the rows."""
-    names = list(open_activations(study.folder / "acts" / state).layers)
-    few = images.take(_few(len(images), CHANGED)).at(size=network.preprocessing.size)
-    for name in PERTURBATIONS:
-        _kept(draft, network, perturb(few, name, seed=seed), names, f"acts/{state}-{name}")
+    """The layers of all images, and those of some images under each perturbation."""
+
+    def plain(draft: Draft) -> None:
+        _extract(draft, network, images, names, f"acts/{state}")
+
+    def perturbed(draft: Draft) -> None:
+        layers = list(open_activations(study.folder / "acts" / state).layers)
+        some = images.take(_evenly(len(images), PERTURBED)).at(size=network.preprocessing.size)
+        for name in PERTURBATIONS:
+            _extract(draft, network, perturb(some, name, seed=seed), layers, f"acts/{state}-{name}")
+
+    study.stage(f"extract {state}", plain)
+    study.stage(f"perturb {state}", perturbed)
 
 
-def _kept(draft: Draft, network: Model, images: Images, names: list[str], where: str) -> None:
+def _extract(draft: Draft, network: Model, images: Images, names: list[str], where: str) -> None:
     out = draft.folder / where
     extract(network, images, layers=names, out=out, strict=True)
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         draft.path(path.relative_to(draft.folder).as_posix())
 
 
-def _few(n: int, most: int) -> np.ndarray:
+def _evenly(n: int, most: int) -> np.ndarray:
+    """At most ``most`` of n rows, evenly spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
-def _listed(study: Study, images: Images, model: str, states: list[str]) -> list[Representation]:
-    """The pixels, and every layer of every state, in the order of depth."""
-    found = [Representation("pixels", "pixels", "none", "pixels", images.matrix())]
+def _representations(
+    study: Study, images: Images, model: str, states: list[str]
+) -> Iterator[Representation]:
+    """The pixels, and every layer in every state, in the order of depth; one at a time."""
+    clusters = images.labels if labels_are_identities(images) else None
+    yield Representation("pixels", "pixels", "none", "pixels", images.matrix(), clusters)
     for state in states:
         acts = open_activations(study.folder / "acts" / state)
-        found += [
-            Representation(f"{state} {layer}", model, STATES[state], layer, acts[layer])
-            for layer in acts.layers
-        ]
-    return found
+        for layer in acts.layers:
+            yield Representation(f"{state} {layer}", model, state, layer, acts[layer], clusters)
 
 
-def _manifold(draft: Draft, study: Study, images: Images, listed: Any, seed: int) -> None:
-    part = study.result("images")["identity_split"].to_numpy()
-    identity = np.flatnonzero(part == "train"), np.flatnonzero(part == "held-out")
-    describe_representations(
-        draft,
-        listed(),
-        labels=images.labels,
-        identity=identity,
-        clusters=_clusters(images),
-        seed=seed,
-    )
-
-
-def _clusters(images: Images) -> np.ndarray | None:
-    """Which images are no independent draws: those of one label, where labels are individuals."""
-    return images.labels if labels_are_identities(images) else None
-
-
-def _profile(draft: Draft, images: Images, listed: Any, seed: int) -> None:
-    """results/profile.csv and factors.csv: a row a layer, a row a layer and factor."""
-    rows, factors = [], []
-    chosen = listed()
-    order = list(dict.fromkeys(of.layer for of in chosen))
-    with progress.task("profile", len(chosen), "layers") as advance:
-        for of in chosen:
-            # Distances and directions among n rows lie in at most n - 1 dimensions.
-            fit = pca(np.asarray(of.X))
-            X = fit.scores[:, fit.explained_variance > 0]
-            named = {
-                "representation": of.name,
-                "weights": of.weights,
-                "layer": of.layer,
-                "depth": order.index(of.layer),
-                "n": len(X),
-            }
-            rows.append(
-                {**named, **_shape(X, _clusters(images), seed), **_labels(X, images.labels, seed)}
-            )
-            for factor, values in images.factors.items():
-                if np.isfinite(values).all() and np.ptp(values) > 0:
-                    read = probe(X, values, method="factor", seed=seed)
-                    factors.append({**named, "factor": factor, **_fields(read, "r2")})
+def _manifold(draft: Draft, read: Read, images: Images, identity: Split, seed: int) -> None:
+    """Measure every representation: layers.csv, spectrum.csv, map.csv, profile.csv, factors.csv."""
+    described, profile, factors = [], [], []
+    depths: dict[str, int] = {}
+    total = sum(1 for _ in read())
+    with progress.task("manifold", total, "layers") as advance:
+        for one in read():
+            described.append(describe(one, labels=images.labels, split=identity, seed=seed))
+            depth = depths.setdefault(one.layer, len(depths))
+            names = {**one.identify(), "depth": depth, "n": len(one.matrix)}
+            if described[-1].measured:
+                profile.append({**names, **profile_row(one, images.labels, seed)})
+                rows = factor_rows(one, images.factors, seed)
+                factors += [{**names, **row} for row in rows]
             advance(1)
-    draft.table("profile", pd.DataFrame(rows))
+    write_descriptions(draft, described)
+    draft.table("profile", pd.DataFrame(profile))
     if factors:
         draft.table("factors", pd.DataFrame(factors))
 
 
-def _shape(X: np.ndarray, clusters: np.ndarray | None, seed: int) -> dict[str, Any]:
-    """Dimension by several rulers, and that of a Gaussian of the same covariance."""
-    graph = neighbors(X, k=min(SCALES + 8, len(X) - 1)).with_groups(clusters)
-    curve = scale_curve(graph)
-    two, danco = dimension(graph), dimension(graph, method="danco")
-    spread = X.std(axis=0, ddof=1)
-    drawn = np.random.default_rng(seed).standard_normal(X.shape) * spread
-    flat = dimension(neighbors(drawn, k=graph.k))  # its rows are drawn one by one
-    return {
-        "twonn": two.value,
-        "twonn_calibrated": two.calibrated,
-        "twonn_calibrated_low": two.calibrated_low,
-        "twonn_calibrated_high": two.calibrated_high,
-        "plateau": curve.dimension,
-        "plateau_low": curve.low,
-        "plateau_high": curve.high,
-        "plateau_from": curve.plateau[0],
-        "plateau_to": curve.plateau[1],
-        "danco": danco.value,
-        "danco_low": danco.low,
-        "danco_high": danco.high,
-        "participation": dimension(graph, method="participation").calibrated,
-        "pca_90": dimension(graph, method="pca-90").value,
-        "gaussian": flat.value,
-        "gaussian_calibrated": flat.calibrated,
-        "gaussian_calibrated_low": flat.calibrated_low,
-        "gaussian_calibrated_high": flat.calibrated_high,
-        "warnings": " ".join(dict.fromkeys((*two.warnings, *curve.warnings))),
-    }
-
-
-def _labels(X: np.ndarray, labels: np.ndarray | None, seed: int) -> dict[str, float]:
-    """How well labels are read, and how well shuffled ones are."""
-    if labels is None or len(np.unique(labels)) < 2:
-        return {}
-    shuffled = np.random.default_rng(seed).permutation(labels)
-    found: dict[str, float] = {}
-    for method in ("knn", "linear"):
-        read = probe(X, labels, method=method, seed=seed)
-        found |= _fields(read, method)
-        found[f"{method}_shuffled"] = probe(X, shuffled, method=method, seed=seed).value
-        found["chance"] = read.chance
-    return found
-
-
-def _fields(read: Probe, name: str) -> dict[str, float]:
-    return {name: read.value, f"{name}_low": read.low, f"{name}_high": read.high}
-
-
-def _similarity(draft: Draft, listed: Any, seed: int) -> None:
-    """results/similarity.csv: debiased CKA of every two representations, on the same images."""
-    chosen = listed()
-    few = _few(len(chosen[0].X), COMPARED)
-    scores = []
-    for of in chosen:
-        scores.append(pca(np.asarray(of.X[few])).scores)
-    rows = []
-    with progress.task("similarity", len(chosen), "layers") as advance:
-        for i, one in enumerate(chosen):
-            for j in range(i, len(chosen)):
-                # What chance makes of a pair is asked where it can be small: across states.
-                found = similarity(scores[i], scores[j], permutations=SHUFFLES, seed=seed)
-                rows.append(
-                    {
-                        "one": one.name,
-                        "other": chosen[j].name,
-                        "cka": found.value,
-                        "null": found.null,
-                        "p": found.p,
-                        "n": found.n,
-                    }
-                )
-            advance(1)
-    draft.table("similarity", pd.DataFrame(rows))
+def _similarity(draft: Draft, read: Read, seed: int) -> None:
+    representations = list(read())
+    rows = _evenly(len(representations[0].X), COMPARED)
+    draft.table("similarity", similarity_table(representations, rows, seed))
 
 
 def _invariance(draft: Draft, study: Study, states: list[str], images: Images) -> None:
-    """results/invariance.csv: how far each layer moves under each change, a row each."""
-    few = _few(len(images), CHANGED)
-    groups = None if images.labels is None else images.labels[few]
-    if groups is not None and len(np.unique(groups)) < 6:
+    """Write invariance.csv: how far each layer moves under each perturbation, a row each."""
+    some = _evenly(len(images), PERTURBED)
+    groups = None if images.labels is None else images.labels[some]
+    if groups is not None and len(np.unique(groups)) < MIN_CLUSTERS:
         groups = None  # a jackknife over so few labels says next to nothing
     rows = []
     for state in states:
         acts = open_activations(study.folder / "acts" / state)
-        for name, change in PERTURBATIONS.items():
+        for name, perturbation in PERTURBATIONS.items():
             after = open_activations(study.folder / "acts" / f"{state}-{name}")
             for depth, layer in enumerate(acts.layers):
-                found = invariance(acts[layer][few], np.asarray(after[layer]), groups=groups)
-                rows.append(
-                    {
-                        "change": name,
-                        "title": change.title,
-                        "weights": STATES[state],
-                        "layer": layer,
-                        "depth": depth,
-                        "relative_displacement": found.relative_displacement,
-                        "relative_displacement_low": found.low,
-                        "relative_displacement_high": found.high,
-                        "top1_retrieval": found.top1_retrieval,
-                        "top1_retrieval_low": found.top1_retrieval_low,
-                        "top1_retrieval_high": found.top1_retrieval_high,
-                        "n": found.n,
-                    }
-                )
+                measured = invariance(acts[layer][some], np.asarray(after[layer]), groups=groups)
+                names = {
+                    "change": name,
+                    "title": perturbation.title,
+                    "weights": state,
+                    "layer": layer,
+                    "depth": depth,
+                }
+                rows.append({**names, **invariance_row(measured)})
     draft.table("invariance", pd.DataFrame(rows))
 
 
-def _findings(draft: Draft, study: Study) -> None:
-    draft.findings(layers_findings(study))
+def _findings(study: Study) -> dict[str, list[str]]:
+    """Sentences with the numbers first, by the section that shows them."""
+    table, invariances = study.result("profile"), study.result("invariance")
+    sentences = {"profile": [_dimension_finding(table)]}
+    if "knn" in table:
+        sentences["profile"].append(_probe_finding(table))
+    sentences["invariance"] = [_invariance_finding(invariances)]
+    if "similarity" in study.manifest["stages"]:
+        sentences["similarity"] = [_similarity_finding(study.result("similarity"))]
+    return sentences
+
+
+def _dimension_finding(table: Any) -> str:
+    spans = []
+    for state in ("trained", "untrained"):
+        rows = table[table["weights"] == state]
+        if not rows.empty:
+            first, last = rows.iloc[0], rows.iloc[-1]
+            spans.append(
+                f"from {first.dimension_calibrated:.1f} in {first.layer} to "
+                f"{last.dimension_calibrated:.1f} in {last.layer} in the {state} network"
+            )
+    pixels: Any = table.iloc[0]
+    return (
+        f"The intrinsic dimension (TwoNN, calibrated) goes {', and '.join(spans)}; that of the "
+        f"pixels is {pixels.dimension_calibrated:.1f} [{pixels.dimension_calibrated_low:.1f}, "
+        f"{pixels.dimension_calibrated_high:.1f}] ({pixels.n} images)."
+    )
+
+
+def _probe_finding(table: Any) -> str:
+    trained = table[table["weights"] == "trained"]
+    rows = trained if not trained.empty else table[table["weights"] == "untrained"]
+    best: Any = rows.loc[rows["linear"].idxmax()]
+    same = table[(table["layer"] == best.layer) & (table["weights"] == "untrained")]
+    control = ""
+    if best.weights == "trained" and not same.empty:
+        control = f", {_share(same.iloc[0], 'linear')} from the same layer untrained"
+    return (
+        f"{_share(best, 'linear')} of held-out images are classified correctly by a linear probe "
+        f"of {best.representation}{control}; with shuffled labels it is "
+        f"{percent(best.linear_shuffled)}."
+    )
+
+
+def _invariance_finding(table: Any) -> str:
+    last = table[table["depth"] == table["depth"].max()]
+    rows = last[last["weights"] == last["weights"].iloc[0]]
+    most: Any = rows.loc[rows["relative_displacement"].idxmax()]
+    least: Any = rows.loc[rows["relative_displacement"].idxmin()]
+    return (
+        f"{most.layer} of the {most.weights} network moves most when an image is {most.title}, by "
+        f"{_displacement(most)} times the distance between two images, and least when it is "
+        f"{least.title}, by {_displacement(least)} ({most.n} images)."
+    )
+
+
+def _similarity_finding(table: Any) -> str:
+    layers = [name.removeprefix("trained ") for name in table["one"] if name.startswith("trained ")]
+    deepest = layers[-1]
+    pair = {f"trained {deepest}", f"untrained {deepest}"}
+    both = [{a, b} == pair for a, b in zip(table["one"], table["other"], strict=True)]
+    row: Any = table[both].iloc[0]
+    return (
+        f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {deepest} and the "
+        f"untrained one; shuffled images stay below {row.null:.2f} ({row.n} images)."
+    )
+
+
+def _share(row: Any, name: str) -> str:
+    return f"{percent(row[name])} [{percent(row[f'{name}_low'])}, {percent(row[f'{name}_high'])}]"
+
+
+def _displacement(row: Any) -> str:
+    low, high = row.relative_displacement_low, row.relative_displacement_high
+    return f"{row.relative_displacement:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,98 +1,161 @@
-"""What is measured of each representation: spectrum, dimension, map, and who is nearest to whom."""
+"""What is measured of each representation: spectrum, dimension, map, nearest-neighbour identity."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from repviz import intervals, progress
 from repviz.errors import InputError
-from repviz.manifold.dimension import dimension
+from repviz.manifold.dimension import Dimension, dimension
 from repviz.manifold.embedding.umap_map import umap
-from repviz.manifold.neighbors import neighbors, neighbors_between
+from repviz.manifold.identity import nearest_identity
+from repviz.manifold.neighbors import Neighbors, neighbors
 from repviz.manifold.quality import trustworthiness
-from repviz.principal import pca
+from repviz.principal import PCA, pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.study_folder import Draft
 
 COMPONENTS = 50  # of the spectrum that is kept
 DRAWN = 12  # principal components shown as pictures
-NEIGHBOURS = 50  # of the shared graph
-TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP looks at
+NEIGHBORS = 72  # of the one graph: the scale curve compares neighbours 32 and 64, copies aside
+TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP uses
+
+Split = tuple[np.ndarray, np.ndarray]  # rows that are known, rows that are held out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Representation:
-    """One (n, d) matrix of a study, and where it is from.
+    """One (n, d) matrix of a study, with the graph, components and dimension computed once.
 
     Attributes
     ----------
     name : str
         As the report shows it: "pixels", "code 32", "trained fc7".
     model, weights, layer : str
-        "alexnet", "random" or "trained" ("none" for pixels), "fc7".
+        "alexnet"; "trained", "untrained" or, of pixels, "none"; "fc7".
     X : array_like, shape (n, d)
-        A row an image; read when it is needed.
+        One row per image; read when it is needed.
+    clusters : ndarray, shape (n,), or None
+        Which rows are not independent draws, for the interval of the dimension.
     """
 
     name: str
     model: str
     weights: str
     layer: str
-    X: Any
+    X: Any = field(repr=False)
+    clusters: np.ndarray | None = field(default=None, repr=False)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """The rows in memory, (n, d)."""
+        return np.asarray(self.X)
+
+    @cached_property
+    def graph(self) -> Neighbors:
+        """The neighbour graph that dimension, map and scale curve share."""
+        k = min(NEIGHBORS, len(self.matrix) - 1)
+        return neighbors(self.matrix, k=k).with_groups(self.clusters)
+
+    @cached_property
+    def pca(self) -> PCA:
+        """All principal components."""
+        return pca(self.matrix)
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """The rows in the directions in which they vary, (n, at most n - 1): the same distances."""
+        return self.pca.scores[:, self.pca.explained_variance > 0]
+
+    @cached_property
+    def twonn(self) -> Dimension:
+        """The TwoNN estimate that every table of the study quotes."""
+        return dimension(self.graph)
+
+    def identify(self) -> dict[str, str]:
+        """The columns that name this representation in a table."""
+        return {
+            "representation": self.name,
+            "model": self.model,
+            "weights": self.weights,
+            "layer": self.layer,
+        }
 
 
-def describe_representations(
-    draft: Draft,
-    representations: Iterable[Representation],
-    *,
-    labels: np.ndarray | None,
-    identity: tuple[np.ndarray, np.ndarray],
-    clusters: np.ndarray | None,
-    seed: int,
-) -> None:
-    """Keep layers.csv, spectrum.csv and map.csv: a row a representation, component, point.
+@dataclass(frozen=True, eq=False)
+class Description:
+    """A representation's row of layers.csv, its spectrum and its map.
+
+    Attributes
+    ----------
+    row : dict
+        Column to value. Of a representation that cannot be measured only the names and, in
+        ``dimension_warnings``, the reason.
+    spectrum, points : DataFrame or None
+        One row per component, one per image.
+    """
+
+    row: dict[str, Any]
+    spectrum: pd.DataFrame | None = None
+    points: pd.DataFrame | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether the representation tells its images apart."""
+        return self.spectrum is not None
+
+
+def describe(
+    representation: Representation, *, labels: np.ndarray | None, split: Split, seed: int
+) -> Description:
+    """Dimension, spectrum, map and nearest-neighbour identity of one representation.
 
     Parameters
     ----------
-    draft : Draft
-        What the stage writes to.
-    representations : iterable of Representation
-        All with the same n rows.
+    representation : Representation
+        What is measured.
     labels : ndarray, shape (n,), or None
-        Who is on each image; None leaves the nearest-neighbour share out.
-    identity : (ndarray, ndarray)
+        Who or what is on each image; None leaves nearest-neighbour identity out.
+    split : (ndarray, ndarray)
         Rows that are known, and held-out rows that are looked up among them.
-    clusters : ndarray, shape (n,), or None
-        Which rows are no independent draws, for the interval of the dimension.
     seed : int
-        Of the maps.
+        Seed of the map.
     """
-    representations = list(representations)
-    layers, spectra, maps = [], [], []
-    with progress.task("manifold", len(representations), "matrices") as advance:
-        for of in representations:
-            X = np.asarray(of.X)
-            try:
-                row, spectrum, xy = _measured(X, clusters, seed)
-            except InputError as error:
-                raise InputError(
-                    f"study: '{of.name}' must tell its {len(X)} images apart to be measured, and "
-                    f"does not: a layer that is dead, or few different images. ({error})"
-                ) from error
-            named = {"representation": of.name, "model": of.model, "weights": of.weights}
-            nearest = _nearest_same(X, labels, identity)
-            layers.append({**named, "layer": of.layer, **row, **nearest, "seed": seed})
-            spectra.append(spectrum.assign(representation=of.name))
-            maps.append(pd.DataFrame(xy, columns=["x", "y"]).assign(representation=of.name))
-            advance(1)
-    draft.table("layers", pd.DataFrame(layers))
-    draft.table("spectrum", pd.concat(spectra))
-    draft.table("map", pd.concat(maps).rename_axis("row").reset_index())
+    try:
+        return _measured(representation, labels, split, seed)
+    except InputError as error:  # a dead layer ends its own row, not the study
+        reason = f"not measured: its rows do not tell the images apart. ({error})"
+        n = len(representation.matrix)
+        return Description(
+            {**representation.identify(), "n": n, "dimension_warnings": reason, "seed": seed}
+        )
+
+
+def write_descriptions(draft: Draft, descriptions: Sequence[Description]) -> None:
+    """Write layers.csv, spectrum.csv and map.csv: a row per representation, component, point.
+
+    Raises
+    ------
+    InputError
+        None of the representations could be measured.
+    """
+    measured = [one for one in descriptions if one.measured]
+    if not measured:
+        raise InputError(
+            "study: at least one representation must tell the images apart, got none. Give it "
+            f"other images. ({descriptions[0].row['dimension_warnings']})"
+        )
+    # The first that was measured has every column, in order.
+    table = pd.DataFrame([one.row for one in (measured[0], *descriptions)])[1:]
+    draft.table("layers", table)
+    draft.table("spectrum", pd.concat([one.spectrum for one in measured]))
+    points = pd.concat([one.points for one in measured])
+    draft.table("map", points.rename_axis("row").reset_index())
 
 
 def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
@@ -103,79 +166,79 @@ def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
 
     Parameters
     ----------
+    draft : Draft
+        Where the stage writes.
     images : ndarray, shape (n, c, h, w)
+        Pixels.
     seed : int
-        Of the shuffles.
+        Seed of the shuffles.
     """
     X = images.reshape(len(images), -1)
-    found = pca(X, components=min(DRAWN, len(X) - 1))
-    told = len(found.explained_variance)
-    null = parallel_analysis(X, components=told, seed=seed)
-    total = found.explained_variance[0] / found.explained_variance_ratio[0]
+    leading = pca(X, components=min(DRAWN, len(X) - 1))
+    count = len(leading.explained_variance)
+    null = parallel_analysis(X, components=count, seed=seed)
+    total = leading.explained_variance[0] / leading.explained_variance_ratio[0]
     table = {
-        "component": np.arange(1, told + 1),
-        "ratio": found.explained_variance_ratio,
+        "component": np.arange(1, count + 1),
+        "ratio": leading.explained_variance_ratio,
         "null": null.null / total,
         "n": len(X),
         "repeats": null.repeats,
     }
     draft.table("components", pd.DataFrame(table))
-    pictures = found.components.reshape(told, *images.shape[1:])
+    pictures = leading.components.reshape(count, *images.shape[1:])
     draft.array("components", pictures.astype(np.float32))
 
 
 def _measured(
-    X: np.ndarray, clusters: np.ndarray | None, seed: int
-) -> tuple[dict[str, Any], pd.DataFrame, np.ndarray]:
-    """One matrix: a row of numbers, its spectrum, and its map (n, 2)."""
-    graph = neighbors(X, k=min(NEIGHBOURS, len(X) - 1))
-    estimate = dimension(graph, groups=clusters)
-    spectrum = pca(X)
+    representation: Representation, labels: np.ndarray | None, split: Split, seed: int
+) -> Description:
+    graph, components = representation.graph, representation.pca
     xy = umap(graph, seed=seed)
-    trust = min(TRUST, (len(X) - 1) // 2)
-    ratio = spectrum.explained_variance_ratio
+    trust = min(TRUST, (graph.n - 1) // 2)
+    ratio = components.explained_variance_ratio
     cumulative = np.cumsum(ratio)
+    clusters = representation.clusters
     row = {
-        "n": len(X),
-        "groups": len(X if clusters is None else np.unique(clusters)),
-        "d": X.shape[1],
-        "dimension": estimate.value,
-        "dimension_low": estimate.low,
-        "dimension_high": estimate.high,
-        "calibrated": estimate.calibrated,
-        "calibrated_low": estimate.calibrated_low,
-        "calibrated_high": estimate.calibrated_high,
-        "participation_ratio": spectrum.participation_ratio,
+        **representation.identify(),
+        "n": graph.n,
+        "groups": graph.n if clusters is None else len(np.unique(clusters)),
+        "d": graph.d,
+        **representation.twonn.as_row("dimension"),
+        "participation_ratio": components.participation_ratio,
         "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
         "trustworthiness": trustworthiness(graph, xy, k=trust),
         "trustworthiness_k": trust,
-        "warnings": " ".join(estimate.warnings),
+        **_identity(representation, labels, split),
+        "seed": seed,
     }
-    table = {
+    spectrum = {
         "component": np.arange(1, len(ratio) + 1),
         "ratio": ratio,
         "cumulative": cumulative,
     }
-    return row, pd.DataFrame(table)[:COMPONENTS], xy
+    name = representation.name
+    return Description(
+        row,
+        pd.DataFrame(spectrum)[:COMPONENTS].assign(representation=name),
+        pd.DataFrame(xy, columns=["x", "y"]).assign(representation=name),
+    )
 
 
-def _nearest_same(
-    X: np.ndarray, labels: np.ndarray | None, identity: tuple[np.ndarray, np.ndarray]
+def _identity(
+    representation: Representation, labels: np.ndarray | None, split: Split
 ) -> dict[str, float]:
-    """How often a held-out image's nearest known image shows the same person."""
+    """How often a held-out image's nearest known image carries the same label."""
+    columns = ["nearest_same", "nearest_low", "nearest_high", "nearest_n", "nearest_chance"]
     if labels is None or len(np.unique(labels)) < 2:
-        return dict.fromkeys(
-            ["nearest_same", "nearest_low", "nearest_high", "nearest_n", "nearest_chance"], np.nan
-        )
-    known, looked_up = identity
-    found, _ = neighbors_between(X[looked_up], X[known], k=1)
-    hits = int((labels[known][found[:, 0]] == labels[looked_up]).sum())
-    low, high = intervals.share(hits, len(looked_up))
-    _, sizes = np.unique(labels[known], return_counts=True)
-    return {
-        "nearest_same": hits / len(looked_up),
-        "nearest_low": low,
-        "nearest_high": high,
-        "nearest_n": len(looked_up),
-        "nearest_chance": float(np.square(sizes / sizes.sum()).sum()),
-    }
+        return dict.fromkeys(columns, np.nan)
+    known, queries = split
+    found = nearest_identity(
+        representation.matrix,
+        labels,
+        known=known,
+        queries=queries,
+        groups=representation.clusters,
+    )
+    values = (found.share, found.low, found.high, found.n, found.chance)
+    return dict(zip(columns, values, strict=True))

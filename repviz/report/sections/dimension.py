@@ -20,9 +20,8 @@ from repviz.study_folder import Study
 TABLES = {
     "layers": (
         "representation model weights layer n groups d dimension dimension_low dimension_high "
-        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
-        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
-        "warnings"
+        "dimension_calibrated dimension_calibrated_low dimension_calibrated_high "
+        "dimension_warnings participation_ratio components_90"
     ),
 }
 
@@ -33,8 +32,8 @@ _COLUMNS = (
     field("features d", "d", count),
     field("dimension", "dimension", plain),
     interval("95 % interval", "dimension_low", "dimension_high", plain),
-    field("calibrated", "calibrated", plain),
-    interval("95 % interval", "calibrated_low", "calibrated_high", plain),
+    field("calibrated", "dimension_calibrated", plain),
+    interval("95 % interval", "dimension_calibrated_low", "dimension_calibrated_high", plain),
     field("participation ratio", "participation_ratio", plain),
     field("components for 90 %", "components_90", count),
 )
@@ -43,6 +42,7 @@ _COLUMNS = (
 def render(study: Study) -> Content | None:
     """One estimate per representation, and every warning in words."""
     table = study.result("layers", TABLES["layers"])
+    doubts = warnings(table["representation"], table["dimension_warnings"])
     table = table[table["dimension"].notna()]
     if table.empty:
         return None
@@ -56,7 +56,7 @@ def render(study: Study) -> Content | None:
     body = join(
         [
             chart("dimension", table, caption=caption, alt=alt, keys=keys),
-            warnings(table["representation"], table["warnings"]),
+            doubts,
             numbers_of("results/layers.csv", table, _COLUMNS),
         ]
     )

@@ -10,10 +10,8 @@ from repviz.study_folder import Study
 
 TABLES = {
     "layers": (
-        "representation model weights layer n groups d dimension dimension_low dimension_high "
-        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
-        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
-        "warnings"
+        "representation model weights layer d nearest_same nearest_low nearest_high nearest_n "
+        "nearest_chance"
     ),
 }
 

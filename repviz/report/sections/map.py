@@ -19,12 +19,7 @@ from repviz.study_folder import Study, records
 TABLES = {
     "map": "representation row x y",
     "images": "row id label",
-    "layers": (
-        "representation model weights layer n groups d dimension dimension_low dimension_high "
-        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
-        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
-        "warnings"
-    ),
+    "layers": ("representation model layer n trustworthiness trustworthiness_k"),
 }
 
 _SPAN = 65534  # the largest coordinate; 65535 marks an image that is not in this map

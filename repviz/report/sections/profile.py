@@ -10,28 +10,27 @@ from repviz.study_folder import Study
 
 TABLES = {
     "profile": (
-        "representation weights layer depth n twonn twonn_calibrated twonn_calibrated_low "
-        "twonn_calibrated_high plateau plateau_low plateau_high plateau_from plateau_to danco "
-        "participation pca_90 gaussian_calibrated gaussian_calibrated_low "
-        "gaussian_calibrated_high warnings"
+        "representation weights layer depth n dimension dimension_calibrated "
+        "dimension_calibrated_low dimension_calibrated_high plateau plateau_low plateau_high "
+        "plateau_from plateau_to danco danco_low danco_high gaussian_calibrated "
+        "gaussian_calibrated_low gaussian_calibrated_high"
     ),
 }
 
 _SHAPE = (
     field("representation", "representation", text),
     field("n", "n", count),
-    field("dimension", "plateau", plain),
+    field("TwoNN", "dimension", plain),
+    field("calibrated", "dimension_calibrated", plain),
+    interval("95 % interval", "dimension_calibrated_low", "dimension_calibrated_high", plain),
+    field("Gaussian control", "gaussian_calibrated", plain),
+    interval("95 % interval", "gaussian_calibrated_low", "gaussian_calibrated_high", plain),
+    field("GRIDE plateau", "plateau", plain),
     interval("95 % interval", "plateau_low", "plateau_high", plain),
     field("from m", "plateau_from", count),
     field("to m", "plateau_to", count),
-    field("TwoNN", "twonn", plain),
-    field("calibrated", "twonn_calibrated", plain),
-    interval("95 % interval", "twonn_calibrated_low", "twonn_calibrated_high", plain),
     field("DANCo", "danco", plain),
-    field("Gaussian control", "gaussian_calibrated", plain),
-    interval("95 % interval", "gaussian_calibrated_low", "gaussian_calibrated_high", plain),
-    field("participation ratio", "participation", plain),
-    field("components for 90 %", "pca_90", count),
+    interval("95 % interval", "danco_low", "danco_high", plain),
 )
 _READ = (
     field("5-nearest-neighbour probe", "knn", percent),
@@ -54,9 +53,8 @@ def render(study: Study) -> Content | None:
         else ""
     )
     caption = (
-        f"First: calibrated intrinsic dimension on the plateau of its scale curve, n = "
-        f"{count(table['n'].max())} images, with 95 % intervals; dashed, Gaussian rows of the same "
-        f"covariance.{labels}"
+        f"First: calibrated intrinsic dimension (TwoNN), n = {count(table['n'].max())} images, "
+        f"with 95 % intervals; dashed, Gaussian rows of the same covariance.{labels}"
     )
     alt = "Intrinsic dimension over the depth of the network, trained beside untrained."
     body = join(

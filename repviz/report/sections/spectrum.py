@@ -12,12 +12,7 @@ from repviz.study_folder import Study, records
 TABLES = {
     "components": "component ratio null n repeats",
     "spectrum": "representation component cumulative",
-    "layers": (
-        "representation model weights layer n groups d dimension dimension_low dimension_high "
-        "calibrated calibrated_low calibrated_high participation_ratio components_90 nearest_same "
-        "nearest_low nearest_high nearest_n nearest_chance trustworthiness trustworthiness_k "
-        "warnings"
-    ),
+    "layers": ("representation model weights layer n d participation_ratio components_90"),
 }
 
 ACROSS, WIDTH = 6, 720  # components per row, pixels of a row at most

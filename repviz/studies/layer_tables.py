@@ -1,0 +1,130 @@
+"""The tables of the study ``layers``: profile over depth, similarity, invariance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz import progress
+from repviz.errors import InputError
+from repviz.manifold.dimension import dimension
+from repviz.manifold.dimension.curve import scale_curve
+from repviz.manifold.invariance import Invariance
+from repviz.manifold.neighbors import neighbors
+from repviz.manifold.probes import Probe, probe
+from repviz.manifold.similarity import similarity
+from repviz.principal import pca
+from repviz.streams import stream
+from repviz.studies.representations import Representation
+
+COMPARED = 500  # images that similarity compares, at most
+SHUFFLES = 99
+
+
+def profile_row(representation: Representation, labels: np.ndarray | None, seed: int) -> Any:
+    """One row of profile.csv: dimension by several estimators, its control, and the probes."""
+    return {**_dimensions(representation, seed), **_label_probes(representation, labels, seed)}
+
+
+def factor_rows(
+    representation: Representation, factors: dict[str, np.ndarray], seed: int
+) -> list[dict[str, Any]]:
+    """The rows of factors.csv: how well each known factor is read off a representation."""
+    return [
+        {
+            "factor": factor,
+            **_columns(probe(representation.scores, values, method="factor", seed=seed), "r2"),
+        }
+        for factor, values in factors.items()
+        if np.isfinite(values).all() and np.ptp(values) > 0
+    ]
+
+
+def similarity_table(
+    representations: Sequence[Representation], rows: np.ndarray, seed: int
+) -> pd.DataFrame:
+    """Debiased CKA of every two representations, on the same images.
+
+    Parameters
+    ----------
+    representations : sequence of Representation
+        What is compared.
+    rows : ndarray of int
+        The images on which they are compared.
+    seed : int
+        Seed of the shuffles that chance is told from.
+    """
+    scores = [pca(np.asarray(one.X[rows])).scores for one in representations]
+    table = []
+    with progress.task("similarity", len(representations), "layers") as advance:
+        for i, one in enumerate(representations):
+            for j in range(i, len(representations)):
+                names = {"one": one.name, "other": representations[j].name, "n": len(rows)}
+                table.append({**names, **_compared(scores[i], scores[j], seed)})
+            advance(1)
+    return pd.DataFrame(table)[["one", "other", "cka", "null", "p", "n"]]
+
+
+def invariance_row(measured: Invariance) -> dict[str, Any]:
+    """The measured columns of one row of invariance.csv."""
+    return {
+        "relative_displacement": measured.relative_displacement,
+        "relative_displacement_low": measured.low,
+        "relative_displacement_high": measured.high,
+        "top1_retrieval": measured.top1_retrieval,
+        "top1_retrieval_low": measured.top1_retrieval_low,
+        "top1_retrieval_high": measured.top1_retrieval_high,
+        "n": measured.n,
+    }
+
+
+def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:
+    """The dimension by several estimators, and that of a Gaussian of the same covariance."""
+    graph = representation.graph
+    curve = scale_curve(graph)
+    scores = representation.scores
+    rng = stream(seed, "layers", "gaussian control", representation.name)
+    drawn = rng.standard_normal(scores.shape) * scores.std(axis=0, ddof=1)
+    control = dimension(neighbors(drawn, k=graph.k))  # its rows are independent draws
+    return {
+        **representation.twonn.as_row("dimension"),
+        "plateau": curve.dimension,
+        "plateau_low": curve.low,
+        "plateau_high": curve.high,
+        "plateau_from": curve.plateau[0],
+        "plateau_to": curve.plateau[1],
+        "plateau_warnings": " ".join(curve.warnings),
+        **dimension(graph, method="danco").as_row("danco"),
+        **control.as_row("gaussian"),
+    }
+
+
+def _label_probes(
+    representation: Representation, labels: np.ndarray | None, seed: int
+) -> dict[str, float]:
+    """How well labels are read, and how well shuffled ones are."""
+    if labels is None or len(np.unique(labels)) < 2:
+        return {}
+    shuffled = stream(seed, "layers", "label shuffle").permutation(labels)
+    row: dict[str, float] = {}
+    for method in ("knn", "linear"):
+        read = probe(representation.scores, labels, method=method, seed=seed)
+        control = probe(representation.scores, shuffled, method=method, seed=seed)
+        row |= {**_columns(read, method), f"{method}_shuffled": control.value}
+        row["chance"] = read.chance
+    return row
+
+
+def _columns(read: Probe, name: str) -> dict[str, float]:
+    return {name: read.value, f"{name}_low": read.low, f"{name}_high": read.high}
+
+
+def _compared(one: np.ndarray, other: np.ndarray, seed: int) -> dict[str, float]:
+    try:
+        found = similarity(one, other, permutations=SHUFFLES, seed=seed)
+    except InputError:  # a layer that gives the same for all images is like no other
+        return dict.fromkeys(["cka", "null", "p"], np.nan)
+    return {"cka": found.value, "null": found.null, "p": found.p}

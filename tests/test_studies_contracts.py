@@ -1,0 +1,163 @@
+"""What every study of :data:`STUDIES` keeps to, a study added from elsewhere included."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import repviz
+from repviz.errors import UnknownName
+from repviz.references import resolve
+from repviz.studies import STUDIES, Entry, study
+
+TOY = '''
+"""The study ``toy``: how bright is each image?"""
+
+import pandas as pd
+
+from repviz.bottleneck.data import describe
+from repviz.images import as_images
+from repviz.report.page import write_report
+from repviz.study_folder import Study, begin
+
+
+def toy(images, *, out, scale=1.0, seed=0):
+    """A study folder with the mean brightness of each image, and its report.
+
+    Parameters
+    ----------
+    images : Images or str
+        Any.
+    out : path
+        The folder.
+    scale : float
+        What brightness is multiplied by.
+    seed : int
+        Kept with the study; nothing here is random.
+
+    Returns
+    -------
+    Study
+        The folder, opened.
+    """
+    images = as_images(images)
+    with begin(
+        out,
+        study="toy",
+        title=f"How bright {len(images)} {images.nouns.images} are",
+        parameters={"images": images.name, "scale": scale, "seed": seed},
+        images=describe(images),
+        lede="How bright is each image?",
+    ) as study:
+        brightness = [scale * float(image.mean()) for image in images]
+        table = pd.DataFrame({"row": range(len(images)), "brightness": brightness})
+        study.stage("brightness", lambda draft: draft.table("brightness", table))
+        sentence = f"The mean brightness is {table['brightness'].mean():.1f} grey levels."
+        study.stage("findings", lambda draft: draft.findings({"brightness": [sentence]}))
+        write_report(out)
+    return Study(out)
+'''
+SMALL = {
+    "faces": {"size": 16, "bottlenecks": [2], "epochs": 1, "samples": 100},
+    "layers": {"layers": ["pool1", "fc6"]},
+    "bottleneck": {"bottlenecks": [2], "engines": ["pca"]},
+    "network": {"units": 1},
+    "toy": {},
+}
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """``STUDIES`` with one study more, from one file and one line."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "toy_study.py").write_text(textwrap.dedent(TOY))
+    sys.path.insert(0, str(folder))
+    STUDIES["toy"] = Entry("toy_study:toy", "how bright each image is")
+    yield STUDIES
+    del STUDIES["toy"]
+    sys.path.remove(str(folder))
+    sys.modules.pop("toy_study", None)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """The name of a source in a folder whose path no headline may show: 40 images of 4 labels."""
+    folder = tmp_path_factory.mktemp("private")
+    rng = np.random.default_rng(0)
+    patterns = np.kron(rng.integers(60, 190, size=(4, 1, 8, 8)), np.ones((1, 1, 2, 2), int))
+    pixels = (patterns + rng.integers(-25, 25, size=(4, 10, 16, 16))).reshape(40, 16, 16)
+    labels = np.repeat(list("abcd"), 10)
+    np.savez(folder / "set.npz", images=pixels.astype(np.uint8), labels=labels)
+    return f"array:{folder / 'set.npz'}"
+
+
+@pytest.fixture(scope="module", params=[*STUDIES, "toy"])
+def finished(request, studies, images, tmp_path_factory):
+    options = dict(SMALL[request.param])
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "network":
+        model = repviz.open_model("alexnet", classes=4)
+        options["weights"] = folder / "net.safetensors"
+        opened = repviz.open_images(images)
+        repviz.train(model, opened, out=options["weights"], epochs=1, batch=8)
+    return request.param, study(request.param, images, out=folder / "study", **options), options
+
+
+@pytest.mark.parametrize("name", [*STUDIES, "toy"])
+def test_a_study_takes_images_a_folder_and_named_options_with_defaults(studies, name):
+    function = resolve(studies[name].function)
+    first, out, *options = inspect.signature(function).parameters.values()
+    assert first.name == "images"
+    assert "out" in inspect.signature(function).parameters
+    for option in (out, *options):
+        assert option.kind is inspect.Parameter.KEYWORD_ONLY
+        assert option.name == "out" or option.default is not inspect.Parameter.empty
+        assert f"{option.name} : " in inspect.getdoc(function)
+    assert "seed" in inspect.signature(function).parameters
+    assert studies[name].summary
+
+
+@pytest.mark.parametrize("name", [*STUDIES, "toy"])
+def test_an_option_that_it_lacks_is_named_with_those_that_it_has(studies, tmp_path, name):
+    with pytest.raises(UnknownName, match=rf"study {name}: no option is called 'sizzle'"):
+        study(name, "digits", out=tmp_path / "s", sizzle=3)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_study_that_is_not_there_is_named_with_those_that_are(studies, tmp_path):
+    with pytest.raises(UnknownName) as caught:
+        study("layer", "digits", out=tmp_path / "s")
+    assert str(caught.value) == (
+        "study: no study is called 'layer'. Did you mean 'layers'? Known: faces, layers, "
+        "bottleneck, network, toy."
+    )
+
+
+@pytest.mark.slow
+def test_a_finished_study_says_what_it_asks_and_what_it_found(finished):
+    name, made, _ = finished
+    manifest = made.manifest
+    assert manifest["study"] == name
+    assert manifest["lede"].endswith("?")
+    assert "seed" in manifest["parameters"] or "seeds" in manifest["parameters"]
+    assert "array:" not in manifest["title"]
+    assert "/" not in manifest["title"]
+    findings = made.result("findings")
+    assert len(findings)
+    assert all(sentence.endswith(".") for sentence in findings["sentence"])
+    assert any(char.isdigit() for char in "".join(findings["sentence"]))
+    page = made.report.read_text(encoding="utf-8")
+    assert manifest["lede"].replace("'", "&#x27;").split("&")[0] in page
+    assert repviz.verify(made.folder) > 0
+
+
+@pytest.mark.slow
+def test_run_again_a_study_keeps_every_stage(finished, images):
+    name, made, options = finished
+    before = made.manifest["stages"], made.report.read_bytes()
+    again = study(name, images, out=made.folder, **options)
+    assert (again.manifest["stages"], again.report.read_bytes()) == before
