@@ -146,9 +146,9 @@ class Study:
         try:
             header = pd.read_csv(path, nrows=0).columns
             names = [str(name) for name in header]
-            text = [name for name in names if name in TEXT or name.endswith(TEXT_SUFFIXES)]
+            fixed = [name for name in names if name in TEXT or name.endswith(TEXT_SUFFIXES)]
             table = pd.read_csv(
-                path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, "str")
+                path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(fixed, "str")
             )
         except (OSError, ValueError, tokenize.TokenError, RecursionError) as error:
             raise Damaged(f"{path}: this table cannot be read. Make the study again.") from error
