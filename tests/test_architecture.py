@@ -99,9 +99,9 @@ HOMES = {
 }
 
 
-def imports(package: Path) -> dict[str, set[tuple[str, bool]]]:
-    """For each file, the modules that it imports, and whether that happens when it is loaded."""
-    found: dict[str, set[tuple[str, bool]]] = {}
+def imports(package: Path) -> dict[str, set[str]]:
+    """For each file, the modules that it imports: when it is loaded or within a function."""
+    found: dict[str, set[str]] = {}
     known = modules(package)
     for path in sorted(package.rglob("*.py")):
         relative = path.relative_to(package).as_posix()
@@ -112,25 +112,18 @@ def imports(package: Path) -> dict[str, set[tuple[str, bool]]]:
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
             for inner in ast.walk(node)
         }
-        late = {
-            id(inner)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            for inner in ast.walk(node)
-        }
-        names: set[tuple[str, bool]] = set()
+        names: set[str] = set()
         for node in ast.walk(tree):
             if id(node) in typing_only:
                 continue
-            early = id(node) not in late
             if isinstance(node, ast.Import):
-                names |= {(alias.name, early) for alias in node.names}
+                names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{relative}: a relative import hides where it points"
                 base = node.module or ""
                 for alias in node.names:
                     submodule = f"{base}.{alias.name}"
-                    names.add((submodule if submodule in known else base, early))
+                    names.add(submodule if submodule in known else base)
         found[relative] = names
     return found
 
@@ -160,7 +153,7 @@ def faults(package: Path) -> list[str]:
     for relative, names in imports(package).items():
         if relative != "__init__.py" and floor(relative) < 0:
             said.append(f"{relative} lies in no room of the map")
-        for name, early in sorted(names):
+        for name in sorted(names):
             top = name.split(".")[0]
             homes = HOMES.get(top)
             if homes is not None and not any(
@@ -172,8 +165,7 @@ def faults(package: Path) -> list[str]:
             target = known.get(name)
             if target in (None, relative, "__init__.py"):
                 continue
-            if early:
-                edges.setdefault(relative, set()).add(target)
+            edges.setdefault(relative, set()).add(target)
             mine, theirs = room(relative), room(target)
             if relative == "__init__.py" or mine == theirs:
                 continue
@@ -228,11 +220,12 @@ def test_a_planted_breach_is_found(tmp_path, file, line, fault):
     assert fault in faults(package)
 
 
-def test_a_planted_cycle_is_found(tmp_path):
+@pytest.mark.parametrize("where", ["{}", "def late():\n    {}"])
+def test_a_planted_cycle_is_found(tmp_path, where):
     package = tmp_path / "repviz"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "images" / "hen.py").write_text("import repviz.images.egg\n")
-    (package / "images" / "egg.py").write_text("import repviz.images.hen\n")
+    (package / "images" / "egg.py").write_text(where.format("import repviz.images.hen") + "\n")
     found = [fault for fault in faults(package) if fault.startswith("a cycle")]
     assert len(found) == 1
     assert "images/hen.py" in found[0]

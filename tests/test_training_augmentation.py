@@ -13,7 +13,8 @@ from repviz.training import RECIPES
 from repviz.training.augmentation import AUGMENTATIONS, Augmenter, principal_colours
 from repviz.training.batches import torch_stream
 from repviz.training.contact_sheet import contact_sheet
-from repviz.training.settings import parse_augmentations, recipe_settings
+from repviz.training.recipes import recipe_settings
+from repviz.training.settings import parse_augmentations
 
 
 def pictures(b=6, side=24, channels=3):

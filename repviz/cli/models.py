@@ -52,7 +52,7 @@ def train(
     as_json: option.Json = False,
 ) -> None:
     """Train a model on images; keep a checkpoint, and go on from it."""
-    from repviz.training.settings import recipe_settings
+    from repviz.training.recipes import recipe_settings
 
     network = {
         "variant": variant,

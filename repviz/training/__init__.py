@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.references import resolve
+from repviz.training.recipes import RECIPES, Recipe
 from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,76 +43,6 @@ class Training:
     model: Model
     table: pd.DataFrame
     checkpoint: Path | None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One entry of :data:`RECIPES`.
-
-    Attributes
-    ----------
-    summary : str
-        One line on what it does.
-    function : str
-        Reference to the function. It takes the model, the images and the rows of both parts,
-        and by name ``settings``, ``seed`` and ``make_checkpointer``; it returns the trained copy
-        and the table.
-    by : str
-        How :func:`repviz.split` divides the images: "image", or "label" where labels are known.
-    task : str
-        The task of the models it trains: "labels" or "pixels".
-    default_settings : str
-        Reference to its :class:`Settings`.
-    resumes : bool
-        Whether an interrupted training resumes when it is started again.
-    """
-
-    summary: str
-    function: str
-    by: str
-    task: str
-    default_settings: str
-    resumes: bool
-
-    @property
-    def run(self) -> Callable[..., tuple[Model, pd.DataFrame]]:
-        """The function itself."""
-        function: Callable[..., Any] = resolve(self.function)
-        return function
-
-    @property
-    def settings(self) -> Settings:
-        """The settings where nothing is overridden."""
-        settings: Settings = resolve(self.default_settings)
-        return settings
-
-
-RECIPES: dict[str, Recipe] = {
-    "labels": Recipe(
-        "classify the labels, from few images: data-dependent init, shifts, 6 epochs",
-        "repviz.training.alexnet_recipe:train_on_labels",
-        by="image",
-        task="labels",
-        default_settings="repviz.training.alexnet_recipe:FEW_IMAGES",
-        resumes=True,
-    ),
-    "paper": Recipe(
-        "classify the labels as in 2012: batch 128, crops, flips, PCA colour, at most 90 epochs",
-        "repviz.training.alexnet_recipe:train_on_labels",
-        by="image",
-        task="labels",
-        default_settings="repviz.training.alexnet_recipe:PAPER",
-        resumes=True,
-    ),
-    "pixels": Recipe(
-        "reconstruct the images: from PCA where the model can, best validated epoch",
-        "repviz.training.autoencoder_recipe:train_on_pixels",
-        by="label",
-        task="pixels",
-        default_settings="repviz.training.autoencoder_recipe:SETTINGS",
-        resumes=False,
-    ),
-}
 
 
 def train(

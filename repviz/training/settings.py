@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from repviz import checks
@@ -76,27 +76,6 @@ class Settings:
         """What decides the outcome, as JSON values: not how often it is saved or plotted."""
         values = asdict(self) | {"augment": dict(self.augment)}
         return {name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}
-
-
-def recipe_settings(recipe: str, **overrides: Any) -> Settings:
-    """The settings of a recipe, some of them overridden.
-
-    Parameters
-    ----------
-    recipe : str
-        A key of :data:`repviz.training.RECIPES`.
-    **overrides
-        Attributes of :class:`Settings` by name; ``augment`` may be text, as
-        :func:`parse_augmentations` reads it.
-    """
-    from repviz.training import RECIPES
-
-    settings = RECIPES[checks.one_of("train", "recipe", recipe, RECIPES)].settings
-    for name in overrides:
-        checks.one_of("train", "setting", name, [entry.name for entry in fields(Settings)])
-    if isinstance(overrides.get("augment"), str):
-        overrides["augment"] = parse_augmentations(overrides["augment"])
-    return replace(settings, **overrides)
 
 
 _WITHOUT_EFFECT = {"save_every", "tensorboard"}

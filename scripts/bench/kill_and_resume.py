@@ -23,7 +23,7 @@ KILLS, STEPS = 2, 14  # 56 training images in batches of 8, twice
 def command(out: Path) -> list[str]:
     """What trains AlexNet in a process of its own, and keeps the state every second."""
     code = (
-        "import repviz; from repviz.training.settings import recipe_settings; "
+        "import repviz; from repviz.training.recipes import recipe_settings; "
         "images = repviz.open_images('orl', limit=80); "
         "model = repviz.open_model('alexnet', classes=len(images.classes)); "
         "settings = recipe_settings('labels', augment='crop,flip,colour,noise', save_every=1.0); "

@@ -23,7 +23,7 @@ from torch import nn
 
 import repviz
 from repviz.training.machine import Machine
-from repviz.training.settings import recipe_settings
+from repviz.training.recipes import recipe_settings
 
 STEPS = 10
 
