@@ -37,8 +37,17 @@ def trained(tmp_path_factory):
     model = open_model("small_nets:small", classes=10, size=16, channels=3)
     weights = folder / "net.safetensors"
     train(model, images, out=weights, epochs=3, batch=8)
-    made = study("network", images, out=folder / "study", weights=weights, units=3)
-    bare = study("network", images, out=folder / "bare", weights=weights, photographs=False)
+    made = study(
+        "network", images, out=folder / "study", weights=weights, model="small_nets:small", units=3
+    )
+    bare = study(
+        "network",
+        images,
+        out=folder / "bare",
+        weights=weights,
+        model="small_nets:small",
+        photographs=False,
+    )
     yield images, weights, made, bare
     torch.set_num_threads(threads)
     sys.path.remove(str(folder))
@@ -73,7 +82,7 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
 
 def test_the_filters_are_the_first_layer_s_weights(trained):
     _, weights, made, _ = trained
-    module = open_checkpoint(weights).module
+    module = open_checkpoint(weights, model="small_nets:small").module
     np.testing.assert_array_equal(made.array("filters"), module[0].weight.detach().numpy())
     assert made.result("filters").to_dict("list") == {
         "tower": [1, 2],
@@ -84,7 +93,7 @@ def test_the_filters_are_the_first_layer_s_weights(trained):
 
 def test_the_strongest_images_are_the_strongest(trained):
     images, weights, made, _ = trained
-    model = open_checkpoint(weights)
+    model = open_checkpoint(weights, model="small_nets:small")
     new = images.take(split(images, (0.7, 0.3), by="image", seed=0)[1])
     with torch.no_grad():
         x = model.preprocessing(torch.from_numpy(new.pixels()))

@@ -104,6 +104,9 @@ def evaluate(
         bool, typer.Option("--seen", help="Count images that a model was trained on too.")
     ] = False,
     precision: Annotated[str, typer.Option(help="fp32, tf32, bf16 or auto.")] = "fp32",
+    model: Annotated[
+        str | None, typer.Option(help="module:attribute, if the checkpoints are of your own.")
+    ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
     seed: option.Seed = 0,
@@ -115,7 +118,7 @@ def evaluate(
     with progress_bars():
         opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
         made = repviz.evaluate(
-            [repviz.open_checkpoint(path) for path in checkpoints],
+            [repviz.open_checkpoint(path, model=model) for path in checkpoints],
             opened,
             views=views,
             seen=seen,

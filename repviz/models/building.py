@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from repviz.errors import InputError, Unavailable
+from repviz.models.in_memory import origin
 from repviz.models.model import Model, seeded
 from repviz.models.registry import Architecture, find_architecture
 
@@ -44,8 +45,12 @@ def build(
     with seeded(seed):
         model = _call(name, argument, architecture, pretrained, options)
     model.module.eval()
+    drawn = f"random (seed {seed})"
     return replace(
-        model, name=name, weights=f"random (seed {seed})", options=architecture.options | options
+        model,
+        name=name,
+        weights=origin(model.module) if architecture.imports_user_code else drawn,
+        options=architecture.options | options,
     )
 
 

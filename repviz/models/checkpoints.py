@@ -1,12 +1,17 @@
 """Checkpoints: trained weights in a safetensors file, described by a card in its header.
 
 The card is JSON: model, options, classes, preprocessing, what the weights were trained on, and
-their hash. Nothing is unpickled, so a file from a stranger cannot run code. An unfinished training
-is saved in the same format: the optimizer's tensors lie beside the weights, under a prefix.
+their hash; a sum protects the card itself. An unfinished training is saved in the same format: the
+optimizer's tensors lie beside the weights, under a prefix.
+
+Nothing is unpickled, and a file may name no module of Python but those of :data:`MODELS`: a
+checkpoint of your own network opens where you name that network on the call. So a file from a
+stranger cannot run code.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +21,28 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from repviz import durable, provenance
-from repviz.errors import Damaged, Mismatch, StoreError, Unavailable
+from repviz import durable, progress, provenance
+from repviz.errors import Damaged, InputError, Mismatch, StoreError, Unavailable
 from repviz.models.building import build
-from repviz.models.model import Model, Preprocessing, weights_hash
+from repviz.models.in_memory import from_module
+from repviz.models.model import Model, Preprocessing, tensors_sum, weights_hash
+from repviz.models.registry import find_architecture
 
 FORMAT, VERSION = "repviz checkpoint", 1
+CARD, CARD_SUM = "repviz", "sum"  # keys of the safetensors metadata
 TRAINING_PREFIX = "training/"  # prefix of the names of an unfinished training's own tensors
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "model": str,
+    "options": dict,
+    "classes": (list, type(None)),
+    "preprocessing": dict,
+    "weights": str,
+    "weights_hash": str,
+    "recipe": dict,
+    "images": str,
+    "training": dict,
+}
+INVALID = (ValueError, TypeError, RuntimeError, LookupError, OverflowError, MemoryError)
 
 
 def save_checkpoint(
@@ -57,6 +77,8 @@ def save_checkpoint(
         The file cannot be written.
     """
     path = Path(path)
+    own = {f"{TRAINING_PREFIX}{name}": value for name, value in (tensors or {}).items()}
+    weights = model.module.state_dict()
     card = {
         "format": FORMAT,
         "version": VERSION,
@@ -66,20 +88,21 @@ def save_checkpoint(
         "preprocessing": model.preprocessing.card(),
         "weights": model.weights,
         "weights_hash": weights_hash(model.module),
+        "sums": {"weights": tensors_sum(weights), "training": tensors_sum(own)},
         "recipe": recipe or {},
         "images": images_key,
         "training": training or {},
         "versions": provenance.versions(),
     }
-    tensors_out = dict(model.module.state_dict())
-    tensors_out |= {f"{TRAINING_PREFIX}{name}": value for name, value in (tensors or {}).items()}
+    text = json.dumps(card)
+    metadata = {CARD: text, CARD_SUM: provenance.sha256(text.encode())}
     # Contiguous tensors on the CPU, none a view of another.
-    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors_out.items()}
+    contiguous = _separate(weights | own)
     with durable.replacing(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode  # as of any other file; safetensors' files are private
         try:
-            save_file(contiguous, temporary, metadata={"repviz": json.dumps(card)})
+            save_file(contiguous, temporary, metadata=metadata)
         except SafetensorError as error:
             raise StoreError(
                 f"{path}: the checkpoint cannot be written, the system says '{error}'. Free some "
@@ -97,7 +120,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     Unavailable
         There is no such file.
     Damaged
-        It is not a checkpoint, or is cut short.
+        It is not a checkpoint, is cut short, or its card is not the one that was written.
     """
     if not Path(path).is_file():
         raise Unavailable(
@@ -106,36 +129,82 @@ def read_card(path: str | Path) -> dict[str, Any]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            card: dict[str, Any] = json.loads((file.metadata() or {}).get("repviz", "{}"))
-    except (SafetensorError, ValueError) as error:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
         raise Damaged(
-            f"{path}: this file is not a complete safetensors file ({error}). Train "
-            "again, or copy it again from where it came."
+            f"{path}: this file is not a complete safetensors file ({error}). Train again, or copy "
+            "it again from where it came."
         ) from error
+    text = metadata.get(CARD, "{}")
+    if metadata.get(CARD_SUM, provenance.sha256(text.encode())) != provenance.sha256(text.encode()):
+        raise Damaged(
+            f"{path}: the card of this checkpoint has changed since it was written. Train again, "
+            "or copy the file again from where it came."
+        )
+    card = _parsed(path, text)
+    if CARD_SUM not in metadata:
+        progress.say(f"{path}: this checkpoint has no sum of its card, so changes cannot be seen.")
+    return card
+
+
+def _parsed(path: str | Path, text: str) -> dict[str, Any]:
+    """The card that ``text`` holds, every field of it of its type."""
+    try:
+        card: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        card = None
+    card = card if isinstance(card, dict) else {}
     if card.get("format") != FORMAT or card.get("version") != VERSION:
         raise Damaged(
             f"{path}: this safetensors file holds no {FORMAT} of version {VERSION}. Give a file "
             "that repviz wrote."
         )
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(card.get(name, ...), kind)]
+    if wrong:
+        raise Damaged(
+            f"{path}: the card of a checkpoint must have a field '{wrong[0]}' of its type, and "
+            "this one has none. Give a file that repviz wrote."
+        )
     return card
 
 
-def open_checkpoint(path: str | Path) -> Model:
+def open_checkpoint(path: str | Path, *, model: str | nn.Module | None = None) -> Model:
     """The model saved in ``path``, in evaluation mode.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that :func:`repviz.train` or :func:`save_checkpoint` wrote.
+    model : str or torch.nn.Module, optional
+        The network that the weights belong to. It is needed for a network of your own
+        (``"mypackage.nets:make_net"``, or a module, which is copied), because no code that a file
+        names is ever imported.
 
     Raises
     ------
     Unavailable
         There is no such file.
+    InputError
+        The checkpoint is of a network of one's own, and ``model`` does not give it.
+    Mismatch
+        The checkpoint is of another model than ``model``.
     Damaged
         It is not a checkpoint, is cut short, or its weights are not those that were saved.
     """
     card = read_card(path)
-    model = build(card["model"], card["options"])
-    _read_weights(path, card, model.module)
+    if isinstance(model, nn.Module):
+        opened = from_module(
+            copy.deepcopy(model).eval(),
+            name=card["model"],
+            preprocessing=_preprocessing(path, card),
+        )
+    else:
+        _check_named(path, card, model)
+        opened = _built(path, card)
+    _read_weights(path, card, opened.module)
     return replace(
-        model,
-        preprocessing=Preprocessing.from_card(card["preprocessing"]),
+        opened,
+        preprocessing=_preprocessing(path, card),
         weights=card["weights"],
         classes=None if card["classes"] is None else tuple(card["classes"]),
         recipe=card["recipe"] | {"images": card["images"]},
@@ -152,10 +221,27 @@ def load_training(path: str | Path, module: nn.Module) -> tuple[dict[str, Any], 
     """
     card = read_card(path)
     _read_weights(path, card, module)
+    own = _training_tensors(path)
+    _check_sum(path, card, "training", own)
+    return card["training"], {name.removeprefix(TRAINING_PREFIX): own[name] for name in own}
+
+
+def verify_checkpoint(path: str | Path) -> None:
+    """Raise Damaged unless card, weights and every other tensor are as they were written."""
+    card = read_card(path)
     with safe_open(path, framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith(TRAINING_PREFIX)]  # noqa: SIM118
-        tensors = {name.removeprefix(TRAINING_PREFIX): file.get_tensor(name) for name in names}
-    return card["training"], tensors
+        if CARD_SUM not in (file.metadata() or {}):
+            raise Damaged(
+                f"{path}: this checkpoint has no sum of its card, so it cannot be verified. Train "
+                "again, or copy the file again from where it came."
+            )
+        weights = {
+            name: file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+            if not name.startswith(TRAINING_PREFIX)
+        }
+    _check_sum(path, card, "weights", weights)
+    _check_sum(path, card, "training", _training_tensors(path))
 
 
 def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
@@ -170,6 +256,62 @@ def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
         )
 
 
+def _check_named(path: str | Path, card: dict[str, Any], model: str | None) -> None:
+    """Raise unless the model is one of the project's own, or the one that the caller named."""
+    if model is not None:
+        must_be_of(path, model, {})
+    elif find_architecture(card["model"])[0].imports_user_code:
+        raise InputError(
+            f"open_checkpoint: a file may not name the code that is run, and {path} names "
+            f"'{card['model']}'. If that network is yours, say so: model='{card['model']}'."
+        )
+
+
+def _built(path: str | Path, card: dict[str, Any]) -> Model:
+    try:
+        return build(card["model"], card["options"])
+    except INVALID as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise Damaged(
+            f"{path}: the card does not describe a model that can be built ({reason}). Give a file "
+            "that repviz wrote."
+        ) from error
+
+
+def _preprocessing(path: str | Path, card: dict[str, Any]) -> Preprocessing:
+    try:
+        return Preprocessing.from_card(card["preprocessing"])
+    except INVALID as error:
+        raise Damaged(
+            f"{path}: the card must describe a preprocessing, and it does not ({error}). Give a "
+            "file that repviz wrote."
+        ) from error
+
+
+def _training_tensors(path: str | Path) -> dict[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith(TRAINING_PREFIX)]  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in names}
+
+
+def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``tensors`` contiguous on the CPU; tied weights, which share memory, each have a copy."""
+    separate: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, value in tensors.items():
+        tensor = value.detach().cpu().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        separate[name] = tensor.clone() if place in places else tensor
+        places.add(place)
+    return separate
+
+
+def _check_sum(path: str | Path, card: dict[str, Any], part: str, own: dict[str, Tensor]) -> None:
+    sums = card.get("sums")
+    if not isinstance(sums, dict) or tensors_sum(own) != sums.get(part):
+        raise _changed(path)
+
+
 def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> None:
     try:
         with safe_open(path, framework="pt") as file:
@@ -181,7 +323,11 @@ def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> 
             "copy the file again from where it came."
         ) from error
     if weights_hash(module) != card["weights_hash"]:
-        raise Damaged(
-            f"{path}: the weights have changed since they were written. Train again, or copy the "
-            "file again from where it came."
-        )
+        raise _changed(path)
+
+
+def _changed(path: str | Path) -> Damaged:
+    return Damaged(
+        f"{path}: the weights have changed since they were written. Train again, or copy the "
+        "file again from where it came."
+    )

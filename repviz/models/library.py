@@ -1,4 +1,4 @@
-"""Other people's networks: torchvision's, timm's, and any function or module in Python."""
+"""Networks of others: torchvision's, timm's, and any function or module in Python."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from torchvision import models as zoo
 
 from repviz import checks
 from repviz.errors import InputError, Unavailable
+from repviz.models.in_memory import check_materialised, default_preprocessing
 from repviz.models.model import Model, Preprocessing
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, where nothing else is said
 
 
 def torchvision_model(
@@ -38,7 +37,7 @@ def torchvision_model(
     who = f"open_model('torchvision:{argument}')"
     checks.one_of(who, "torchvision model", argument, zoo.list_models(zoo))
     checks.integer(who, "classes", classes, low=2)
-    _whole_head(who, pretrained, classes)
+    _check_classes(who, pretrained, classes)
     published = zoo.get_model_weights(argument)
     weights = published.DEFAULT
     if isinstance(pretrained, str):
@@ -49,15 +48,15 @@ def torchvision_model(
         )
     except OSError as error:
         raise _no_weights(who, "torchvision", error) from error
-    asked = weights.transforms()
-    side = asked.crop_size[0] if size is None else checks.integer(who, "size", size, low=8)
+    transform = weights.transforms()
+    side = transform.crop_size[0] if size is None else checks.integer(who, "size", size, low=8)
     preprocessing = Preprocessing(
         (side, side),
         3,
-        tuple(asked.mean),
-        tuple(asked.std),
-        resize=_shorter_side(asked.resize_size[0], asked.crop_size[0], side),
-        interpolation=asked.interpolation.value,
+        tuple(transform.mean),
+        tuple(transform.std),
+        resize=_shorter_side(transform.resize_size[0], transform.crop_size[0], side),
+        interpolation=transform.interpolation.value,
     )
     return _model(module, preprocessing)
 
@@ -90,7 +89,7 @@ def timm_model(
         tags = [found.partition(".")[2] for found in timm.list_pretrained(f"{name}.*")]
         checks.one_of(who, "set of weights", tag, tags)
     checks.integer(who, "classes", classes, low=2)
-    _whole_head(who, pretrained, classes)
+    _check_classes(who, pretrained, classes)
     try:
         module = timm.create_model(
             f"{name}.{tag}" if tag else name, pretrained=bool(pretrained), num_classes=classes
@@ -139,9 +138,9 @@ def own_model(
         ``nn.Module``, or a function that returns one and is called with what it has parameters
         for among ``classes`` and ``pretrained``.
     pretrained : bool
-        Handed on to the function.
+        Passed on to the function.
     classes : int, optional
-        Handed on to the function.
+        Passed on to the function.
     size : int
         Side of its input in pixels.
     channels : int
@@ -152,19 +151,19 @@ def own_model(
         order="BGR")``.
     """
     who = f"open_model('{argument}')"
-    made = _attribute(who, argument)
-    if not isinstance(made, nn.Module):
-        made = made(**_asked_for(who, made, classes=classes, pretrained=pretrained or None))
-    if not isinstance(made, nn.Module):
+    module = _attribute(who, argument)
+    if not isinstance(module, nn.Module):
+        given = _accepted(who, module, classes=classes, pretrained=pretrained or None)
+        module = _called(who, module, given)
+    if not isinstance(module, nn.Module):
         raise InputError(
-            f"{who}: it must be a torch.nn.Module or return one, got {type(made).__name__}."
+            f"{who}: it must be a torch.nn.Module or return one, got {type(module).__name__}."
         )
-    checks.integer(who, "size", size, low=8)
-    mean, std = (MEAN, STD) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
-    own = getattr(made, "preprocessing", None)
+    check_materialised(who, module)
+    own = getattr(module, "preprocessing", None)
     if not isinstance(own, Preprocessing):
-        own = Preprocessing((size, size), channels, mean, std)
-    return _model(made, own)
+        own = default_preprocessing(who, size, channels)
+    return _model(module, own)
 
 
 def _attribute(who: str, argument: str) -> Any:
@@ -182,7 +181,18 @@ def _attribute(who: str, argument: str) -> Any:
     return getattr(module, checks.one_of(who, f"attribute of {place}", name, dir(module)))
 
 
-def _asked_for(who: str, function: Any, **values: Any) -> dict[str, Any]:
+def _called(who: str, function: Any, given: dict[str, Any]) -> Any:
+    try:
+        return function(**given)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")
+        raise InputError(
+            f"{who}: the function must return a network, and it failed ({reason}). Try it in "
+            "Python first."
+        ) from error
+
+
+def _accepted(who: str, function: Any, **values: Any) -> dict[str, Any]:
     import inspect
 
     if not callable(function):
@@ -196,7 +206,7 @@ def _asked_for(who: str, function: Any, **values: Any) -> dict[str, Any]:
     return given
 
 
-def _whole_head(who: str, pretrained: bool | str, classes: int) -> None:
+def _check_classes(who: str, pretrained: bool | str, classes: int) -> None:
     if pretrained and classes != 1000:
         raise InputError(
             f"{who}: classes must be 1000 with published weights, got {classes}. Leave it out, or "

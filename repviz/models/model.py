@@ -171,10 +171,30 @@ def weights_hash(module: nn.Module) -> str:
     """The SHA-256 over the names, types, shapes and bytes of every parameter and buffer."""
     parts: list[bytes] = []
     for name, value in module.state_dict().items():
-        array = value.detach().cpu().contiguous()
-        parts.append(f"{name} {array.dtype} {tuple(array.shape)}".encode())
-        parts.append(array.reshape(-1).view(torch.uint8).numpy().data)
+        parts += _bytes(name, value)
     return provenance.sha256(*parts)
+
+
+def tensors_sum(tensors: dict[str, Tensor]) -> str:
+    """An XXH3 sum over the names, types, shapes and bytes of ``tensors``, in order of name."""
+    total = provenance.checksum()
+    for name in sorted(tensors):
+        for part in _bytes(name, tensors[name]):
+            total.update(part)
+    return total.hexdigest()
+
+
+def _bytes(name: str, value: Any) -> list[Any]:
+    """The name, type, shape and bytes of one entry of a state dict."""
+    if isinstance(value, Tensor) and value.is_quantized:
+        value = value.dequantize()
+    if not isinstance(value, Tensor):  # packed weights of a quantised layer, types and flags
+        return [f"{name} {value!r}".encode()]
+    array = value.detach().cpu().contiguous()
+    return [
+        f"{name} {array.dtype} {tuple(array.shape)}".encode(),
+        array.reshape(-1).view(torch.uint8).numpy().data,
+    ]
 
 
 @contextmanager

@@ -6,8 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
+from repviz.errors import InputError
 from repviz.models import checkpoints, weight_files
 from repviz.models.building import build
+from repviz.models.in_memory import from_module
 from repviz.models.model import Model
 from repviz.models.registry import find_architecture
 
@@ -26,4 +30,24 @@ def open_with_weights(name: str, *, weights: str, seed: int, options: dict[str, 
         published = True if weights == "default" else weights
         return replace(build(name, options, pretrained=published, seed=seed), weights=weights)
     checkpoints.must_be_of(weights, name, options)
-    return checkpoints.open_checkpoint(weights)
+    return checkpoints.open_checkpoint(weights, model=name)
+
+
+def as_model(who: str, model: Model | nn.Module | str) -> Model:
+    """``model``, opened where it is a name or a network in memory.
+
+    Raises
+    ------
+    InputError
+        It is none of the three.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str):
+        return open_with_weights(model, weights="random", seed=0, options={})
+    if isinstance(model, nn.Module):
+        return from_module(model)
+    raise InputError(
+        f"{who}: model must be a Model, a torch.nn.Module or a name, got {type(model).__name__}. "
+        "Open one with repviz.open_model."
+    )

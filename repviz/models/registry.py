@@ -30,12 +30,15 @@ class Architecture:
         ``pretrained`` is an option that ``weights`` sets.
     published : bool
         Whether its published weights have names, which ``pretrained`` may be.
+    imports_user_code : bool
+        Whether opening it imports a module that its name gives; a file may never name it.
     """
 
     usage: str
     summary: str
     function: str
     published: bool = False
+    imports_user_code: bool = False
 
     @property
     def build(self) -> Callable[..., Model]:
@@ -87,6 +90,7 @@ MODELS: dict[str, Architecture] = {
         "MODULE:ATTRIBUTE",
         "your own network: a Python function or module",
         "repviz.models.library:own_model",
+        imports_user_code=True,
     ),
 }
 

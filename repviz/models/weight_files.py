@@ -16,12 +16,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from repviz.errors import Damaged, Mismatch
+from repviz.models.checkpoints import CARD, FORMAT
 
 WRAPPED = (
     "state_dict",
     "model",
     "model_state_dict",
 )  # keys under which training scripts put the weights
+PREFIXES = ("_orig_mod.", "module.")  # of torch.compile and of DataParallel
 SHOWN = 3
 
 
@@ -35,9 +37,11 @@ def is_state_file(path: str | Path) -> bool:
             return True
     try:
         with safe_open(path, framework="pt") as file:
-            return "repviz" not in (file.metadata() or {})
+            metadata = file.metadata() or {}
     except SafetensorError:
         return False
+    # By key or by value, so that no one damaged byte makes a checkpoint pass for a foreign file.
+    return CARD not in metadata and not any(FORMAT in value for value in metadata.values())
 
 
 def load_state_file(module: nn.Module, path: str | Path) -> None:
@@ -49,7 +53,9 @@ def load_state_file(module: nn.Module, path: str | Path) -> None:
         The network that the weights belong to.
     path : str or Path
         A state dict, or a dict that holds one under ``state_dict``, ``model`` or
-        ``model_state_dict``; the prefix ``module.`` of ``DataParallel`` is taken off.
+        ``model_state_dict``. The prefixes ``module.`` of ``DataParallel`` and ``_orig_mod.`` of
+        ``torch.compile`` are taken off where every name has them and the network's have not.
+        ``num_batches_tracked`` may lack, and of tied weights all names but one.
 
     Raises
     ------
@@ -58,8 +64,9 @@ def load_state_file(module: nn.Module, path: str | Path) -> None:
     Mismatch
         The weights are of another network; the message names the first that do not fit.
     """
-    state = _read(path)
     own = module.state_dict()
+    state = _without_prefix(_read(path), own)
+    state |= _implied(module, own, state)
     faults = [f"'{name}' is missing" for name in own if name not in state]
     faults += [f"'{name}' is not in the network" for name in state if name not in own]
     faults += [
@@ -87,6 +94,8 @@ def _read(path: str | Path) -> dict[str, Tensor]:
         *(pickle.UnpicklingError, SafetensorError, BadZipFile),
     ) as error:
         reason = str(error).split("\n")[0].rstrip(".")
+        if isinstance(error, pickle.UnpicklingError):  # torch's own text advises to run the code
+            reason = "it holds Python objects that are no tensors, and such a file can run code"
         raise Damaged(
             f"{path}: this file is not a complete state dict of tensors ({reason}). Write it with "
             "torch.save(net.state_dict(), ...), or copy it again from where it came."
@@ -99,4 +108,29 @@ def _read(path: str | Path) -> dict[str, Tensor]:
             f"{path}: this file must hold a state dict of tensors, got {type(found).__name__}. "
             "Write it with torch.save(net.state_dict(), ...)."
         )
-    return {name.removeprefix("module."): value for name, value in found.items()}
+    return {str(name): value for name, value in found.items()}
+
+
+def _without_prefix(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` without the prefixes of wrappers, as long as they are on every name but ours."""
+    for prefix in (*PREFIXES, *PREFIXES):  # one wrapper within the other, in either order
+        if not state.keys() <= own.keys() and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _implied(
+    module: nn.Module, own: dict[str, Tensor], state: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The entries that the file need not hold: tied weights, and batches that were counted."""
+    implied: dict[str, Tensor] = {}
+    place = {name: (value.data_ptr(), value.shape) for name, value in own.items()}
+    saved = {place[name]: state[name] for name in state if name in own and own[name].numel()}
+    for name, value in own.items():
+        if name in state:
+            continue
+        if value.numel() and place[name] in saved:
+            implied[name] = saved[place[name]]
+        elif name.rpartition(".")[2] == "num_batches_tracked":
+            implied[name] = value
+    return implied

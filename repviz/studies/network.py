@@ -40,6 +40,7 @@ def network(
     *,
     out: str | Path,
     weights: str | Path | None = None,
+    model: str | None = None,
     units: int = 8,
     photographs: bool = True,
     seed: int = 0,
@@ -54,6 +55,9 @@ def network(
         The folder.
     weights : path
         The checkpoint; it must be given.
+    model : str, optional
+        The name of your own network (``"mypackage.nets:make_net"``), if the checkpoint is of one:
+        no code that a file names is ever imported.
     units : int
         Units a layer that are shown with the images they answer to most, 1 to 64.
     photographs : bool
@@ -73,17 +77,17 @@ def network(
         )
     images = as_images(images)
     units = checks.integer("study network", "units", units, low=1, high=64)
-    model, card = open_checkpoint(weights), read_card(weights)
-    judged = at_training_size(images, model)
-    rows = unseen(model, judged)
+    classifier, card = open_checkpoint(weights, model=model), read_card(weights)
+    judged = at_training_size(images, classifier)
+    rows = unseen(classifier, judged)
     parameters = {
         "images": images.name,
-        "weights": model.key,
+        "weights": classifier.key,
         "units": units,
         "photographs": photographs,
         "seed": seed,
     }
-    title = f"What {model.name} makes of {len(rows):,} images new to it"
+    title = f"What {classifier.name} makes of {len(rows):,} images new to it"
     with begin(
         out,
         study="network",
@@ -92,17 +96,19 @@ def network(
         images=describe(judged),
         lede=LEDE,
     ) as study:
-        study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(model)))
+        study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(classifier)))
         history = pd.DataFrame(card.get("training", {}).get("state", {}).get("history", []))
         if history.empty:
             study.skip("training", "the checkpoint says nothing of how it was trained")
         else:
             study.stage("training", lambda draft: draft.table("training", history))
-        study.stage("evaluation", partial(_evaluation, model=model, images=images, rows=rows))
-        _filter_stage(study, model)
+        study.stage("evaluation", partial(_evaluation, model=classifier, images=images, rows=rows))
+        _filter_stage(study, classifier)
         if photographs:
             shown = judged.take(rows)
-            study.stage("top_images", partial(_top_images, model=model, images=shown, units=units))
+            study.stage(
+                "top_images", partial(_top_images, model=classifier, images=shown, units=units)
+            )
         study.stage("findings", partial(_findings, study=study))
         write_report(out)
     return Study(Path(out))
