@@ -27,9 +27,9 @@ def open_model(
         ``"torchvision:resnet18"``, ``"timm:vit_tiny_patch16_224"``, ``"mypackage.nets:make_net"``.
     weights : str
         ``"random"`` (a network of your own comes with the weights that it has); ``"default"`` for
-        the published weights of torchvision or timm, or their name there (``"IMAGENET1K_V2"``, ``"a1_in1k"``); the path of a checkpoint that
-        :func:`repviz.train` wrote, or of any state dict of the network (``.pth``,
-        ``.safetensors``).
+        the published weights of torchvision or timm, or their name there (``"IMAGENET1K_V2"``,
+        ``"a1_in1k"``); the path of a checkpoint that :func:`repviz.train` wrote, or of any state
+        dict of the network (``.pth``, ``.safetensors``).
     seed : int
         Seed of random weights, at least 0. The global generator is not changed.
     **options
