@@ -174,7 +174,14 @@ class Study:
         except (OSError, ValueError, EOFError, SyntaxError, RecursionError) as error:
             raise Damaged(f"{path}: this array cannot be read. Make the study again.") from error
 
-    def stage(self, name: str, work: Callable[[Draft], None], *, inputs: Any = None) -> None:
+    def stage(
+        self,
+        name: str,
+        work: Callable[[Draft], None],
+        *,
+        inputs: Any = None,
+        about: dict[str, Any] | None = None,
+    ) -> None:
         """Do ``work`` unless the manifest lists the stage ``name`` as finished.
 
         Parameters
@@ -185,6 +192,8 @@ class Study:
             Writes the stage's files through the :class:`Draft` that it is given.
         inputs : JSON value, optional
             What the stage summarises; it is done again once that changes.
+        about : dict, optional
+            What the stage fitted (engine, size, seed), recorded in the manifest.
 
         Raises
         ------
@@ -211,6 +220,7 @@ class Study:
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
                 **({} if inputs is None else {"inputs": inputs}),
+                **({} if about is None else {"about": about}),
             },
         )
         progress.announce(progress.Event("stage", name, "finished"))

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from repviz import durable, intervals, provenance
+from repviz.bottleneck.code_contents import ORIGINAL
+from repviz.bottleneck.engines import ENGINES
 from repviz.nouns import FACES
 
 SIZES = (2, 4, 8)
@@ -68,8 +70,8 @@ def build(
         "findings": lambda: _findings(folder),
         "images": lambda: _images(folder, faces, labels, ids),
         "sweep": lambda: _sweep(folder, faces, labels, ids, sizes),
-        "walks": lambda: _walks(folder, faces, ids),
-        "criteria": lambda: _judges(folder, sizes),
+        "traversals": lambda: _traversals(folder, faces, ids),
+        "criteria": lambda: _criteria(folder, sizes),
         "code_probes": lambda: _code_probes(folder, sizes),
         "training": lambda: _training(folder, n),
         "anatomy": lambda: _anatomy(folder),
@@ -127,6 +129,7 @@ def _manifest(
             },
             **{
                 f"conv {k}, seed 0": {
+                    "about": {"engine": "conv", "bottleneck": k, "seed": 0, "fit": True},
                     "seconds": 9.0,
                     "cpu_seconds": 17.0 + k,
                     "peak_memory_mb": 800,
@@ -216,6 +219,7 @@ def _sweep(
     mean = X[: n * 4 // 5].mean(axis=0)
     _, _, axes = np.linalg.svd(X[: n * 4 // 5] - mean, full_matrices=False)
     rows, per_image, panels, pictures = [], [], [("original", 0)], [X[test]]
+    baselines = []
     for engine, gain in (("pca", 0.0), ("conv", -0.3), ("linear-start", 0.06)):
         for size in sizes:
             kept = axes[:size]
@@ -225,7 +229,7 @@ def _sweep(
             mse, ratio = errors.mean(), (1 - gain) ** 2
             rows.append(
                 {
-                    "engine": engine,
+                    **ENGINES[engine].columns,
                     "bottleneck": size,
                     "n_train": n * 4 // 5,
                     "n_test": len(test),
@@ -236,12 +240,24 @@ def _sweep(
                     "mse_high": mse * 1.18,
                     "psnr": -10 * np.log10(mse),
                     "ssim": 1 - 5 * mse,
-                    "ratio_augmented": ratio + 0.01,
                     "pca_equivalent": size / ratio,
                     "seeds": 1,
                     "ratio": ratio,
                     "ratio_low": ratio - 0.03 * bool(gain),
                     "ratio_high": ratio + 0.03 * bool(gain),
+                }
+            )
+            baselines.append(
+                {
+                    "engine": engine,
+                    "short": ENGINES[engine].short,
+                    "bottleneck": size,
+                    "baseline": "pca-augmented",
+                    "baseline_title": "PCA on shifted images",
+                    "ratio": ratio + 0.01,
+                    "ratio_low": ratio - 0.02,
+                    "ratio_high": ratio + 0.04,
+                    "n_test": len(test),
                 }
             )
             per_image += [
@@ -251,8 +267,11 @@ def _sweep(
             panels.append((engine, size))
             pictures.append(back)
     _write(folder, "sweep", rows)
+    _write(folder, "baselines", baselines)
     _write(folder, "sweep_images", per_image)
-    named = [{"panel": i, "engine": e, "bottleneck": k} for i, (e, k) in enumerate(panels)]
+    named = [
+        {"panel": i, "engine": e, "short": e, "bottleneck": k} for i, (e, k) in enumerate(panels)
+    ]
     _write(folder, "reconstruction_panels", named)
     order = np.argsort([row["mse"] for row in per_image[-len(test) :]])
     middle = len(order) // 2
@@ -267,10 +286,11 @@ def _sweep(
     np.save(folder / "arrays" / "reconstructions.npy", pixels.reshape(shape))
 
 
-def _walks(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
-    named = {"engine": "linear-start", "bottleneck": 8}
+def _traversals(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
+    named = {"engine": "linear-start", "title": "the autoencoder", "bottleneck": 8}
+    share = "variance_share"
     directions = [
-        {"direction": i + 1, **named, "share": 0.4 / (i + 1), "reach": 2.0, "factor": "", "r": ""}
+        {"direction": i + 1, **named, share: 0.4 / (i + 1), "reach": 2.0, "factor": "", "r": ""}
         for i in range(2)
     ]
     _write(folder, "traversals", [{**row, "n_test": 12} for row in directions])
@@ -280,15 +300,15 @@ def _walks(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
         [
             {
                 **named,
-                "path": path,
-                "share": share,
-                "nearest": 0.1,
+                "space": space,
+                "weight": weight,
+                "nearest_distance": 0.1,
                 "n_train": 20,
                 "from": ids[0],
                 "to": ids[1],
             }
-            for path in ("pixels", "codes")
-            for share in (0.0, 0.5, 1.0)
+            for space in ("pixels", "codes")
+            for weight in (0.0, 0.5, 1.0)
         ],
     )
     shape = (2, 3, *faces.shape[1:])
@@ -296,27 +316,35 @@ def _walks(folder: Path, faces: np.ndarray, ids: list[str]) -> None:
     np.save(folder / "arrays" / "interpolation.npy", faces[:6].reshape(shape))
 
 
-def _judges(folder: Path, sizes: tuple[int, ...]) -> None:
-    named = {"criterion": "psnr:25", "title": "a PSNR of at least 25 dB", "engine": "pca"}
+def _criteria(folder: Path, sizes: tuple[int, ...]) -> None:
+    named = {"criterion": "psnr:25", "title": "a PSNR of at least 25 dB"}
+    named |= {"engine": "pca", "short": "PCA"}
     seen = [
-        {"bottleneck": k, "original": 1.0, "kept": 1 - 1 / k, "loss": 1 / k, "loss_high": 1.4 / k}
+        {
+            "bottleneck": k,
+            "original": 1.0,
+            "reconstructed": 1 - 1 / k,
+            "loss": 1 / k,
+            "loss_high": 1.4 / k,
+        }
         for k in sizes
     ]
     _write(folder, "criteria", [{**named, **row, "n_test": 60} for row in seen])
     found = {"size": sizes[-1], "low": float(sizes[0]), "high": np.inf, "margin": 0.05}
     lacking = {"criterion": "factors", "left_out": "no factors are known of the images"}
     _write(folder, "choices", [{**named, **found, "n_test": 60, "left_out": ""}, lacking])
-    bend = {"low": 8.0, "high": 32.0, "ranges": 3, "found": 2, "stands": False}
-    _write(folder, "knee", [{"engine": "pca", "sizes": len(sizes), **bend}])
-    errors = {"mse": 0.011, "separate_mse": 0.01, "gap": 0.1, "gap_low": 0.05, "gap_high": 0.15}
-    engines = {"engine": "prefix", "separate": "linear-start"}
+    bend = {"low": 8.0, "high": 32.0, "ranges": 3, "with_knee": 2, "stable": False}
+    _write(folder, "knee", [{"engine": "pca", "short": "PCA", "sizes": len(sizes), **bend}])
+    errors = {"mse": 0.011, "per_size_mse": 0.01, "gap": 0.1, "gap_low": 0.05, "gap_high": 0.15}
+    engines = {"engine": "prefix", "short": "prefix", "per_size_short": "from PCA"}
     _write(folder, "audit", [{**engines, "bottleneck": sizes[0], **errors, "n_test": 60}])
 
 
 def _code_probes(folder: Path, sizes: tuple[int, ...]) -> None:
     probes, dimensions = [], []
-    for engine, k in [("original", 0), *(("linear-start", k) for k in sizes)]:
-        named = {"engine": engine, "bottleneck": k}
+    facts = ("engine", "title", "short", "role")
+    for engine, k in [(ORIGINAL, 0), *((ENGINES["linear-start"].columns, k) for k in sizes)]:
+        named = {name: engine[name] for name in facts} | {"bottleneck": k}
         for probe in ("same label nearest", "light"):
             score = 0.9 if not k else k / (k + 4)
             interval = {"low": score - 0.1, "high": score + 0.1, "n": 60, "chance": 0.1}

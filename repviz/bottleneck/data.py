@@ -1,8 +1,8 @@
-"""What is swept: images, or the rows of any matrix, with what is known about each."""
+"""The data of a sweep: images, or the rows of any matrix, with what is known about each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +18,25 @@ from repviz.training.augmentation import SHIFT
 if TYPE_CHECKING:
     from repviz.activations.store import Activations
 
-LEAST, WIDEST = 8, 2048  # pixels a side
+MIN_SIDE, MAX_SIDE = 8, 2048  # pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class SweepData:
     """n rows of one shape.
 
     Attributes
     ----------
     name, credit : str
-        What it is called, and whom to thank.
+        The name of the set, and whom to thank for it.
     X : ndarray, shape (n, channels, height, width)
         uint8 pixels; or float32 rows as (n, 1, 1, d).
     ids : tuple of str
         n distinct names.
     labels : ndarray of str, shape (n,), or None
-        Who or what each row shows.
+        The label of each row.
     factors : dict of str to ndarray of float64, shape (n,)
-        What is known about how each row came about.
+        The known factors of each row (pose, light).
     key : str
         The hash of X.
     from_known_manifold : bool
@@ -59,18 +59,18 @@ class Subject:
         return len(self.X)
 
     @property
-    def pictures(self) -> bool:
-        """Whether the rows are images."""
+    def are_images(self) -> bool:
+        """Whether the rows are pixels."""
         return self.X.dtype == np.uint8
 
     @property
-    def shift(self) -> float:
-        """How far an image is moved in training unless told otherwise, as a share of its side.
+    def default_shift(self) -> float:
+        """The default of the largest shift in training, as a share of the image's side.
 
-        0 where moving makes something else of it: of numbers that are no pixels, and of images that
-        are a whole manifold, to which moving would add two dimensions.
+        0 where shifting makes something else of a row: for numbers that are not pixels, and for
+        images that sample a known manifold, to which shifts would add two dimensions.
         """
-        return SHIFT if self.pictures and not self.from_known_manifold else 0.0
+        return SHIFT if self.are_images and not self.from_known_manifold else 0.0
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -79,87 +79,78 @@ class Subject:
 
     @property
     def label_indices(self) -> np.ndarray:
-        """The place of each row's label in :attr:`classes`."""
+        """The index of each row's label in :attr:`classes`."""
         return np.unique([] if self.labels is None else self.labels, return_inverse=True)[1]
 
-    def described(self) -> dict[str, Any]:
-        """What a manifest says of it."""
-        return described(self, self.X.shape[1:])
 
-
-def describe(images: Images) -> dict[str, Any]:
-    """What a manifest says of images that are not held as a subject."""
-    return described(images, images[0].shape)
-
-
-def described(of: Images | Subject, shape: tuple[int, ...]) -> dict[str, Any]:
-    """What a manifest says of rows of that shape (channels, height, width)."""
-    channels, height, width = shape
+def describe_images(data: Images | SweepData) -> dict[str, Any]:
+    """The description of the images in a manifest."""
+    channels, height, width = data.X.shape[1:] if isinstance(data, SweepData) else data[0].shape
     return {
-        "name": of.name,
-        "credit": of.credit,
-        "key": of.key,
-        "labels_key": provenance.key([] if of.labels is None else of.labels.tolist()),
-        "n": len(of),
-        "labels": len(of.classes),
+        "name": data.name,
+        "credit": data.credit,
+        "key": data.key,
+        "labels_key": provenance.key([] if data.labels is None else data.labels.tolist()),
+        "n": len(data),
+        "labels": len(data.classes),
         "size": [height, width],
         "grey": channels == 1,
-        "nouns": of.nouns.as_json(),
+        "nouns": data.nouns.as_json(),
     }
 
 
-def subject(
-    given: Images | Activations | np.ndarray | str | Path,
+def load_data(
+    source: Images | Activations | np.ndarray | str | Path,
     *,
     size: int | None = None,
     layer: str | None = None,
-) -> Subject:
-    """What a user gave to be swept, decoded and held once.
+) -> SweepData:
+    """The rows to sweep, decoded and held in memory.
 
     Parameters
     ----------
-    given : Images, Activations, ndarray of shape (n, d), str or Path
-        Images or the name of a source; activations or the folder that they lie in; a matrix.
+    source : Images, Activations, ndarray of shape (n, d), str or Path
+        Images or the name of a source; activations or their folder; a matrix.
     size : int, optional
-        Pixels a side that images are brought to; as they were opened if left out.
+        Side in pixels to which images are resized; their own size if left out.
     layer : str, optional
-        Which layer of the activations.
+        The layer of the activations.
 
     Raises
     ------
     InputError
         Images of several sizes or too small; a row with a value that is not finite.
     """
-    if isinstance(given, np.ndarray):
-        return _of_matrix("array", given)
-    if isinstance(given, str | Path) and (Path(given) / "layers").is_dir():
+    if isinstance(source, np.ndarray):
+        return _from_matrix("array", source)
+    if isinstance(source, str | Path) and (Path(source) / "layers").is_dir():
         from repviz.activations.store import open_activations
 
-        given = open_activations(given)
-    if isinstance(given, Path):
+        source = open_activations(source)
+    if isinstance(source, Path):
         raise InputError(
-            f"sweep: {given} must be a folder of activations, which repviz.extract makes. To sweep "
-            f"images, write 'folder:{given}' or 'array:{given}'."
+            f"sweep: {source} must be a folder of activations, as repviz.extract writes it. To "
+            f"sweep images, write 'folder:{source}' or 'array:{source}'."
         )
-    if isinstance(given, Images | str):
-        return _of_images(as_images(given), size)
-    if not hasattr(given, "layers"):
+    if isinstance(source, Images | str):
+        return _from_images(as_images(source), size)
+    if not hasattr(source, "layers"):
         raise InputError(
-            "sweep: images, activations, a matrix or the name of a source must be given, got "
-            f"{type(given).__name__}. See repviz.open_images."
+            "sweep: the data must be images, activations, a matrix or the name of a source, got "
+            f"{type(source).__name__}. See repviz.open_images."
         )
-    return _of_activations(given, layer)
+    return _from_activations(source, layer)
 
 
-def _of_images(images: Images, size: int | None) -> Subject:
+def _from_images(images: Images, size: int | None) -> SweepData:
     images = images if size is None else images.at(size=size)
     _, height, width = images[0].shape
-    if not (min(height, width) >= LEAST and max(height, width) <= WIDEST):
+    if not (min(height, width) >= MIN_SIDE and max(height, width) <= MAX_SIDE):
         raise InputError(
-            f"sweep: images must be {LEAST} to {WIDEST} pixels a side, got {width}x{height}. "
+            f"sweep: images must be {MIN_SIDE} to {MAX_SIDE} pixels a side, got {width}x{height}. "
             "Open them with size=64, for example."
         )
-    return Subject(
+    return SweepData(
         images.name,
         images.credit,
         images.pixels(),
@@ -172,7 +163,7 @@ def _of_images(images: Images, size: int | None) -> Subject:
     )
 
 
-def _of_activations(acts: Any, layer: str | None) -> Subject:
+def _from_activations(acts: Any, layer: str | None) -> SweepData:
     layer = checks.one_of("sweep", "layer", layer or acts.layers[-1], acts.layers)
     rows = acts.rows
     labels = rows["label"].to_numpy()
@@ -182,14 +173,16 @@ def _of_activations(acts: Any, layer: str | None) -> Subject:
         for name in rows.columns
         if name.startswith("factor_")
     }
-    made = _of_matrix(f"{acts.path.name} {layer}", acts[layer][:])
-    ids = tuple(rows["id"].astype(str))
-    names = labels.astype(str) if known else None
-    return Subject(made.name, made.credit, made.X, ids, names, factors, made.key)
+    return replace(
+        _from_matrix(f"{acts.path.name} {layer}", acts[layer][:]),
+        ids=tuple(rows["id"].astype(str)),
+        labels=labels.astype(str) if known else None,
+        factors=factors,
+    )
 
 
-def _of_matrix(name: str, X: np.ndarray) -> Subject:
+def _from_matrix(name: str, X: np.ndarray) -> SweepData:
     X = checks.matrix("sweep", X).astype(np.float32)
     ids = tuple(str(row) for row in range(len(X)))
     digest = provenance.sha256(str(X.shape).encode(), X.tobytes())
-    return Subject(name, "", X[:, None, None, :], ids, None, {}, digest)
+    return SweepData(name, "", X[:, None, None, :], ids, None, {}, digest)

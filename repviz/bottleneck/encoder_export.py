@@ -1,4 +1,4 @@
-"""The encoder of a sweep alone: the decoder is thrown away."""
+"""Exporting the encoder of a sweep without its decoder."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from repviz.study_folder import Study
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One entry of :data:`KINDS`: how it is used, and what gives its bytes."""
+class Format:
+    """One entry of :data:`FORMATS`: how it is used, and the function from model to file content."""
 
     summary: str
-    written: Callable[[Model], bytes] | None = None
+    to_bytes: Callable[[Model], bytes] | None = None
 
 
-KINDS: dict[str, Kind] = {
-    "repviz": Kind("a checkpoint: repviz extract autoencoder --weights FILE"),
-    "torchscript": Kind(
+FORMATS: dict[str, Format] = {
+    "repviz": Format("a checkpoint: repviz extract autoencoder --weights FILE"),
+    "torchscript": Format(
         "TorchScript: torch.jit.load(FILE), pixels in [0, 1] to codes", to_torchscript
     ),
-    "onnx": Kind("ONNX, of any runtime: pixels in [0, 1] to codes", to_onnx),
+    "onnx": Format("ONNX, for any runtime: pixels in [0, 1] to codes", to_onnx),
 }
 
 
@@ -41,57 +41,58 @@ def export_encoder(
     engine: str = "linear-start",
     to: str = "repviz",
 ) -> Path:
-    """The path of the encoder of one size of a finished sweep, written without its decoder.
+    """The path of the file with the encoder of one size of a finished sweep.
 
     Parameters
     ----------
     sweep : Sweep
-        From :func:`repviz.sweep`, or such a folder opened.
+        From :func:`repviz.sweep`, or opened with :func:`repviz.open_study`.
     out : path
         The file to write.
     bottleneck : int
-        Which size. Of "prefix" any up to its longest; "nested" gives its longest code.
+        The size of the code. For "prefix" any up to its longest; "nested" has its longest code.
     engine : str
-        Which engine; one that trains an autoencoder of repviz.
+        The engine, one that trains an autoencoder of repviz.
     to : str
-        A key of ``KINDS``.
+        The format, a key of ``FORMATS``.
 
     Raises
     ------
     InputError
-        The sweep kept no autoencoder of that engine and size.
+        The sweep holds no autoencoder of that engine and size.
     UnknownName
-        No such kind.
+        There is no such format.
     Unavailable
         The packages that write ONNX are not installed.
     """
-    checks.one_of("export_encoder", "kind", to, KINDS)
+    checks.one_of("export_encoder", "format", to, FORMATS)
     folder = sweep.folder / "models"
-    found = [folder / f"{engine}-{bottleneck}.safetensors", folder / f"{engine}.safetensors"]
-    path = next((path for path in found if path.is_file()), None)
+    names = (f"{engine}-{bottleneck}", engine)
+    paths = [folder / f"{name}.safetensors" for name in names]
+    path = next((path for path in paths if path.is_file()), None)
     if path is None:
         have = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
         raise InputError(
             f"export_encoder: the sweep must hold an autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."
         )
-    half = _encoder(open_checkpoint(path), bottleneck)
-    written = KINDS[to].written
-    if written is None:
+    encoder = _encoder(open_checkpoint(path), bottleneck)
+    to_bytes = FORMATS[to].to_bytes
+    if to_bytes is None:
         recipe = {"encoder_of": path.stem, "sweep": sweep.folder.name}
-        return save_checkpoint(half, out, recipe=recipe)
-    durable.write_bytes(out, written(half))
+        return save_checkpoint(encoder, out, recipe=recipe)
+    durable.write_bytes(out, to_bytes(encoder))
     return Path(out)
 
 
-def _encoder(whole: Model, k: int) -> Model:
-    """The encoder of ``whole``; of one that serves every size on a path, that of size ``k``."""
-    module, options = whole.module, {**whole.options, "decoder": False}
+def _encoder(autoencoder: Model, k: int) -> Model:
+    """Its encoder; of a :class:`repviz.models.prefix.PrefixAutoencoder` the one of size ``k``."""
+    module, options = autoencoder.module, {**autoencoder.options, "decoder": False}
     if isinstance(module, PrefixAutoencoder):
         k = checks.integer("export_encoder", "bottleneck", k, low=1, high=module.bottleneck)
         module, options = module.at_size(k), {**options, "form": "linear-start", "bottleneck": k}
-    half = open_model("autoencoder", **options)
-    names = set(half.module.state_dict())
-    kept = {name: value for name, value in module.state_dict().items() if name in names}
-    half.module.load_state_dict(kept)
-    return replace(half, weights=whole.weights)
+    encoder = open_model("autoencoder", **options)
+    names = set(encoder.module.state_dict())
+    weights = {name: value for name, value in module.state_dict().items() if name in names}
+    encoder.module.load_state_dict(weights)
+    return replace(encoder, weights=autoencoder.weights)

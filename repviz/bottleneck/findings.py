@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.bottleneck.engines import ENGINES
 from repviz.study_folder import Study
 
 
 def sweep_findings(study: Study, k: int | None = None) -> list[str]:
-    """Each autoencoder's error against PCA's at ``k`` numbers, and its range over all sizes.
+    """Each engine's error against PCA's at ``k`` numbers, and its range over all sizes.
 
-    ``k`` is chosen before the results are seen; the middle size where it is not given.
+    ``k`` is fixed before the results are seen; it is the middle size if left out.
     """
     table = study.result("sweep")
     sizes = sorted(table["bottleneck"].unique())
     k = k or sizes[len(sizes) // 2]
-    sentences, labels = [], study.nouns.labels
-    named = [name for name in table["engine"].unique() if not name.startswith("pca")]
-    for name in reversed(named):
-        of = table[table["engine"] == name]
-        if not (of["bottleneck"] == k).any():
+    labels, sentences = study.nouns.labels, []
+    compared = table[~table["is_baseline"]]
+    for name in reversed(compared["engine"].unique()):
+        rows = compared[compared["engine"] == name]
+        if not (rows["bottleneck"] == k).any():
             continue
-        row: Any = of[of["bottleneck"] == k].iloc[0]
-        title = ENGINES[name].title if name in ENGINES else f"the engine {name}"
-        own = sorted(of["bottleneck"])
+        row: Any = rows[rows["bottleneck"] == k].iloc[0]
+        own = sorted(rows["bottleneck"])
         span = (
             f"; over the sizes from {own[0]} to {own[-1]} the ratio runs from "
-            f"{of['ratio'].min():.2f} to {of['ratio'].max():.2f}"
+            f"{rows['ratio'].min():.2f} to {rows['ratio'].max():.2f}"
         )
         groups = f" of {row.groups_test} {labels} not trained on" if row.split == "label" else ""
         sentences.append(
-            f"{_ratio(row)} times PCA's squared error is left by {title} with {k} numbers "
-            f"an image{span if len(own) > 1 else ''} ({row.n_test} test images{groups})."
+            f"{_ratio(row)} times PCA's squared error is left by {row.title} with {k} numbers "
+            f"per image{span if len(own) > 1 else ''} ({row.n_test} test images{groups})."
         )
     return sentences
 

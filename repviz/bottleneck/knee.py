@@ -8,36 +8,37 @@ from itertools import combinations
 
 import numpy as np
 
-LEAST_POINTS, SPAN, AGREED = 5, 2.0, 2 / 3  # of a knee: see :func:`knee`
+MIN_POINTS = 5  # of a range in which a knee is looked for
+MAX_RATIO, MIN_SHARE = 2.0, 2 / 3  # of the knees over the ranges, where one is stable: see `knee`
 
 
 @dataclass(frozen=True)
 class Knee:
-    """Where a curve bends, over every range of sizes that could have been swept.
+    """The knee of a curve over every range of sizes that could have been swept.
 
     Attributes
     ----------
     low, high : float
-        The smallest and the largest knee over the ranges; NaN where none was found.
-    ranges, found : int
-        How many ranges of at least five sizes there are, and in how many there is a knee.
-    stands : bool
-        Whether the knee is there in two ranges of three and moves by less than a factor of two;
+        The smallest and the largest knee over the ranges; NaN where no range has one.
+    ranges, with_knee : int
+        The number of ranges of at least five sizes, and of those with a knee.
+    stable : bool
+        Whether two ranges of three have a knee and it moves by less than a factor of two;
         otherwise the answer is "no knee".
     """
 
     low: float
     high: float
     ranges: int
-    found: int
-    stands: bool
+    with_knee: int
+    stable: bool
 
 
 def knee(sizes: Sequence[int], errors: Sequence[float]) -> Knee:
-    """The knee of an error curve with its band, or none.
+    """The knee of an error curve over all ranges of sizes, and whether it is stable.
 
-    A curve that falls smoothly has a "knee" that moves with the range it is drawn over. So it is
-    looked for in every range of consecutive sizes, and stands only where it keeps its place.
+    A curve that falls smoothly has a "knee" that moves with the range that it is drawn over. So it
+    is looked for in every range of consecutive sizes, and is reported only where it stays.
 
     References
     ----------
@@ -46,14 +47,14 @@ def knee(sizes: Sequence[int], errors: Sequence[float]) -> Knee:
     from kneed import KneeLocator
 
     x, y = np.log2(np.asarray(sizes, float)), np.asarray(errors, float)
-    ranges = [(a, b) for a, b in combinations(range(len(x) + 1), 2) if b - a >= LEAST_POINTS]
-    found = []
+    ranges = [(a, b) for a, b in combinations(range(len(x) + 1), 2) if b - a >= MIN_POINTS]
+    knees = []
     for a, b in ranges:
         at = KneeLocator(x[a:b], y[a:b], curve="convex", direction="decreasing").knee
         if at is not None:
-            found.append(2.0 ** float(at))
-    if not found:
+            knees.append(2.0 ** float(at))
+    if not knees:
         return Knee(float("nan"), float("nan"), len(ranges), 0, False)
-    low, high = min(found), max(found)
-    stands = len(found) >= AGREED * len(ranges) and high / low < SPAN
-    return Knee(low, high, len(ranges), len(found), stands)
+    low, high = min(knees), max(knees)
+    stable = len(knees) >= MIN_SHARE * len(ranges) and high / low < MAX_RATIO
+    return Knee(low, high, len(ranges), len(knees), stable)

@@ -1,4 +1,4 @@
-"""What a sweep fits: which sizes, which engines, which seeds, on which rows."""
+"""What a sweep fits: which sizes, engines and seeds, on which rows."""
 
 from __future__ import annotations
 
@@ -6,109 +6,130 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from repviz import checks
-from repviz.bottleneck.data import Subject
+from repviz.bottleneck.data import SweepData
 from repviz.bottleneck.engines import ENGINES, Engine
 from repviz.errors import InputError
 from repviz.images.partition import Partition
 from repviz.training.data import TrainingData
 
 BOTTLENECKS = (2, 4, 8, 16, 32, 64)
-SEPARATE = {"prefix": "linear-start", "nested": "conv"}  # what an audit trains for each size
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit: an engine, the sizes that it is fitted for, and the seed of its training."""
+
+    engine: Engine
+    sizes: tuple[int, ...]
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is swept, and how.
+    """The fits of a sweep.
 
     Attributes
     ----------
-    subject : Subject
+    data : SweepData
         All rows.
     parts : Partition
-        Which rows are for what.
+        The rows to train on, to validate on and to test on.
     sizes : list of int
-        Ascending.
+        Bottleneck sizes, ascending.
     engines : list of Engine
-        "pca" first.
+        "pca" first; each has a colour role.
     seeds : list of int
-        Of the trainings.
+        Seeds of the trainings.
     audit : list of int
-        Sizes at which an engine that serves every size is held against separate trainings.
-    most : int
-        The longest code of an engine that serves every size.
+        Sizes at which an engine that serves all sizes is compared with one training per size.
+    longest : int
+        The longest code of an engine that serves all sizes.
     mirror, shift, effort
         As in :class:`repviz.training.data.TrainingData` and
         :class:`repviz.bottleneck.engines.codec.FitContext`.
     """
 
-    subject: Subject
+    data: SweepData
     parts: Partition
     sizes: list[int]
     engines: list[Engine]
     seeds: list[int]
     audit: list[int] = field(default_factory=list)
-    most: int = 64
+    longest: int = 64
     mirror: bool = True
     shift: float = 0.0
     effort: float = 1.0
 
-    def material(self) -> TrainingData:
-        """The images to fit on and to choose with."""
-        X, parts = self.subject.X, self.parts
+    def training_data(self) -> TrainingData:
+        """The images to train and to validate on."""
+        X, parts = self.data.X, self.parts
         return TrainingData(
             X[parts.train],
             X[parts.validation],
             mirror=self.mirror,
             shift=self.shift,
-            max_bottleneck=self.most,
+            max_bottleneck=self.longest,
         )
 
     @property
-    def jobs(self) -> list[tuple[Engine, list[int], int]]:
-        """Each fit: the engine, the sizes it is asked for, the seed."""
-        made: list[tuple[Engine, list[int], int]] = []
+    def jobs(self) -> list[Job]:
+        """Every fit, those of the audit last."""
+        jobs: list[Job] = []
         for engine in self.engines:
-            for seed in self.seeds if engine.random else self.seeds[:1]:
+            for seed in self.seeds if engine.is_random else self.seeds[:1]:
                 if engine.serves_all_sizes:
-                    made.append((engine, self.sizes, seed))
+                    jobs.append(Job(engine, tuple(self.sizes), seed))
                 else:
-                    made += [(engine, [k], seed) for k in self.sizes]
-        for engine in self.engines:
-            beside = ENGINES.get(SEPARATE.get(engine.name, ""))
-            if beside is not None and beside not in self.engines:
-                made += [(beside, [k], seed) for seed in self.seeds for k in self.audit]
-        return made
+                    jobs += [Job(engine, (k,), seed) for k in self.sizes]
+        for engine in self.audit_engines:
+            jobs += [Job(engine, (k,), seed) for seed in self.seeds for k in self.audit]
+        return jobs
+
+    @property
+    def audit_engines(self) -> list[Engine]:
+        """The engines that are fitted for the audit alone."""
+        swept = {engine.name for engine in self.engines}
+        names = dict.fromkeys(e.per_size_engine for e in self.engines if e.per_size_engine)
+        return [ENGINES[name] for name in names if name not in swept]
+
+    @property
+    def decoding_engines(self) -> list[Engine]:
+        """The engines whose codes and reconstructions are reported, not their error alone."""
+        return [engine for engine in self.engines if not engine.error_only]
 
 
 @dataclass(frozen=True)
-class Limit:
-    """The longest code, and why."""
+class SizeLimit:
+    """The largest possible bottleneck, and the reason."""
 
-    most: int
+    size: int
     reason: str
 
 
-def most_possible(parts: Partition, values: int, *, mirror: bool) -> Limit:
-    """The longest code that so many training rows of so many values allow."""
-    # The mirrored twins are counted: k components need more than k rows once the mean is taken off.
+def size_limit(parts: Partition, n_values: int, *, mirror: bool) -> SizeLimit:
+    """The largest bottleneck that the training rows, of ``n_values`` values each, allow."""
+    # The mirror images are counted: k components need more than k rows once the mean is removed.
     n = len(parts.train)
-    most = min(n * (1 + mirror) - 1, values)
-    return Limit(most, f"{n} training images{', mirrored' if mirror else ''}, {values} values each")
+    mirrored = ", mirrored" if mirror else ""
+    return SizeLimit(
+        min(n * (1 + mirror) - 1, n_values),
+        f"{n} training images{mirrored}, {n_values} values each",
+    )
 
 
 def usable_sizes(
-    bottlenecks: Iterable[int] | int | None, limit: Limit, *, extra: Iterable[int] = ()
+    bottlenecks: Iterable[int] | int | None, limit: SizeLimit, *, extra: Iterable[int] = ()
 ) -> list[int]:
-    """The sizes in ascending order, each once: the default ones that fit, or those asked for."""
+    """``bottlenecks``, or the default sizes within ``limit``, with ``extra``: sorted, each once."""
     if bottlenecks is None:
-        bottlenecks = [k for k in BOTTLENECKS if k <= limit.most]
-    asked = [*checks.as_list(bottlenecks), *extra]
-    sizes = sorted({checks.integer("sweep", "a bottleneck", k, low=1) for k in asked})
+        bottlenecks = [k for k in BOTTLENECKS if k <= limit.size]
+    requested = [*checks.as_list(bottlenecks), *extra]
+    sizes = sorted({checks.integer("sweep", "a bottleneck", k, low=1) for k in requested})
     if not sizes:
         raise InputError("sweep: at least one bottleneck size is needed, got none. Write 2,8,32.")
-    if sizes[-1] > limit.most:
+    if sizes[-1] > limit.size:
         raise InputError(
-            f"sweep: a bottleneck must be at most {limit.most} here ({limit.reason}), got "
+            f"sweep: a bottleneck must be at most {limit.size} here ({limit.reason}), got "
             f"{sizes[-1]}. Leave it out or give more images."
         )
     return sizes

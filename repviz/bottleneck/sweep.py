@@ -1,9 +1,9 @@
 """The study ``bottleneck``: how small can the code be, and what does PCA do with the same size?
 
-Every fit is a stage of its own, so a killed sweep goes on where it was, and a finished one takes
-more sizes, engines or seeds. All engines see the same training images (mirrored and shifted unless
-told otherwise), choose with the same validation images and are judged on the same test images;
-every reconstruction of pixels is clipped to their range before its error is taken.
+Each fit is a stage of its own: a killed sweep is resumed where it stopped, and a finished one can
+be extended by sizes, engines or seeds. All engines are fitted to the same training images (mirrored
+and shifted by default), select with the same validation images and are tested on the same test
+images; reconstructed pixels are clipped to their range before the error is taken.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks, durable
-from repviz.bottleneck.choice import reasonable_stages
-from repviz.bottleneck.code_contents import keeping_stages
-from repviz.bottleneck.criteria import chosen as chosen_criterion
-from repviz.bottleneck.data import Subject, subject
-from repviz.bottleneck.engines import Engine, chosen
+from repviz.bottleneck.choice_stages import choice_stages
+from repviz.bottleneck.code_contents import code_contents_stages
+from repviz.bottleneck.criteria import get_criterion
+from repviz.bottleneck.data import SweepData, describe_images, load_data
+from repviz.bottleneck.engines import Engine, get_engine, with_colours
 from repviz.bottleneck.findings import sweep_findings
-from repviz.bottleneck.fits import sweep_stages
-from repviz.bottleneck.plan import Plan, most_possible, usable_sizes
-from repviz.bottleneck.traversals import walking_stages
+from repviz.bottleneck.fits import fit_stages
+from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
+from repviz.bottleneck.traversals import traversal_stage
 from repviz.errors import InputError
 from repviz.images.partition import Partition, partition
 from repviz.report.page import write_report
+from repviz.streams import SEED_LIMIT
 from repviz.study_folder import Draft, Study, begin
 
-MOST = 256  # the longest code of an engine that serves every size
+LONGEST = 256  # the longest code of an engine that serves all sizes
 ENGINES = ("pca", "pca-augmented", "conv", "linear-start")
 
 
@@ -42,22 +43,23 @@ class SweepSetup:
     Attributes
     ----------
     layer : str or None
-        Of activations: which layer; the last if None.
+        The layer, where the data are activations; the last if None.
     split : {"label", "image"} or None
-        Whether a label (a person) may lie on two sides; see :func:`repviz.images.partition`.
+        Whether the images of one label (a person) stay on one side of the split; see
+        :func:`repviz.images.partition`.
     mirror : bool
-        Whether an image's mirror image counts as another image, for PCA and for training. False
-        for what has a left and a right, such as digits.
+        Whether mirror images are added, to PCA's and to the autoencoders' training. False for
+        images with a left and a right, such as digits.
     shift : float or None
-        The farthest that an image is moved in training, as a share of its side, from 0 to 0.25;
-        if None, 1/32, and 0 for images of a manifold that is known as a whole (drawn faces): a code
-        that must also tell where an image was moved to needs two numbers more.
+        The largest shift of an image in training, as a share of its side, from 0 to 0.25. If None,
+        1/32, and 0 for images of a known manifold (drawn faces): a code that must also hold the
+        shift needs two numbers more.
     effort : float
-        How long autoencoders are trained, as a multiple of the usual (about 20 CPU-seconds a size
-        on 8,000 images of 64x64), above 0.
+        Length of the autoencoders' training, as a multiple of the default (about 20 CPU-seconds
+        per size on 8,000 images of 64x64), above 0.
     audit : iterable of int
-        Sizes at which an engine that serves every size ("prefix", "nested") is held against a
-        training of its own.
+        Sizes at which an engine that serves all sizes ("prefix", "nested") is compared with one
+        training per size.
     """
 
     layer: str | None = None
@@ -78,7 +80,7 @@ class Sweep(Study):
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row an engine and size: test error with its interval, and its ratio to PCA's."""
+        """One row per engine and size: the test error with its interval, and its ratio to PCA's."""
         return self.result("sweep")
 
 
@@ -102,22 +104,22 @@ def sweep(
         folder; any matrix.
     bottlenecks : iterable of int, optional
         Sizes of the code, each at least 1 and below the number of training images (twice that
-        where they are mirrored) and the number of pixels; those of 2, 4, 8, 16, 32 and 64 that fit
-        if left out. A finished sweep in ``out`` takes further sizes and repeats none.
+        where they are mirrored) and the number of pixels. By default those of 2, 4, 8, 16, 32 and
+        64 that fit. A finished sweep in ``out`` is extended by new sizes and repeats none.
     out : path
-        The study folder. A killed sweep is taken up again; other parameters are refused.
+        The study folder. A killed sweep is resumed; other parameters are refused.
     engines : iterable of str or callable
-        Names in ``repviz.bottleneck.engines.ENGINES``, or functions ``(context, k)`` that give a
-        pair
-        ``(encode, decode)``. "pca" is always among them: it is the baseline.
+        Names in ``repviz.bottleneck.engines.ENGINES``, or functions ``(context, k)`` that return a
+        pair ``(encode, decode)``. "pca" is always among them: it is the baseline.
     criteria : iterable of str or callable
-        Who says whether a reconstruction is still reasonable: names in
-        ``repviz.bottleneck.criteria.CRITERIA``
-        ("psnr:25", "person"), or functions ``(images, of)`` that give a number an image.
+        When a reconstruction is good enough: names in ``repviz.bottleneck.criteria.CRITERIA``
+        ("psnr:25", "person"), or functions ``(images, reference)`` that return one number per
+        image.
     size : int, optional
-        Pixels a side that the images are brought to; as they were opened if left out.
+        Side in pixels to which the images are resized; their own size if left out.
     seed : int or iterable of int
-        Of the trainings; the first is that of the split, too. A finished sweep takes further ones.
+        Seeds of the trainings, from 0 to ``repviz.streams.SEED_LIMIT``; the first is also that of
+        the split. A finished sweep can be extended by further ones.
     setup : SweepSetup, optional
         Layer, split, augmentation, effort and audit.
 
@@ -129,30 +131,30 @@ def sweep(
     Raises
     ------
     InputError
-        A size or an engine that cannot be; images of several sizes; too few images.
+        A size or an engine that is not possible; images of several sizes; too few images.
     Mismatch
         ``out`` holds a sweep with other parameters.
     """
     setup = setup or SweepSetup()
-    asked = [chosen_criterion(one) for one in checks.as_list(criteria)]
-    _named_apart("criteria", [criterion.name for criterion in asked])
+    scored_by = [get_criterion(criterion) for criterion in checks.as_list(criteria)]
+    _check_distinct("criteria", [criterion.name for criterion in scored_by])
     # Decoded before anything is written: a bad image ends it here.
-    of = subject(images, size=size, layer=setup.layer)
-    plan = _plan(of, bottlenecks, engines, seed, setup=setup, before=_before(Path(out)))
+    data = load_data(images, size=size, layer=setup.layer)
+    plan = _plan(data, bottlenecks, engines, seed, setup=setup, before=_before(Path(out)))
     with begin(
         out,
         study="bottleneck",
-        title=f"How small a code do {of.name} {'images' if of.pictures else 'rows'} need?",
+        title=f"How small a code do {data.name} {'images' if data.are_images else 'rows'} need?",
         parameters={
-            "images": of.name,
+            "images": data.name,
             "split": plan.parts.by,
             "seed": plan.seeds[0],
             "mirror": plan.mirror,
             "shift": plan.shift,
             "effort": plan.effort,
         },
-        images=of.described(),
-        lede="How few numbers can an image be squeezed into and still be drawn again?",
+        images=describe_images(data),
+        lede="How few numbers per image does a reconstruction need?",
         grows={
             "bottlenecks": plan.sizes,
             "engines": [engine.identity for engine in plan.engines],
@@ -160,11 +162,11 @@ def sweep(
             "audits": plan.audit,
         },
     ) as study:
-        study.stage("images", lambda draft: write_subject(draft, of, plan.parts))
-        sweep_stages(study, plan)
-        walking_stages(study, plan)
-        reasonable_stages(study, plan, asked)
-        keeping_stages(study, plan)
+        study.stage("images", lambda draft: write_images(draft, data, plan.parts))
+        fit_stages(study, plan)
+        traversal_stage(study, plan)
+        choice_stages(study, plan, scored_by)
+        code_contents_stages(study, plan)
         findings = {"sweep": sweep_findings(study)}
         study.stage("findings", lambda draft: draft.findings(findings), inputs=findings)
     write_report(out)
@@ -172,7 +174,7 @@ def sweep(
 
 
 def _plan(
-    of: Subject,
+    data: SweepData,
     bottlenecks: Iterable[int] | int | None,
     engines: Any,
     seed: Iterable[int] | int,
@@ -180,82 +182,82 @@ def _plan(
     setup: SweepSetup,
     before: dict[str, Any],
 ) -> Plan:
-    """What is asked for now, and what the folder held ``before``."""
-    wanted = [chosen(one) for one in ("pca", *checks.as_list(engines))]
-    wanted = _joined(wanted, before.get("engines", []))
+    """The fits that are requested now, with those that the folder had ``before``."""
+    requested = [get_engine(engine) for engine in ("pca", *checks.as_list(engines))]
+    requested = _with_earlier(requested, before.get("engines", []))
     seeds = [
-        checks.integer("sweep", "seed", s, low=0, high=2**32 - 1) for s in checks.as_list(seed)
+        checks.integer("sweep", "seed", s, low=0, high=SEED_LIMIT) for s in checks.as_list(seed)
     ]
     if not seeds:
         raise InputError("sweep: at least one seed is needed, got none. Write seed=0.")
     seeds = list(dict.fromkeys([*before.get("seeds", []), *seeds]))
-    parts = partition(of, by=setup.split, seed=seeds[0])
-    mirror = setup.mirror and of.pictures
+    parts = partition(data, by=setup.split, seed=seeds[0])
+    mirror = setup.mirror and data.are_images
     audit = [*before.get("audits", []), *checks.as_list(setup.audit)]
-    limit = most_possible(parts, int(np.prod(of.X.shape[1:])), mirror=mirror)
+    limit = size_limit(parts, int(np.prod(data.X.shape[1:])), mirror=mirror)
     sizes = usable_sizes(bottlenecks, limit, extra=[*before.get("bottlenecks", []), *audit])
-    once = any(engine.serves_all_sizes for engine in wanted)
+    all_sizes = any(engine.serves_all_sizes for engine in requested)
     return Plan(
-        of,
+        data,
         parts,
         sizes,
-        wanted,
+        with_colours(requested),
         seeds,
         audit=usable_sizes(audit, limit) if audit else [],
-        most=max(sizes[-1], min(MOST, limit.most)) if once else sizes[-1],
+        longest=max(sizes[-1], min(LONGEST, limit.size)) if all_sizes else sizes[-1],
         mirror=mirror,
-        shift=of.shift if setup.shift is None or not of.pictures else setup.shift,
+        shift=data.default_shift if setup.shift is None or not data.are_images else setup.shift,
         effort=setup.effort,
     )
 
 
-def write_subject(draft: Draft, of: Subject, parts: Partition, **columns: np.ndarray) -> None:
-    """Keep the list of rows with the part that each is in, and their pixels for the report."""
+def write_images(draft: Draft, data: SweepData, parts: Partition, **columns: np.ndarray) -> None:
+    """Write images.csv, with the part of the split that each row is in, and the thumbnails."""
     table = {
-        "row": np.arange(len(of)),
-        "id": of.ids,
-        "label": "" if of.labels is None else of.labels,
+        "row": np.arange(len(data)),
+        "id": data.ids,
+        "label": "" if data.labels is None else data.labels,
         "sweep_split": parts.names(),
-        **{f"factor_{name}": values for name, values in of.factors.items()},
+        **{f"factor_{name}": values for name, values in data.factors.items()},
         **columns,
     }
     draft.table("images", pd.DataFrame(table))
-    if of.pictures:
-        draft.array("thumbnails", of.X[:, 0] if of.X.shape[1] == 1 else of.X)
+    if data.are_images:
+        draft.array("thumbnails", data.X[:, 0] if data.X.shape[1] == 1 else data.X)
 
 
 def _before(folder: Path) -> dict[str, Any]:
-    """The parameters of the sweep that lies in ``folder``, or none."""
+    """The parameters of the sweep that ``folder`` holds; none where it holds no sweep."""
     path = folder / "manifest.json"
     if not path.is_file():
         return {}
     manifest = durable.read_json(path)
     if not isinstance(manifest, dict) or manifest.get("study") != "bottleneck":
         return {}
-    found: dict[str, Any] = manifest.get("parameters", {})
-    return found
+    parameters: dict[str, Any] = manifest.get("parameters", {})
+    return parameters
 
 
-def _named_apart(what: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+def _check_distinct(what: str, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
         raise InputError(
-            f"sweep: {what} must have different names, got '{twice[0]}' twice. Rename a function, "
-            "or choose another folder for out where it has changed."
+            f"sweep: {what} must have different names, got '{repeated[0]}' twice. Rename a "
+            "function, or choose another folder for out where it has changed."
         )
 
 
-def _joined(engines: list[Engine], before: list[str]) -> list[Engine]:
-    """The engines asked for, each once, and those that the sweep had before."""
-    named = {engine.identity: engine for engine in engines}
+def _with_earlier(engines: list[Engine], before: list[str]) -> list[Engine]:
+    """``engines``, each once, with those that the sweep had before; "pca" first."""
+    by_identity = {engine.identity: engine for engine in engines}
     for identity in before:
-        if identity in named:
+        if identity in by_identity:
             continue
         if " " in identity:
             raise InputError(
                 f"sweep: this folder holds results of your engine '{identity.split()[0]}', and it "
                 "must be given again, unchanged. Give it too, or choose another folder for out."
             )
-        named[identity] = chosen(identity)
-    _named_apart("engines", [engine.name for engine in named.values()])
-    return sorted(named.values(), key=lambda engine: engine.name != "pca")
+        by_identity[identity] = get_engine(identity)
+    _check_distinct("engines", [engine.name for engine in by_identity.values()])
+    return sorted(by_identity.values(), key=lambda engine: engine.name != "pca")

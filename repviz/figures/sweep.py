@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from repviz.figures.series import curve, label_ends, last_points, size_axis
 from repviz.figures.theme import LIGHT, columns, themed, two_panels
 
-ROLES = {
-    "pca": "third",
-    "pca-augmented": "muted",
-    "linear-start": "first",
-    "conv": "second",
-}
+HEIGHT, AXES_HEIGHT = 340, 240  # CSS pixels, of the figure and about of its axes
+# Ticks of a ratio, 1 among them: the coarsest set with three in view is drawn, else the finest.
+RATIO_TICKS = (
+    tuple(10.0**e for e in range(-6, 7)),
+    (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    (0.25, 0.5, 0.8, 1, 1.25, 2, 4),
+    (0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3),
+    (0.9, 0.95, 1, 1.05, 1.1),
+    (0.96, 0.98, 1, 1.02, 1.04),
+)
 
 
 @themed
@@ -28,40 +32,35 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("sweep", table, "engine", "bottleneck", "mse", "mse_low", "mse_high")
+    columns("sweep", table, "engine", "short", "role", "bottleneck", "mse", "mse_low", "mse_high")
     columns("sweep", table, "ratio", "ratio_low", "ratio_high")
-    figure, left, right = two_panels(width, 330)
-    for engine, rows in table.groupby("engine", sort=False):
-        rows = rows.sort_values("bottleneck")
-        _curve(left, rows, "mse", str(engine))
-        if engine != "pca":
-            _curve(right, rows, "ratio", str(engine))
+    figure, left, right = two_panels(width, HEIGHT)
+    is_reference = (table["ratio"] == 1).groupby(table["engine"]).transform("all")
+    compared = table[~is_reference]
+    for _, rows in table.groupby("engine", sort=False):
+        curve(left, rows, "mse", "mse_low", "mse_high")
+    for _, rows in compared.groupby("engine", sort=False):
+        curve(right, rows, "ratio", "ratio_low", "ratio_high")
     left.set_yscale("log")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    left.yaxis.set_minor_locator(NullLocator())
-    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     left.set_title("Mean squared error on test images\n(grey level², black 0, white 1)")
     right.axhline(1, color=LIGHT["third"], linewidth=2)
     right.set_yscale("log")
-    right.yaxis.set_major_locator(MaxNLocator(5))
-    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    right.yaxis.set_minor_locator(NullLocator())
     right.margins(y=0.15)
-    right.set_title("The same, as a multiple of\nPCA's error")
-    for axes in (left, right):
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(sorted(table["bottleneck"].unique()))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.grid(visible=False, axis="x")
-        axes.set_xlabel("bottleneck: numbers kept of an image")
+    low, high = right.get_ylim()
+    in_view = [[tick for tick in ticks if low <= tick <= high] for ticks in RATIO_TICKS]
+    ticks = next((ticks for ticks in in_view if len(ticks) >= 3), in_view[-1])
+    right.yaxis.set_major_locator(FixedLocator(ticks))
+    right.set_title("The same, as a multiple of\nPCA’s error")
+    for axes, rows, quantity in ((left, table, "mse"), (right, compared, "ratio")):
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _decimal(value)))
+        size_axis(axes, sorted(table["bottleneck"].unique()))
+        axes.set_xlabel("bottleneck: numbers per image")
+        label_ends(axes, last_points(rows, quantity), height=AXES_HEIGHT)
     return figure
 
 
-def _curve(axes: Axes, rows: pd.DataFrame, quantity: str, engine: str) -> None:
-    colour = LIGHT[ROLES.get(engine, "ink")]
-    x = rows["bottleneck"]
-    axes.fill_between(
-        x, rows[f"{quantity}_low"], rows[f"{quantity}_high"], color=colour, alpha=0.16, linewidth=0
-    )
-    axes.plot(x, rows[quantity], color=colour, marker="o", markersize=5)
+def _decimal(value: float) -> str:
+    """Without an exponent: 0.00005."""
+    return f"{value:.10f}".rstrip("0").rstrip(".")

@@ -36,8 +36,30 @@ PALETTE: dict[str, tuple[str, str]] = {
     "first": ("#1a659e", "#74b6ea"),  # trained
     "second": ("#b4480f", "#f0a06a"),  # untrained, noise
     "third": ("#1b7566", "#62c6b1"),  # PCA, and what is neither
+    "fourth": ("#7a3fb0", "#b896ee"),  # from here on: further series of one figure
+    "fifth": ("#c2266f", "#f286b8"),
+    "sixth": ("#766c00", "#cfc453"),
+    "seventh": ("#3f7d17", "#93d362"),
+    "eighth": ("#d02b2b", "#ff8f86"),
+    "ninth": ("#3f4fd0", "#98a4ff"),
+    "tenth": ("#8a5a3c", "#c99a78"),
 }
 LIGHT = {role: light for role, (light, _) in PALETTE.items()}
+# A series is told apart by its marker, too: colour alone fails in print and for many readers.
+MARKERS = {
+    "first": "o",
+    "second": "s",
+    "third": "D",
+    "muted": "d",
+    "ink": "X",
+    "fourth": "^",
+    "fifth": "v",
+    "sixth": "P",
+    "seventh": "<",
+    "eighth": ">",
+    "ninth": "p",
+    "tenth": "*",
+}
 NARROW = 500  # CSS pixels; below this width panels stand under each other
 
 _LOOK: dict[str, Any] = {
@@ -156,9 +178,10 @@ def fold(text: str, letters: float) -> str:
 
 
 def css_variables() -> str:
-    """The palette as CSS: one variable per role, light and dark in one value."""
+    """The palette as CSS: per role a variable, light and dark in one value, and a class."""
     rules = [f"--{role}: light-dark({light}, {dark});" for role, (light, dark) in PALETTE.items()]
-    return ":root { " + " ".join(rules) + " }\n"
+    classes = [f".{role} {{ color: var(--{role}); }}" for role in MARKERS]
+    return ":root { " + " ".join(rules) + " }\n" + " ".join(classes) + "\n"
 
 
 def svg(figure: Figure, name: str, *, alt: str = "") -> str:

@@ -16,12 +16,12 @@ import numpy as np
 from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
-from repviz.bottleneck.data import subject
+from repviz.bottleneck.data import describe_images, load_data
 from repviz.bottleneck.engines import ENGINES
 from repviz.bottleneck.findings import sweep_findings
-from repviz.bottleneck.fits import sweep_stages
-from repviz.bottleneck.plan import Plan, most_possible, usable_sizes
-from repviz.bottleneck.sweep import write_subject
+from repviz.bottleneck.fits import fit_stages
+from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
+from repviz.bottleneck.sweep import write_images
 from repviz.facespace.ladder import ladder
 from repviz.images import as_images, split
 from repviz.images.collection import Images
@@ -94,11 +94,11 @@ def faces(
         epochs = checks.integer("study faces", "epochs", epochs, low=1)
     grey = images.at(size=size, grey=True)
     parts = partition(grey, seed=seed)
-    sizes = usable_sizes(bottlenecks, most_possible(parts, size * size, mirror=True))
+    sizes = usable_sizes(bottlenecks, size_limit(parts, size * size, mirror=True))
     # Decoded before anything is written: a bad image ends it here.
     engines = [ENGINES[name] for name in SWEPT]
-    of = subject(grey)
-    plan = Plan(of, parts, sizes, engines, [seed], most=sizes[-1], shift=of.shift)
+    data = load_data(grey)
+    plan = Plan(data, parts, sizes, engines, [seed], longest=sizes[-1], shift=data.default_shift)
     parameters = {
         "images": images.name,
         "size": size,
@@ -113,13 +113,13 @@ def faces(
         study="faces",
         title=f"What {len(grey):,} {images.nouns.images} look like to a network",
         parameters=parameters,
-        images=plan.subject.described(),
+        images=describe_images(data),
         lede=LEDE,
     ) as study:
         known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
         identity = known, held_out
         study.stage("images", partial(_images, plan=plan, identity=identity))
-        sweep_stages(study, plan)
+        fit_stages(study, plan)
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
         _alexnet_stages(study, images, identity, epochs, seed)
         study.stage(
@@ -132,9 +132,9 @@ def faces(
 
 
 def _images(draft: Draft, plan: Plan, identity: Split) -> None:
-    names = np.full(len(plan.subject), "held-out", dtype=object)
+    names = np.full(len(plan.data), "held-out", dtype=object)
     names[identity[0]] = "train"
-    write_subject(draft, plan.subject, plan.parts, identity_split=names)
+    write_images(draft, plan.data, plan.parts, identity_split=names)
 
 
 def _alexnet_stages(
@@ -196,7 +196,7 @@ def _autoencoder(study: Study, code: int) -> Model:
 
 def _manifold(draft: Draft, study: Study, plan: Plan, identity: Split, code: int) -> None:
     coder = _autoencoder(study, code)
-    X = plan.material().rows(plan.subject.X)
+    X = plan.training_data().rows(plan.data.X)
     codes = autoencoder.encode(coder.module, X)
     clusters = plan.parts.clusters
     representations = [
@@ -211,19 +211,19 @@ def _manifold(draft: Draft, study: Study, plan: Plan, identity: Split, code: int
                 Representation(f"{state} {layer}", "alexnet", state, layer, acts[layer], clusters)
                 for layer in LAYERS
             ]
-    seed, labels = plan.seeds[0], plan.subject.labels
+    seed, labels = plan.seeds[0], plan.data.labels
     described = []
     with progress.task("manifold", len(representations), "layers") as advance:
         for one in representations:
             described.append(describe(one, labels=labels, split=identity, seed=seed))
             advance(1)
     write_descriptions(draft, described)
-    draw_components(draft, plan.subject.X, seed=seed)
+    draw_components(draft, plan.data.X, seed=seed)
 
 
 def _ladder(draft: Draft, study: Study, plan: Plan, code: int, samples: int) -> None:
     coder = _autoencoder(study, code)
-    X, parts = plan.material().rows(plan.subject.X), plan.parts
+    X, parts = plan.training_data().rows(plan.data.X), plan.parts
     rungs = ladder(
         X[parts.train],
         X[parts.validation],
@@ -235,7 +235,7 @@ def _ladder(draft: Draft, study: Study, plan: Plan, code: int, samples: int) -> 
     )
     draft.table("ladder", rungs.table)
     shown = np.rint(rungs.examples * 255).astype(np.uint8)  # (rungs, 8, d)
-    draft.array("ladder", shown.reshape(*shown.shape[:2], *plan.subject.X.shape[2:]))
+    draft.array("ladder", shown.reshape(*shown.shape[:2], *plan.data.X.shape[2:]))
 
 
 def _findings(draft: Draft, study: Study, code: int) -> None:

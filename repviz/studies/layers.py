@@ -20,7 +20,7 @@ import pandas as pd
 from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
-from repviz.bottleneck.data import describe as describe_images
+from repviz.bottleneck.data import describe_images
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import labels_are_identities

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks
-from repviz.bottleneck.data import describe
+from repviz.bottleneck.data import describe_images
 from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import as_images
@@ -93,7 +93,7 @@ def network(
         study="network",
         title=title,
         parameters=parameters,
-        images=describe(judged),
+        images=describe_images(judged),
         lede=LEDE,
     ) as study:
         study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(classifier)))

@@ -1,56 +1,25 @@
-"""Criteria: who says whether a reconstruction is still reasonable. :data:`CRITERIA` is the family.
+"""Criteria: when is a reconstruction good enough? :data:`CRITERIA` is the family.
 
-A criterion is a function ``criterion(images, of)`` that gives each image a number, the larger the
-better:
-1 or 0 for a yes or no. ``images`` is (n, d); ``of`` is a :class:`Reference`. It is asked twice, of
-the originals and of what is left of them, and what counts is what an image loses on the way.
+A criterion is a function ``score(images, reference)`` that returns one number per image, larger is
+better; 1 or 0 for a yes or no. ``images`` is (n, d), ``reference`` a
+:class:`repviz.bottleneck.criteria.reference.Reference`. It scores the originals and their
+reconstructions; what counts is the loss from one to the other. A criterion of repviz is a file with
+``criterion(argument)``, which returns such a function, and a line in the table.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from repviz import checks, provenance
+from repviz.bottleneck.criteria.reference import Reference, Score
 from repviz.errors import InputError
+from repviz.references import resolve
 
-__all__ = ["CRITERIA", "Criterion", "Reference", "chosen"]
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """What a criterion may know.
-
-    Attributes
-    ----------
-    originals : ndarray, shape (n, d)
-        The images as they were; pixels in [0, 1].
-    shape : (int, int, int)
-        Channels, height and width, with d their product.
-    labels : ndarray of str, shape (n,), or None
-        Who or what each shows.
-    factors : dict of str to ndarray, shape (n,)
-        What is known about how each came about.
-    known : ndarray, shape (m, d)
-        The training images.
-    known_labels, known_factors
-        The same of them.
-    """
-
-    originals: np.ndarray = field(repr=False)
-    shape: tuple[int, int, int]
-    labels: np.ndarray | None = field(repr=False)
-    factors: dict[str, np.ndarray] = field(repr=False)
-    known: np.ndarray = field(repr=False)
-    known_labels: np.ndarray | None = field(repr=False)
-    known_factors: dict[str, np.ndarray] = field(repr=False)
-
-
-Function = Callable[[np.ndarray, Reference], np.ndarray]
+__all__ = ["CRITERIA", "Criterion", "Reference", "Score", "argument_as_number", "get_criterion"]
 
 
 @dataclass(frozen=True)
@@ -59,173 +28,186 @@ class Criterion:
 
     Attributes
     ----------
-    name : str
-        As a user wrote it: "psnr:25".
-    title : str
-        What a sentence calls it: what is true of an image that it accepts.
+    family : str
+        Its name without the argument: "psnr".
+    statement : str
+        What is true of an image that it accepts; ``{argument}`` stands for the argument.
     summary : str
-        One line on how it criteria, for the list.
-    make : callable
-        From the argument behind the colon ("" without one) to the function.
-    needs : {"labels", "factors", "pictures"} or ""
+        What it measures, in one line.
+    function : str or callable
+        ``"module:criterion"``, which takes the argument and returns the score function; or a
+        user's score function itself.
+    needs : {"labels", "factors", "images", ""}
         What the images must have.
-    own : callable, optional
-        The user's function, where it is one.
+    argument : str
+        What follows the colon ("25" in "psnr:25"); in the table the default; "" where it takes
+        none.
     """
 
-    name: str
-    title: str
+    family: str
+    statement: str
     summary: str
-    make: Callable[[str], Function]
+    function: str | Score
     needs: str = ""
-    own: Function | None = None
+    argument: str = ""
+
+    @property
+    def name(self) -> str:
+        """As a user writes it: "psnr:25"."""
+        return f"{self.family}:{self.argument}" if self.argument else self.family
+
+    @property
+    def title(self) -> str:
+        """What is true of an image that it accepts."""
+        return self.statement.replace("{argument}", self.argument)
 
     @property
     def identity(self) -> str:
-        """What its answers depend on besides the images: its name, and a user's own source."""
-        return self.name if self.own is None else f"{self.name} {provenance.source_key(self.own)}"
+        """What its scores depend on besides the images: its name, and a user's own source code."""
+        if isinstance(self.function, str):
+            return self.name
+        return f"{self.name} {provenance.source_key(self.function)}"
 
-    def scores(self, images: np.ndarray, of: Reference) -> np.ndarray:
-        """One finite number an image, shape (n,).
+    @property
+    def score_function(self) -> Score:
+        """The function ``(images, reference)``; an argument that is out of range is refused."""
+        if not isinstance(self.function, str):
+            return self.function
+        function: Score = resolve(self.function)(self.argument)
+        return function
+
+    def scores(self, images: np.ndarray, reference: Reference) -> np.ndarray:
+        """One finite number per image, shape (n,).
 
         Raises
         ------
         InputError
-            The function gave something else.
+            The function returned something else.
         """
-        _, _, argument = self.name.partition(":")
-        given = self.make(argument)(images, of)
+        returned = self.score_function(images, reference)
         try:
-            found = np.asarray(given, dtype=np.float64)
+            scores = np.asarray(returned, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"criterion '{self.name}': it must give one number an image, got {error}."
+                f"criterion '{self.name}': it must return one number per image, got {error}."
             ) from error
-        if found.shape != (len(images),):
+        if scores.shape != (len(images),):
             raise InputError(
-                f"criterion '{self.name}': it must give one finite number an image, shape "
-                f"({len(images)},), got shape {found.shape}."
+                f"criterion '{self.name}': it must return one number per image, shape "
+                f"({len(images)},), got shape {scores.shape}."
             )
-        if not np.isfinite(found).all():
+        if not np.isfinite(scores).all():
             raise InputError(
-                f"criterion '{self.name}': it must give one finite number an image, got "
-                f"{int((~np.isfinite(found)).sum())} of {len(found)} that are NaN or infinite."
+                f"criterion '{self.name}': it must return one finite number per image, got "
+                f"{int((~np.isfinite(scores)).sum())} of {len(scores)} that are NaN or infinite."
             )
-        return found
+        return scores
 
-    def lacks(self, of: Reference) -> str:
-        """What the images lack for this criterion, in words; empty where nothing is lacking."""
-        if self.needs == "labels" and (of.labels is None or len(np.unique(of.labels)) < 2):
-            return "the images carry fewer than two labels"
-        if self.needs == "factors" and not of.factors:
-            return "no factors are known of the images"
-        if self.needs == "pictures" and of.shape[:2] == (1, 1):
-            return "the rows are no images"
+    def missing(self, reference: Reference) -> str:
+        """What the images lack for this criterion, in words; "" where they lack nothing."""
+        labels = reference.labels
+        if self.needs == "labels" and (labels is None or len(np.unique(labels)) < 2):
+            return "the images have fewer than two labels"
+        if self.needs == "factors" and not reference.factors:
+            return "the images have no known factors"
+        if self.needs == "images" and reference.shape[:2] == (1, 1):
+            return "the rows are not images"
         return ""
 
 
-def _from(file: str) -> Callable[[str], Function]:
-    def make(argument: str) -> Function:
-        found: Function = import_module(f"{__name__}.{file}").criterion(argument)
-        return found
-
-    return make
-
+_HERE = "repviz.bottleneck.criteria"
 
 _LINES = (
     Criterion(
         "psnr",
         "a PSNR of at least {argument} dB",
         "psnr:DB, whether the peak signal-to-noise ratio is at least DB decibels (25)",
-        _from("psnr"),
-        "pictures",
+        f"{_HERE}.psnr:criterion",
+        "images",
+        "25",
     ),
     Criterion(
         "ssim",
         "an SSIM of at least {argument}",
         "ssim:S, whether the structural similarity is at least S (0.8)",
-        _from("ssim"),
-        "pictures",
+        f"{_HERE}.ssim:criterion",
+        "images",
+        "0.8",
     ),
     Criterion(
         "person",
         "the nearest other image shows the same person",
-        "whether the nearest other original shows the same label",
-        _from("person"),
+        "whether the nearest other original has the same label",
+        f"{_HERE}.person:criterion",
         "labels",
     ),
     Criterion(
         "decision",
         "a classifier decides as it did on the original",
-        "whether a linear classifier of the training labels says what it says of the original",
-        _from("decision"),
+        "whether a linear classifier of the training labels decides as on the original",
+        f"{_HERE}.decision:criterion",
         "labels",
     ),
     Criterion(
         "face",
         "a face detector finds a face",
         "whether scikit-image's cascade of local binary patterns finds a frontal face",
-        _from("face"),
-        "pictures",
+        f"{_HERE}.face:criterion",
+        "images",
     ),
     Criterion(
         "factors",
         "the known factors can be read off",
-        "the share of the factors' variance (R2) that a linear fit reads off the image",
-        _from("factors"),
+        "the share of the factors' variance (R2) that a linear fit predicts from the image",
+        f"{_HERE}.factors:criterion",
         "factors",
     ),
 )
-CRITERIA: dict[str, Criterion] = {criterion.name: criterion for criterion in _LINES}
-DEFAULTS = {"psnr": "25", "ssim": "0.8"}
+CRITERIA: dict[str, Criterion] = {criterion.family: criterion for criterion in _LINES}
 
 
-def chosen(given: str | Function | Criterion) -> Criterion:
-    """The criterion that a user named ("psnr:25"), or that a function of the user's own is.
+def get_criterion(criterion: str | Score | Criterion) -> Criterion:
+    """The criterion of that name ("psnr:25"), or one that wraps a user's own function.
 
     Raises
     ------
     UnknownName
         No criterion has this name.
     InputError
-        It is neither a name nor a function with a name.
+        It is neither a name nor a function with a name, or its argument is out of range.
     """
-    if isinstance(given, Criterion):
-        return given
-    if isinstance(given, str):
-        name, colon, argument = given.partition(":")
-        of = CRITERIA[checks.one_of("sweep", "criterion", name, CRITERIA)]
-        if colon and name not in DEFAULTS:
+    if isinstance(criterion, Criterion):
+        return criterion
+    if isinstance(criterion, str):
+        family, colon, argument = criterion.partition(":")
+        entry = CRITERIA[checks.one_of("sweep", "criterion", family, CRITERIA)]
+        if colon and not entry.argument:
             raise InputError(
-                f"criterion '{name}': it takes nothing after a colon, got '{argument}'."
+                f"criterion '{family}': it takes nothing after a colon, got '{argument}'."
             )
-        argument = argument or DEFAULTS.get(name, "")
-        if name in DEFAULTS:
-            of.make(argument)  # what cannot be meant is refused before anything is trained
-        named = f"{name}:{argument}" if argument else name
-        return Criterion(named, of.title.format(argument=argument), of.summary, of.make, of.needs)
-    name = getattr(given, "__name__", "")
-    if not callable(given) or not name.isidentifier():
+        entry = replace(entry, argument=argument or entry.argument)
+        if entry.argument:
+            _ = entry.score_function  # a bad argument is refused before anything is trained
+        return entry
+    name = getattr(criterion, "__name__", "")
+    if not callable(criterion) or not name.isidentifier():
         raise InputError(
-            f"sweep: a criterion must be a name or a function (images, of) with a name, got "
-            f"{given!r}. "
-            f"Known: {', '.join(CRITERIA)}."
+            f"sweep: a criterion must be a name or a named function (images, reference), got "
+            f"{criterion!r}. Known: {', '.join(CRITERIA)}."
         )
-    words = inspect.getdoc(given) or ""
-    title = words.splitlines()[0] if words else name.replace("_", " ")
-    return Criterion(name, title, title, lambda argument: given, own=given)
+    lines = (inspect.getdoc(criterion) or name.replace("_", " ")).splitlines()
+    return Criterion(name, lines[0], lines[0], criterion)
 
 
-def number(criterion: str, argument: str, *, low: float, high: float) -> float:
-    """What stands behind the colon, as a number from ``low`` to ``high``."""
+def argument_as_number(family: str, argument: str, *, low: float, high: float) -> float:
+    """What follows the colon, as a number from ``low`` to ``high``."""
     try:
         value = float(argument)
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
         raise InputError(
-            f"criterion '{criterion}': a number from {low:g} to {high:g} must follow the colon, "
-            f"got "
-            f"'{argument}'. Write for example {criterion}:{DEFAULTS[criterion]}."
+            f"criterion '{family}': a number from {low:g} to {high:g} must follow the colon, got "
+            f"'{argument}'. Write for example {family}:{CRITERIA[family].argument}."
         )
     return value

@@ -1,26 +1,26 @@
-"""Whether an image is still nearest to another image of the same person."""
+"""Whether the image nearest to a reconstruction is another one of the same person."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from repviz.bottleneck.criteria import Function, Reference
+from repviz.bottleneck.criteria import Reference, Score
 from repviz.manifold.neighbors import neighbors_between
 
 
-def criterion(argument: str) -> Function:
-    """1 where the nearest original other than its own shows the same label, else 0.
+def criterion(argument: str) -> Score:
+    """1 where the nearest original other than its own has the same label, else 0.
 
-    The originals among which it is looked up are the test images themselves: so it works for
-    people whom no training has seen.
+    The search is among the originals of the test images, so that it also works for people who are
+    in no training image.
     """
 
-    def scores(images: np.ndarray, of: Reference) -> np.ndarray:
-        assert of.labels is not None
-        nearest, _ = neighbors_between(images, of.originals, k=2)
-        own = nearest[:, 0] == np.arange(len(images))
-        other = np.where(own, nearest[:, 1], nearest[:, 0])
-        same: np.ndarray = of.labels[other] == of.labels
+    def score(images: np.ndarray, reference: Reference) -> np.ndarray:
+        assert reference.labels is not None
+        nearest, _ = neighbors_between(images, reference.originals, k=2)
+        is_itself = nearest[:, 0] == np.arange(len(images))
+        other = np.where(is_itself, nearest[:, 1], nearest[:, 0])
+        same: np.ndarray = reference.labels[other] == reference.labels
         return same
 
-    return scores
+    return score

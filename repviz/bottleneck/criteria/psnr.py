@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from repviz import distortion
-from repviz.bottleneck.criteria import Function, Reference, number
+from repviz.bottleneck.criteria import Reference, Score, argument_as_number
 
 
-def criterion(argument: str) -> Function:
-    """1 where the ratio is at least as many decibels as the argument says, else 0."""
-    least = number("psnr", argument, low=0, high=100)
+def criterion(argument: str) -> Score:
+    """1 where the ratio reaches ``argument`` decibels, else 0."""
+    threshold = argument_as_number("psnr", argument, low=0, high=100)
 
-    def scores(images: np.ndarray, of: Reference) -> np.ndarray:
-        return distortion.psnr(images, of.originals) >= least
+    def score(images: np.ndarray, reference: Reference) -> np.ndarray:
+        return distortion.psnr(images, reference.originals) >= threshold
 
-    return scores
+    return score

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from repviz import distortion
-from repviz.bottleneck.criteria import Function, Reference, number
+from repviz.bottleneck.criteria import Reference, Score, argument_as_number
 
 
-def criterion(argument: str) -> Function:
-    """1 where the similarity is at least what the argument says, else 0."""
-    least = number("ssim", argument, low=-1, high=1)
+def criterion(argument: str) -> Score:
+    """1 where the similarity reaches ``argument``, else 0."""
+    threshold = argument_as_number("ssim", argument, low=-1, high=1)
 
-    def scores(images: np.ndarray, of: Reference) -> np.ndarray:
-        return distortion.ssim(images, of.originals, of.shape) >= least
+    def score(images: np.ndarray, reference: Reference) -> np.ndarray:
+        return distortion.ssim(images, reference.originals, reference.shape) >= threshold
 
-    return scores
+    return score

@@ -1,29 +1,34 @@
-"""The engines of a sweep: each fits a pair of encoder and decoder with a code of k numbers.
+"""The engines of a sweep: each fits an encoder and a decoder with a code of k numbers.
 
-:data:`ENGINES` is the family. An engine is a file with a function ``fit(context, k)`` that gives a
-:class:`repviz.bottleneck.engines.codec.Codec`, or any ``(encode, decode)`` pair; a function of the
-user's own does as well.
+:data:`ENGINES` is the family. An engine is a file with a function ``fit(context, k)`` that returns
+a :class:`repviz.bottleneck.engines.codec.Codec` or any ``(encode, decode)`` pair, and a line in
+the table. A function of one's own can be given in place of a name.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 from repviz import checks, provenance
 from repviz.bottleneck.engines.codec import Codec, FitContext
 from repviz.errors import InputError
+from repviz.references import resolve
 
-__all__ = ["ENGINES", "Codec", "Engine", "FitContext", "chosen"]
+__all__ = ["ENGINES", "Codec", "Engine", "FitContext", "get_engine", "with_colours"]
+
+FitFunction = Callable[[FitContext, int], Any]
+# Colour roles of :data:`repviz.figures.theme.PALETTE`, in the order in which they are given to
+# engines that have none of their own.
+ROLES = ("tenth", "ninth", "eighth", "seventh", "sixth", "fifth", "fourth", "second", "first")
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One way to squeeze images.
+    """One way to compress images. All that tables, figures and reports say of it stands here.
 
     Attributes
     ----------
@@ -31,152 +36,200 @@ class Engine:
         What a user writes, and what stands in the tables.
     title : str
         What a sentence calls it.
+    short : str
+        Its label in a figure.
     summary : str
         One line on how it works.
-    home : str
-        ``file:function`` of this package.
+    function : str or callable
+        The fit function, or a reference ``"module:function"`` to it.
     options : dict
-        Handed to the function by name.
-    once : bool
+        Passed to the function by name.
+    role : str
+        Its colour, a role of :data:`repviz.figures.theme.PALETTE`; assigned by the sweep where "".
+    is_baseline : bool
+        Whether the other engines' errors are compared with its error.
+    error_only : bool
+        Whether only its error is reported: no codes, reconstructions or criteria.
+    serves_all_sizes : bool
         Whether one training with the longest code serves every size.
-    random : bool
+    per_size_engine : str
+        Where it serves all sizes: the engine that an audit trains for each size to compare with.
+    is_random : bool
         Whether its result depends on the seed.
-    own : callable or None
-        The user's own function, in place of ``home``.
     """
 
     name: str
     title: str
+    short: str
     summary: str
-    home: str
+    function: str | FitFunction
     options: dict[str, Any] = field(default_factory=dict)
+    role: str = ""
+    is_baseline: bool = False
+    error_only: bool = False
     serves_all_sizes: bool = False
-    random: bool = True
-    own: Callable[[FitContext, int], Any] | None = None
+    per_size_engine: str = ""
+    is_random: bool = True
 
     def fit(self, context: FitContext, k: int) -> Codec:
-        """The fitted pair with a code of ``k`` numbers.
+        """The fitted encoder and decoder with a code of ``k`` numbers.
 
         Raises
         ------
         InputError
-            The function gave neither a Codec nor two callables.
+            The function returned neither a Codec nor two callables.
         """
-        made = self._function(context, k)
-        if isinstance(made, Codec):
-            return made
-        if isinstance(made, tuple) and len(made) == 2 and all(map(callable, made)):
-            return Codec(*made)
+        function = resolve(self.function) if isinstance(self.function, str) else self.function
+        fitted = partial(function, **self.options)(context, k)
+        if isinstance(fitted, Codec):
+            return fitted
+        if isinstance(fitted, tuple) and len(fitted) == 2 and all(map(callable, fitted)):
+            return Codec(*fitted)
         raise InputError(
-            f"engine '{self.name}': it must give two functions, encode and decode, got "
-            f"{type(made).__name__}. Return (encode, decode)."
+            f"engine '{self.name}': it must return two functions, encode and decode, got "
+            f"{type(fitted).__name__}. Return (encode, decode)."
         )
 
     @property
     def identity(self) -> str:
-        """What its results depend on besides the task: its name, or its source if it is a user's.
+        """What its results depend on besides the context: its name, and a user's own source code.
 
-        Two functions of one name are not one engine, so that a sweep never mixes them.
+        Two functions of one name are two engines, so that a sweep never mixes them.
         """
-        if self.own is None:
+        if isinstance(self.function, str):
             return self.name
-        return f"{self.name} {provenance.source_key(self.own)}"
+        return f"{self.name} {provenance.source_key(self.function)}"
 
     @property
-    def _function(self) -> Callable[[FitContext, int], Any]:
-        if self.own is not None:
-            return self.own
-        file, _, function = self.home.partition(":")
-        found = getattr(import_module(f"{__name__}.{file}"), function)
-        return partial(found, **self.options)
+    def columns(self) -> dict[str, Any]:
+        """Its columns in the tables that figures and reports read."""
+        return {
+            "engine": self.name,
+            "title": self.title,
+            "short": self.short,
+            "role": self.role,
+            "is_baseline": self.is_baseline,
+        }
 
+
+_PCA = "repviz.bottleneck.engines.pca:fit"
+_AUTOENCODER = "repviz.bottleneck.engines.autoencoders:fit"
 
 _LINES = (
     Engine(
         "pca",
         "PCA",
+        "PCA",
         "principal components of the training images and their mirror images: the linear optimum",
-        "pca:fit",
-        random=False,
+        _PCA,
+        role="third",
+        is_baseline=True,
+        is_random=False,
     ),
     Engine(
         "pca-augmented",
         "PCA on shifted images",
+        "PCA, shifted",
         "principal components of all the shifted and mirrored images that autoencoders see",
-        "pca:fit",
+        _PCA,
         {"moved": True},
-        random=False,
+        role="muted",
+        is_baseline=True,
+        error_only=True,
+        is_random=False,
     ),
     Engine(
         "conv",
         "the plain convolutional autoencoder",
+        "conv",
         "a convolutional autoencoder from random weights",
-        "autoencoders:fit",
+        _AUTOENCODER,
         {"form": "conv"},
+        role="second",
     ),
     Engine(
         "denoising",
         "the denoising convolutional autoencoder",
-        "the same, shown noisy images and asked for clean ones",
-        "autoencoders:fit",
+        "denoising",
+        "a convolutional autoencoder that sees noisy images and reconstructs the clean ones",
+        _AUTOENCODER,
         {"form": "conv", "noise": 0.1},
+        role="sixth",
     ),
     Engine(
         "variational",
         "the variational convolutional autoencoder",
-        "the same, its codes drawn from a Gaussian a image while it is trained",
-        "autoencoders:fit",
+        "variational",
+        "a convolutional autoencoder whose codes are drawn from one Gaussian per image in training",
+        _AUTOENCODER,
         {"form": "conv", "variational": True},
+        role="seventh",
     ),
     Engine(
         "linear-start",
         "the autoencoder that starts at PCA",
-        "PCA plus corrections that start at zero, a training a size",
-        "autoencoders:fit",
+        "from PCA",
+        "PCA plus corrections that start at zero, one training per size",
+        _AUTOENCODER,
         {"form": "linear-start"},
+        role="first",
     ),
     Engine(
         "prefix",
-        "the one autoencoder for every size",
+        "the autoencoder from PCA trained once for all sizes",
+        "prefix",
         "PCA plus corrections, trained once while its code shrinks from the longest to one number",
-        "autoencoders:fit",
+        _AUTOENCODER,
         {"form": "prefix"},
+        role="fourth",
         serves_all_sizes=True,
+        per_size_engine="linear-start",
     ),
     Engine(
         "nested",
-        "the one convolutional autoencoder for every size",
+        "the convolutional autoencoder trained once for all sizes",
+        "nested",
         "a convolutional autoencoder, trained once with its code cut at random sizes",
-        "autoencoders:fit",
+        _AUTOENCODER,
         {"form": "nested"},
+        role="fifth",
         serves_all_sizes=True,
+        per_size_engine="conv",
     ),
 )
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in _LINES}
 
 
-def chosen(given: str | Callable[[FitContext, int], Any]) -> Engine:
-    """The engine that a user named, or that a function of the user's own is.
+def get_engine(engine: str | FitFunction | Engine) -> Engine:
+    """The engine of that name, or one that wraps a user's own fit function.
 
     Raises
     ------
     UnknownName
         No engine has this name.
     InputError
-        It is neither a name nor a function, or a function without a name of its own.
+        It is neither a name nor a function with a name of its own.
     """
-    if isinstance(given, str):
-        return ENGINES[checks.one_of("sweep", "engine", given, ENGINES)]
-    name = getattr(given, "__name__", "")
-    if not callable(given) or not name.isidentifier():
+    if isinstance(engine, Engine):
+        return engine
+    if isinstance(engine, str):
+        return ENGINES[checks.one_of("sweep", "engine", engine, ENGINES)]
+    name = getattr(engine, "__name__", "")
+    if not callable(engine) or not name.isidentifier():
         raise InputError(
-            f"sweep: an engine must be a name or a function (context, k) with a name, got "
-            f"{given!r}. "
+            f"sweep: an engine must be a name or a named function (context, k), got {engine!r}. "
             f"Known: {', '.join(ENGINES)}."
         )
     name = name.replace("_", "-")
     if name in ENGINES:
         raise InputError(f"sweep: '{name}' is an engine of repviz. Rename your function.")
-    return Engine(
-        name, f"the engine {name}", inspect.getdoc(given) or "a user's own", "", own=given
-    )
+    summary = inspect.getdoc(engine) or "a function of the user's own"
+    return Engine(name, f"the engine {name}", name, summary, engine)
+
+
+def with_colours(engines: Iterable[Engine]) -> list[Engine]:
+    """``engines``, those without a colour role given one that no other of them has."""
+    engines = list(engines)
+    used = {engine.role for engine in engines}
+    free = iter([role for role in ROLES if role not in used])
+    return [e if e.role else replace(e, role=next(free, "ink")) for e in engines]

@@ -1,8 +1,8 @@
-"""The autoencoders that repviz trains, from random weights or from PCA, for one size or for all.
+"""The autoencoders of repviz, from random weights or from PCA, for one size or for all.
 
-A network whose code is cut at random sizes while it is trained comes to carry most in its first
-numbers (Rippel, Gelbart & Adams 2014, ICML, "nested dropout"); :mod:`repviz.models.prefix` says how
-one that starts at PCA serves every size.
+A network whose code is cut at random sizes in training comes to hold most in its first numbers
+(Rippel, Gelbart & Adams 2014, ICML, "nested dropout"); :mod:`repviz.models.prefix` says how one
+that starts at PCA serves every size.
 """
 
 from __future__ import annotations

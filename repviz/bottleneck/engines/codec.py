@@ -1,4 +1,4 @@
-"""What every engine is given, and what it gives."""
+"""What an engine is given (:class:`FitContext`) and what it returns (:class:`Codec`)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class FitContext:
     data : TrainingData
         The training and validation images, held once for all engines and sizes.
     effort : float
-        How long autoencoders are trained, as a multiple of the usual.
+        Length of an autoencoder's training, as a multiple of the default.
     seed : int
-        Of everything random.
+        Seed of everything random, from 0 to :data:`repviz.streams.SEED_LIMIT`.
     """
 
     data: TrainingData = field(repr=False)
@@ -41,27 +41,27 @@ class FitContext:
 
     @property
     def validation(self) -> np.ndarray:
-        """The images to choose with, (m, d) float32; pixels in [0, 1]."""
+        """The images for model selection, (m, d) float32; pixels in [0, 1]."""
         return self.data.rows(self.data.validation)
 
     @property
     def shape(self) -> Shape:
-        """Channels, height and width, with d their product."""
+        """Channels, height and width; d is their product."""
         return self.data.shape
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A fitted pair.
+    """A fitted encoder and decoder.
 
     Attributes
     ----------
     encode, decode : callable
         (n, d) -> (n, k) and (n, k) -> (n, d).
     parameters : int or None
-        Numbers that were fitted, where that is known.
+        The number of fitted parameters, where it is known.
     model : Model or None
-        The autoencoder, where it is one of repviz: it is kept as a checkpoint.
+        The autoencoder, where it is one of repviz: it is saved as a checkpoint.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
@@ -71,7 +71,7 @@ class Codec:
 
 
 def codec_of(model: Model, k: int | None = None) -> Codec:
-    """The pair that a trained autoencoder is; with ``k`` numbers, where it serves every size."""
+    """The codec of a trained autoencoder, with ``k`` numbers where it serves every size."""
     module: Autoencoder = model.module  # type: ignore[assignment]
     return Codec(
         lambda X: autoencoder.encode(module, X, k=k),

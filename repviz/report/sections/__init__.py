@@ -59,7 +59,7 @@ SECTIONS: dict[str, str] = {
     "images": "repviz.report.sections.images:SECTION",
     "sweep": "repviz.report.sections.sweep:SECTION",
     "reconstructions": "repviz.report.sections.reconstructions:SECTION",
-    "walks": "repviz.report.sections.walks:SECTION",
+    "traversals": "repviz.report.sections.traversals:SECTION",
     "audit": "repviz.report.sections.audit:SECTION",
     "criteria": "repviz.report.sections.criteria:SECTION",
     "code_probes": "repviz.report.sections.code_probes:SECTION",

@@ -8,15 +8,15 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 TABLES = {
-    "audit": "engine separate bottleneck mse separate_mse gap gap_low gap_high n_test",
+    "audit": ("short per_size_short bottleneck mse per_size_mse gap gap_low gap_high n_test"),
 }
 
 _COLUMNS = (
-    field("one for all", "engine", text),
-    field("one each", "separate", text),
+    field("trained once", "short", text),
+    field("trained per size", "per_size_short", text),
     field("size", "bottleneck", count),
-    field("error, one for all", "mse", plain),
-    field("error, one each", "separate_mse", plain),
+    field("error, once", "mse", plain),
+    field("error, per size", "per_size_mse", plain),
     Column("gap", lambda row: f"{100 * row['gap']:+.1f} %"),
     Column(
         "95 % interval",
@@ -27,18 +27,18 @@ _COLUMNS = (
 
 
 def render(study: Study) -> Content | None:
-    """A row an audited size."""
+    """One row per audited size."""
     audit = study.result("audit", TABLES["audit"])
     return Content(
         table(audit, _COLUMNS, label="Audit"),
-        reading="The gap is how much larger the error of the one training is at this size.",
+        reading="The gap is how much larger the error of the single training is at this size.",
         limits="Sizes between those audited are taken to be like them, and the separate trainings "
-        "are of the usual length: longer ones would widen the gap.",
+        "have the default length: longer ones would widen the gap.",
     )
 
 
 SECTION = Section(
-    title="One autoencoder for every size against one for each",
+    title="One training for all sizes against one per size",
     short="One for all sizes",
     stage="sweep",
     needs=("results/audit.csv",),

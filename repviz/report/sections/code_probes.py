@@ -1,4 +1,4 @@
-"""What a code keeps and what it drops: who it is, the known factors, the degrees of freedom."""
+"""What a code holds: the label, the known factors, the degrees of freedom."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 from repviz.number_format import count, plain, text
 from repviz.report.html import Markup, join, tag
-from repviz.report.parts import Column, chart, field, interval, key, numbers_of, warnings
+from repviz.report.parts import Column, chart, field, interval, numbers_of, warnings
 from repviz.report.sections import Content, Section
-from repviz.report.sections.sweep import KEYS
+from repviz.report.sections.sweep import engine_keys
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "code_probes": "engine bottleneck probe score low high n chance",
+    "code_probes": "engine title short role bottleneck probe score low high n chance",
     "code_dimension": (
-        "engine bottleneck dimension low high calibrated calibrated_low calibrated_high n groups "
-        "warnings"
+        "engine short bottleneck dimension low high calibrated calibrated_low calibrated_high n "
+        "groups warnings"
     ),
 }
 
 _PROBES = (
     field("probe", "probe", text),
-    field("code of", "engine", text),
+    field("code of", "short", text),
     Column("size", lambda row: _size(row)),
     field("score", "score", plain),
     interval("95 % interval", "low", "high", plain),
@@ -29,7 +29,7 @@ _PROBES = (
     field("n test", "n", count),
 )
 _DIMENSIONS = (
-    field("code of", "engine", text),
+    field("code of", "short", text),
     field("size", "bottleneck", count),
     field("dimension", "dimension", plain),
     interval("95 % interval", "low", "high", plain),
@@ -47,22 +47,20 @@ def render(study: Study) -> Content | None:
     )
     if probes.empty and dimensions.empty:
         return None
-    engines = [name for name in dimensions["engine"].unique() if name != "original"]
     whole = len(dimensions) and (dimensions["groups"] < dimensions["n"]).any()
-    keys = [key(*KEYS.get(name, ("ink", name))) for name in engines]
     parts: list[Markup | None] = []
     if len(probes):
         alt = "Score of each probe against the size of the code."
         caption = "Read off the codes of test images; the dotted line is the original images."
         parts += [
-            chart("code_probes", probes, caption=caption, alt=alt, keys=keys),
+            chart("code_probes", probes, caption=caption, alt=alt, keys=engine_keys(probes)),
             numbers_of("results/code_probes.csv", probes, _PROBES),
         ]
     if len(dimensions):
-        whose = [f"{row['engine']} {_size(row)}" for row in records(dimensions)]
+        names = [f"{row['short']} {_size(row)}" for row in records(dimensions)]
         parts += [
             tag("h3", "Degrees of freedom of the codes, beside those of the images"),
-            warnings(whose, dimensions["warnings"]),
+            warnings(names, dimensions["warnings"]),
             numbers_of("results/code_dimension.csv", dimensions, _DIMENSIONS),
         ]
     return Content(

@@ -1,4 +1,4 @@
-"""How small is still reasonable: by whose judgement, and is there a knee?"""
+"""The smallest acceptable code by each criterion, and whether the error curve has an elbow."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "choices": "criterion title engine size low high margin n_test left_out",
-    "criteria": "criterion engine bottleneck original kept loss loss_high n_test",
-    "knee": "engine sizes low high ranges found stands",
+    "choices": "criterion title short size low high margin n_test left_out",
+    "criteria": "criterion short bottleneck original reconstructed loss loss_high n_test",
+    "knee": "short sizes low high ranges with_knee stable",
 }
 
-_JUDGES = (
+_SCORES = (
     field("criterion", "criterion", text),
-    field("engine", "engine", text),
+    field("engine", "short", text),
     field("size", "bottleneck", count),
     field("original", "original", plain),
-    field("kept", "kept", plain),
+    field("reconstructed", "reconstructed", plain),
     field("loss", "loss", plain),
     field("loss, upper limit", "loss_high", plain),
     field("n test", "n_test", count),
 )
-_KNEES = (
-    field("engine", "engine", text),
+_ELBOWS = (
+    field("engine", "short", text),
     field("sizes", "sizes", count),
     field("ranges", "ranges", count),
-    field("with a knee", "found", count),
+    field("with an elbow", "with_knee", count),
     Column("from", lambda row: plain(row["low"])),
     Column("to", lambda row: plain(row["high"])),
-    Column("so", lambda row: "a knee" if row["stands"] else "no knee", numeric=False),
+    Column("so", lambda row: "an elbow" if row["stable"] else "no elbow", numeric=False),
 )
 _FACTORS = (
     " Factors are read off the pixels by linear weights that were fitted to originals: what a "
@@ -55,11 +55,11 @@ def render(study: Study) -> Content | None:
         "asks for more than is needed: 5 % of sixty images is three."
     )
     if choices is not None:
-        done = choices[choices["engine"] != ""]
+        done = choices[choices["left_out"] == ""]
         if len(done):
             columns = (
                 Column("an image is fine while", lambda row: text(row["title"]), numeric=False),
-                field("engine", "engine", text),
+                field("engine", "short", text),
                 Column("smallest size", _size),
                 Column("95 % interval", _interval),
                 field("loss allowed", "margin", plain),
@@ -68,17 +68,17 @@ def render(study: Study) -> Content | None:
             parts.append(table(done, columns, label="Smallest reasonable sizes"))
         if "factors" in set(done["criterion"]):
             limits += _FACTORS
-        for row in records(choices[choices["engine"] == ""]):
+        for row in records(choices[choices["left_out"] != ""]):
             words = f"{row['criterion']}: left out, {row['left_out']}."
             parts.append(tag("p", words, class_="left-out"))
     if study.has("results/criteria.csv"):
         parts.append(
             numbers_of(
-                "results/criteria.csv", study.result("criteria", TABLES["criteria"]), _JUDGES
+                "results/criteria.csv", study.result("criteria", TABLES["criteria"]), _SCORES
             )
         )
     parts.append(tag("h3", "Is there a knee?"))
-    parts.append(table(study.result("knee", TABLES["knee"]), _KNEES, label="Knees"))
+    parts.append(table(study.result("knee", TABLES["knee"]), _ELBOWS, label="Knees"))
     return Content(
         join(parts),
         reading="A criterion scores each test image before and after. The smallest size is the one "

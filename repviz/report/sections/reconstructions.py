@@ -17,11 +17,9 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "reconstruction_images": "position row id pick",
-    "reconstruction_panels": "panel engine bottleneck",
+    "reconstruction_panels": "panel engine short bottleneck",
     "sweep_images": "engine bottleneck row mse",
 }
-
-_ENGINES = {"pca": "PCA", "linear-start": "from PCA", "conv": "conv."}
 
 
 def render(study: Study) -> Content | None:
@@ -57,7 +55,7 @@ class _Grid:
     """Which panel shows which engine and size, and how large its error is."""
 
     pixels: np.ndarray  # (panels, positions, h, w) or (panels, positions, 3, h, w), uint8
-    engines: list[str]
+    shorts: dict[str, str]  # engine -> its label, in the order of the rows
     sizes: list[int]
     panels: dict[tuple[str, int], int]
     errors: dict[tuple[str, int, int], float]
@@ -83,12 +81,12 @@ class _Grid:
             image(original, alt=f"original {one['id']}"),
             tag("span", one["pick"], class_="pick"),
             tag("span", one["id"]),
-            rowspan=len(self.engines),
+            rowspan=len(self.shorts),
             scope="rowgroup",
         )
         rows: list[Markup] = []
-        for engine in self.engines:
-            label = tag("span", _ENGINES.get(engine, engine))
+        for engine in self.shorts:
+            label = tag("span", self.shorts[engine])
             cells = [self._cell(one, engine, size) for size in self.sizes]
             head = tag("th", label, scope="row", class_="engine")
             rows.append(tag("tr", None if rows else first, head, cells))
@@ -115,7 +113,7 @@ def _grid(study: Study, panels: list[dict[str, Any]]) -> _Grid:
     drawn = [panel for panel in panels if panel["engine"] != "original"]
     return _Grid(
         study.array("reconstructions"),
-        list(dict.fromkeys(panel["engine"] for panel in drawn)),
+        {panel["engine"]: panel["short"] for panel in drawn},
         sorted({panel["bottleneck"] for panel in drawn}),
         {(panel["engine"], panel["bottleneck"]): panel["panel"] for panel in panels},
         {(row["engine"], row["bottleneck"], row["row"]): row["mse"] for row in errors},

@@ -50,11 +50,11 @@ def infinite(context, k):
     [
         (
             identical,
-            "'identical': encode must give a matrix of shape (60, k), k at most 2, got sha",
+            "'identical': encode must return a matrix of shape (60, k), k at most 2, got sha",
         ),
-        (imaginary, "'imaginary': encode must give real numbers, got complex"),
-        (ragged, "'ragged': encode must give a matrix of numbers, got "),
-        (infinite, "'infinite': decode must give finite numbers, got an infinity."),
+        (imaginary, "'imaginary': encode must return real numbers, got complex"),
+        (ragged, "'ragged': encode must return a matrix of numbers, got "),
+        (infinite, "'infinite': decode must return finite numbers, got an infinity."),
     ],
 )
 def test_an_engine_of_ones_own_is_held_to_its_size(engine, sentence, tmp_path):

@@ -18,7 +18,7 @@ from skimage.metrics import structural_similarity
 import repviz
 from repviz import distortion, intervals
 from repviz.bottleneck.choice import choice_from_scores, choose_bottleneck
-from repviz.bottleneck.criteria import CRITERIA, Reference, chosen
+from repviz.bottleneck.criteria import CRITERIA, Reference, get_criterion
 from repviz.bottleneck.knee import knee
 from repviz.bottleneck.pca_equivalent import equivalent
 from repviz.bottleneck.sweep import SweepSetup
@@ -142,10 +142,10 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
 
 def test_a_smooth_curve_has_no_knee_and_a_bent_one_has():
     sizes = [2**e for e in range(9)]
-    assert not knee(sizes, [0.1 * k**-0.5 for k in sizes]).stands
+    assert not knee(sizes, [0.1 * k**-0.5 for k in sizes]).stable
     bent = knee(sizes, [1.0, 0.7, 0.4, 0.1, 0.099, 0.098, 0.097, 0.096, 0.095])
     assert bent.low == bent.high == 8
-    assert bent.stands
+    assert bent.stable
 
 
 def test_judges_tell_an_original_from_noise(faces):
@@ -156,7 +156,7 @@ def test_judges_tell_an_original_from_noise(faces):
     for name in CRITERIA:
         if name in ("face", "person"):
             continue
-        criterion = chosen(name)
+        criterion = get_criterion(name)
         assert criterion.scores(X, of).mean() > criterion.scores(noise, of).mean(), name
 
 
@@ -172,14 +172,14 @@ def test_every_size_and_engine_has_a_row(made):
     each = made.result("sweep_images").groupby(["engine", "bottleneck"])["mse"].mean()
     np.testing.assert_allclose(each[table.index].to_numpy(), table["mse"], rtol=1e-6)
     audit = made.result("audit").iloc[0]
-    assert audit["gap"] == pytest.approx(audit["mse"] / audit["separate_mse"] - 1, rel=1e-5)
+    assert audit["gap"] == pytest.approx(audit["mse"] / audit["per_size_mse"] - 1, rel=1e-5)
     assert made.report.is_file()
 
 
 def test_walks_go_through_the_mean_code_and_end_at_the_images(made):
     directions, way = made.result("traversals"), made.result("interpolation")
-    assert directions["share"].is_monotonic_decreasing
-    assert directions["share"].sum() <= 1 + 1e-6
+    assert directions["variance_share"].is_monotonic_decreasing
+    assert directions["variance_share"].sum() <= 1 + 1e-6
     assert directions["factor"].ne("").all()
     along, between = made.array("traversals"), made.array("interpolation")
     for steps in along:  # every direction is left and right of the same mean code
@@ -200,7 +200,7 @@ def test_walks_go_through_the_mean_code_and_end_at_the_images(made):
 def test_it_says_why_a_judge_had_to_pass(made):
     choices = made.result("choices").set_index("criterion")
     assert set(choices.loc["psnr:15", "engine"]) == {"pca", "linear-start", "prefix"}
-    assert choices.loc["decision", "left_out"] == "the images carry fewer than two labels"
+    assert choices.loc["decision", "left_out"] == "the images have fewer than two labels"
 
 
 def test_the_report_says_how_factors_are_read_where_they_judged(made):
@@ -276,7 +276,7 @@ def test_the_examples_of_the_readme_run_as_they_stand(tmp_path, monkeypatch):
     assert "random-directions" in set(names["sweep"].table["engine"])
     choice = names["choice"]
     assert choice.criterion == "still_bright"
-    assert choice.table["kept"].is_monotonic_increasing
+    assert choice.table["reconstructed"].is_monotonic_increasing
 
 
 def refused(sentence, *args, **options):
@@ -311,7 +311,7 @@ def test_messages(faces, tmp_path, made):
         return "encoder"
 
     refused(
-        "engine 'half': it must give two functions, encode and decode, got str. Return (encode, "
+        "engine 'half': it must return two functions, encode and decode, got str. Return (encode, "
         "decode).",
         *(faces,), engines=half, bottlenecks=2, out=tmp_path / "u",
     )  # fmt: skip
@@ -320,7 +320,7 @@ def test_messages(faces, tmp_path, made):
     with pytest.raises(InputError) as caught:
         choose_bottleneck(made, "person")
     assert str(caught.value) == (
-        "choose_bottleneck: 'person' cannot judge here: the images carry fewer than two labels."
+        "choose_bottleneck: 'person' cannot be computed: the images have fewer than two labels."
     )
 
 
