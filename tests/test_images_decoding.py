@@ -1,10 +1,12 @@
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_corpus import corpus, png_bytes
 from PIL import Image, ImageOps
 
 from repviz.errors import ImageError
@@ -156,7 +158,82 @@ def test_grey_and_colour_change_the_channels_alone():
     np.testing.assert_array_equal(decoding.to_grey(colour), grey)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_generated_files_decode_to_their_samples_or_are_refused(seed):
+    decoded, refused = 0, {}
+    for case in corpus(60, seed):
+        try:
+            pixels = decoding.decode(case.data, "file")
+        except ImageError as error:
+            refused[case.kind[:31]] = str(error)
+            continue
+        assert pixels.shape == case.expected.shape, case.kind
+        assert abs(pixels - case.expected).max() <= 1, case.kind
+        decoded += 1
+    assert decoded >= 54
+    assert set(refused) <= {"PNG colour type 2, 16 bits, tRN"}
+    assert set(refused.values()) <= {
+        "file: a 16-bit colour picture must not have a transparent colour, got one (chunk tRNS), "
+        "which 8 bits cannot tell from its neighbours. Save it with an alpha channel."
+    }
+
+
 # contracts: damage is refused, whatever the kind
+
+INCOMPLETE = (
+    "cut: the image must be complete, got fewer rows of pixels than its header states. Replace it "
+    "or leave it out."
+)
+
+
+def png_of_rows(rows: int, height: int, *, interlaced: bool = False, level: int = 9) -> bytes:
+    """A grey PNG, 16 wide, whose compressed pixels end properly after ``rows`` of its rows."""
+    data = png_bytes(np.full((height, 16, 1), level), 8, 0, interlaced, [])
+    start = data.index(b"IDAT")
+    raw = zlib.decompress(data[start + 4 : -16])
+    body = b"IDAT" + zlib.compress(raw[: len(raw) - 17 * (height - rows)])
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[: start - 4] + chunk + data[-12:]
+
+
+@pytest.mark.parametrize(("rows", "interlaced"), [(31, False), (10, False), (1, False), (31, True)])
+def test_a_png_whose_rows_end_early_is_refused(rows, interlaced):
+    with pytest.raises(ImageError) as caught:
+        decoding.decode(png_of_rows(rows, 32, interlaced=interlaced), "cut")
+    assert str(caught.value) == INCOMPLETE
+
+
+@pytest.mark.parametrize("level", [0, 9])
+def test_black_rows_that_are_there_are_read(level):
+    pixels = decoding.decode(png_of_rows(32, 32, level=level), "cut")
+    np.testing.assert_array_equal(pixels, np.full((1, 32, 16), level))
+
+
+def test_a_gif_whose_codes_end_early_is_refused():
+    data = encoded(Image.new("L", (64, 64), 9), "GIF")
+    start = data.index(b",") + 10  # behind the image descriptor: code size, then blocks
+    short = data[: start + 1] + b"\x02" + data[start + 2 : start + 4] + b"\x00;"
+    with pytest.raises(ImageError):
+        decoding.decode(short, "cut")
+
+
+def test_postscript_never_reaches_another_program(monkeypatch):
+    def started(*command: object, **options: object) -> None:
+        raise AssertionError(command)
+
+    monkeypatch.setattr("subprocess.Popen.__init__", started)
+    script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n{} loop\n"
+    with pytest.raises(ImageError) as caught:
+        decoding.decode(script, "face.png")
+    assert str(caught.value) == (
+        "face.png: the file must hold an image, got something else. Leave it out."
+    )
+
+
+@pytest.mark.parametrize("kind", ["ICO", "TGA", "PCX", "SGI", "JPEG2000", "DDS"])
+def test_formats_outside_the_list_are_refused(kind):
+    with pytest.raises(ImageError, match="the file must hold an image, got something else"):
+        decoding.decode(encoded(RGB, kind), "a")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF"])
