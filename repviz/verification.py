@@ -1,4 +1,4 @@
-"""Whether a folder still is what was written into it."""
+"""Checking files on disk against the checksums that they were written with."""
 
 from __future__ import annotations
 
@@ -7,35 +7,76 @@ from pathlib import Path
 from repviz.errors import Damaged, StoreError
 
 
-def verify(folder: str | Path) -> int:
-    """The number of files of an activations or study folder, each hashed and found unchanged.
+def verify(path: str | Path) -> int:
+    """The number of files that were hashed and found unchanged.
+
+    Parameters
+    ----------
+    path : path
+        A folder of activations or of a study, a checkpoint (``.safetensors``), a report
+        (``.html``), or an exported file or folder with its card beside it.
 
     Raises
     ------
     Damaged
-        A file is missing or was changed.
+        A file is missing or was changed; the message names the first.
     StoreError
-        The folder holds neither activations nor a study.
+        ``path`` is none of these.
     """
-    from repviz import durable, study_folder, study_manifest
-    from repviz.activations import integrity, layout
+    from repviz import seals, study_manifest
+    from repviz.activations import layout
 
-    folder = Path(folder)
-    if not (folder / "manifest.json").is_file():
+    path = Path(path).expanduser()
+    if path.is_file() and path.suffix == ".safetensors":
+        return _checkpoint(path)
+    if path.is_file() and path.suffix == ".html":
+        seals.check_page(path)
+        return 1
+    if seals.card_path(path).is_file():
+        return seals.check_card(path)
+    if not (path / "manifest.json").is_file():
         raise StoreError(
-            f"{folder}: this must be a folder of activations or of a study, and has no "
-            "manifest.json. Check the path."
+            f"{path}: this must be a folder of activations or of a study, a checkpoint, a report "
+            "or an export, and has no manifest.json and no card. Check the path."
         )
-    form = durable.read_json(folder / "manifest.json").get("format")
+    from repviz import durable
+
+    form = durable.read_record(path / "manifest.json").get("format")
     if form == study_manifest.FORMAT:
-        opened = study_folder.open_study(folder)
-        return sum(opened.check(stage) for stage in opened.manifest["stages"])
+        return _study(path)
     if form != layout.FORMAT:
-        raise Damaged(f"{folder}: this folder holds neither activations nor a study, but '{form}'.")
-    found = integrity.verify(folder)
-    if not found.ok:
+        raise Damaged(f"{path}: this folder holds neither activations nor a study, but '{form}'.")
+    return _activations(path)
+
+
+def _study(path: Path) -> int:
+    """Every file that a stage lists, the manifest, the report, the activations inside."""
+    from repviz import seals
+    from repviz.study_folder import open_study
+
+    study = open_study(path)
+    checked = 1 + sum(study.check(stage) for stage in study.manifest["stages"])
+    if study.report.exists():
+        seals.check_page(study.report)
+        checked += 1
+    return checked
+
+
+def _activations(path: Path) -> int:
+    from repviz.activations import integrity
+
+    result = integrity.verify(path)
+    if not result.ok:
         raise Damaged(
-            f"{folder}: {len(found.damaged)} of {found.files} files are not as they were written, "
-            f"'{found.damaged[0]}' first. Make the activations anew in another folder."
+            f"{path}: {len(result.damaged)} of {result.files} files were changed or removed since "
+            f"they were written, '{result.damaged[0]}' first. Extract the activations again, into "
+            "another folder."
         )
-    return found.files
+    return result.files
+
+
+def _checkpoint(path: Path) -> int:
+    from repviz.models.checkpoints import verify_checkpoint
+
+    verify_checkpoint(path)
+    return 1

@@ -9,13 +9,15 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
+import repviz
 from repviz.activations.exports import EXPORTS, export
 from repviz.activations.imports import import_matrix
 from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
-from repviz.errors import InputError, StoreError, Unavailable, UnknownName
+from repviz.errors import Damaged, InputError, StoreError, Unavailable, UnknownName
 from repviz.images import images_from
 
 X = np.random.default_rng(0).normal(size=(7, 2, 3)).astype(np.float32)
@@ -48,7 +50,7 @@ def test_rows_that_are_no_numbers_are_marked(tmp_path):
     assert acts["matrix"].dtype == np.float16
     assert np.flatnonzero(~acts.readable).tolist() == [2, 5]
     assert np.isnan(acts["matrix"][[2, 5]]).all()
-    assert acts.rows["reason"][2] == "a NaN or an infinity"
+    assert acts.rows["reason"][2] == "a NaN, an infinity or a masked value"
     assert acts.manifest["model"] == "X.npy"
 
 
@@ -101,7 +103,62 @@ def test_the_projector_gets_a_line_a_row_and_a_square_sheet(acts, tmp_path):
     ].tolist()
 
 
+@pytest.mark.parametrize(
+    ("values", "stored"),
+    [
+        (np.array([[1e8 + 1 / 3, 1e-310]]), "float64"),
+        (np.array([[1, -(2**53)]]), "float64"),
+        (np.array([[1, 2**31 - 1]], np.int32), "float64"),
+        (np.array([[-32768, 3]], np.int16), "float32"),
+        (np.array([[True, False]]), "float32"),
+        (np.array([[6e4, 0.1]], np.float16), "float16"),
+    ],
+)
+def test_an_import_changes_no_value(tmp_path, values, stored):
+    matrix = import_matrix(values, tmp_path / "acts")["matrix"]
+    assert matrix.dtype == stored
+    np.testing.assert_array_equal(matrix[:], values)
+
+
+def test_masked_values_and_tensors(tmp_path):
+    masked = np.ma.masked_greater(np.arange(6).reshape(3, 2), 4)
+    acts = import_matrix(masked, tmp_path / "masked", labels=["a", None, float("nan")])
+    assert acts.readable.tolist() == [True, True, False]
+    assert acts.rows["status"].tolist() == ["ok", "ok", "not finite"]
+    assert acts.rows["label"].tolist() == ["a", None, None]
+    tensor = torch.ones(2, 3, dtype=torch.bfloat16, requires_grad=True)
+    assert import_matrix(tensor, tmp_path / "tensor")["matrix"][:].tolist() == [[1, 1, 1]] * 2
+
+
+def test_a_layer_of_any_name_is_stored_and_exported(tmp_path):
+    for place, layer in enumerate(["..", ".", "label", "a/b", "é" * 200, "x" * 300]):
+        acts = import_matrix(X, tmp_path / f"{place}", layer=layer)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            str(i) for i in range(place + 1)
+        ]
+        np.testing.assert_array_equal(acts[layer][:], FLAT)
+    acts = open_activations(tmp_path / "2")
+    table = pd.read_parquet(export(acts, "label", tmp_path / "X.parquet", to="parquet"))
+    np.testing.assert_array_equal(np.stack(table["label.features"]), FLAT)
+
+
 # contracts
+
+
+@pytest.mark.parametrize("to", EXPORTS)
+def test_an_export_is_verified_by_its_card(acts, tmp_path, to):
+    try:
+        path = export(acts, "fc", tmp_path / "out" / "x", to=to)
+    except Unavailable:
+        pytest.skip("its package is not installed")
+    files = [file for file in [path, *path.rglob("*")] if file.is_file()]
+    assert repviz.verify(path) == len(files)
+    for file in [*files, path.with_name("x.json")]:
+        content = file.read_bytes()
+        file.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+        with pytest.raises(Damaged):
+            repviz.verify(path)
+        file.write_bytes(content)
 
 
 @pytest.mark.parametrize("to", EXPORTS)
@@ -148,7 +205,7 @@ def test_messages(acts, tmp_path):
     )
     with pytest.raises(InputError) as error:
         import_matrix(X, tmp_path / "y", labels=["a"])
-    assert str(error.value) == "import_matrix: labels must be 7, one a row, got 1."
+    assert str(error.value) == "import_matrix: labels must be 7, one per row, got 1."
     with pytest.raises(StoreError) as error:
         import_matrix(X, acts.path)
     assert str(error.value) == f"{acts.path}: an import needs a new folder. Choose another one."

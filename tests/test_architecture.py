@@ -32,6 +32,8 @@ ROOMS = {
         "progress",
         "provenance",
         "references",
+        "seals",
+        "spreadsheets",
         "streams",
         "study_folder",
         "study_manifest",

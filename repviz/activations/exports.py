@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repviz import checks, durable
+from repviz import checks, durable, seals, spreadsheets
 from repviz.activations.store import Activations, npy_header
-from repviz.errors import InputError, Unavailable
+from repviz.errors import InputError, StoreError, Unavailable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,22 +44,24 @@ class Export:
 def export(
     acts: Activations, layer: str, out: str | Path, *, to: str, images: Images | None = None
 ) -> Path:
-    """Write one layer of ``acts`` for other programs, all or nothing; the path that was written.
+    """The path of one layer of ``acts``, written for other programs, all or nothing.
 
-    Rows keep their order and number: a row whose image could not be read is NaN there too.
+    Rows keep their order and number: a row whose image could not be read is NaN there too. Beside
+    ``out`` stands a card, ``out`` with ``.json`` added: model, weights, layer, and the hash of each
+    file, which :func:`repviz.verify` checks.
 
     Parameters
     ----------
     acts : Activations
         From :func:`repviz.extract` or :func:`repviz.open_activations`.
     layer : str
-        Which.
+        Name of the layer.
     out : str or Path
         A file or folder that is not there yet.
     to : str
         A key of :data:`EXPORTS`.
     images : Images, optional
-        For ``projector``: the images that were extracted, which become its thumbnails.
+        For ``projector``: the images that were extracted, as its thumbnails.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def export(
     Unavailable
         The package that writes the format is not installed.
     StoreError
-        ``out`` is there already, or cannot be written.
+        ``out`` or its card exists already, or cannot be written.
     """
     checks.one_of("export", "format", to, EXPORTS)
     checks.one_of("export", "layer", layer, acts.layers)
@@ -80,6 +82,11 @@ def export(
             f"{acts.manifest['images']['name']}), got {len(images)} of {images.name}."
         )
     path = Path(out)
+    if seals.card_path(path).exists():
+        raise StoreError(
+            f"{seals.card_path(path)}: an export writes its card here, and this file exists "
+            "already. Choose another name."
+        )
     try:
         with durable.creating(path) as temporary:
             EXPORTS[to].write(acts, layer, temporary, images)
@@ -88,6 +95,9 @@ def export(
             f"export: '{to}' needs the package {error.name}, which is not installed. Run: "
             "pip install 'repviz-toolkit[exports]'."
         ) from error
+    facts = ("model", "weights", "weights_hash", "preprocessing", "key")
+    about = {name: acts.manifest[name] for name in facts if name in acts.manifest}
+    seals.write_card(path, {"layer": layer, "kind": to, **about})
     return path
 
 
@@ -100,18 +110,22 @@ def _npy(acts: Activations, layer: str, path: Path, images: Images | None) -> No
 
 
 def _parquet(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
-    """The index of rows, and the features of each row as one list."""
+    """The index of rows, and the features of each row as one list, in a column of the layer's name.
+
+    A layer that is called as a column of the index (``label``) has ``.features`` added.
+    """
     import pyarrow
     from pyarrow import parquet
 
     matrix, index = acts[layer], pyarrow.Table.from_pandas(acts.rows, preserve_index=False)
     kind = pyarrow.list_(pyarrow.from_numpy_dtype(matrix.dtype), matrix.shape[1])
-    schema = index.schema.append(pyarrow.field(layer, kind))
+    column = f"{layer}.features" if layer in index.column_names else layer
+    schema = index.schema.append(pyarrow.field(column, kind))
     with parquet.ParquetWriter(path, schema) as writer:
         for start, block in matrix.blocks():
             flat = pyarrow.array(np.ascontiguousarray(block).reshape(-1))
             lists = pyarrow.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
-            part = index.slice(start, len(block)).append_column(schema.field(layer), lists)
+            part = index.slice(start, len(block)).append_column(schema.field(column), lists)
             writer.write_table(part)
 
 
@@ -153,6 +167,7 @@ def _projector(acts: Activations, layer: str, path: Path, images: Images | None)
     tables: pd.DataFrame = acts.rows[columns].fillna("").astype(str)
     # A tab or a line end within a name would shift every row behind it.
     tables = tables.replace(r"[\t\r\n]+", " ", regex=True)
+    tables = spreadsheets.without_formulas(tables)
     tables.to_csv(path / "metadata.tsv", sep="\t", index=False)
     embedding: dict[str, Any] = {
         "tensorName": f"{acts.manifest['model']} {layer}",

@@ -1,4 +1,4 @@
-"""A plain matrix as activations, so that everything that reads those reads it too."""
+"""A matrix that was made elsewhere as a folder of activations, for all that reads those."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from repviz.activations.store import Activations
 from repviz.errors import InputError, StoreError
 
 SHARD_BYTES = 64 * 2**20
+NOT_FINITE = "a NaN, an infinity or a masked value"
+EXACT = 2**53  # float64 holds every whole number up to this one
 
 
 def import_matrix(
@@ -29,31 +31,33 @@ def import_matrix(
 
     Parameters
     ----------
-    X : array_like, shape (n, ...), or the path of a .npy file
-        A row an image; what follows is flattened. float16 stays, other numbers become float32. A
-        memory map is read a part at a time. A row with a NaN or an infinity in it is marked as
-        unreadable, for nothing can be measured of it.
+    X : array_like or Tensor, shape (n, ...), or the path of a .npy file
+        One row per image; further axes are flattened. float16, float32 and float64 stay as they
+        are, integers of up to 16 bits become float32 and longer ones float64: no value changes. A
+        memory map is read a part at a time. A row with a NaN, an infinity or a masked value is
+        marked as not finite, for nothing can be measured of it.
     out : str or Path
         A new folder.
     layer : str
-        What to call it.
+        Name of the layer.
     name : str, optional
-        Where it is from; the name of the file, or "a matrix".
+        Origin of the matrix; by default the name of the file, or "a matrix".
     ids : sequence of str, optional
-        n distinct names; "row 0", "row 1", ... if left out.
+        n distinct names; by default "row 0", "row 1", ...
     labels : sequence, optional
-        Who or what each row shows.
+        n labels; None or NaN where a row has none.
 
     Raises
     ------
     InputError
-        ``X`` is no numeric matrix, has no rows, or ``ids`` or ``labels`` are not n.
+        ``X`` is no numeric matrix, has no rows, holds integers beyond 2^53, or ``ids`` or
+        ``labels`` are not n.
     StoreError
         The folder holds something, or cannot be written.
     """
     if isinstance(X, str | Path):
         name, X = name or Path(X).name, _read(Path(X))
-    name, X = name or "a matrix", np.asanyarray(X)
+    name, X = name or "a matrix", _as_array(X)
     if X.ndim < 2 or X.dtype.kind not in "fiub" or not X.size:
         raise InputError(
             f"import_matrix: X must be numbers of shape (n, ...), at least one row, got shape "
@@ -63,12 +67,12 @@ def import_matrix(
     names = [f"row {row}" for row in range(n)] if ids is None else [str(one) for one in ids]
     for what, values in (("ids", names), ("labels", labels)):
         if values is not None and len(values) != n:
-            raise InputError(f"import_matrix: {what} must be {n}, one a row, got {len(values)}.")
+            raise InputError(f"import_matrix: {what} must be {n}, one per row, got {len(values)}.")
     if len(set(names)) < n:
         raise InputError(f"import_matrix: the ids must be distinct, got {len(set(names))} of {n}.")
-    if path.is_dir() and any(path.iterdir()):
+    if path.exists() and (not path.is_dir() or durable.foreign_files(path)):
         raise StoreError(f"{path}: an import needs a new folder. Choose another one.")
-    dtype = "float16" if X.dtype == np.float16 else "float32"
+    dtype = _stored_type(X.dtype)
     features = int(np.prod(shape, dtype=np.int64))
     step = max(min(SHARD_BYTES // (np.dtype(dtype).itemsize * features), n), 1)
     manifest = {
@@ -85,12 +89,12 @@ def import_matrix(
         hashes = []
         for number in range(layout.shards(manifest)):
             first, last = number * step, min((number + 1) * step, n)
-            block = np.ascontiguousarray(X[first:last], dtype=dtype).reshape(last - first, -1)
+            block = _block(X[first:last], dtype)
             wrong = ~np.isfinite(block).all(axis=1)
             if wrong.any():
                 block = block.copy()  # a memory map is read-only
                 block[wrong] = np.nan
-            here = {int(row): "a NaN or an infinity" for row in np.flatnonzero(wrong) + first}
+            here = {int(row): NOT_FINITE for row in np.flatnonzero(wrong) + first}
             hashes += [provenance.sha256(row.tobytes()) for row in block]
             with writer.Shard(
                 path, number, {layer: features}, rows=last - first, dtype=dtype
@@ -102,13 +106,54 @@ def import_matrix(
     return Activations(path, manifest)
 
 
-def _read(path: Path) -> np.ndarray:
+def _as_array(X: Any) -> np.ndarray:
+    """``X`` as a NumPy array; a tensor is detached and copied, bfloat16 becomes float32."""
+    if hasattr(X, "detach"):
+        X = X.detach().cpu()
+        if X.layout.__repr__() != "torch.strided":
+            raise InputError(
+                "import_matrix: X must be dense, got a sparse tensor. Call to_dense()."
+            )
+        X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(found, np.ndarray):
+        return np.asanyarray(X)
+    except ValueError as error:
+        raise InputError(
+            f"import_matrix: X must be numbers of shape (n, ...), got '{error}'. Give rows of one "
+            "length."
+        ) from error
+
+
+def _stored_type(dtype: np.dtype) -> str:
+    """The type that holds every value of ``dtype``."""
+    if dtype.kind == "f":
+        return dtype.name if dtype.itemsize <= 8 else "float64"
+    return "float32" if dtype.itemsize <= 2 else "float64"
+
+
+def _block(rows: np.ndarray, dtype: str) -> np.ndarray:
+    """Some rows as stored, (m, d); masked values are NaN."""
+    if rows.dtype.kind in "iu" and rows.dtype.itemsize == 8 and rows.size:
+        largest = max(int(rows.max()), -int(rows.min()))
+        if largest > EXACT:
+            raise InputError(
+                f"import_matrix: whole numbers must be at most 2^53, got {largest:,}: float64 does "
+                "not hold it exactly. Scale them first."
+            )
+    if isinstance(rows, np.ma.MaskedArray):
+        rows = np.ma.filled(rows.astype(dtype), np.nan)
+    return np.ascontiguousarray(rows, dtype=dtype).reshape(len(rows), -1)
+
+
+def _read(path: Path) -> np.ndarray:
+    path = path.expanduser()
+    try:
+        with durable.open_regular(path):
+            matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(matrix, np.ndarray):
             raise ValueError("several arrays in one file")
-        return np.asarray(found)
-    except (OSError, ValueError, EOFError) as error:
+        return np.asarray(matrix)
+    except (OSError, ValueError, EOFError, SyntaxError, RecursionError) as error:
         raise InputError(
             f"import_matrix: {path} must be a whole .npy file of numbers, got '{error}'. Write it "
             "with numpy.save."
@@ -131,8 +176,13 @@ def _rows(
             "id": names,
             "path": [f"{name}, row {row}" for row in range(n)],
             "content_hash": hashes,
-            "label": [None] * n if labels is None else [str(label) for label in labels],
-            "status": ["unreadable" if row in bad else "ok" for row in range(n)],
+            "label": [None] * n if labels is None else [_label(label) for label in labels],
+            "status": ["not finite" if row in bad else "ok" for row in range(n)],
             "reason": [bad.get(row, "") for row in range(n)],
         }
     )
+
+
+def _label(value: Any) -> str | None:
+    missing = value is None or (isinstance(value, float) and np.isnan(value))
+    return None if missing else str(value)

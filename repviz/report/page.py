@@ -7,8 +7,8 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
-from repviz import durable
 from repviz import number_format as numbers
+from repviz import seals
 from repviz.figures import theme
 from repviz.report.html import Markup, join, tag
 from repviz.report.pictures import image
@@ -23,7 +23,7 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
 
     The page holds everything inline and asks for nothing over a network. Its content security
     policy allows the page's own scripts and style by their hashes, images as data, and no more.
-    The same folder gives the same bytes.
+    The same folder gives the same bytes. The last line is a checksum of all before it.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
     Mismatch
         It was written in another format or version.
     Damaged
-        A table or an array in it cannot be read.
+        A table or an array in it cannot be read, or is not what its stage wrote.
     """
     study = open_study(study_folder)
     path = Path(out) if out is not None else study.folder / "report.html"
-    durable.write_text(path, _page(study))
+    seals.write_page(path, _page(study))
     return path
 
 
