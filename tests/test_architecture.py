@@ -24,6 +24,7 @@ ROOMS = {
         "checks",
         "distortion",
         "durable",
+        "locking",
         "intervals",
         "memory",
         "nouns",

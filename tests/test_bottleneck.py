@@ -22,7 +22,7 @@ from repviz.bottleneck.criteria import CRITERIA, Reference, get_criterion
 from repviz.bottleneck.knee import knee
 from repviz.bottleneck.pca_equivalent import equivalent
 from repviz.bottleneck.sweep import SweepSetup
-from repviz.errors import InputError, Mismatch
+from repviz.errors import InputError, Mismatch, StoreError
 
 SETUP = SweepSetup(effort=0.05)
 
@@ -350,6 +350,18 @@ def test_the_encoder_alone_runs_as_onnx(made, faces, tmp_path):
     for n in (1, 80):
         codes = session.run(None, {"images": pixels[:n]})[0]
         np.testing.assert_allclose(codes, made.array("sweep_linear-start_8_0_codes")[:n], atol=1e-4)
+
+
+def test_an_encoder_replaces_no_file(made, tmp_path):
+    out = tmp_path / "precious.txt"
+    out.write_text("mine")
+    with pytest.raises(StoreError) as error:
+        repviz.export_encoder(made, out, bottleneck=8)
+    assert str(error.value) == (
+        f"{out}: this file exists, and it would be replaced. Choose another file, or delete this "
+        "one."
+    )
+    assert out.read_text() == "mine"
 
 
 def test_onnx_without_its_packages_is_told(made, tmp_path, monkeypatch):

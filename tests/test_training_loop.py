@@ -16,8 +16,9 @@ import pytest
 import torch
 from torch import nn
 
-from repviz.errors import InputError, Mismatch, UnknownName
+from repviz.errors import InputError, Mismatch, StoreError, UnknownName
 from repviz.images import open_images
+from repviz.locking import locked_file
 from repviz.models import open_model
 from repviz.models.checkpoints import read_card
 from repviz.models.model import weights_hash
@@ -247,6 +248,50 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images():
     )
     assert seen[0].loss == pytest.approx(sum(i * i for i in range(10)) / 10)
     assert seen[0].score == 1
+
+
+def test_what_lies_at_the_checkpoint_or_its_curves_is_not_replaced(nets, tmp_path):
+    images = open_images("digits", limit=60, size=16)
+    settings = replace(SETTINGS, epochs=1)
+    faces, curves = tmp_path / "faces.safetensors", tmp_path / "faces.csv"
+    curves.write_text("mine")
+    with pytest.raises(StoreError) as error:
+        train(small(), images, out=faces, recipe=settings)
+    assert str(error.value) == (
+        f"{curves}: this file exists, and the curves of faces.safetensors would replace it. Choose "
+        "another name, or delete it."
+    )
+    assert curves.read_text() == "mine"
+    faces.write_text("mine")
+    autoencoder = open_model("autoencoder", size=16, bottleneck=2, width=3)
+    for model in (small(), autoencoder):
+        with pytest.raises(StoreError) as error:
+            train(model, images, out=faces, epochs=1)
+        assert str(error.value) == (
+            f"{faces}: this file exists, and it would be replaced. Choose another file, or delete "
+            "this one."
+        )
+    assert faces.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.glob("*faces*")) == [
+        "faces.csv",
+        "faces.safetensors",
+    ]
+
+
+def test_one_process_at_a_time_trains_into_a_file(nets, tmp_path):
+    images = open_images("digits", limit=60, size=16)
+    out = tmp_path / "net.safetensors"
+    abandoned = tmp_path / ".net.safetensors.999999999.repviz.tmp"
+    with locked_file(out):
+        with pytest.raises(StoreError) as error:
+            train(small(), images, out=out, recipe=SETTINGS)
+        assert str(error.value) == (
+            f"{out}: only one process at a time can write to this file, and another one does. Wait "
+            "until it ends, or choose another file."
+        )
+    abandoned.touch()
+    train(small(), images, out=out, recipe=replace(SETTINGS, epochs=1))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_messages(nets, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repviz import checks, durable
-from repviz.errors import InputError
+from repviz.errors import InputError, StoreError
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Model
@@ -62,6 +62,8 @@ def export_encoder(
         The sweep holds no autoencoder of that engine and size.
     UnknownName
         There is no such format.
+    StoreError
+        ``out`` exists.
     Unavailable
         The packages that write ONNX are not installed.
     """
@@ -75,6 +77,11 @@ def export_encoder(
         raise InputError(
             f"export_encoder: the sweep must hold an autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."
+        )
+    if Path(out).exists():
+        raise StoreError(
+            f"{out}: this file exists, and it would be replaced. Choose another file, or delete "
+            "this one."
         )
     encoder = _encoder(open_checkpoint(path), bottleneck)
     to_bytes = FORMATS[to].to_bytes

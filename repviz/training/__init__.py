@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -99,7 +100,8 @@ def train(
     UnknownName
         No such recipe.
     StoreError
-        ``out`` cannot be written, or holds another training.
+        ``out`` cannot be written, holds another training or something else, or another process
+        writes to it.
     """
     from repviz.models.checkpoints import save_checkpoint
 
@@ -122,14 +124,27 @@ def train(
             seed=seed,
             settings=settings,
         )
-    trained, table = entry.run(
-        model, images, parts, settings=settings, seed=seed, make_checkpointer=make_checkpointer
-    )
     checkpoint = None if out is None else Path(out)
-    if out is not None and make_checkpointer is None:
-        recipe_card = settings.decisions | {"seed": seed, "rows": len(parts[0])}
-        save_checkpoint(trained, out, recipe=recipe_card, images_key=images.key)
+    with _reserved(checkpoint, entry, settings):
+        trained, table = entry.run(
+            model, images, parts, settings=settings, seed=seed, make_checkpointer=make_checkpointer
+        )
+        if checkpoint is not None and make_checkpointer is None:
+            recipe_card = settings.decisions | {"seed": seed, "rows": len(parts[0])}
+            save_checkpoint(trained, checkpoint, recipe=recipe_card, images_key=images.key)
     return Training(trained, table, checkpoint)
+
+
+def _reserved(
+    checkpoint: Path | None, recipe: Recipe, settings: Settings
+) -> AbstractContextManager[None]:
+    """Within the block the checkpoint is this training's; of several processes one reserves it."""
+    from repviz.training.checkpointing import reserved
+    from repviz.training.machine import Machine
+
+    if checkpoint is None or Machine(settings.precision, settings.compile).process:
+        return nullcontext()
+    return reserved(checkpoint, resumes=recipe.resumes)
 
 
 def _recipe(model: Model, recipe: str | Settings | None) -> tuple[Recipe, Settings]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from repviz import durable, provenance
-from repviz.errors import Mismatch, Unavailable
+from repviz.errors import Damaged, Mismatch, StoreError, Unavailable
+from repviz.locking import locked_file
 from repviz.models.checkpoints import load_training, read_card, save_checkpoint
 from repviz.models.model import Model
 from repviz.training.loop import Row, State
@@ -55,14 +58,24 @@ class FileCheckpointer:
         """The state that :meth:`save` wrote, or None; the module then has its weights again."""
         if not self.path.exists():
             return None
-        saved = read_card(self.path).get("training", {}).get("identity", {})
+        saved = read_card(self.path)["training"].get("identity")
+        saved = saved if isinstance(saved, dict) else {}
         if different := provenance.differences(saved, self.identity):
             raise Mismatch(
                 f"{self.path}: it holds another training: {'; '.join(different)}. Choose another "
                 "file, or delete this one."
             )
         progress, tensors = load_training(self.path, self.model.module)
-        return State(**progress["state"], tensors=tensors)
+        try:
+            state = State(**progress["state"], tensors=tensors)
+        except (KeyError, TypeError) as error:
+            raise Damaged(
+                f"{self.path}: the state of this training cannot be read ({error}). Delete the "
+                "file and train again."
+            ) from error
+        if state.history:
+            self._write_curves(state.history)
+        return state
 
     def save(self, state: State, *, finished: bool = False) -> None:
         """Write the state and the present weights, all or nothing."""
@@ -82,16 +95,67 @@ class FileCheckpointer:
             },
             tensors={} if finished else state.tensors,
         )
+        self._write_curves(state.history)
 
     def end_epoch(self, history: list[Row]) -> None:
-        """Write the curves as a table beside the checkpoint and, if asked for, for TensorBoard."""
-        curves = pd.DataFrame(history).to_csv(index=False)
-        durable.write_text(self.path.with_suffix(".csv"), curves)
+        """Write the curves beside the checkpoint, once there is one, and for TensorBoard."""
+        if self.path.exists():
+            self._write_curves(history)
         if self.writer is not None:
             row = history[-1]
             for name, value in row.items():
                 self.writer.add_scalar(name, value, int(row["epoch"]))
             self.writer.flush()
+
+    def _write_curves(self, history: list[Row]) -> None:
+        curves = pd.DataFrame(history).to_csv(index=False)
+        durable.write_text(curves_path(self.path), curves)
+
+
+def curves_path(checkpoint: Path) -> Path:
+    """The table of a training's curves, beside its checkpoint."""
+    return checkpoint.with_suffix(".csv")
+
+
+@contextmanager
+def reserved(checkpoint: Path, *, resumes: bool) -> Iterator[None]:
+    """Within the block no other training writes to ``checkpoint``, and nothing foreign is lost.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        The file that will be written, with its curves beside it.
+    resumes : bool
+        Whether a checkpoint that is there already may be one of this training.
+
+    Raises
+    ------
+    StoreError
+        A file is in the way, or another training writes to it.
+    """
+    with locked_file(checkpoint):
+        curves = curves_path(checkpoint)
+        for path in (checkpoint, curves):
+            durable.remove_abandoned(path)
+        if checkpoint.exists() and not (resumes and _is_checkpoint(checkpoint)):
+            raise StoreError(
+                f"{checkpoint}: this file exists, and it would be replaced. Choose another file, "
+                "or delete this one."
+            )
+        if curves.exists() and not checkpoint.exists():
+            raise StoreError(
+                f"{curves}: this file exists, and the curves of {checkpoint.name} would replace "
+                "it. Choose another name, or delete it."
+            )
+        yield
+
+
+def _is_checkpoint(path: Path) -> bool:
+    try:
+        read_card(path)
+    except Damaged:
+        return False
+    return True
 
 
 def _summary_writer(folder: Path) -> Any:
