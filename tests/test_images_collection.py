@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from repviz import progress
-from repviz.bottleneck.data import describe, subject
+from repviz.bottleneck.data import describe_images, load_data
 from repviz.errors import ImageError, InputError
 from repviz.images import Images, open_images
 from repviz.images.collection import Arrays
@@ -90,12 +90,12 @@ def test_the_nouns_stay_with_the_images_whatever_becomes_of_them():
 
 def test_a_manifest_keeps_the_nouns():
     images = make().with_nouns(BIRDS)
-    assert nouns_of({"images": describe(images)}) == BIRDS
-    assert nouns_of({"images": subject(images).described()}) == BIRDS
+    assert nouns_of({"images": describe_images(images)}) == BIRDS
+    assert nouns_of({"images": describe_images(load_data(images))}) == BIRDS
 
 
 def test_the_rows_of_a_matrix_are_called_rows():
-    manifest = {"images": subject(np.eye(9, dtype=np.float32)).described()}
+    manifest = {"images": describe_images(load_data(np.eye(9, dtype=np.float32)))}
     assert nouns_of(manifest) == Nouns("row", "rows", "label", "labels")
 
 

@@ -13,8 +13,24 @@ from repviz import checks
 from repviz.errors import InputError
 from repviz.images import decoding
 from repviz.images.collection import Arrays, Images
+from repviz.images.labels import label_texts
+from repviz.images.local_files import kind_of, printable
 
 MAGICS = (b"\x93NUMPY", b"PK")
+# What numpy and zipfile raise at a file that is not what it claims to be.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+MAX_UNPACKED = 256 * 2**20  # bytes that a member may have whatever its packed size
+MAX_RATIO = 100  # unpacked to packed: photographs pack to a half, drawings to a twentieth
 LABEL_KEYS = ("labels", "label")
 SHAPES = "(n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)"
 
@@ -45,7 +61,8 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
     UnknownName
         The file has no array called ``label``.
     """
-    arrays = _load(argument)
+    argument, path = printable(argument), Path(argument).expanduser()
+    arrays = _load(path, argument)
     if "images" not in arrays:
         raise InputError(
             f"open_images: array:{argument} must hold an array 'images', got {_listed(arrays)}. "
@@ -66,7 +83,7 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
     return Images(
         name=f"array:{argument}",
         ids=tuple(f"image {row}" for row in range(n)),
-        labels=None if labels is None else _text(labels),
+        labels=None if labels is None else label_texts("open_images", labels),
         factors={
             key: values.astype(np.float64)
             for key, values in columns.items()
@@ -78,28 +95,79 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
     )
 
 
-def _load(argument: str) -> dict[str, np.ndarray]:
-    path = Path(argument).expanduser()
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "nothing"
+def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
+    got = kind_of(path)
+    if got != "a file":
         raise InputError(
             f"open_images: array:{argument} must name a file, got {got} there. Check the path."
         )
     try:
         with path.open("rb") as file:
-            if not file.read(6).startswith(MAGICS):
-                raise ValueError("something else")
-        loaded = np.load(path, allow_pickle=False, mmap_mode="r")  # a .npz is read, not mapped
-        if isinstance(loaded, np.ndarray):
-            return {"images": loaded}
-        with loaded:
-            return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            magic = file.read(6)
+        if not magic.startswith(MAGICS):
+            raise ValueError("something else")
+        if magic.startswith(b"PK"):
+            return _load_members(path, argument)
+        return {"images": np.load(path, allow_pickle=False, mmap_mode="r")}
+    except InputError:
+        raise
+    except PermissionError as error:
+        raise InputError(
+            f"open_images: array:{argument} must be readable, the system says "
+            f"'{error.strerror}'. Change its permissions."
+        ) from error
+    except (*UNREADABLE, MemoryError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"open_images: array:{argument} must be a whole .npy or .npz file of plain arrays, got "
             f"'{reason}'. Write it with numpy.save or numpy.savez."
         ) from error
+
+
+def _load_members(path: Path, argument: str) -> dict[str, np.ndarray]:
+    """The images of a ``.npz``, and those other arrays that have one value per image.
+
+    What else the file holds is not unpacked: its header says that it has another shape.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = {
+            entry.filename.removesuffix(".npy"): entry
+            for entry in archive.infolist()
+            if entry.filename.endswith(".npy")
+        }
+        shapes = {name: _shape(archive, entry) for name, entry in members.items()}
+        if "images" not in members:
+            return {printable(name): np.empty(0) for name in members}
+        n = (shapes["images"] or (0,))[:1]
+        wanted = {
+            name: entry for name, entry in members.items() if name == "images" or shapes[name] == n
+        }
+        for name, entry in wanted.items():
+            if entry.file_size > max(MAX_UNPACKED, MAX_RATIO * entry.compress_size):
+                raise InputError(
+                    f"open_images: the arrays of array:{argument} must unpack to at most "
+                    f"{MAX_RATIO} times their packed size, got {entry.file_size:,} bytes from "
+                    f"{entry.compress_size:,} ('{printable(name)}'). Save it with numpy.savez."
+                )
+        arrays = {}
+        for name, entry in wanted.items():
+            with archive.open(entry) as file:
+                arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+        return arrays
+
+
+def _shape(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, ...] | None:
+    """The shape of a member, or None where it is no plain array: then it is left alone."""
+    try:
+        with archive.open(entry) as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0
+            if version != (1, 0):
+                read = np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(file)
+    except UNREADABLE:
+        return None
+    return None if dtype.hasobject and entry.filename != "images.npy" else shape
 
 
 def _listed(names: Collection[str]) -> str:
@@ -151,9 +219,3 @@ def _to_uint8(images: np.ndarray, argument: str) -> np.ndarray:
             f"{first} ({wrong.sum()} of {len(images)} images). Rescale them, or save them as uint8."
         )
     return np.rint(images * 255).astype(np.uint8) if kind == "f" else images.astype(np.uint8)
-
-
-def _text(labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind == "S":
-        return np.char.decode(labels, "utf-8", "backslashreplace")
-    return labels.astype(str)

@@ -23,7 +23,7 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
 
     The file is found again by what it holds: the images' contents and order, their size and
     colour, and the policy of decoding. It is written under another name and renamed once it is
-    whole; processes that want the same file wait for the one that writes it.
+    complete; processes that want the same file wait for the one that writes it.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
         )
     shape = (len(images), 1 if images.grey else 3, *images.size)
     path = Path(folder or home()) / f"{images.key}.npy"
-    found = _mapped(path, shape)
+    found = _map_if_complete(path, shape)
     if found is None:
-        with _alone(path):
-            found = _mapped(path, shape)  # another process may have written it meanwhile
+        with _locked(path):
+            found = _map_if_complete(path, shape)  # another process may have written it meanwhile
             if found is None:
                 _write(images, path, shape)
                 found = np.load(path, mmap_mode="r")
@@ -103,7 +103,7 @@ def home() -> Path:
     return Path(own) if own else Path.home() / ".cache" / "repviz"
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+def _map_if_complete(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
@@ -112,13 +112,13 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
         found = np.empty(0)
     if found.shape == shape and found.dtype == np.uint8:
         return found
-    progress.say(f"{path}: the decoded images are not whole and are decoded again.")
+    progress.say(f"{path}: the decoded images are incomplete and are decoded again.")
     return None
 
 
 def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
     with durable.replacing(path) as temporary:
-        block = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        block = _reserved(temporary, shape)
         with (
             progress.task("decode", len(images)) as advance,
             ThreadPoolExecutor(os.cpu_count()) as pool,
@@ -136,8 +136,20 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
         block.flush()
 
 
+def _reserved(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A new array file, mapped to be written, whose space on the disk is reserved first.
+
+    Without it a write to a full disk ends the process with a signal (SIGBUS), not with an error.
+    """
+    block = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    return block
+
+
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     """Within the block no other process writes ``path``. The lock ends with the process."""
     import fcntl
 
@@ -147,8 +159,7 @@ def _alone(path: Path) -> Iterator[None]:
         file = open(lock, "w")  # noqa: SIM115  closed below, which lets go of the lock
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
-        for left in lock.parent.glob(f".{path.name}.*.tmp"):  # of processes that were killed
-            left.unlink(missing_ok=True)
+        durable.remove_abandoned(path)
         yield
     finally:
         file.close()

@@ -13,7 +13,7 @@ import numpy as np
 
 from repviz import checks, progress, provenance
 from repviz.errors import ImageError, InputError
-from repviz.images import decoding
+from repviz.images import decoding, local_files
 from repviz.nouns import IMAGES, Nouns
 
 Rows = Sequence[int] | np.ndarray | slice
@@ -36,25 +36,18 @@ class Store(Protocol):
 
 
 class Files:
-    """One image file a row."""
+    """One image file per row."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
 
     def where(self, row: int) -> str:
         """The path."""
-        return str(self.paths[row])
+        return local_files.printable(str(self.paths[row]))
 
     def stored_bytes(self, row: int) -> bytes:
         """The file's bytes."""
-        try:
-            return self.paths[row].read_bytes()
-        except OSError as error:
-            reason = error.strerror or error
-            raise ImageError(
-                f"{self.where(row)}: the file must be readable, the system says '{reason}'. "
-                "Put it back or leave it out."
-            ) from error
+        return local_files.read_bytes(self.paths[row])
 
     def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
         """The file's picture, by the policy of :mod:`repviz.images.decoding`."""
@@ -63,7 +56,7 @@ class Files:
 
 
 class Arrays:
-    """One slice of a uint8 array (n, c, h, w) a row."""
+    """One slice of a uint8 array (n, c, h, w) per row."""
 
     def __init__(self, pixels: np.ndarray, name: str) -> None:
         self.pixels, self.name = pixels, name
@@ -93,7 +86,7 @@ class Images:
     name : str
         The name under which it was opened.
     ids : tuple of str
-        n distinct names, one an image.
+        n distinct names, one per image.
     labels : ndarray of str, shape (n,), or None
         Who or what each image shows, where that is known.
     factors : dict of str to ndarray of float64, shape (n,)
@@ -128,7 +121,7 @@ class Images:
         for column, values in columns.items():
             if values is not None and len(values) != len(self.ids):
                 raise InputError(
-                    f"Images: '{column}' must have one value an image ({len(self.ids)}), got "
+                    f"Images: '{column}' must have one value per image ({len(self.ids)}), got "
                     f"{len(values)}."
                 )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from repviz.errors import InputError
 from repviz.images.collection import Files, Images
+from repviz.images.local_files import kind_of, printable
 
 ENDINGS = (
     ".bmp",
@@ -51,10 +52,10 @@ def open_folder(argument: str) -> Images:
         There is no such folder, it cannot be read, or it holds no images.
     """
     root = Path(argument).expanduser()
-    if not root.is_dir():
-        got = "a file" if root.exists() else "nothing"
+    shown, got = printable(argument), kind_of(root)
+    if got != "a folder":
         raise InputError(
-            f"open_images: folder:{argument} must name a folder, got {got} there. Check the path."
+            f"open_images: folder:{shown} must name a folder, got {got} there. Check the path."
         )
     files = _walk(root)
     paths = sorted(
@@ -63,24 +64,24 @@ def open_folder(argument: str) -> Images:
     )
     if not paths:
         raise InputError(
-            f"open_images: folder:{argument} must hold images ({' '.join(ENDINGS)}), got "
+            f"open_images: folder:{shown} must hold images ({' '.join(ENDINGS)}), got "
             f"{_kinds(files)}. Name a folder of images."
         )
     relative = [path.relative_to(root) for path in paths]
     inside = sum(len(path.parts) > 1 for path in relative)
     if 0 < inside < len(relative):
         raise InputError(
-            f"open_images: the images of folder:{argument} must lie all in sub-folders, which are "
+            f"open_images: the images of folder:{shown} must lie all in sub-folders, which are "
             f"the labels, or all directly in it, got {len(relative) - inside} directly and {inside}"
             " in sub-folders. Move the ones or the others."
         )
-    labels = np.array([_readable(path.parts[0]) for path in relative]) if inside else None
+    labels = np.array([printable(path.parts[0]) for path in relative]) if inside else None
     return Images(
-        name=f"folder:{argument}",
-        ids=tuple(_readable(path.as_posix()) for path in relative),
+        name=f"folder:{shown}",
+        ids=tuple(printable(path.as_posix()) for path in relative),
         labels=labels,
         factors={},
-        credit=f"image files in {_readable(str(root))}",
+        credit=f"image files in {printable(str(root))}",
         _store=Files(paths),
         _index=np.arange(len(paths)),
     )
@@ -104,18 +105,13 @@ def _walk(root: Path) -> list[Path]:
 def _unreadable(error: OSError) -> None:
     raise InputError(
         f"open_images: every folder must be readable, the system says '{error.strerror}' of "
-        f"{error.filename}. Change its permissions or leave it out."
+        f"{printable(str(error.filename))}. Change its permissions or leave it out."
     ) from error
-
-
-def _readable(name: str) -> str:
-    """A file name as text that can be stored; bytes that are no UTF-8 become backslash codes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _kinds(files: list[Path]) -> str:
     if not files:
         return "no files"
-    counts = Counter(path.suffix.lower() or "no ending" for path in files)
+    counts = Counter(printable(path.suffix.lower()) or "no ending" for path in files)
     kinds = ", ".join(f"{count} {ending}" for ending, count in counts.most_common(3))
     return f"{len(files)} other files ({kinds})" if len(files) > 1 else f"1 other file ({kinds})"

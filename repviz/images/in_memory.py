@@ -11,12 +11,13 @@ from PIL import Image
 from repviz.errors import ImageError, InputError
 from repviz.images import decoding
 from repviz.images.collection import Images
+from repviz.images.labels import label_texts
 
 PICTURE = "(h, w), (c, h, w) or (h, w, c) with 1 or 3 channels"
 
 
 class Items:
-    """One item of a sequence a row; what is hashed is its pixels."""
+    """One item of a sequence per row; what is hashed is its pixels."""
 
     def __init__(self, items: Any, name: str) -> None:
         self.items, self.name = items, name
@@ -35,8 +36,8 @@ class Items:
         where = self.where(row)
         try:
             item = self.items[row]
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # a Dataset is the user's own code and raises what it likes
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ImageError(
                 f"{where}: the item must be there, got '{reason}'. Leave it out."
             ) from error
@@ -61,7 +62,8 @@ def images_from(
         (n, ...), a torch ``Dataset``. An item is a picture, or a tuple that begins with one. A
         picture is a Pillow image, or an array or CPU tensor of shape (h, w), (c, h, w) or
         (h, w, c) with 1 or 3 channels: uint8, or floats in [0, 1], which are rounded to 256
-        levels. It must not be normalised yet: the model's preprocessing does that.
+        levels. It must not be normalised yet: the model's preprocessing does that. Masked arrays
+        are refused, for nothing says what lies under the mask.
     name : str
         What to call them in the store and in errors.
     ids : sequence of str, optional
@@ -72,13 +74,16 @@ def images_from(
     Raises
     ------
     InputError
-        ``items`` has no length or no rows, is empty, or ``ids`` or ``labels`` are not n.
+        ``items`` has no length or no rows, is empty or masked, ``ids`` or ``labels`` are not n,
+        or a label is missing (None, NaN).
     """
     if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
         raise InputError(
             "images_from: images must be the name of a source, Images, or a sequence of pictures, "
             f"got {type(items).__name__}. Make a list of it."
         )
+    if isinstance(items, np.ma.MaskedArray):
+        raise InputError("images_from: pictures must not be a masked array. Fill it: x.filled(0).")
     n = len(items)
     if not n:
         raise InputError("images_from: there must be at least one image, got an empty sequence.")
@@ -91,7 +96,7 @@ def images_from(
     return Images(
         name=name,
         ids=names,
-        labels=None if labels is None else np.array([str(label) for label in labels]),
+        labels=None if labels is None else label_texts("images_from", labels),
         factors={},
         credit="pictures that a program gave",
         _store=Items(items, name),
@@ -102,6 +107,11 @@ def images_from(
 def _pixels(item: Any, where: str) -> np.ndarray:
     if isinstance(item, Image.Image):
         return decoding.from_pillow(item, where)
+    if isinstance(item, np.ma.MaskedArray):
+        raise ImageError(f"{where}: a picture must not be a masked array. Fill it: x.filled(0).")
+    if hasattr(item, "detach"):  # a tensor; numpy knows neither gradients nor bfloat16
+        item = item.detach().cpu()
+        item = item.float() if item.is_floating_point() else item
     try:
         picture = np.asarray(item)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -57,7 +57,7 @@ SETS: dict[str, Set] = {
 
 
 class Items:
-    """One item of a torchvision data set a row; what is hashed is its pixels."""
+    """One item of a torchvision data set per row; what is hashed is its pixels."""
 
     def __init__(self, dataset: Any, name: str) -> None:
         self.dataset, self.name = dataset, name
@@ -75,7 +75,7 @@ class Items:
         """The item's picture."""
         try:
             picture = self.dataset[row][0]
-        except (OSError, ValueError) as error:
+        except Exception as error:  # each set has a reader of its own, which raises what it likes
             reason = " ".join(str(error).split())
             raise ImageError(
                 f"{self.where(row)}: the image must be whole, got '{reason}'. "

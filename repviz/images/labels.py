@@ -1,0 +1,40 @@
+"""Labels as text: one per image, none of them missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from repviz.errors import InputError
+
+
+def label_texts(who: str, labels: Iterable[Any]) -> np.ndarray:
+    """The labels as an array of str, (n,).
+
+    Raises
+    ------
+    InputError
+        A label is missing: None, NaN, or masked.
+    """
+    values = list(labels)
+    missing = [row for row, label in enumerate(values) if _is_missing(label)]
+    if missing:
+        row = missing[0]
+        raise InputError(
+            f"{who}: every image must have a label or none at all, got {values[row]} for image "
+            f"{row} ({len(missing)} of {len(values)} images). Leave those images out, or label "
+            "them."
+        )
+    return np.array([_text(label) for label in values])
+
+
+def _is_missing(label: Any) -> bool:
+    if label is None or label is np.ma.masked:
+        return True
+    return isinstance(label, float | np.floating | np.datetime64) and bool(label != label)
+
+
+def _text(label: Any) -> str:
+    return label.decode("utf-8", "backslashreplace") if isinstance(label, bytes) else str(label)
