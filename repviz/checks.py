@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 150  # names in a message; timm alone knows over a thousand
+LARGEST, SMALLEST = 1e70, 1e-70  # magnitudes whose fourth powers float64 holds, and their sums
 
 
 def one_of(who: str, kind: str, name: str, names: Iterable[str]) -> str:
@@ -95,11 +96,13 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
     Raises
     ------
     InputError
-        ``X`` is not two-dimensional, not numeric, too small, or holds a NaN or an infinity; the
-        message names the first such row.
+        ``X`` is not two-dimensional, not numeric, too small, holds a NaN, an infinity or a masked
+        value (the message names the first such row), or its magnitude or that of its
+        differences is beyond 1e70 or below 1e-70.
     """
     import numpy as np
 
+    unmasked(who, "X", X)
     X = _gathered(X) if hasattr(X, "blocks") else np.asarray(X)
     if X.ndim != 2:
         raise InputError(
@@ -121,7 +124,70 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
             f"{who}: every value of X must be finite, got {got} in row {bad[0]} ({len(bad)} of {n} "
             "rows). Leave those rows out: X[np.isfinite(X).all(axis=1)]."
         )
+    _check_magnitude(who, X)
     return X
+
+
+def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:
+    """``values`` as an array of shape (n,), in which no label is missing.
+
+    Raises
+    ------
+    InputError
+        There is not one entry for each of ``n`` rows, or one is masked, None or NaN.
+    """
+    import numpy as np
+
+    unmasked(who, what, values)
+    array = np.asarray(values)
+    if array.shape != (n,):
+        raise InputError(
+            f"{who}: {what} must hold one entry for each of {n} rows, got shape {array.shape}."
+        )
+    missing = [row for row, label in enumerate(array.tolist()) if label is None or label != label]
+    if missing:
+        raise InputError(
+            f"{who}: {what} must not be missing, got None or NaN in row {missing[0]} "
+            f"({len(missing)} of {n} rows). Leave those rows out."
+        )
+    return array
+
+
+def unmasked(who: str, what: str, values: Any) -> None:
+    """Refuse a masked array with masked values: numpy would hand out what the mask hides."""
+    import numpy as np
+
+    if not isinstance(values, np.ma.MaskedArray) or not np.ma.getmaskarray(values).any():
+        return
+    masked = np.ma.getmaskarray(values)
+    rows = np.flatnonzero(masked.reshape(len(masked), -1).any(axis=1)) if masked.ndim else [0]
+    raise InputError(
+        f"{who}: {what} must not have masked values, got one in row {rows[0]} ({len(rows)} of "
+        f"{masked.shape[0] if masked.ndim else 1} rows). Leave those rows out, or fill them with "
+        ".filled(value)."
+    )
+
+
+def _check_magnitude(who: str, X: np.ndarray) -> None:
+    """Refuse values and differences whose fourth powers float64 does not hold."""
+    import numpy as np
+
+    if X.dtype != np.float64:  # float32 spans less than that
+        return
+    highest, lowest = X.max(axis=0), X.min(axis=0)
+    largest = float(max(highest.max(), -lowest.min()))
+    if largest > LARGEST:
+        raise InputError(
+            f"{who}: the values of X must be at most {LARGEST:g} in magnitude, got {largest:.3g}: "
+            "their powers would overflow. Divide X by a constant."
+        )
+    spread = float((highest - lowest).max())
+    if 0 < largest < SMALLEST or 0 < spread < SMALLEST:
+        raise InputError(
+            f"{who}: the values of X must be at least {SMALLEST:g} in magnitude and differ by as "
+            f"much in some column, got {largest:.3g} and {spread:.3g}: their powers would "
+            "underflow. Subtract the mean of each column and multiply X by a constant."
+        )
 
 
 def numeric(who: str, X: np.ndarray) -> None:

@@ -139,7 +139,7 @@ def test_a_mirror_image_mirrored_is_the_image():
     [
         (
             lambda X: probe(X, np.zeros(7)),
-            "probe: target must hold one entry for each of 120 rows, got (7,).",
+            "probe: target must hold one entry for each of 120 rows, got shape (7,).",
         ),
         (
             lambda X: probe(X, np.zeros(120)),

@@ -122,14 +122,10 @@ def encode_groups(who: str, groups: Any, n: int) -> np.ndarray:
     Raises
     ------
     InputError
-        There is not one entry for each of ``n`` rows, or fewer than two groups.
+        There is not one entry for each of ``n`` rows, one is missing, or there are fewer than two
+        groups.
     """
-    given = np.asarray(groups)
-    if given.shape != (n,):
-        raise InputError(
-            f"{who}: groups must hold one entry for each of {n} rows, got shape {given.shape}."
-        )
-    names, found = np.unique(given, return_inverse=True)
+    names, found = np.unique(checks.labels(who, "groups", groups, n), return_inverse=True)
     if len(names) < 2:
         raise InputError(f"{who}: groups must name at least two groups, got one.")
     return found.astype(np.int64)

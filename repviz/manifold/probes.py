@@ -101,11 +101,9 @@ def probe(
     X = checks.matrix("probe", X, rows=4).astype(np.float64)
     n = len(X)
     folds = checks.integer("probe", "folds", folds, low=2, high=n // 2)
-    k = checks.integer("probe", "k", k, low=1)
+    k = checks.integer("probe", "k", k, low=1, high=max(n - 1, 5))
     seed = checks.integer("probe", "seed", seed, low=0, high=SEED_LIMIT)
-    y = np.asarray(target)
-    if y.shape != (n,):
-        raise InputError(f"probe: target must hold one entry for each of {n} rows, got {y.shape}.")
+    y = checks.labels("probe", "target", target, n)
     numeric = method == "factor"
     if numeric:
         y = checks.matrix("probe", y[:, None])[:, 0].astype(np.float64)
@@ -229,12 +227,7 @@ def _folds(
         fold_of = np.empty(n, np.int64)
         fold_of[order] = np.arange(n) % folds
         return fold_of
-    given = np.asarray(groups)
-    if given.shape != (n,):
-        raise InputError(
-            f"probe: groups must hold one entry for each of {n} rows, got {given.shape}."
-        )
-    names, member = np.unique(given, return_inverse=True)
+    names, member = np.unique(checks.labels("probe", "groups", groups, n), return_inverse=True)
     if len(names) < folds:
         raise InputError(
             f"probe: groups must be at least as many as folds, got {len(names)} and {folds}."

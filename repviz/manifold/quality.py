@@ -99,12 +99,7 @@ def quality(
         "label_hit": np.full(graph.n, np.nan),
     }
     if labels is not None:
-        member = np.asarray(labels)
-        if member.shape != (graph.n,):
-            raise InputError(
-                f"quality: labels must hold one entry for each of the graph's {graph.n} rows, got "
-                f"shape {member.shape}."
-            )
+        member = checks.labels("quality", "labels", labels, graph.n)
         points["label_hit"] = (member[mapped.indices] == member[:, None]).mean(axis=1)
     means = {name: float(values.mean()) for name, values in points.items()}
     shepard, points["shepard"] = _shepard(graph, mapped, seed)

@@ -100,7 +100,7 @@ def similarity(
         if not (rows != rows[0]).any():
             raise InputError(f"similarity: the rows of {name} must not all be the same.")
     n = len(X)
-    k = checks.integer("similarity", "k", k, low=1)
+    k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
     seed = checks.integer("similarity", "seed", seed, low=0, high=SEED_LIMIT)
     compare = SIMILARITIES[method].compare(X, Y, min(k, n - 1))
     rng = np.random.default_rng(seed)

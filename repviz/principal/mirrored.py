@@ -75,6 +75,12 @@ def fit_linear(
         found.append((*_directions([X for _, X in halves if X is not None], components), -1.0))
     values = np.concatenate([values for values, _, _ in found])
     if not values.max(initial=0) > 0:
+        spread = float(np.ptp(copies[0], axis=0).max())
+        if spread > 0:
+            raise InputError(
+                f"sweep: the training images must differ by values whose squares float32 holds, "
+                f"got differences of at most {spread:.3g}. Scale them to [0, 1]."
+            )
         raise InputError(
             "sweep: the training images must differ, got the same image throughout. "
             "Give it other images."

@@ -163,18 +163,7 @@ def dimension_by_label(
 
     rows, group_indices = _rows_and_groups("dimension_by_label", X, groups)
     metric = X.metric if isinstance(X, Neighbors) else "euclidean"
-    member = np.asarray(labels)
-    if member.shape != (len(rows),):
-        raise InputError(
-            f"dimension_by_label: labels must hold one entry for each of {len(rows)} rows, got "
-            f"shape {member.shape}."
-        )
-    lacking = sum(label is None or label != label for label in member.tolist())
-    if lacking:
-        raise InputError(
-            f"dimension_by_label: every row must have a label, got {lacking} of {len(rows)} "
-            "without. Leave those rows out."
-        )
+    member = checks.labels("dimension_by_label", "labels", labels, len(rows))
     estimates, first_reason = {}, ""
     for label in np.unique(member):
         selected = member == label

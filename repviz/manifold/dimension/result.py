@@ -82,6 +82,46 @@ def result(
     )
 
 
+def calibrated_result(
+    method: str,
+    rows: Distinct,
+    value: float,
+    influence: np.ndarray,
+    *,
+    reported: float,
+    warnings: tuple[str, ...],
+) -> Dimension:
+    """The record of an estimate that is calibrated by its nature, from a graph.
+
+    Parameters
+    ----------
+    method, rows, value, influence
+        As in :func:`result`.
+    reported : float
+        What ``value`` and ``calibrated`` are, such as ``value`` rounded; the intervals hold it.
+    warnings : tuple of str
+        Those of the method, beside those of the graph.
+    """
+    n, k = rows.distances.shape
+    log_se = standard_error(influence, rows.dependence)
+    low, high = interval(value, log_se, LEVEL, rows.dependence.degrees_of_freedom)
+    low, high = min(low, reported), max(high, reported)
+    return Dimension(
+        value=reported,
+        low=low,
+        high=high,
+        calibrated=reported,
+        calibrated_low=low,
+        calibrated_high=high,
+        n=n,
+        k=k,
+        method=method,
+        level=LEVEL,
+        warnings=(*graph_warnings(rows.graph, rows), *warnings),
+        scale=float(np.median(rows.distances[:, -1])),
+    )
+
+
 def gram_estimator(
     method: str, inverses: Callable[[np.ndarray], np.ndarray]
 ) -> Callable[..., Dimension]:

@@ -122,12 +122,7 @@ def umap(
 
 def _labelled(ties: scipy.sparse.coo_matrix, labels: Any) -> scipy.sparse.coo_matrix:
     """The ties with those between labels weakened, at umap-learn's own weight of the target."""
-    given = np.asarray(labels)
-    if given.shape != (ties.shape[0],):
-        raise InputError(
-            f"umap: labels must hold one entry for each of the graph's {ties.shape[0]} rows, got "
-            f"shape {given.shape}."
-        )
+    given = checks.labels("umap", "labels", labels, ties.shape[0])
     numbered = np.unique(given, return_inverse=True)[1].astype(np.float32)
     return discrete_metric_simplicial_set_intersection(ties, numbered, far_dist=5.0)
 

@@ -1,47 +1,56 @@
-"""DANCo: the dimension whose balls have the same angles and the same nearest distances.
+"""DANCo: the dimension of the uniform balls with the same angles and nearest distances.
 
 Ceruti, Bassis, Rozza, Lombardi, Casiraghi, Campadelli 2014, "DANCo: an intrinsic dimensionality
 estimator exploiting angle and norm concentration", Pattern Recognition 47. Three numbers describe
 the rows: MiND-ML's dimension of the nearest distances, and the mean direction nu and concentration
 tau of the angles between two of k neighbours (von Mises). The estimate is the d whose uniform balls
-of the same n are nearest to them in Kullback-Leibler divergence, equations 9 and 10. The balls'
-numbers are those of the shipped table, smooth in n and d, where the authors simulate one ball for
-each d, so the estimate needs no seed and falls between whole numbers without a spline. Being
-calibrated by its nature, its ``value`` and ``calibrated`` are one.
+of the same n are closest to them in Kullback-Leibler divergence, equations 9 and 10.
+
+We differ in three points. The balls' numbers are those of the shipped table, smooth in n and d,
+where the authors simulate one ball for each integer d; so the estimate needs no seed, and is
+continuous unless ``integer`` asks for the published rule. Around a row of a curve angles are 0 or
+180 degrees and tau diverges, so below 1.5 dimensions the distances alone decide. And the estimate
+is at most the number of columns that vary. Being calibrated by its nature, its ``value`` and
+``calibrated`` are equal.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 
 import numpy as np
 import scipy.special
 
-from repviz.manifold.dimension.calibration import ball_means
+from repviz.manifold.dimension.calibration import ball_means, calibrate
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.estimators import mindml
 from repviz.manifold.dimension.record import Dimension
-from repviz.manifold.dimension.result import result
+from repviz.manifold.dimension.result import calibrated_result
+from repviz.manifold.dimension.uncertainty import standard_error
 from repviz.manifold.neighbors import Neighbors
 
-K = 10  # neighbours, the authors' own
-STEPS = 4000  # dimensions among which the nearest is looked for, evenly in the logarithm
-LINE = 2.05  # a reading below it may be that of a curve
-STEP_SIZE = 0.02  # of each number, for the estimate's derivative by it
+K = 10  # neighbours, as in the paper
+STEPS = 4000  # dimensions among which the closest is searched, evenly spaced in the logarithm
+CURVE = 1.5  # below which the distances alone decide
+STEP = 2.0  # standard errors of each number, for the estimate's derivative with respect to it
 
 
-def estimate(graph: Neighbors) -> Dimension:
+def estimate(graph: Neighbors, *, integer: bool = False) -> Dimension:
     """The DANCo dimension of the graph's rows.
 
     Parameters
     ----------
     graph : Neighbors
         With at least 11 neighbours per row; more where rows have identical copies.
+    integer : bool
+        Whether ``value`` and ``calibrated`` are the closest integer dimension, as published. The
+        intervals are those of the continuous estimate, widened to hold it.
 
     Returns
     -------
     Dimension
-        Between 1 and 100, the span of the simulated balls.
+        Between 1 and 100, the range of the simulated balls, and at most the number of columns that
+        are not constant.
 
     Raises
     ------
@@ -49,36 +58,35 @@ def estimate(graph: Neighbors) -> Dimension:
         There are too few distinct rows.
     """
     rows = distinct(graph, K + 1)
-    near, near_influence = mindml.likelihood(rows.distances)
+    log_near, near_influence = _log(mindml.likelihood(rows.distances))
     angles = np.concatenate([directions(grams[:, :K, :K]) for _, grams in rows.grams()])
     nu, tau = angles.mean(axis=0)
-    seen = np.array([np.log(near), nu, np.log(tau)])
+    numbers = np.array([log_near, nu, np.log(tau)])
     influences = np.stack([near_influence, angles[:, 0] - nu, angles[:, 1] / tau - 1], axis=1)
     n = len(rows.distances)
-    dimension = _nearest(seen, n)
+    steps = np.array([STEP * standard_error(column, rows.dependence) for column in influences.T])
     slopes = [
-        np.log(_nearest(seen + step, n) / _nearest(seen - step, n)) / (2 * STEP_SIZE)
-        for step in STEP_SIZE * np.eye(3)
+        math.log(match_balls(numbers + step, n) / match_balls(numbers - step, n)) / (2 * step.max())
+        if step.max() > 0
+        else 0.0
+        for step in np.diag(steps)
     ]
-    found = result(
-        "danco", rows, dimension, influences @ slopes, table="mind-ml-10", table_value=near
-    )
-    most = float(ball_means("mind-ml-10", n)[1][-1])
-    warnings = tuple(one for one in found.warnings if "this dimension" not in one)
-    if dimension >= 0.99 * most:
-        warnings += (f"balls of {most:g} dimensions and more look like this: a lower limit.",)
-    if dimension < LINE:
-        warnings += (
-            "of a set of one dimension 'danco' may read anything from 1 to 2: angles on a line are "
-            "0 or 180 degrees and concentrate nowhere. Compare method='twonn'.",
+    ambient = float(max(1, graph.d - len(graph.constant_columns)))
+    value = min(match_balls(numbers, n), ambient)
+    warnings: tuple[str, ...] = ()
+    largest = float(ball_means("mind-ml-10", n)[1][-1])
+    if value >= 0.99 * largest:
+        warnings = (
+            f"uniform balls of {largest:g} and more dimensions give this value: a lower limit.",
         )
-    return replace(
-        found,
-        calibrated=dimension,
-        calibrated_low=found.low,
-        calibrated_high=found.high,
-        warnings=warnings,
+    whole = min(match_balls(numbers, n, integer=True), ambient) if integer else value
+    return calibrated_result(
+        "danco", rows, value, influences @ slopes, reported=whole, warnings=warnings
     )
+
+
+def _log(fit: tuple[float, np.ndarray]) -> tuple[float, np.ndarray]:
+    return math.log(fit[0]), fit[1]
 
 
 def directions(grams: np.ndarray) -> np.ndarray:
@@ -103,39 +111,57 @@ def directions(grams: np.ndarray) -> np.ndarray:
     return np.stack([np.arctan2(s, c), tau], axis=1)
 
 
-def _nearest(seen: np.ndarray, n: int) -> float:
-    """The dimension whose balls are nearest to (log dimension by MiND-ML, nu, log tau)."""
+def match_balls(numbers: np.ndarray, n: int, *, integer: bool = False) -> float:
+    """The dimension of the closest balls of n points.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (3,)
+        The logarithm of MiND-ML's dimension, nu, and the logarithm of tau.
+    n : int
+        The number of rows.
+    integer : bool
+        Whether only integer dimensions are compared.
+    """
+    by_distances = calibrate("mind-ml-10", n, float(np.exp(numbers[0])))[0]
+    if by_distances < CURVE:
+        return float(max(1, round(by_distances))) if integer else by_distances
     _, dimensions, near = ball_means("mind-ml-10", n)
     log_d = np.log(dimensions)
-    fine = np.linspace(log_d[0], log_d[-1], STEPS)
+    grid = np.linspace(log_d[0], log_d[-1], STEPS)
+    if integer:
+        grid = np.log(np.arange(dimensions[0], dimensions[-1] + 1))
     balls = [
-        np.interp(fine, log_d, values)
+        np.interp(grid, log_d, values)
         for values in (
             np.log(near),
             ball_means("danco-nu-10", n)[2],
             np.log(ball_means("danco-tau-10", n)[2]),
         )
     ]
-    gap = _distances_apart(seen[0], balls[0]) + _angles_apart(seen[1:], balls[1], balls[2])
-    best = int(np.clip(gap.argmin(), 1, STEPS - 2))
-    left, here, right = gap[best - 1 : best + 2]
+    divergence = _distance_divergence(numbers[0], balls[0])
+    divergence += _angle_divergence(numbers[1:], balls[1], balls[2])
+    if integer:
+        return float(np.exp(grid[divergence.argmin()]).round())
+    best = int(np.clip(divergence.argmin(), 1, STEPS - 2))
+    left, here, right = divergence[best - 1 : best + 2]
     bend = left - 2 * here + right
     shift = 0.5 * (left - right) / bend if bend > 0 else 0.0
-    return float(np.exp(fine[best] + np.clip(shift, -1, 1) * (fine[1] - fine[0])))
+    return float(np.exp(grid[best] + np.clip(shift, -1, 1) * (grid[1] - grid[0])))
 
 
-def _distances_apart(seen: float, balls: np.ndarray) -> np.ndarray:
+def _distance_divergence(observed: float, balls: np.ndarray) -> np.ndarray:
     """Divergence between nearest distances of two dimensions, given as logarithms."""
-    ratio = np.exp(balls - seen)
+    ratio = np.exp(balls - observed)
     i = np.arange(K + 1)
     signed = (-1.0) ** i * scipy.special.binom(K, i)
     series = scipy.special.digamma(1 + i / ratio[:, None]) @ signed
     return float((1 / i[1:]).sum()) * ratio - np.log(ratio) - (K - 1) * series
 
 
-def _angles_apart(seen: np.ndarray, nu: np.ndarray, log_tau: np.ndarray) -> np.ndarray:
+def _angle_divergence(observed: np.ndarray, nu: np.ndarray, log_tau: np.ndarray) -> np.ndarray:
     """Divergence between two von Mises distributions."""
-    one, two = np.exp(seen[1]), np.exp(log_tau)
+    one, two = np.exp(observed[1]), np.exp(log_tau)
     log_i0 = np.log(scipy.special.i0e(two)) + two - np.log(scipy.special.i0e(one)) - one
     lean = scipy.special.i1e(one) / scipy.special.i0e(one)
-    return log_i0 + lean * (one - two * np.cos(seen[0] - nu))
+    return log_i0 + lean * (one - two * np.cos(observed[0] - nu))
