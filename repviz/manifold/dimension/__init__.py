@@ -115,6 +115,7 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     InputError
         ``X``, ``groups`` or an option is invalid.
     """
+    from repviz.manifold.dimension.structure import structure_warnings
     from repviz.manifold.dimension.warnings import matrix_warnings
     from repviz.manifold.neighbors import Neighbors, neighbors
 
@@ -131,7 +132,9 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("dimension", X, rows=3)
         graph = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))
-    return estimator.estimate(graph.with_groups(groups, who="dimension"), **options)
+    graph = graph.with_groups(groups, who="dimension")
+    estimate = estimator.estimate(graph, **options)
+    return replace(estimate, warnings=(*estimate.warnings, *structure_warnings(graph, estimate.k)))
 
 
 def dimension_by_label(

@@ -3,17 +3,25 @@
 On n points of a uniform ball of dimension d the estimator has the mean v(n, d), which is below d,
 and the more so the larger d. The shipped table holds v, and :func:`calibrate` inverts it. The table
 is made by ``scripts/make_calibration_tables``.
+
+No set is a uniform ball. Where density decays, or the set curves within a neighbourhood, the
+calibrated value is off, however many rows there are. A second table, made by
+``scripts/make_model_error_table``, holds the range of the logarithm of true over calibrated
+dimension for other sets: cube, Gaussian, flat torus, sphere, exponential spectrum, Student's t,
+clusters, bent and twisted cubes, beta and lognormal coordinates. :func:`calibrate_interval` adds it
+to the sampling error.
 """
 
 from __future__ import annotations
 
 import csv
+import math
 from functools import cache
 from importlib import resources
 
 import numpy as np
 
-TABLE = "calibration.csv"
+TABLE, ERRORS = "calibration.csv", "model_error.csv"
 LARGE_CORRECTION = 0.2  # of the calibrated value, beyond which there is a warning
 
 
@@ -66,14 +74,17 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
 def calibrate_interval(
     method: str, n: int, value: float, low: float, high: float
 ) -> tuple[tuple[float, float, float], tuple[str, ...]]:
-    """The calibrated dimension with its interval, and the warnings of :func:`calibrate`.
+    """The calibrated dimension, an interval for the truth, and the warnings of :func:`calibrate`.
+
+    The distances from the value to the ends are, in the logarithm, the root of the sum of squares
+    of the sampling error and of the model error.
 
     Parameters
     ----------
     method, n, value
         As in :func:`calibrate`.
     low, high : float
-        The ends of the raw interval, each greater than 0: they are calibrated like the value.
+        The ends of the raw interval, each greater than 0: the sampling error.
 
     Returns
     -------
@@ -83,7 +94,33 @@ def calibrate_interval(
         Those for the value.
     """
     calibrated, warnings = calibrate(method, n, value)
-    return (calibrated, calibrate(method, n, low)[0], calibrate(method, n, high)[0]), warnings
+    ends = calibrate(method, n, low)[0], calibrate(method, n, high)[0]
+    return (calibrated, *truth_interval(method, n, calibrated, *ends)), warnings
+
+
+def truth_interval(
+    method: str, n: int, calibrated: float, low: float, high: float
+) -> tuple[float, float]:
+    """The sampling interval [low, high] of a calibrated dimension, widened by the model error."""
+    below, above = model_error(method, n, calibrated)
+    return (
+        calibrated * math.exp(-math.hypot(math.log(calibrated / low), below)),
+        calibrated * math.exp(math.hypot(math.log(high / calibrated), above)),
+    )
+
+
+def model_error(method: str, n: int, calibrated: float) -> tuple[float, float]:
+    """How far the true dimension may be below and above the calibrated one, in the logarithm.
+
+    Interpolated in log n and in the logarithm of the calibrated dimension; outside the table the
+    nearest is taken.
+    """
+    sizes, knots, tables = _error_table()[method]
+    at = float(np.interp(math.log(n), np.log(sizes), np.arange(len(sizes))))
+    lower = min(int(at), len(sizes) - 2)
+    table = (1 - (at - lower)) * tables[lower] + (at - lower) * tables[lower + 1]  # (2, knots)
+    low, high = (float(np.interp(math.log(calibrated), np.log(knots), end)) for end in table)
+    return -low, high
 
 
 def ball_means(method: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -97,6 +134,25 @@ def ball_means(method: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     low = min(int(at), len(sizes) - 2)
     means = np.exp((1 - (at - low)) * np.log(values[low]) + (at - low) * np.log(values[low + 1]))
     return sizes, dimensions, means
+
+
+@cache
+def _error_table() -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Method to (sizes (s,), knots (t,), low and high ends (s, 2, t))."""
+    text = resources.files(__package__).joinpath(ERRORS).read_text(encoding="utf-8")
+    header, *lines = csv.reader(text.splitlines())
+    knots = np.array([float(knot) for knot in header[3:]])
+    rows: dict[str, dict[int, dict[str, list[float]]]] = {}
+    for method, n, end, *values in lines:
+        rows.setdefault(method, {}).setdefault(int(n), {})[end] = [float(v) for v in values]
+    return {
+        method: (
+            np.array(sorted(by_n)),
+            knots,
+            np.array([[by_n[n]["low"], by_n[n]["high"]] for n in sorted(by_n)]),
+        )
+        for method, by_n in rows.items()
+    }
 
 
 @cache

@@ -13,37 +13,41 @@ NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_h
 
 @dataclass(frozen=True)
 class Dimension:
-    """The intrinsic dimension of n rows: how many numbers move a point along the set they form.
+    """The intrinsic dimension of n rows: the number of parameters of the set on which they lie.
 
     Attributes
     ----------
     value : float
-        What the estimator says, greater than 0. It reads low where n is small for the dimension.
+        The raw estimate, greater than 0. It is biased low where n is small for the dimension.
     low, high : float
-        Interval for ``value`` at ``level``: what repeating the draw of n rows would do to it. It
-        knows nothing of the estimator's bias, which ``calibrated`` removes for even balls.
+        Interval for the mean of ``value`` over repeated draws of n rows, at ``level``: sampling
+        error alone. It does not cover the true dimension.
     calibrated : float
-        The dimension of the uniform ball whose n points make the estimator say ``value`` (for the
-        linear methods: what their files say). It may lie outside [low, high].
+        The dimension of the uniform ball for whose n points ``value`` is the mean (for the linear
+        methods: see their files). It may lie outside [low, high]. This is the number to quote
+        first, with the interval that follows.
     calibrated_low, calibrated_high : float
-        The ends of the interval, calibrated as the value is: what the draw of the rows leaves open,
-        not how far the set is from an even ball.
+        Interval for the true dimension: sampling error and model error together, the latter from
+        sets that are no uniform balls (:mod:`repviz.manifold.dimension.calibration`). It covers
+        the truth in at least 90 % of draws of such sets, and does not allow for what a warning
+        names. For the linear methods, "participation" and "pca-90", sampling error alone: they
+        count the directions of the flat space that the set spans, whatever its dimension.
     n : int
-        How many rows were used, identical ones counted once.
+        The number of rows used, identical ones counted once.
     k : int
-        How many neighbours of each row were used; 0 where none are.
+        The number of neighbours used per row; 0 where none are.
     method : str
         The estimator's name.
     level : float
-        The share of intervals, in [0, 1], that hold the estimator's mean in repeated draws.
+        The nominal coverage of [low, high], in [0, 1].
     warnings : tuple of str
         A sentence for each reason to doubt the value; empty where none was found.
     scale : float
-        The median distance to the k-th neighbour, in the units of the rows: how far around it each
-        row looked. NaN where the method looks at all rows at once.
+        The median distance to the k-th neighbour, in the units of the rows: the radius of the
+        neighbourhoods. NaN where the method compares all rows.
     local : ndarray of float64, shape (rows of the graph,), or None
-        The dimension around each row, NaN where a row was left out; None for methods that say
-        nothing of single rows. Noisy: a mean over places is worth more than a place.
+        The dimension around each row, NaN where a row was left out; None for methods without
+        local estimates. Noisy: average over several rows.
     """
 
     value: float

@@ -9,7 +9,7 @@ import scipy.optimize
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.manifold.dimension.calibration import calibrate_interval
+from repviz.manifold.dimension.calibration import calibrate_interval, truth_interval
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import group_degrees_of_freedom, interval, standard_error
@@ -89,6 +89,7 @@ def calibrated_result(
     influence: np.ndarray,
     *,
     reported: float,
+    most: float,
     warnings: tuple[str, ...],
 ) -> Dimension:
     """The record of an estimate that is calibrated by its nature, from a graph.
@@ -99,20 +100,22 @@ def calibrated_result(
         As in :func:`result`.
     reported : float
         What ``value`` and ``calibrated`` are, such as ``value`` rounded; the intervals hold it.
+    most : float
+        What the true dimension cannot exceed.
     warnings : tuple of str
         Those of the method, beside those of the graph.
     """
     n, k = rows.distances.shape
     log_se = standard_error(influence, rows.dependence)
     low, high = interval(value, log_se, LEVEL, rows.dependence.degrees_of_freedom)
-    low, high = min(low, reported), max(high, reported)
+    truth_low, truth_high = truth_interval(method, n, value, low, high)
     return Dimension(
         value=reported,
-        low=low,
-        high=high,
+        low=min(low, reported),
+        high=max(high, reported),
         calibrated=reported,
-        calibrated_low=low,
-        calibrated_high=high,
+        calibrated_low=min(truth_low, reported),
+        calibrated_high=max(min(truth_high, most), reported),
         n=n,
         k=k,
         method=method,

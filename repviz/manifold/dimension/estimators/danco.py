@@ -81,7 +81,7 @@ def estimate(graph: Neighbors, *, integer: bool = False) -> Dimension:
         )
     whole = min(match_balls(numbers, n, integer=True), ambient) if integer else value
     return calibrated_result(
-        "danco", rows, value, influences @ slopes, reported=whole, warnings=warnings
+        "danco", rows, value, influences @ slopes, reported=whole, most=ambient, warnings=warnings
     )
 
 

@@ -1,0 +1,117 @@
+"""Warnings of structure that no calibration on balls allows for.
+
+Curvature, noise, mixed dimensions and clusters bias every local estimator. The thresholds let about
+one uniform ball or cube in a hundred pass each test, from n = 200 to 5,000 and d = 1 to 40.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.csgraph
+
+from repviz.errors import InputError
+from repviz.manifold.dimension.calibration import calibrate
+from repviz.manifold.dimension.distinct import Distinct, distinct
+from repviz.manifold.dimension.estimators import gride, mle
+from repviz.manifold.neighbors import Neighbors
+
+SCALES = ((2, 16), (2, 8))  # m of GRIDE: the first pair that the graph has neighbours for
+TREND = 2.4  # over sqrt(n): the log ratio of the dimensions at two scales that chance explains
+DISPERSION_K, DISPERSION = 20, 8.0  # neighbours; over sqrt(n), the excess that chance explains
+GAP_NEIGHBOUR, GAP = 5, 3.0  # an edge joins rows nearer than GAP times the distance to this one
+OUTSIDE = 0.1  # fraction of the rows outside the largest cluster
+
+
+def structure_warnings(graph: Neighbors, k: int) -> tuple[str, ...]:
+    """A sentence for each kind of structure found; none where the graph has too few neighbours.
+
+    Parameters
+    ----------
+    graph : Neighbors
+        The graph.
+    k : int
+        The number of neighbours that the estimator reads.
+    """
+    if "structure" not in graph.cache:
+        graph.cache["structure"] = (_trend(graph), _dispersion(graph)), _cluster_sizes(graph)
+    sentences, sizes = graph.cache["structure"]
+    return tuple(sentence for sentence in (*sentences, _clusters(sizes, k)) if sentence)
+
+
+def _distinct_or_none(graph: Neighbors, k: int) -> Distinct | None:
+    """The k nearest distinct rows, or None where the graph has too few of them."""
+    try:
+        return distinct(graph, k) if graph.k >= k else None
+    except InputError:
+        return None
+
+
+def _trend(graph: Neighbors) -> str:
+    """Curvature makes the dimension rise with the scale; noise and thin directions make it fall."""
+    pairs = ((near, far, _distinct_or_none(graph, 2 * far)) for near, far in SCALES)
+    near, far, rows = next((pair for pair in pairs if pair[2] is not None), (0, 0, None))
+    if rows is None:
+        return ""
+    n = len(rows.distances)
+    small, large = (
+        calibrate(f"gride-{m}", n, gride.likelihood(rows.distances, m)[0])[0] for m in (near, far)
+    )
+    change = math.log(large / small)
+    if abs(change) <= TREND / math.sqrt(n):
+        return ""
+    verb, reason = (
+        ("rises", "the set is curved at this scale, and the estimate is biased upwards")
+        if change > 0
+        else ("falls", "noise or thin directions, which only the nearest rows show")
+    )
+    return (
+        f"the calibrated dimension {verb} from {small:.3g} at the {2 * near} nearest rows to "
+        f"{large:.3g} at the {2 * far} nearest: {reason}."
+    )
+
+
+def _dispersion(graph: Neighbors) -> str:
+    """The variance of the inverse dimensions around rows: theirs^2 / (k - 1) if uniform."""
+    rows = _distinct_or_none(graph, DISPERSION_K)
+    if rows is None:
+        return ""
+    inverse = mle.inverses(rows.distances)
+    dispersion = (DISPERSION_K - 1) * float(inverse.var() / inverse.mean() ** 2)
+    if dispersion <= 1 + DISPERSION / math.sqrt(len(inverse)):
+        return ""
+    return (
+        f"the dimension around single rows has {dispersion:.2g} times the variance of a uniform "
+        "set: parts of different dimension, or a density that varies within neighbourhoods."
+    )
+
+
+def _cluster_sizes(graph: Neighbors) -> np.ndarray:
+    """The number of rows in the cluster of each row, (n,)."""
+    if graph.k <= GAP_NEIGHBOUR:
+        return np.full(graph.n, graph.n)
+    reach = GAP * graph.distances[:, GAP_NEIGHBOUR - 1 : GAP_NEIGHBOUR]
+    row, column = np.nonzero(graph.distances <= reach)
+    edges = (np.ones(len(row), bool), (row, graph.indices[row, column]))
+    near = scipy.sparse.coo_array(edges, shape=(graph.n, graph.n))
+    cluster = scipy.sparse.csgraph.connected_components(near, directed=False)[1]
+    sizes: np.ndarray = np.bincount(cluster)[cluster]
+    return sizes
+
+
+def _clusters(sizes: np.ndarray, k: int) -> str:
+    n = len(sizes)
+    if sizes.max() >= (1 - OUTSIDE) * n:
+        return ""
+    fraction, median = float((sizes <= k).mean()), int(np.median(sizes))
+    if fraction > OUTSIDE:
+        return (
+            f"{100 * fraction:.0f} % of the rows lie in clusters of at most {k} rows, so that "
+            f"neighbourhoods of {k} rows reach from one cluster to the next."
+        )
+    return (
+        f"the rows form separate clusters, the median row in one of {median} rows: each has the "
+        f"bias of its own number of rows, not that of {n}."
+    )
