@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from repviz.manifold.dimension import dimension
-from repviz.manifold.dimension.calibration import _table, model_error, truth_interval
+from repviz.manifold.dimension.calibration import (
+    _table,
+    ball_means,
+    falling_inverse,
+    model_error,
+    truth_interval,
+)
 
 
 def sphere(seed, n, d):
@@ -133,3 +139,24 @@ def test_the_interval_for_the_truth_by_hand():
     low, high = truth_interval("twonn", 1000, 4.0, 4 * math.exp(-0.1), 4 * math.exp(0.2))
     assert math.log(4 / low) == pytest.approx(math.sqrt(0.01 + below**2))
     assert math.log(high / 4) == pytest.approx(math.sqrt(0.04 + above**2))
+
+
+def test_abid_of_a_ball_of_sixty_dimensions_is_a_lower_limit():
+    found = dimension(ball(5, 1000, 60), method="abid")
+    assert found.calibrated < 30
+    assert found.calibrated_high > 60
+    assert any("lower limit" in warning for warning in found.warnings)
+
+
+def test_the_means_of_two_methods_alone_fall_beyond_a_peak():
+    """Their values have two inverses; a new table with a peak needs the same treatment."""
+    falling = {
+        method
+        for method, (sizes, _, _) in _table().items()
+        if not method.startswith("danco-")
+        for n in sizes
+        if ball_means(method, n)[2].argmax() < len(ball_means(method, n)[2]) - 1
+    }
+    assert {method.split("-")[0] for method in falling} == {"abid", "fishers"}
+    assert falling_inverse("twonn", 1000, 8.0) is None
+    assert falling_inverse("abid-20", 1000, 8.26) > 30

@@ -22,6 +22,7 @@ from importlib import resources
 import numpy as np
 
 TABLE, ERRORS = "calibration.csv", "model_error.csv"
+TWO_INVERSES = 0.1  # relative distance from the falling branch at which it may be the true one
 LARGE_CORRECTION = 0.2  # of the calibrated value, beyond which there is a warning
 
 
@@ -46,14 +47,19 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
         Where n is below the table, the dimension above it, or the correction large.
     """
     sizes, dimensions, means = ball_means(method, n)
-    # Beyond its peak the mean falls with the dimension: a value there has two inverses.
-    rising = slice(int(np.argmax(means)) + 1)
+    rising = slice(int(np.argmax(means)) + 1)  # beyond the peak: see falling_inverse
     dimensions, means = dimensions[rising], np.maximum.accumulate(means[rising])
     if value <= means[0]:
         calibrated = float(value * dimensions[0] / means[0])
     else:
         calibrated = float(np.exp(np.interp(np.log(value), np.log(means), np.log(dimensions))))
     warnings = []
+    other = falling_inverse(method, n, value)
+    if other is not None:
+        warnings.append(
+            f"'{method}' gives this value for uniform balls of {calibrated:.3g} and of {other:.3g} "
+            f"dimensions at n = {n}: the calibrated value is a lower limit."
+        )
     if n < sizes[0]:
         warnings.append(
             f"{n} rows are fewer than the {sizes[0]} from which on calibration is tabulated."
@@ -95,7 +101,22 @@ def calibrate_interval(
     """
     calibrated, warnings = calibrate(method, n, value)
     ends = calibrate(method, n, low)[0], calibrate(method, n, high)[0]
-    return (calibrated, *truth_interval(method, n, calibrated, *ends)), warnings
+    truth_low, truth_high = truth_interval(method, n, calibrated, *ends)
+    other = falling_inverse(method, n, value)
+    return (calibrated, truth_low, max(truth_high, other or 0.0)), warnings
+
+
+def falling_inverse(method: str, n: int, value: float) -> float | None:
+    """The larger dimension whose balls have the mean ``value`` too; None where there is none.
+
+    The means of "abid" and "fishers" have a peak, beyond which they fall with the dimension.
+    """
+    _, dimensions, means = ball_means(method, n)
+    peak = int(np.argmax(means))
+    falling = means[peak:]
+    if len(falling) == 1 or not (1 - TWO_INVERSES) * falling.min() < value < means[peak]:
+        return None
+    return float(np.interp(-value, -np.minimum.accumulate(falling), dimensions[peak:]))
 
 
 def truth_interval(
