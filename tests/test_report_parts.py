@@ -16,6 +16,7 @@ from PIL import Image
 from repviz import number_format as numbers
 from repviz.report import pictures
 from repviz.report.html import Markup, join, tag
+from repviz.report.private import command_without_folders, without_folders
 from repviz.report.sections.map import _quantised
 
 
@@ -155,3 +156,27 @@ def test_both_axes_of_the_map_have_one_scale() -> None:
 def test_a_map_of_one_point_is_in_the_middle() -> None:
     rows = pd.DataFrame({"row": [0, 1], "x": [3.0, np.nan], "y": [5.0, 1.0]})
     assert _quantised(rows, 2).tolist() == [[32767, 32767], [65535, 65535]]
+
+
+# ---- words without folders ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("What 4 images of /home/ada/my faces/orl look like", "What 4 images of orl look like"),
+        ("folder:/home/ada/orl", "folder:orl"),
+        ("~/pictures/orl", "orl"),
+        (r"C:\Users\ada\orl", "orl"),
+        ("data/orl and 1/2", "data/orl and 1/2"),
+        ("https://example.org/a/b", "https://example.org/a/b"),
+        ("hf:org/name", "hf:org/name"),
+    ],
+)
+def test_absolute_paths_are_cut_to_their_last_component(text: str, written: str) -> None:
+    assert without_folders(text) == written
+
+
+def test_a_command_keeps_its_arguments() -> None:
+    command = "repviz study faces --images '/home/ada/my faces/orl' --out /tmp/a/b --seed 0"
+    assert command_without_folders(command) == ("repviz study faces --images orl --out b --seed 0")

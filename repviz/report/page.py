@@ -10,8 +10,8 @@ from pathlib import Path
 from repviz import number_format as numbers
 from repviz import seals
 from repviz.figures import theme
-from repviz.report.html import Markup, join, tag
-from repviz.report.pictures import image
+from repviz.report.html import Markup, tag
+from repviz.report.private import without_folders
 from repviz.report.sections import SECTIONS, Content, get_section
 from repviz.study_folder import Study, open_study
 
@@ -62,13 +62,13 @@ def _page(study: Study) -> str:
         tag("meta", http_equiv="Content-Security-Policy", content=policy),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{study.manifest['title']} · repviz"),
+        tag("title", f"{without_folders(study.manifest['title'])} · repviz"),
         tag("style", Markup(style)),
     )
     body = tag(
         "body",
         tag("a", "Skip to the findings", href="#main", class_="skip"),
-        _header(study),
+        _header(study, [name for name, _ in shown]),
         tag(
             "div",
             _contents([name for name, _ in shown]),
@@ -98,18 +98,16 @@ def _section(study: Study, name: str) -> Markup | None:
 
 
 def _content(content: Content) -> Markup:
+    limits = tag("details", tag("summary", "Limits"), tag("p", content.limits))
     notes = [
-        tag("div", tag("h3", title), tag("p", words))
-        for title, words in (
-            ("How to read it", content.reading),
-            ("What it cannot show", content.limits),
-        )
-        if words
+        tag("p", content.reading) if content.reading else None,
+        limits if content.limits else None,
     ]
-    return join([content.body, tag("div", notes, class_="notes") if notes else None])
+    beside = tag("div", notes, class_="notes") if any(notes) else None
+    return tag("div", tag("div", content.body, class_="evidence"), beside, class_="content")
 
 
-def _header(study: Study) -> Markup:
+def _header(study: Study, shown: list[str]) -> Markup:
     about = study.manifest["images"]
     size = "×".join(map(str, about["size"])) if about.get("size") else "original size"
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
@@ -117,7 +115,7 @@ def _header(study: Study) -> Markup:
     labels = f" of {numbers.count(about['labels'])} {nouns.labels}" if about.get("labels") else ""
     facts = [
         f"{numbers.count(about['n'])} {nouns.images}{labels}",
-        f"source {about['name']}",
+        f"source {without_folders(about['name'])}",
         f"{size} pixels {colour}".strip() if about.get("size") else f"{size} {colour}".strip(),
         f"seed {study.manifest['parameters'].get('seed', numbers.NOTHING)}",
     ]
@@ -129,25 +127,35 @@ def _header(study: Study) -> Markup:
             tag("button", "Theme", type="button", id="theme"),
             class_="bar",
         ),
-        tag("h1", study.manifest["title"]),
+        tag("h1", without_folders(study.manifest["title"])),
         tag("p", lede, class_="lede") if (lede := study.manifest.get("lede")) else None,
         tag("p", " · ".join(facts), class_="facts"),
-        _first_of_each_rung(study),
+        _cards(study, shown),
         class_="top",
     )
 
 
-def _first_of_each_rung(study: Study) -> Markup | None:
-    """From noise to face in one line of pictures, where the study has them."""
-    if not study.has("arrays/ladder.npy", "results/ladder.csv"):
-        return None
-    rungs = study.result("ladder", get_section("ladder").tables["ladder"]).sort_values("order")[
-        "title"
-    ]
-    samples = [
-        image(one, alt=title) for title, one in zip(rungs, study.array("ladder")[:, 0], strict=True)
-    ]
-    return tag("div", samples, class_="strip-of-rungs")
+def _cards(study: Study, shown: list[str]) -> Markup | None:
+    """The first screen: one card per section that claims something, linked to its evidence."""
+    cards = []
+    for name in shown:
+        section = get_section(name)
+        written = study.has(*section.needs)
+        claim = section.claim(study) if section.claim and written else None
+        if claim is not None:
+            evidence = tag("a", f"Evidence: {section.short}", href=f"#{name}", class_="more")
+            cards.append(
+                tag(
+                    "article",
+                    tag("h2", claim.question, class_="question"),
+                    tag("p", claim.value, class_="value"),
+                    tag("div", claim.picture, class_="picture") if claim.picture else None,
+                    tag("p", claim.answer, class_="answer"),
+                    evidence,
+                    class_="card",
+                )
+            )
+    return tag("div", cards, class_="cards") if cards else None
 
 
 def _contents(names: list[str]) -> Markup:

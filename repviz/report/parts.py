@@ -65,7 +65,7 @@ def scrolling(content: Markup, label: str) -> Markup:
 def numbers_of(file: str, rows: pd.DataFrame, columns: Sequence[Column]) -> Markup:
     """The table behind a figure, folded, with the file that it comes from."""
     summary = tag("summary", "The numbers ", tag("code", file))
-    return tag("details", summary, table(rows, columns, label=f"Table of {file}"))
+    return tag("details", summary, table(rows, columns, label=f"Table of {file}"), class_="numbers")
 
 
 def figure(content: Child, caption: Child, *, class_: str | None = None) -> Markup:
@@ -122,6 +122,53 @@ def unseen_images(study: Study) -> str:
     if first["split"] == "label":
         return f"{n} test {nouns.images} of {nouns.labels} not in training"
     return f"{n} test {nouns.images} not in training"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval, as a small figure shows it beside others."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    role: str = "first"
+
+
+def intervals(estimates: Sequence[Estimate], form: Callable[[Any], str], *, alt: str) -> Markup:
+    """A small figure of a few numbers with their intervals, on one axis.
+
+    The axis starts at 0, or near the lowest interval where all lie in its upper half.
+    """
+    top = max(one.high for one in estimates) or 1.0
+    lowest = min(one.low for one in estimates)
+    start = 0.0 if lowest < top / 2 else max(0.0, lowest - (top - lowest))
+    left, width, step = 92, 188, 22
+
+    def at(value: float) -> str:
+        return f"{left + width * max(0.0, value - start) / (top - start or 1):.1f}"
+
+    rows: list[Markup] = []
+    for place, one in enumerate(estimates):
+        y = str(12 + step * place)
+        rows += [
+            tag("text", one.label, x=left - 8, y=y, class_="label"),
+            tag("line", x1=at(one.low), x2=at(one.high), y1=y, y2=y, class_=one.role),
+            tag("circle", cx=at(one.value), cy=y, r="4", class_=one.role),
+        ]
+    bottom = 12 + step * len(estimates)
+    ends = [
+        tag("line", x1=left, x2=left + width, y1=bottom - 8, y2=bottom - 8, class_="axis"),
+        tag("text", form(start) if start else "0", x=left, y=bottom + 4, class_="tick"),
+        tag("text", form(top), x=left + width, y=bottom + 4, class_="tick end"),
+    ]
+    box = f"0 0 {left + width + 10} {bottom + 12}"
+    return tag("svg", rows, ends, viewBox=box, role="img", aria_label=alt, class_="intervals")
+
+
+def overlap(one: Estimate, other: Estimate) -> bool:
+    """Whether two intervals have a value in common."""
+    return one.low <= other.high and other.low <= one.high
 
 
 def warnings(names: Iterable[str], sentences: pd.Series) -> Markup | None:

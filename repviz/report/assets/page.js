@@ -2,6 +2,16 @@
 // The switch between dark and light. Without it the page follows the system.
 (() => {
   const root = document.documentElement;
+  root.classList.add("scripted");
+  const storage = () => {
+    try {
+      return window.localStorage;
+    } catch {
+      return null; // a page opened where nothing may be stored
+    }
+  };
+  const remembered = storage()?.getItem("repviz-theme");
+  if (remembered === "light" || remembered === "dark") root.dataset.theme = remembered;
   const dark = () =>
     root.dataset.theme
       ? root.dataset.theme === "dark"
@@ -10,6 +20,7 @@
   const show = () => (button.textContent = dark() ? "Light" : "Dark");
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
+    storage()?.setItem("repviz-theme", root.dataset.theme);
     show();
     document.dispatchEvent(new Event("themechange"));
   });
@@ -35,8 +46,21 @@
   );
   for (const section of document.querySelectorAll("main > section")) watcher.observe(section);
 
-  // What is folded away on the screen stands open on paper.
+  // Notes that are folded on the screen are open on paper; long tables stay as the reader left them.
   window.addEventListener("beforeprint", () => {
-    for (const fold of document.querySelectorAll("details")) fold.open = true;
+    for (const fold of document.querySelectorAll(".notes details")) fold.open = true;
+    document.dispatchEvent(new Event("themechange"));
   });
+
+  for (const button of document.querySelectorAll("[data-copy]"))
+    button.addEventListener("click", async () => {
+      const text = document.getElementById(button.dataset.copy).textContent;
+      try {
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+        button.textContent = "Selected";
+      }
+    });
 })();

@@ -26,6 +26,28 @@ class Content:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """One answer for the first screen: a question, its number, and the sentence that answers it.
+
+    Attributes
+    ----------
+    question : str
+        What a reader wants to know.
+    value : str
+        The number that answers it, with its unit.
+    answer : str
+        One plain sentence with the interval and n, chosen by the interval: also where it says no.
+    picture : Markup or None
+        What shows it: pictures, or the intervals side by side.
+    """
+
+    question: str
+    value: str
+    answer: str
+    picture: Markup | None = None
+
+
+@dataclass(frozen=True)
 class Section:
     """One section of the report.
 
@@ -44,6 +66,8 @@ class Section:
         Files of the study folder without which the section is left out.
     tables : dict of str to str
         The tables that it reads, and the columns of each, separated by blanks.
+    claim : function, optional
+        What the first screen says of it; None where the study has nothing to say.
     """
 
     title: str
@@ -52,6 +76,7 @@ class Section:
     render: Callable[[Study], Content | None]
     needs: tuple[str, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
+    claim: Callable[[Study], Claim | None] | None = None
 
 
 SECTIONS: dict[str, str] = {

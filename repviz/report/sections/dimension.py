@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from repviz.number_format import count, plain, text
+from repviz.number_format import count, missing, plain, text
 from repviz.report.html import join
 from repviz.report.parts import (
+    Estimate,
     chart,
     field,
     interval,
+    intervals,
     key,
     numbers_of,
     resampled,
     warnings,
     weights_keys,
 )
-from repviz.report.sections import Content, Section
-from repviz.study_folder import Study
+from repviz.report.sections import Claim, Content, Section
+from repviz.study_folder import Study, records
 
 TABLES = {
     "layers": (
@@ -72,7 +74,34 @@ def render(study: Study) -> Content | None:
     )
 
 
+def claim(study: Study) -> Claim | None:
+    """The calibrated dimension of the pixels, beside their number."""
+    table = study.result("layers", TABLES["layers"])
+    found = [row for row in records(table) if row["representation"] == "pixels"]
+    if not found or missing(found[0]["dimension_calibrated"]):
+        return None
+    row, nouns = found[0], study.nouns
+    ends = ("dimension_calibrated", "dimension_calibrated_low", "dimension_calibrated_high")
+    value, low, high = (plain(row[name], 2) for name in ends)
+    sentence = (
+        f"Locally the {nouns.images} vary in about {value} directions (TwoNN, calibrated; 95 % CI "
+        f"{low} to {high}; n = {count(row['n'])}), although each has {count(row['d'])} pixels."
+    )
+    codes = [one for one in records(table) if one["layer"] == "code"][:1]
+    layers = [one for one in records(table) if one["weights"] == "trained" and one not in codes]
+    estimates = [
+        Estimate(one["representation"], one[ends[0]], one[ends[1]], one[ends[2]], role)
+        for one, role in zip([row, *codes, *layers[-1:]], ("third", "first", "first"), strict=False)
+        if not missing(one[ends[0]]) and not missing(one[ends[1]])
+    ]
+    picture = intervals(estimates, lambda top: plain(top, 2), alt=sentence) if estimates else None
+    return Claim(
+        f"What is the intrinsic dimension of the {nouns.images}?", f"≈ {value}", sentence, picture
+    )
+
+
 SECTION = Section(
+    claim=claim,
     title="Intrinsic dimension of each representation",
     short="Dimension",
     stage="manifold",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from repviz.report.html import Markup, join, tag
+from repviz.report.html import Markup, tag
 from repviz.report.sections import SECTIONS, Content, Section, get_section
 from repviz.study_folder import Study, records
 
@@ -12,25 +10,14 @@ TABLES = {
     "findings": "order section sentence",
 }
 
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?(?:\s?%)?)")
-
 
 def render(study: Study) -> Content | None:
     """One list entry per finding, with a link to the section that shows it."""
     findings = study.result("findings", TABLES["findings"]).sort_values("order")
     if findings.empty:
         return None
-    entries = [
-        tag("li", _weighted(row["sentence"]), " ", _link(row["section"]))
-        for row in records(findings)
-    ]
+    entries = [tag("li", row["sentence"], " ", _link(row["section"])) for row in records(findings)]
     return Content(tag("ol", entries, class_="sentences"))
-
-
-def _weighted(sentence: str) -> Markup:
-    """The sentence with its numbers in bold."""
-    parts = _NUMBER.split(sentence)
-    return join([tag("b", part) if i % 2 else part for i, part in enumerate(parts)])
 
 
 def _link(section: str) -> Markup | None:

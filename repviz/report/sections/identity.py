@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from repviz.number_format import count, percent, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
-from repviz.report.sections import Content, Section
-from repviz.study_folder import Study
+from repviz.report.parts import (
+    Estimate,
+    chart,
+    field,
+    interval,
+    intervals,
+    numbers_of,
+    weights_keys,
+)
+from repviz.report.sections import Claim, Content, Section
+from repviz.study_folder import Study, records
 
 TABLES = {
     "layers": (
@@ -57,7 +65,45 @@ def render(study: Study) -> Content | None:
     )
 
 
+def claim(study: Study) -> Claim | None:
+    """Whether training helps: the deepest layer trained, untrained, and the pixels."""
+    table = study.result("layers", TABLES["layers"])
+    rows = {row["representation"]: row for row in records(table[table["nearest_same"].notna()])}
+    trained = {row["layer"]: row for row in rows.values() if row["weights"] == "trained"}
+    controls = {row["layer"]: row for row in rows.values() if row["weights"] != "trained"}
+    layers = [layer for layer in trained if layer in controls]
+    if not layers or "pixels" not in rows:
+        return None
+    shown = (trained[layers[-1]], controls[layers[-1]], rows["pixels"])
+    own, untrained, pixels = (
+        Estimate(
+            row["representation"],
+            row["nearest_same"],
+            row["nearest_low"],
+            row["nearest_high"],
+            role,
+        )
+        for row, role in zip(shown, ("first", "second", "third"), strict=True)
+    )
+    if own.low > max(untrained.high, pixels.high):
+        verdict = "training helps"
+    elif own.high < max(untrained.low, pixels.low):
+        verdict = "training makes it worse"
+    else:
+        verdict = "the intervals overlap, so no benefit of training is shown"
+    value = percent(own.value, 0)
+    sentence = (
+        f"The nearest training image has the same {study.nouns.label} for {value} of "
+        f"{count(shown[0]['nearest_n'])} images in {own.label}, "
+        f"{percent(untrained.value, 0)} untrained and {percent(pixels.value, 0)} in raw pixels: "
+        f"{verdict}."
+    )
+    picture = intervals([own, untrained, pixels], lambda share: percent(share, 0), alt=sentence)
+    return Claim(f"Does training bring {study.nouns.labels} together?", value, sentence, picture)
+
+
 SECTION = Section(
+    claim=claim,
     title="Label agreement of nearest neighbours",
     short="Nearest neighbours",
     stage="manifold",

@@ -10,7 +10,7 @@ from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of
 from repviz.report.pictures import image
-from repviz.report.sections import Content, Section
+from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -103,7 +103,33 @@ def _samples(row: dict[str, Any], pixels: np.ndarray | None, place: int) -> Mark
     return tag("div", pictures, class_="samples")
 
 
+def claim(study: Study) -> Claim | None:
+    """Whether a random image is ever taken for a real one, and how often real ones are."""
+    table = study.result("ladder", TABLES["ladder"]).sort_values("order")
+    if table.empty:
+        return None
+    rungs = records(table)
+    noise, real, nouns = rungs[0], rungs[-1], study.nouns
+    value = f"{count(noise['accepted'])} of {count(noise['n'])}"
+    limit = percent(noise["high"])
+    answer = (
+        f"A random image is not a {nouns.image}: none of {count(noise['n'])} was accepted "
+        f"(95 % upper limit {limit})"
+        if noise["accepted"] == 0
+        else f"{percent(noise['rate'])} of {count(noise['n'])} random images were accepted as "
+        f"{nouns.images} (95 % CI {percent(noise['low'])} to {limit})"
+    )
+    known = f"; {count(real['accepted'])} of {count(real['n'])} real {nouns.images} were."
+    picture = None
+    if study.has("arrays/ladder.npy"):
+        pixels = study.array("ladder")
+        shown = [("random pixels", pixels[0, 0]), ("a real image", pixels[-1, 0])]
+        picture = join([image(one, alt=alt) for alt, one in shown])
+    return Claim(f"Is a random image a {nouns.image}?", value, answer + known, picture)
+
+
 SECTION = Section(
+    claim=claim,
     title="Random images compared with real ones",
     short="Random images",
     stage="ladder",

@@ -8,6 +8,7 @@ from typing import Any
 
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import scrolling
+from repviz.report.private import command_without_folders, without_folders
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
@@ -24,7 +25,7 @@ def render(study: Study) -> Content | None:
     }
     body = join(
         [
-            tag("pre", tag("code", _command(manifest.get("command", ""))), tabindex=0),
+            _command(manifest),
             _pairs(about),
             _folded("Parameters", _pairs(manifest["parameters"])),
             _folded("Stages and files", _stages(manifest.get("stages", {}))),
@@ -42,19 +43,25 @@ def render(study: Study) -> Content | None:
     )
 
 
-def _command(command: Any) -> str:
-    return command if isinstance(command, str) else " ".join(map(str, command))
+def _command(manifest: Mapping[str, Any]) -> Markup:
+    written = command_without_folders(str(manifest.get("command", "")))
+    copy = tag("button", "Copy", type="button", class_="copy", data_copy="command")
+    return tag("div", tag("pre", tag("code", written, id="command"), tabindex=0), copy)
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _folded(title: str, content: Markup) -> Markup:
-    return tag("details", tag("summary", title), content)
+    return tag("details", tag("summary", title), content, class_="numbers")
 
 
 def _pairs(values: Mapping[str, Any]) -> Markup:
     lines = [
         [
             tag("dt", name),
-            tag("dd", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)),
+            tag("dd", without_folders(_written(value))),
         ]
         for name, value in values.items()
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from repviz.number_format import count, percent, plain
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, key, numbers_of
-from repviz.report.sections import Content, Section
+from repviz.report.parts import Estimate, chart, field, interval, intervals, key, numbers_of
+from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -64,7 +64,31 @@ def render(study: Study) -> Content | None:
     )
 
 
+def claim(study: Study) -> Claim | None:
+    """The held-out accuracy after the last epoch, beside chance."""
+    table = study.result("training", TABLES["training"])
+    if table.empty:
+        return None
+    last, labels = records(table)[-1], study.nouns.labels
+    value, chance = percent(last["held_out_accuracy"], 0), percent(last["chance"])
+    low, high = percent(last["held_out_low"], 0), percent(last["held_out_high"], 0)
+    learned = last["held_out_low"] > last["chance"]
+    sentence = (
+        f"After {count(last['epoch'])} epochs the network names {value} of "
+        f"{count(last['n_held_out'])} held-out images of the same {labels} "
+        f"(95 % CI {low} to {high}; chance {chance})."
+    )
+    verdict = "" if learned else " The interval includes chance: no learning is shown."
+    estimates = [
+        Estimate("held out", *(last[f"held_out_{name}"] for name in ("accuracy", "low", "high"))),
+        Estimate("chance", last["chance"], last["chance"], last["chance"], "muted"),
+    ]
+    picture = intervals(estimates, lambda share: percent(share, 0), alt=sentence)
+    return Claim("What did the network learn?", value, sentence + verdict, picture)
+
+
 SECTION = Section(
+    claim=claim,
     title="Learning curves",
     short="Training",
     stage="training",
