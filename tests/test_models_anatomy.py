@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from repviz.errors import InputError
 from repviz.models import open_model
 from repviz.models.anatomy import COLUMNS, anatomy
+from repviz.models.in_memory import from_module
+from repviz.models.model import Preprocessing
 
 
 def test_the_papers_net_number_by_number():
@@ -98,3 +102,26 @@ def test_an_attention_layer_counts_once_with_its_output_map():
     assert table["layer"].tolist() == ["attend"]
     assert table.attrs["parameters"] == 4 * 12 * 12 + 4 * 12
     assert table.attrs["multiply_adds"] == 4 * 64 * 12**2 + 2 * 64**2 * 12
+
+
+def test_tied_weights_count_once_at_the_first_layer_that_has_them():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4))
+    net[3].weight = net[1].weight
+    model = from_module(net, preprocessing=Preprocessing((2, 2), 1, (0.0,), (1.0,)))
+    table = anatomy(model).set_index("layer")
+    assert table["parameters"].to_dict() == {"0": 0, "1": 20, "2": 20, "3": 4}
+    assert table.attrs.get("parameters", anatomy(model).attrs["parameters"]) == sum(
+        p.numel() for p in net.parameters()
+    )
+
+
+def test_a_network_that_fails_is_one_sentence():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(5, 4))
+    model = from_module(net, preprocessing=Preprocessing((2, 2), 1, (0.0,), (1.0,)))
+    with pytest.raises(InputError) as error:
+        anatomy(model)
+    assert str(error.value) == (
+        "anatomy: the network 'Sequential' must take float32 input of shape (b, 1, 2, 2), and it "
+        "failed (RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x4 and 5x4)). Give the "
+        "size and channels that it takes, or mend it."
+    )

@@ -40,7 +40,7 @@ def path(tmp_path):
 
 def forged(path, text):
     """A checkpoint whose card is ``text``, with the sum that belongs to it."""
-    metadata = {"repviz": text, "sum": provenance.sha256(text.encode())}
+    metadata = {"repviz": f"{provenance.sha256(text.encode())}\n{text}"}
     save_file({"x": torch.zeros(2)}, path, metadata=metadata)
     return path
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torchvision.models import squeezenet1_1
 
 from repviz.errors import Damaged, Mismatch
 from repviz.models import open_model
+from repviz.models.weight_files import load_state_file
 
 
 @pytest.fixture(scope="module")
@@ -86,4 +88,61 @@ def test_what_is_wrong_is_named(saved, tmp_path):
     assert str(error.value) == (
         f"{tmp_path / 'list.pth'}: this file must hold a state dict of tensors, got list. "
         "Write it with torch.save(net.state_dict(), ...)."
+    )
+
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+        self.b.weight = self.a.weight
+
+
+class Inner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.module, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+
+
+def without(state, ending):
+    return {name: value for name, value in state.items() if not name.endswith(ending)}
+
+
+def renamed(state, prefix):
+    return {prefix + name: value for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("net", "change"),
+    [
+        (small, lambda state: without(state, "num_batches_tracked")),
+        (small, lambda state: renamed(state, "module.")),
+        (small, lambda state: renamed(state, "_orig_mod.")),
+        (small, lambda state: renamed(state, "module._orig_mod.")),
+        (Tied, lambda state: without(state, "b.weight")),
+        (Inner, dict),
+        (Inner, lambda state: renamed(state, "module.")),
+    ],
+)
+def test_files_that_torch_loads_are_read(tmp_path, net, change):
+    saved, fresh = net(), net()
+    torch.save(change(saved.state_dict()), tmp_path / "net.pth")
+    load_state_file(fresh, tmp_path / "net.pth")
+    for name, value in saved.state_dict().items():
+        assert torch.equal(fresh.state_dict()[name], value), name
+
+
+def test_no_advice_to_run_the_code_is_passed_on(tmp_path):
+    path = tmp_path / "bomb.pth"
+    torch.save({"conv": Bomb(str(tmp_path / "ran"))}, path)
+    with pytest.raises(Damaged) as error:
+        load_state_file(small(), path)
+    assert str(error.value) == (
+        f"{path}: this file is not a complete state dict of tensors (it holds Python objects that "
+        "are no tensors, and such a file can run code). Write it with "
+        "torch.save(net.state_dict(), ...), or copy it again from where it came."
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from repviz import checks, durable, progress
 from repviz.activations import layout, writer
@@ -24,7 +24,8 @@ from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images import as_images, decoding
 from repviz.images.collection import Images
 from repviz.memory import recycled
-from repviz.models.model import Model, evaluating
+from repviz.models.model import Model, evaluating, named_failure
+from repviz.models.opening import as_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ NAMED = 50  # unreadable images that the warning names; rows.parquet names them 
 
 
 def extract(
-    model: Model,
+    model: Model | nn.Module | str,
     images: Any,
     *,
     layers: Iterable[str] | str | None = None,
@@ -55,8 +56,9 @@ def extract(
 
     Parameters
     ----------
-    model : Model
-        From :func:`repviz.open_model` or :func:`repviz.train`.
+    model : Model, torch.nn.Module or str
+        From :func:`repviz.open_model` or :func:`repviz.train`; a network that stands in memory, as
+        it is; or a name to open.
     images : Images, str, or a sequence
         From :func:`repviz.open_images`; the name of a source; or what
         :func:`repviz.images_from` takes: a list of tensors or arrays, a torch ``Dataset``. The
@@ -95,6 +97,7 @@ def extract(
     StoreError
         ``out`` holds something else, cannot be written, or another process writes it.
     """
+    model = as_model("extract", model)
     if batch is not None:
         batch = checks.integer("extract", "batch", batch, low=1)
     checks.one_of("extract", "type of number", dtype, DTYPES)
@@ -128,7 +131,8 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
     """
     made_for = model.preprocessing
     pixels = torch.full((2, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
-    outputs = capture(made_for(pixels.to(device_of(model))))
+    with named_failure("extract", model):
+        outputs = capture(made_for(pixels.to(device_of(model))))
     parts = dict(model.module.named_modules())
     seen = []
     for name, y in outputs.items():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repviz.models.model import Model, evaluating
+from repviz.models.model import Model, evaluating, named_failure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,8 @@ def anatomy(model: Model) -> pd.DataFrame:
         ``formula`` : how the side of the output follows, "(227 + 2*0 - 11) / 4 + 1 = 55"
         ``towers`` : which of its maps are connected to which inputs, where not all are:
         "0-127 see 0-47, 128-255 see 48-95"
-        ``parameters`` : number of learned parameters of the layer itself (the "unknowns")
+        ``parameters`` : number of learned parameters of the layer itself (the "unknowns");
+        weights that several layers share count at the first of them
         ``neurons`` : outputs of a convolution or fully connected layer; 0 elsewhere, since
         normalisation, pooling and rectification only transform those neurons
         ``multiply_adds`` : of convolutions, fully connected and attention layers, for one image,
@@ -78,7 +79,8 @@ def anatomy(model: Model) -> pd.DataFrame:
     layers = _layers(module)
     seen = _one_pass(model, layers)
     order = [*seen, *(name for name in layers if name not in seen)]
-    table = pd.DataFrame([_row(name, layers[name], seen.get(name)) for name in order])
+    counted: set[int] = set()
+    table = pd.DataFrame([_row(name, layers[name], seen.get(name), counted) for name in order])
     for column in SHARED:
         total = int(table[column].sum())
         table[f"share_{column}"] = table[column] / total if total else 0.0
@@ -143,7 +145,7 @@ def _one_pass(model: Model, layers: dict[str, nn.Module]) -> dict[str, _Pass]:
 
     handles = [part.register_forward_hook(watch(name)) for name, part in layers.items()]
     try:
-        with evaluating(model.module):
+        with evaluating(model.module), named_failure("anatomy", model):
             preprocessing = model.preprocessing
             device = next((p.device for p in model.module.parameters()), torch.device("cpu"))
             pixels = torch.full(
@@ -170,10 +172,12 @@ def _multiply_adds(part: nn.Module, record: _Pass) -> int:
     return 0
 
 
-def _row(name: str, part: nn.Module, record: _Pass | None) -> dict[str, Any]:
+def _row(name: str, part: nn.Module, record: _Pass | None, counted: set[int]) -> dict[str, Any]:
     kernel, stride, padding = (_sides(part, key) for key in ("kernel_size", "stride", "padding"))
     # Attention's output map is a child that is never called by itself.
-    whole = isinstance(part, nn.MultiheadAttention)
+    recurse = isinstance(part, nn.MultiheadAttention)
+    parameters = [p for p in part.parameters(recurse=recurse) if id(p) not in counted]
+    counted.update(id(p) for p in parameters)
     return {
         "layer": name or "(itself)",
         "kind": type(part).__name__,
@@ -183,7 +187,7 @@ def _row(name: str, part: nn.Module, record: _Pass | None) -> dict[str, Any]:
         "output": "x".join(map(str, record.output)) if record else "",
         "formula": _formula(part, record) if record else "",
         "towers": _towers(part),
-        "parameters": sum(p.numel() for p in part.parameters(recurse=whole)),
+        "parameters": sum(p.numel() for p in parameters),
         "neurons": record.neurons if record else 0,
         "multiply_adds": record.multiply_adds if record else 0,
         "activation_bytes": 4 * prod(record.output) if record else 0,

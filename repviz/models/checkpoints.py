@@ -29,7 +29,7 @@ from repviz.models.model import Model, Preprocessing, tensors_sum, weights_hash
 from repviz.models.registry import find_architecture
 
 FORMAT, VERSION = "repviz checkpoint", 1
-CARD, CARD_SUM = "repviz", "sum"  # keys of the safetensors metadata
+CARD = "repviz"  # key of the safetensors metadata; a second one would have no fixed order there
 TRAINING_PREFIX = "training/"  # prefix of the names of an unfinished training's own tensors
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "model": str,
@@ -95,7 +95,7 @@ def save_checkpoint(
         "versions": provenance.versions(),
     }
     text = json.dumps(card)
-    metadata = {CARD: text, CARD_SUM: provenance.sha256(text.encode())}
+    metadata = {CARD: f"{provenance.sha256(text.encode())}\n{text}"}
     # Contiguous tensors on the CPU, none a view of another.
     contiguous = _separate(weights | own)
     with durable.replacing(path) as temporary:
@@ -135,14 +135,14 @@ def read_card(path: str | Path) -> dict[str, Any]:
             f"{path}: this file is not a complete safetensors file ({error}). Train again, or copy "
             "it again from where it came."
         ) from error
-    text = metadata.get(CARD, "{}")
-    if metadata.get(CARD_SUM, provenance.sha256(text.encode())) != provenance.sha256(text.encode()):
+    total, _, text = metadata.get(CARD, "").rpartition("\n")
+    if total and total != provenance.sha256(text.encode()):
         raise Damaged(
             f"{path}: the card of this checkpoint has changed since it was written. Train again, "
             "or copy the file again from where it came."
         )
     card = _parsed(path, text)
-    if CARD_SUM not in metadata:
+    if not total:
         progress.say(f"{path}: this checkpoint has no sum of its card, so changes cannot be seen.")
     return card
 
@@ -230,7 +230,7 @@ def verify_checkpoint(path: str | Path) -> None:
     """Raise Damaged unless card, weights and every other tensor are as they were written."""
     card = read_card(path)
     with safe_open(path, framework="pt") as file:
-        if CARD_SUM not in (file.metadata() or {}):
+        if "\n" not in (file.metadata() or {})[CARD]:
             raise Damaged(
                 f"{path}: this checkpoint has no sum of its card, so it cannot be verified. Train "
                 "again, or copy the file again from where it came."

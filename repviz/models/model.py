@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
 from repviz import checks, provenance
-from repviz.errors import InputError
+from repviz.errors import InputError, RepvizError
 
 INTERPOLATIONS = {
     "bilinear": InterpolationMode.BILINEAR,
@@ -203,6 +203,22 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def named_failure(who: str, model: Model) -> Iterator[None]:
+    """Within the block, what a network raises becomes one sentence, an InputError."""
+    try:
+        yield
+    except RepvizError:
+        raise
+    except Exception as error:  # whatever the network's own code raises
+        reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")
+        shape = ", ".join(str(n) for n in (model.preprocessing.channels, *model.preprocessing.size))
+        raise InputError(
+            f"{who}: the network '{model.name}' must take float32 input of shape (b, {shape}), and "
+            f"it failed ({reason}). Give the size and channels that it takes, or mend it."
+        ) from error
 
 
 @contextmanager
