@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from repviz.images import (
 )
 from repviz.images.collection import Images, parse_grey, parse_size
 from repviz.images.in_memory import images_from
+from repviz.images.local_files import printable
+from repviz.images.metadata import add_metadata
 from repviz.images.splitting import split
 
 __all__ = ["SOURCES", "Images", "Source", "open_images", "images_from", "split"]
@@ -119,6 +122,8 @@ def open_images(
     limit: int | None = None,
     label: str | None = None,
     seed: int = 0,
+    metadata: str | Path | None = None,
+    key: str | None = None,
 ) -> Images:
     """The images called ``name``, decoded on demand.
 
@@ -132,14 +137,21 @@ def open_images(
         just covers this size (bilinear with antialias, proportions kept), then cropped at its
         centre. Left out, each keeps its own size.
     grey : bool, optional
-        True: one channel, by ITU-R BT.601. False: three channels. Left out: as stored.
+        True: one channel, by ITU-R BT.601. False: three channels. Left out: as stored; but a folder
+        of which most files are colour is colour throughout, which is said once.
     limit : int, optional
         At most so many images: a random subset that ``seed`` chooses, in the original order.
     label : str, optional
         For ``array:`` the key that holds the labels (``labels`` or ``label`` if left out), for
-        ``drawn-faces:`` the factor whose thirds are the labels (identity if left out).
+        ``drawn-faces:`` the factor whose thirds are the labels (identity if left out). With
+        ``metadata``, for every source, the column that holds the labels.
     seed : int
         Chooses the subset and the drawn faces.
+    metadata : path, optional
+        A CSV file with one row per image, whose columns become factors; see
+        :func:`repviz.images.metadata.add_metadata`.
+    key : str, optional
+        The column of ``metadata`` that names the image; the first if left out.
 
     Returns
     -------
@@ -163,7 +175,9 @@ def open_images(
         raise InputError(f"{who}: '{head}' needs an argument, got none. Write {source.usage}.")
     if "argument" not in source.takes and colon:
         raise InputError(f"{who}: '{head}' takes no argument, got '{argument}'. Write '{head}'.")
-    if label is not None and "label" not in source.takes:
+    if key is not None and metadata is None:
+        raise InputError(f"{who}: key belongs to metadata, got key='{key}' alone. Leave it out.")
+    if label is not None and metadata is None and "label" not in source.takes:
         able = " and ".join(s.usage for s in _ALL if "label" in s.takes)
         raise InputError(
             f"{who}: label goes with {able} only, got label='{label}' for '{head}'. Leave it out."
@@ -172,12 +186,16 @@ def open_images(
     if limit is not None:
         limit = checks.integer(who, "limit", limit, low=1)
     seed = checks.integer(who, "seed", seed, low=0, high=2**32 - 1)
-    given = {"argument": argument, "label": label, "seed": seed}
+    source_label = label if metadata is None else None
+    given = {"argument": argument, "label": source_label, "seed": seed}
     images = source.open(**{option: given[option] for option in source.takes})
+    if metadata is not None:
+        images = add_metadata(images, metadata, key=key, label=label)
     if limit is not None and limit < len(images):
         random = np.random.default_rng([seed, 3])  # a stream apart from the drawn faces'
         images = images.take(np.sort(random.choice(len(images), limit, replace=False)))
-    return replace(images, name=str(name), size=shape[0], grey=shape[1])
+    chosen_grey = images.grey if shape[1] is None else shape[1]
+    return replace(images, name=printable(str(name)), size=shape[0], grey=chosen_grey)
 
 
 def as_images(images: Any) -> Images:

@@ -136,7 +136,7 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
         block.flush()
 
 
-def _reserved(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """A new array file, mapped to be written, whose space on the disk is reserved first.
 
     Without it a write to a full disk ends the process with a signal (SIGBUS), not with an error.

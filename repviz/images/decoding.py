@@ -22,7 +22,7 @@ The policy, which :data:`POLICY` counts:
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -85,6 +85,15 @@ def decode(data: bytes, where: str) -> np.ndarray:
             f"{where}: the image must be whole, got '{_one_line(error)}'. Replace it or leave it "
             "out."
         ) from error
+
+
+def is_grey(file: BinaryIO) -> bool | None:
+    """Whether an image file holds one channel, by its header alone; None where it is unreadable."""
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            return image.mode in GREY_MODES or image.mode in ("I", "LA", "La")
+    except Exception:  # whatever is wrong with it is said when it is decoded
+        return None
 
 
 def check_size(height: int, width: int, where: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from repviz import progress
 from repviz.errors import InputError
 from repviz.images.collection import Files, Images
-from repviz.images.local_files import kind_of, printable
+from repviz.images.decoding import is_grey
+from repviz.images.local_files import kind_of, open_regular, printable
 
 ENDINGS = (
     ".bmp",
@@ -77,6 +80,7 @@ def open_folder(argument: str) -> Images:
         )
     labels = np.array([printable(path.parts[0]) for path in relative]) if inside else None
     return Images(
+        grey=_shared_colour(paths, shown),
         name=f"folder:{shown}",
         ids=tuple(printable(path.as_posix()) for path in relative),
         labels=labels,
@@ -107,6 +111,28 @@ def _unreadable(error: OSError) -> None:
         f"open_images: every folder must be readable, the system says '{error.strerror}' of "
         f"{printable(str(error.filename))}. Change its permissions or leave it out."
     ) from error
+
+
+def _shared_colour(paths: list[Path], shown: str) -> bool | None:
+    """False (colour) where some files are grey but most are colour, which is said; else None."""
+    with ThreadPoolExecutor() as pool:
+        kinds = list(pool.map(_is_grey, paths))
+    n_grey, n_colour = kinds.count(True), kinds.count(False)
+    if not n_grey or n_colour < n_grey:
+        return None
+    progress.say(
+        f"folder:{shown}: {n_grey} of {len(paths)} images are grey and are read as colour with "
+        "three equal channels, as the others are. Give grey=True to make all of them grey."
+    )
+    return False
+
+
+def _is_grey(path: Path) -> bool | None:
+    file = open_regular(path)
+    if file is None:
+        return None
+    with file:
+        return is_grey(file)
 
 
 def _kinds(files: list[Path]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from repviz.errors import ImageError
 
@@ -58,6 +59,18 @@ def read_bytes(path: Path) -> bytes:
             f"{where}: the file must be readable, the system says '{reason}'. "
             "Put it back or leave it out."
         ) from error
+
+
+def open_regular(path: Path) -> BinaryIO | None:
+    """A regular file, opened to be read; None for anything else."""
+    try:
+        file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  the caller closes it
+    except OSError:
+        return None
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    return None
 
 
 def printable(name: str) -> str:

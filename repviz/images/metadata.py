@@ -1,0 +1,179 @@
+"""A table beside the images: a CSV file whose rows are matched to them by a key column."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from repviz import checks, progress
+from repviz.errors import InputError
+from repviz.images.collection import Images
+from repviz.images.local_files import kind_of, printable
+
+MAX_BYTES = 256 * 2**20
+MAX_CATEGORIES = 50  # of a column; more are names, not categories
+SEPARATOR = ";"  # between the categories of one image
+WHO = "open_images"
+
+Table = dict[str, dict[str, str]]  # key -> column -> text
+
+
+def add_metadata(
+    images: Images, path: str | Path, *, key: str | None = None, label: str | None = None
+) -> Images:
+    """The same images, with the columns of a CSV file as their factors and labels.
+
+    Parameters
+    ----------
+    images : Images
+        Of any source.
+    path : path
+        The file: UTF-8, a header, one row per image.
+    key : str, optional
+        The column that says which image a row is of: its id, or the name of its file with or
+        without folder and ending where that is unique. The first column if left out.
+    label : str, optional
+        The column that becomes the labels, as text.
+
+    Returns
+    -------
+    Images
+        A column of numbers is a factor in its own units. A column of at most 50 categories gives
+        one factor of 0 and 1 per category (``"hair=grey"``); several categories of one image are
+        separated by ``;``. Other columns are left out, which is said. So are rows of no image.
+
+    Raises
+    ------
+    InputError
+        There is no such file, a key stands twice, an image has no row, or a value is missing.
+    UnknownName
+        The file has no column ``key`` or ``label``.
+    """
+    columns, table = _read(Path(path).expanduser(), key)
+    shown = printable(str(path))
+    if label is not None:
+        checks.one_of(WHO, f"column of {shown}", label, columns)
+    rows = _match(images, table, shown)
+    factors = dict(images.factors)
+    for column in columns:
+        if column != label:
+            factors |= _factors(column, [row[column] for row in rows], images.ids, shown)
+    labels = images.labels
+    if label is not None:
+        labels = np.array(_complete(label, [row[label] for row in rows], images.ids, shown))
+    return replace(images, labels=labels, factors=factors)
+
+
+def _read(path: Path, key: str | None) -> tuple[list[str], Table]:
+    """The columns besides the key, and the rows by key."""
+    shown, got = printable(str(path)), kind_of(path)
+    if got != "a file":
+        raise InputError(f"{WHO}: metadata must name a file, got {got} at {shown}.")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{WHO}: {shown} must have at most {MAX_BYTES:,} bytes. Split it.")
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if line]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(
+            f"{WHO}: {shown} must be a readable CSV file in UTF-8, got '{reason}'."
+        ) from error
+    if not lines:
+        raise InputError(f"{WHO}: {shown} must have a header, got an empty file.")
+    header = [printable(name.strip()) for name in lines[0]]
+    if len(set(header)) < len(header) or "" in header:
+        raise InputError(f"{WHO}: the columns of {shown} must have distinct names, got {header}.")
+    key = header[0] if key is None else checks.one_of(WHO, f"column of {shown}", key, header)
+    table: Table = {}
+    for number, line in enumerate(lines[1:], 2):
+        if len(line) != len(header):
+            raise InputError(
+                f"{WHO}: every row of {shown} must have {len(header)} values, got {len(line)} in "
+                f"row {number}."
+            )
+        row = {column: value.strip() for column, value in zip(header, line, strict=True)}
+        name = row.pop(key)
+        if name in table:
+            raise InputError(f"{WHO}: the keys of {shown} must be distinct, got '{name}' twice.")
+        table[name] = row
+    return [column for column in header if column != key], table
+
+
+def _match(images: Images, table: Table, shown: str) -> list[dict[str, str]]:
+    """The row of each image, found by its id, else by its file's name, else by that without end."""
+    paths = [PurePosixPath(name) for name in images.ids]
+    spellings: list[Sequence[str]] = [
+        images.ids,
+        [path.name for path in paths],
+        [path.with_suffix("").as_posix() for path in paths],
+        [path.stem for path in paths],
+    ]
+    found: dict[int, str] = {}
+    for names in spellings:
+        counts = Counter(names)
+        for place, name in enumerate(names):
+            if counts[name] == 1 and printable(name) in table:
+                found.setdefault(place, printable(name))
+    missing = [name for place, name in enumerate(images.ids) if place not in found]
+    if missing:
+        raise InputError(
+            f"{WHO}: every image must have a row in {shown}, got none for {_some(missing)} of "
+            f"{len(images)} images. Add the rows, or leave the images out."
+        )
+    unused = sorted(set(table) - set(found.values()))
+    if unused:
+        progress.say(f"{shown}: no image belongs to {_some(unused)} of {len(table)} rows.")
+    return [table[found[place]] for place in range(len(images))]
+
+
+def _factors(
+    column: str, values: list[str], ids: tuple[str, ...], shown: str
+) -> dict[str, np.ndarray]:
+    """The column as one factor of numbers, or as one factor of 0 and 1 per category."""
+    numbers = [_number(value) for value in values]
+    if any(number is not None for number in numbers):
+        _complete(column, values, ids, shown)
+    if all(number is not None for number in numbers):
+        return {column: np.array(numbers, np.float64)}
+    sets = [{part.strip() for part in value.split(SEPARATOR)} - {""} for value in values]
+    categories = sorted(set().union(*sets))
+    if len(categories) > MAX_CATEGORIES:
+        progress.say(
+            f"{shown}: column '{column}' is left out: it has {len(categories)} different values, "
+            f"more than {MAX_CATEGORIES}."
+        )
+        return {}
+    return {
+        f"{column}={category}": np.array([category in parts for parts in sets], np.float64)
+        for category in categories
+    }
+
+
+def _complete(column: str, values: list[str], ids: tuple[str, ...], shown: str) -> list[str]:
+    missing = [name for name, value in zip(ids, values, strict=True) if not value]
+    if missing:
+        raise InputError(
+            f"{WHO}: column '{column}' of {shown} must have a value for every image, got none for "
+            f"{_some(missing)}. Fill it, or leave the column out."
+        )
+    return values
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first five names, and how many there are."""
+    listed = ", ".join(printable(name) for name in names[:5])
+    return f"{listed} ({len(names)})" if len(names) <= 5 else f"{listed}, ... ({len(names)})"

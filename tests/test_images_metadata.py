@@ -1,0 +1,160 @@
+"""A CSV beside the images, and folders of colour photographs with a few grey ones."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from repviz import progress
+from repviz.errors import InputError, UnknownName
+from repviz.images import open_images
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "say", lines.append)
+    return lines
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three files: "x/a.png", "y/b.png" and "y/c.png"."""
+    for name in ("x/a.png", "y/b.png", "y/c.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 9).save(tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def table(photos, text: str):
+    path = photos.parent / "meta.csv"
+    path.write_text(text)
+    return path
+
+
+def test_numbers_stay_numbers_and_categories_become_indicators(photos):
+    path = table(
+        photos, "file,age,sex,wears\nc.png,100,f,hat;glasses\na.png,1,m,\nb.png,10.5,f,hat\n"
+    )
+    images = open_images(f"folder:{photos}", metadata=path)
+    assert {name: values.tolist() for name, values in images.factors.items()} == {
+        "age": [1, 10.5, 100],
+        "sex=f": [0, 1, 1],
+        "sex=m": [1, 0, 0],
+        "wears=glasses": [0, 0, 1],
+        "wears=hat": [0, 1, 1],
+    }
+    assert images.labels.tolist() == ["x", "y", "y"]
+
+
+@pytest.mark.parametrize("names", ["x/a.png y/b.png y/c.png", "a.png b.png c.png", "a b c"])
+def test_keys_may_leave_out_folder_and_ending(photos, names):
+    rows = "".join(f"{age},{name}\n" for age, name in enumerate(names.split()))
+    images = open_images(
+        f"folder:{photos}", metadata=table(photos, f"age,file\n{rows}"), key="file"
+    )
+    assert images.factors["age"].tolist() == [0, 1, 2]
+
+
+def test_a_column_becomes_the_labels_as_text(photos):
+    path = table(photos, "file,age,name\na,7,Al\nb,8,Bo\nc,9,Bo\n")
+    images = open_images(f"folder:{photos}", metadata=path, label="name")
+    assert images.labels.tolist() == ["Al", "Bo", "Bo"]
+    assert list(images.factors) == ["age"]
+
+
+def test_a_subset_keeps_its_own_rows(tmp_path):
+    path = tmp_path / "meta.csv"
+    path.write_text("id,row\n" + "".join(f"digit {row},{row}\n" for row in range(1797)))
+    images = open_images("digits", metadata=path, limit=20)
+    assert [f"digit {row:.0f}" for row in images.factors["row"]] == list(images.ids)
+    assert len(images) == 20
+
+
+def test_rows_of_no_image_are_named(photos, said):
+    path = table(photos, "file,age\na,7\nb,8\nc,9\nd,1\ne,2\n")
+    assert open_images(f"folder:{photos}", metadata=path).factors["age"].tolist() == [7, 8, 9]
+    assert said == [f"{path}: no image belongs to d, e (2) of 5 rows."]
+
+
+def test_a_column_of_names_is_left_out_which_is_said(tmp_path, said):
+    path = tmp_path / "meta.csv"
+    path.write_text("id,name\n" + "".join(f"digit {row},n{row}\n" for row in range(1797)))
+    assert open_images("digits", metadata=path).factors == {}
+    assert said == [
+        f"{path}: column 'name' is left out: it has 1797 different values, more than 50."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "file,age\na,7\n",
+            "every image must have a row in {}, got none for y/b.png, y/c.png (2) of 3 images. "
+            "Add the rows, or leave the images out.",
+        ),
+        (
+            "file,age\na,7\nb,\nc,9\n",
+            "column 'age' of {} must have a value for every image, got none for y/b.png (1). Fill "
+            "it, or leave the column out.",
+        ),
+        ("file,age\na,7\na,8\n", "the keys of {} must be distinct, got 'a' twice."),
+        ("file,age\na,7\nb\n", "every row of {} must have 2 values, got 1 in row 3."),
+        (
+            "file,age,age\n",
+            "the columns of {} must have distinct names, got ['file', 'age', 'age'].",
+        ),
+        ("", "{} must have a header, got an empty file."),
+    ],
+)
+def test_messages(photos, text, message):
+    path = table(photos, text)
+    with pytest.raises(InputError) as caught:
+        open_images(f"folder:{photos}", metadata=path)
+    assert str(caught.value) == f"open_images: {message.format(path)}"
+
+
+def test_messages_of_names(photos):
+    path = table(photos, "file,age\na,7\nb,8\nc,9\n")
+    with pytest.raises(UnknownName) as caught:
+        open_images(f"folder:{photos}", metadata=path, key="fil")
+    assert str(caught.value) == (
+        f"open_images: no column of {path} is called 'fil'. Did you mean 'file'? Known: file, age."
+    )
+    with pytest.raises(InputError) as caught:
+        open_images(f"folder:{photos}", metadata=photos)
+    assert str(caught.value) == f"open_images: metadata must name a file, got a folder at {photos}."
+    with pytest.raises(InputError) as caught:
+        open_images(f"folder:{photos}", key="file")
+    assert str(caught.value) == (
+        "open_images: key belongs to metadata, got key='file' alone. Leave it out."
+    )
+
+
+# colour photographs with a few grey ones
+
+
+def mixed(folder, n_grey: int, n_colour: int) -> str:
+    for row in range(n_grey):
+        Image.new("L", (8, 8), 10 + row).save(folder / f"g{row}.png")
+    for row in range(n_colour):
+        Image.new("RGB", (8, 8), (1, 2, 3)).save(folder / f"c{row}.jpg")
+    return f"folder:{folder}"
+
+
+def test_a_few_grey_files_among_colour_are_colour_with_equal_channels(tmp_path, said):
+    name = mixed(tmp_path, 1, 4)
+    images = open_images(name)
+    assert images.pixels().shape == (5, 3, 8, 8)
+    np.testing.assert_array_equal(images[4], np.full((3, 8, 8), 10))
+    assert said == [
+        f"{name}: 1 of 5 images are grey and are read as colour with three equal channels, as the "
+        "others are. Give grey=True to make all of them grey."
+    ]
+    assert open_images(name, grey=True).pixels().shape == (5, 1, 8, 8)
+
+
+@pytest.mark.parametrize(("n_grey", "n_colour"), [(3, 0), (0, 3), (3, 2)])
+def test_other_folders_stay_as_they_are(tmp_path, said, n_grey, n_colour):
+    assert open_images(mixed(tmp_path, n_grey, n_colour)).grey is None
+    assert said == []
