@@ -13,7 +13,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     family : str, optional
         One family only: "sources", "models", "layers", "recipes", "augmentations", "reductions",
         "exports", "estimators", "embeddings", "similarities", "probes", "perturbations", "engines",
-        "criteria", "samplers", "studies" or "sections".
+        "criteria", "samplers", "judges", "studies" or "sections".
 
     Raises
     ------
@@ -24,7 +24,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.activations.reduction import REDUCTIONS
     from repviz.bottleneck.criteria import CRITERIA
     from repviz.bottleneck.engines import ENGINES
-    from repviz.facespace import SAMPLERS
+    from repviz.facespace import CONTROLS, JUDGES, SAMPLERS
     from repviz.images import SOURCES
     from repviz.images.perturbations import PERTURBATIONS
     from repviz.manifold.dimension import ESTIMATORS
@@ -53,7 +53,8 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "perturbations": {name: entry.title for name, entry in PERTURBATIONS.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "criteria": {name: judge.summary for name, judge in CRITERIA.items()},
-        "samplers": {name: entry.title for name, entry in SAMPLERS.items()},
+        "samplers": {name: entry.titled() for name, entry in (SAMPLERS | CONTROLS).items()},
+        "judges": {name: entry.titled() for name, entry in JUDGES.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},
         "sections": {name: get_section(name).title for name in SECTIONS},
     }

@@ -16,13 +16,14 @@ SIZES = (2, 4, 8)
 PICKS = ("best", "best", "median", "median", "worst", "worst")
 LAYERS = ("pool1", "pool2", "pool5", "fc6", "fc7")
 RUNGS = (
-    ("uniform-pixels", "Every pixel any grey", 0.42, 0),
-    ("pixelwise-gaussian", "Each pixel as bright as in faces", 0.28, 0),
-    ("full-covariance-gaussian", "Pixels vary together as in faces", 0.15, 3),
-    ("decoded-codes", "Random codes, decoded", 0.10, 41),
-    ("mean-face-plus-noise", "Control: the mean face under noise", 0.12, 60),
-    ("held-out-faces", "Held-out faces", 0.08, 95),
+    ("uniform-pixels", "ladder", "Every pixel any grey", 0.42, 0),
+    ("pixelwise-gaussian", "ladder", "Each pixel as bright as in faces", 0.28, 0),
+    ("full-covariance-gaussian", "ladder", "Gaussian with the covariance of faces", 0.15, 3),
+    ("decoded-codes", "ladder", "Random codes, decoded", 0.10, 41),
+    ("mean-face-plus-noise", "control", "The mean face under noise", 0.12, 0),
+    ("held-out", "held-out", "Held-out faces", 0.08, 95),
 )
+JUDGES = ("nearest-face", "face-space", "together")
 
 
 def drawn(people: int, each: int, side: int, seed: int = 0) -> np.ndarray:
@@ -609,42 +610,73 @@ def _similarity(folder: Path, n: int) -> None:
 
 
 def _ladder(folder: Path, faces: np.ndarray, generator: np.random.Generator) -> None:
-    rows = []
-    for order, (rung, title, distance, accepted) in enumerate(RUNGS):
-        n = 100 if rung == "held-out-faces" else 10_000
+    rows, verdicts, samples = [], [], []
+    for order, (rung, kind, title, distance, accepted) in enumerate(RUNGS):
+        n = 100 if kind == "held-out" else 10_000
         accepted = accepted if n == 100 else accepted * 50
-        rate = accepted / n
+        low, high = intervals.share(accepted, n)
+        head = {"rung": rung, "order": order, "kind": kind, "title": title}
+        counts = {"n": n, "accepted": accepted, "rate": accepted / n, "low": low, "high": high}
         rows.append(
             {
-                "rung": rung,
-                "order": order,
-                "title": title,
-                "n": n,
-                "accepted": accepted,
-                "rate": rate,
-                "low": max(0.0, rate * 0.9),
-                "high": min(1.0, rate * 1.05) if accepted else 0.0002995,
+                **head,
+                **counts,
+                "only_refused_by": "face-space" if rung == "pixelwise-gaussian" else "",
+                "log10_bound": -1274.0 if rung == "uniform-pixels" else np.nan,
                 "distance_q05": distance * 0.9,
                 "distance_median": distance,
                 "distance_q95": distance * 1.15,
-                "threshold": 0.118,
+                "accept_low": 0.052,
+                "accept_high": 0.118,
+                "level": 0.95,
                 "calibration_n": 60,
-                "calibration_quantile": 0.95,
+                "calibration_people": 20,
                 "seed": 0,
             }
         )
+        verdicts += [{**head, "judge": who, "judge_title": who, **counts} for who in JUDGES]
+        samples += [
+            {
+                "rung": rung,
+                "sample": i,
+                "accepted": accepted > 0 and i < 6,
+                "nearest": i,
+                "distance": distance,
+            }
+            for i in range(12)
+        ]
     _write(folder, "ladder", rows)
+    _write(folder, "ladder_judges", verdicts)
+    _write(folder, "ladder_samples", samples)
+    about = {"in_force": True, "level": 0.95, "n": 60, "people": 20, "blind_to": "anything else"}
+    band = {"statistic": "distance", "accept_low": 0.06, "accept_high": 0.11}
+    _write(folder, "judges", [{"judge": w, "judge_title": w, **band, **about} for w in JUDGES[:2]])
+    low, high = intervals.share(3, 200)
+    wrong = {"n": 200, "accepted": 3, "rate": 0.015, "low": low, "high": high, "auc": 0.99}
+    kinds = (("upside-down", "Upside down", True), ("patches", "Patches without faces", False))
+    _write(
+        folder,
+        "negatives",
+        [
+            {"kind": k, "title": t, "trained_on": on, "judge": w, "judge_title": w, **wrong}
+            for k, t, on in kinds
+            for w in JUDGES
+        ],
+    )
     X = faces.reshape(len(faces), -1) / 255.0
     mean, spread = X.mean(axis=0), X.std(axis=0)
     _, values, axes = np.linalg.svd(X - mean, full_matrices=False)
-    scores = generator.normal(size=(8, len(values))) * values / np.sqrt(len(X))
-    samples = [
-        generator.uniform(size=(8, X.shape[1])),
-        mean + spread * generator.normal(size=(8, X.shape[1])),
+    scores = generator.normal(size=(12, len(values))) * values / np.sqrt(len(X))
+    pictures = [
+        generator.uniform(size=(12, X.shape[1])),
+        mean + spread * generator.normal(size=(12, X.shape[1])),
         mean + scores @ axes,
         mean + scores[:, :12] @ axes[:12],
-        mean + 0.05 * generator.normal(size=(8, X.shape[1])),
-        X[-8:],
+        mean + 0.05 * generator.normal(size=(12, X.shape[1])),
+        X[-12:],
     ]
-    pixels = (np.stack(samples).clip(0, 1) * 255).astype(np.uint8)
-    np.save(folder / "arrays" / "ladder.npy", pixels.reshape(len(samples), 8, *faces.shape[1:]))
+    pixels = (np.stack(pictures).clip(0, 1) * 255).astype(np.uint8)
+    pixels = pixels.reshape(len(pictures), 12, *faces.shape[1:])
+    np.save(folder / "arrays" / "ladder.npy", pixels)
+    np.save(folder / "arrays" / "ladder_nearest.npy", pixels)
+    np.save(folder / "arrays" / "wrongly_accepted.npy", pixels[4, :3])

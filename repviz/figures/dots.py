@@ -22,7 +22,7 @@ STYLES = {
 class Mark:
     """One dot: its row, value, interval, colour, and whether it is filled."""
 
-    row: int
+    row: float
     value: float
     low: float
     high: float

@@ -86,14 +86,15 @@ def _section(study: Study, name: str) -> Markup | None:
     section = get_section(name)
     skipped = study.manifest.get("skipped", {})
     reason = skipped.get(name) or skipped.get(section.stage)
-    heading = tag("h2", tag("a", section.title, href=f"#{name}"))
+    title = section.title
     if reason:
         sentence = f"{reason[0].upper()}{reason[1:].rstrip('.')}."
         content = tag("p", tag("strong", "Left out."), " ", sentence, class_="left-out")
     elif not study.has(*section.needs) or (found := section.render(study)) is None:
         return None
     else:
-        content = _content(found)
+        content, title = _content(found), found.title or title
+    heading = tag("h2", tag("a", title, href=f"#{name}"))
     return tag("section", heading, content, id=name)
 
 

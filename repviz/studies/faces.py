@@ -22,7 +22,6 @@ from repviz.bottleneck.findings import sweep_findings
 from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.sweep import write_images
-from repviz.facespace.ladder import ladder
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import partition
@@ -31,6 +30,12 @@ from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.number_format import percent
 from repviz.report.page import write_report
+from repviz.studies.random_images import (
+    known_images,
+    ladder_findings,
+    ladder_stage,
+    why_no_ladder,
+)
 from repviz.studies.representations import (
     Representation,
     Split,
@@ -125,7 +130,7 @@ def faces(
         study.stage(
             "manifold", partial(_manifold, study=study, plan=plan, identity=identity, code=code)
         )
-        study.stage("ladder", partial(_ladder, study=study, plan=plan, code=code, samples=samples))
+        _ladder(study, plan, code, samples)
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)
     return Study(Path(out))
@@ -221,21 +226,16 @@ def _manifold(draft: Draft, study: Study, plan: Plan, identity: Split, code: int
     draw_components(draft, plan.data.X, seed=seed)
 
 
-def _ladder(draft: Draft, study: Study, plan: Plan, code: int, samples: int) -> None:
-    coder = _autoencoder(study, code)
-    X, parts = plan.training_data().rows(plan.data.X), plan.parts
-    rungs = ladder(
-        X[parts.train],
-        X[parts.validation],
-        X[parts.test],
-        count=samples,
-        codes=autoencoder.encode(coder.module, X[parts.train]),
-        decode=lambda Z: autoencoder.decode(coder.module, Z),
-        seed=plan.seeds[0],
-    )
-    draft.table("ladder", rungs.table)
-    shown = np.rint(rungs.examples * 255).astype(np.uint8)  # (rungs, 8, d)
-    draft.array("ladder", shown.reshape(*shown.shape[:2], *plan.data.X.shape[2:]))
+def _ladder(study: Study, plan: Plan, code: int, samples: int) -> None:
+    module = _autoencoder(study, code).module
+    codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
+    X, nouns = plan.training_data().rows(plan.data.X), plan.data.nouns
+    known = known_images(X, plan.parts, nouns, codec)
+    if reason := why_no_ladder(known):
+        study.skip("ladder", reason)
+        return
+    work = partial(ladder_stage, known=known, X=X, parts=plan.parts, nouns=nouns)
+    study.stage("ladder", partial(work, samples=samples, seed=plan.seeds[0]))
 
 
 def _findings(draft: Draft, study: Study, code: int) -> None:
@@ -246,7 +246,7 @@ def _findings(draft: Draft, study: Study, code: int) -> None:
             "training": _training_findings(study),
             "dimension": _dimension_findings(study),
             "identity": _identity_findings(study),
-            "ladder": _ladder_findings(study),
+            "ladder": ladder_findings(study),
         }
     )
 
@@ -292,30 +292,6 @@ def _identity_findings(study: Study) -> list[str]:
         f"{_nearest(table.loc[f'untrained {deepest}'])} in the untrained one and "
         f"{_nearest(table.loc['pixels'])} in the pixels."
     ]
-
-
-def _ladder_findings(study: Study) -> list[str]:
-    """How often a random point is accepted as one of the images, and how often an image is."""
-    rungs = study.result("ladder").set_index("rung")
-    noise: Any = rungs.loc["uniform-pixels"]
-    held: Any = rungs.loc["held-out-faces"]
-    control: Any = rungs.loc["mean-face-plus-noise"]
-    rate = f"at most {percent(noise.high)}" if noise.accepted == 0 else _rate(noise)
-    weak = (
-        f" But {percent(control.rate)} of the control pass too, the mean image under noise: "
-        "passing means near in pixels, and no more."
-    )
-    return [
-        f"{noise.accepted} of {noise.n:,} random points of the pixel space pass as one of the "
-        f"images ({rate}, 95 % interval); {held.accepted} of {held.n} held-out images do.",
-        f"{_rate(rungs.loc['full-covariance-gaussian'])} of random points whose pixels vary "
-        f"together as in the images pass, and {_rate(rungs.loc['decoded-codes'])} of random codes, "
-        f"decoded.{weak if control.rate > 0.5 else ''}",
-    ]
-
-
-def _rate(row: Any) -> str:
-    return f"{percent(row.rate)} [{percent(row.low)}, {percent(row.high)}]"
 
 
 def _dimension(row: Any) -> str:

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Content:
-    """What a section says: its figures and tables, how to read them, what they cannot show."""
+    """What a section says: its figures and tables, how to read them, what they cannot show.
+
+    ``title`` is what the study found, where the section can say it in one sentence; it takes the
+    place of the section's own title.
+    """
 
     body: Markup
     reading: Child = ""
     limits: Child = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

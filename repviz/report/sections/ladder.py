@@ -1,26 +1,38 @@
-"""Whether a random point is ever a face: from noise to face, rung by rung."""
+"""Whether a random image is ever a face: from noise to face, rung by rung, and who says so."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join, tag
-from repviz.report.parts import chart, field, figure, interval, numbers_of
+from repviz.report.parts import chart, field, figure, interval, numbers_of, table
 from repviz.report.pictures import image
 from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
     "ladder": (
-        "order title n accepted rate low high distance_q05 distance_median distance_q95 threshold "
-        "calibration_n calibration_quantile seed"
+        "rung order kind title n accepted rate low high only_refused_by log10_bound distance_q05 "
+        "distance_median distance_q95 accept_low accept_high level calibration_n "
+        "calibration_people seed"
     ),
+    "ladder_judges": "rung order kind title judge judge_title n accepted rate low high",
+    "ladder_samples": "rung sample accepted nearest distance",
+    "judges": "judge judge_title statistic accept_low accept_high in_force level n people blind_to",
+    "negatives": "kind title trained_on judge judge_title n accepted rate low high auc",
+}
+TOGETHER = "together"
+HEADINGS = {
+    "ladder": "The ladder, from no structure to codes of real images",
+    "control": "Controls, apart from the ladder",
+    "held-out": "Real images that the judges have not seen",
 }
 
-_COLUMNS = (
+_RUNGS = (
     field("rung", "title", text),
     field("n", "n", count),
     field("accepted", "accepted", count),
@@ -28,55 +40,102 @@ _COLUMNS = (
     interval("95 % interval", "low", "high", percent),
     field("median distance", "distance_median", plain),
     interval("middle 90 %", "distance_q05", "distance_q95", plain),
-    field("threshold", "threshold", plain),
+    field("refused by this judge alone", "only_refused_by", text),
+    field("log10 of the probability is below", "log10_bound", plain),
     field("seed", "seed", count),
+)
+_VERDICTS = (
+    field("rung", "title", text),
+    field("judge", "judge_title", text),
+    field("n", "n", count),
+    field("accepted", "accepted", count),
+    field("rate", "rate", percent),
+    interval("95 % interval", "low", "high", percent),
+)
+_NEGATIVES = (
+    field("kind", "title", text),
+    field("judge", "judge_title", text),
+    field("n", "n", count),
+    field("wrongly accepted", "accepted", count),
+    field("rate", "rate", percent),
+    interval("95 % interval", "low", "high", percent),
+    field("AUC", "auc", plain),
+)
+_JUDGES = (
+    field("judge", "judge_title", text),
+    field("real images accepted", "held", percent),
+    field("other images accepted", "false", percent),
+    field("AUC", "auc", plain),
+    field("is blind to", "blind_to", text),
 )
 
 
 def render(study: Study) -> Content | None:
-    """The rungs with their samples, then their distances."""
-    table = study.result("ladder", TABLES["ladder"]).sort_values("order")
-    if table.empty:
+    """The rungs with their samples, then distances, verdicts, and the panel of negatives."""
+    rungs = study.result("ladder", TABLES["ladder"]).sort_values("order")
+    if rungs.empty:
         return None
-    first = records(table)[0]
-    pixels = study.array("ladder") if study.has("arrays/ladder.npy") else None
-    rungs = [
-        tag("li", tag("div", _words(row), class_="words"), _samples(row, pixels, place))
-        for place, row in enumerate(records(table))
-    ]
-    judged = (
-        f"A sample counts as a face when it lies within {plain(first['threshold'])} (RMS grey "
-        "level) of a known face: the distance within which "
-        f"{100 * first['calibration_quantile']:g} % of {count(first['calibration_n'])} held-out "
-        "calibration faces lie."
+    verdicts = study.result("ladder_judges", TABLES["ladder_judges"])
+    negatives = study.result("negatives", TABLES["negatives"])
+    nouns, first = study.nouns, records(rungs)[0]
+    calibrated = (
+        f"Frames: solid where all judges together accept, dashed where they refuse. Under each "
+        f"image its distance to the nearest known {nouns.image} (RMS grey level). What the judges "
+        f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
+        f"{count(first['calibration_people'])} {nouns.labels if _by_people(rungs) else 'images'} "
+        f"that had not been used to fit them, so that on average {percent(first['level'])} of new "
+        f"{nouns.images} pass."
     )
-    alt = "Distance to the nearest known face for each rung of the ladder."
     body = join(
         [
-            figure(tag("ol", rungs, class_="rungs"), judged, class_="wide"),
+            *_ladders(study, rungs),
+            tag("p", calibrated, class_="facts"),
             chart(
                 "ladder",
-                table,
-                caption="Distance to the nearest known face: median and the middle 90 % of each "
-                "rung’s samples.",
-                alt=alt,
+                rungs,
+                caption=f"Distance to the nearest known {nouns.image}: median and the middle 90 % "
+                "of each rung. Too near is as unlike a new image as too far.",
+                alt=f"Distance to the nearest known {nouns.image} for each rung of the ladder.",
             ),
-            numbers_of("results/ladder.csv", table, _COLUMNS),
+            chart(
+                "ladder_judges",
+                verdicts,
+                caption="The share that each judge accepts alone (hollow), and that all together "
+                "accept (filled), with 95 % intervals.",
+                alt="Share of each rung that each judge accepts.",
+            ),
+            numbers_of("results/ladder_judges.csv", verdicts, _VERDICTS),
+            _panel(study, verdicts, negatives),
+            numbers_of("results/ladder.csv", rungs, _RUNGS),
         ]
     )
     return Content(
         body,
-        reading="Rung by rung the random images know more about faces: first nothing, then how "
-        "bright each pixel is, then how pixels go together, then the code of an autoencoder. A "
-        "control, the mean face under noise, tests the judge itself. The last rung is real images "
-        "that the judge never saw. Where no sample passed, the rate is not zero but at most the "
-        "limit given, the upper end of its 95 % interval.",
-        limits="The judge measures distance to known faces and nothing else: a blurred average "
-        "may pass, a clear face in a new pose may not. It was calibrated on few faces, so its "
-        "threshold has an uncertainty of its own. Several of the real faces show one person, so "
-        "the last interval is too narrow. It shows how rare faces are among these random images, "
-        "not how rare they are as such.",
+        reading=_reading(study),
+        limits=_limits(study, negatives),
+        title=found.answer.rstrip(".") if (found := claim(study)) else "",
     )
+
+
+def _by_people(rungs: pd.DataFrame) -> bool:
+    first = rungs.iloc[0]
+    return bool(first["calibration_people"] < first["calibration_n"])
+
+
+def _ladders(study: Study, rungs: pd.DataFrame) -> list[Markup]:
+    """The rungs, the controls and the real images, each under its own heading."""
+    pictures = study.array("ladder") if study.has("arrays/ladder.npy") else None
+    samples = study.result("ladder_samples", TABLES["ladder_samples"])
+    parts = []
+    for kind, heading in HEADINGS.items():
+        lines = [
+            tag("li", tag("div", _words(row), class_="words"), _samples(row, pictures, i, samples))
+            for i, row in enumerate(records(rungs))
+            if row["kind"] == kind
+        ]
+        if lines:
+            parts += [tag("h3", heading), tag("ol", lines, class_="rungs")]
+    return parts
 
 
 def _words(row: dict[str, Any]) -> Markup:
@@ -94,13 +153,99 @@ def _words(row: dict[str, Any]) -> Markup:
     )
 
 
-def _samples(row: dict[str, Any], pixels: np.ndarray | None, place: int) -> Markup | None:
-    if pixels is None:
+def _samples(
+    row: dict[str, Any], pictures: np.ndarray | None, place: int, samples: pd.DataFrame
+) -> Markup | None:
+    if pictures is None:
         return None
-    pictures = [
-        image(one, alt=f"{row['title']}, sample {i + 1}") for i, one in enumerate(pixels[place])
+    own = records(samples[samples["rung"] == row["rung"]].sort_values("sample"))
+    shown = [
+        tag(
+            "figure",
+            image(picture, alt=f"{row['title']}, sample {i + 1}"),
+            tag("figcaption", f"{'✓' if one['accepted'] else '✕'} {plain(one['distance'], 2)}"),
+            class_="accepted" if one["accepted"] else None,
+        )
+        for i, (picture, one) in enumerate(zip(pictures[place], own, strict=True))
     ]
-    return tag("div", pictures, class_="samples")
+    return tag("div", shown, class_="samples")
+
+
+def _panel(study: Study, verdicts: pd.DataFrame, negatives: pd.DataFrame) -> Markup:
+    """Each judge's power on real images of other things, and what is let through."""
+    judges = study.result("judges", TABLES["judges"]).drop_duplicates("judge")
+    held = verdicts[verdicts["kind"] == "held-out"].set_index("judge")
+    errors = negatives.groupby("judge", sort=False)[["accepted", "n"]].sum()
+    auc = negatives.groupby("judge")["auc"].mean()
+    blind = judges.set_index("judge")["blind_to"]
+    rows = pd.DataFrame(
+        [
+            {
+                "judge_title": held.loc[judge, "judge_title"],
+                "held": held.loc[judge, "rate"],
+                "false": errors.loc[judge, "accepted"] / errors.loc[judge, "n"],
+                "auc": auc[judge],
+                "blind_to": blind.get(judge, "what all of them are blind to"),
+            }
+            for judge in errors.index
+        ]
+    )
+    nouns = study.nouns
+    lead = (
+        f"The judges were judged with {count(errors.loc[TOGETHER, 'n'])} images that are no "
+        f"{nouns.images}: blurs, negatives, scrambled blocks, photographs of other things. All "
+        f"together accepted {count(errors.loc[TOGETHER, 'accepted'])} of them."
+    )
+    return join(
+        [
+            tag("h3", "How good the judges are"),
+            tag("p", lead),
+            table(rows, _JUDGES, label="The judges and their errors"),
+            _wrong(study),
+            numbers_of("results/negatives.csv", negatives, _NEGATIVES),
+        ]
+    )
+
+
+def _wrong(study: Study) -> Markup | None:
+    if not study.has("arrays/wrongly_accepted.npy"):
+        return None
+    pictures = study.array("wrongly_accepted")
+    if not len(pictures):
+        return None
+    shown = [tag("figure", image(one, alt="Wrongly accepted image")) for one in pictures]
+    return figure(
+        tag("div", shown, class_="samples"),
+        f"Examples of what all judges together wrongly accept, taken for {study.nouns.images}.",
+    )
+
+
+def _reading(study: Study) -> str:
+    nouns = study.nouns
+    return (
+        f"Rung by rung the random images share more with {nouns.images}: first nothing, then the "
+        "brightness of each pixel, the spectrum, how pixels vary together, the code of an "
+        "autoencoder. Where none was accepted the probability is not zero but at most the limit "
+        "given, the upper end of its 95 % interval; where theory gives a bound, it stands in the "
+        "table and lies far below what counting can reach. Distance to the nearest known "
+        f"{nouns.image} cannot judge alone: averages under noise lie nearer than real "
+        f"{nouns.images}. That is why every judge refuses on both sides where it can, and why "
+        "they judge together."
+    )
+
+
+def _limits(study: Study, negatives: pd.DataFrame) -> str:
+    nouns = study.nouns
+    met = count(negatives[negatives["trained_on"]]["kind"].nunique())
+    kinds = count(negatives["kind"].nunique())
+    return (
+        f"“Accepted” means: not told apart from {nouns.images} of this source, in this crop and "
+        f"light, by these judges. A {nouns.image} in another pose or crop may be refused. Of the "
+        f"{kinds} kinds of negatives the classifier had met {met} in training "
+        f"(made from other {nouns.images}); on kinds that nobody thought of, its error "
+        "is unknown. The interval of the real images counts each person once. The shares are "
+        f"those of these ways to draw: they do not say how many {nouns.images} there are."
+    )
 
 
 def claim(study: Study) -> Claim | None:
@@ -133,7 +278,13 @@ SECTION = Section(
     title="Random images compared with real ones",
     short="Random images",
     stage="ladder",
-    needs=("results/ladder.csv",),
+    needs=(
+        "results/ladder.csv",
+        "results/ladder_judges.csv",
+        "results/ladder_samples.csv",
+        "results/judges.csv",
+        "results/negatives.csv",
+    ),
     tables=TABLES,
     render=render,
 )

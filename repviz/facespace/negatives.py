@@ -1,0 +1,191 @@
+"""Images that are made not to be faces: :data:`NEGATIVES`, a panel that judges the judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from repviz.facespace import scrambles
+from repviz.facespace.known import Known
+from repviz.facespace.photographs import PANEL, TRAINING, crops, scaled
+
+SMEAR = 5 / 64  # standard deviation of the blur of "smears", as a share of the side
+
+
+@dataclass(frozen=True)
+class Negative:
+    """One kind of image that is no face.
+
+    Attributes
+    ----------
+    name, title : str
+        Its key in :data:`NEGATIVES`, and what the report calls it.
+    draw : callable
+        ``(known, rng, m) -> ndarray of float32, shape (m, d)``, in [0, 1].
+    trains : bool
+        Whether the classifier is trained against this kind (made from other faces).
+    faces_only : bool
+        Whether it is a negative only where an image has one way up and one place.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[Known, np.random.Generator, int], np.ndarray]
+    trains: bool = True
+    faces_only: bool = False
+
+
+Draw = Callable[[Known, np.random.Generator, int], np.ndarray]
+
+
+def panel(known: Known) -> list[Negative]:
+    """The kinds that are negatives for such images."""
+    return [kind for kind in NEGATIVES.values() if known.oriented or not kind.faces_only]
+
+
+def _clipped(draw: Draw) -> Draw:
+    return lambda known, rng, m: np.clip(draw(known, rng, m), 0, 1).astype(np.float32)
+
+
+def _of_faces(change: Callable[[np.random.Generator, np.ndarray, int], np.ndarray]) -> Draw:
+    """A kind made from faces drawn at random: ``change(rng, rows, side)``."""
+
+    def draw(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+        rows = known.faces[rng.integers(len(known.faces), size=m)]
+        return change(rng, rows, known.side)
+
+    return _clipped(draw)
+
+
+def _uniform(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    return rng.random((m, known.faces.shape[1]))
+
+
+def _pixelwise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    noise = rng.standard_normal((m, known.faces.shape[1]))
+    return known.mean + known.faces.std(axis=0) * noise
+
+
+def _mean_and_noise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    return known.mean + 0.05 * rng.standard_normal((m, known.faces.shape[1]))
+
+
+def _natural_noise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    noise = scrambles.natural_noise(rng, m, known.side)
+    return known.faces.mean() + known.faces.std(axis=1).mean() * noise
+
+
+def _grey_cards(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    return np.repeat(rng.random((m, 1)), known.faces.shape[1], axis=1)
+
+
+def _smear(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    width = SMEAR * side
+    return gaussian_filter(rows.reshape(-1, side, side), (0, width, width)).reshape(rows.shape)
+
+
+def _upside_down(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    return rows.reshape(-1, side, side)[:, ::-1].reshape(rows.shape)
+
+
+def _quarter_turned(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    return rows.reshape(-1, side, side).transpose(0, 2, 1).reshape(rows.shape)
+
+
+def _magnified(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    """A quarter of the face, from a random place, at twice the size."""
+    half, out = side // 2, np.empty((len(rows), side, side), np.float32)
+    for row, face in enumerate(rows.reshape(-1, side, side)):
+        y, x = rng.integers(side - half + 1, size=2)
+        out[row] = scaled(face[y : y + half, x : x + half], side)
+    return out.reshape(rows.shape)
+
+
+def _displaced(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    """Moved both ways by a fifth to two fifths of the side, the edge pixels repeated."""
+    out, reach = np.empty((len(rows), side, side), np.float32), side // 2
+    for row, face in enumerate(rows.reshape(-1, side, side)):
+        moves = rng.choice([-1, 1], 2) * rng.integers(side // 5, 2 * side // 5 + 1, size=2)
+        y, x = reach + moves
+        out[row] = np.pad(face, reach, mode="edge")[y : y + side, x : x + side]
+    return out.reshape(rows.shape)
+
+
+def _digits(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits().images.astype(np.float32) / 16
+    chosen = digits[rng.integers(len(digits), size=m)]
+    return np.stack([scaled(digit, known.side).ravel() for digit in chosen])
+
+
+def _patches(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    """The 100 patches without faces, each at most once while they last."""
+    from skimage.data import lfw_subset
+
+    patches = np.asarray(lfw_subset()[100:], dtype=np.float32)
+    order = np.resize(rng.permutation(len(patches)), m)
+    return np.stack([scaled(patches[row], known.side).ravel() for row in order])
+
+
+def _shapes(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+    """One to six discs and boxes of random greys on a random grey."""
+    side = known.side
+    y, x = np.mgrid[:side, :side] / side
+    out = np.empty((m, side, side), np.float32)
+    for row in range(m):
+        image = np.full((side, side), rng.random(), np.float32)
+        for _ in range(rng.integers(1, 7)):
+            (cy, cx), (h, w) = rng.random(2), rng.uniform(0.05, 0.4, 2)
+            down, across = np.abs(y - cy) / h, np.abs(x - cx) / w
+            inside = np.maximum(down, across) < 1 if rng.random() < 0.5 else down**2 + across**2 < 1
+            image[inside] = rng.random()
+        out[row] = image
+    return out.reshape(m, -1)
+
+
+def _blocks(across: int) -> Draw:
+    return _of_faces(lambda rng, rows, side: scrambles.blocks(rng, rows, side, across))
+
+
+_ALL = (
+    Negative("uniform", "Uniform noise", _clipped(_uniform)),
+    Negative("pixelwise", "Pixel-wise Gaussian noise", _clipped(_pixelwise)),
+    Negative(
+        "shuffled-pixels",
+        "Shuffled pixels",
+        _of_faces(lambda rng, rows, side: rng.permuted(rows, axis=1)),
+    ),
+    Negative("natural-noise", "1/f noise", _clipped(_natural_noise)),
+    Negative("scrambled-phases", "Scrambled phases", _of_faces(scrambles.phases)),
+    Negative("mean-and-noise", "The mean {image} under noise", _clipped(_mean_and_noise)),
+    Negative("grey-cards", "Blank grey cards", _clipped(_grey_cards)),
+    Negative("smears", "Strong blur", _of_faces(_smear)),
+    Negative("negatives", "Photographic negatives", _of_faces(lambda rng, rows, side: 1 - rows)),
+    Negative("upside-down", "Upside down", _of_faces(_upside_down), faces_only=True),
+    Negative("quarter-turned", "Turned on their side", _of_faces(_quarter_turned), faces_only=True),
+    Negative("blocks-2", "2 x 2 blocks shuffled", _blocks(2)),
+    Negative("blocks-4", "4 x 4 blocks shuffled", _blocks(4)),
+    Negative("blocks-8", "8 x 8 blocks shuffled", _blocks(8)),
+    Negative("magnified", "A quarter, enlarged", _of_faces(_magnified), faces_only=True),
+    Negative("displaced", "Out of place", _of_faces(_displaced), faces_only=True),
+    Negative(
+        "photographs",
+        "Photographs of other things",
+        _clipped(lambda known, rng, m: crops(rng, m, known.side, PANEL)),
+        trains=False,
+    ),
+    Negative(
+        "training-photographs",
+        "Other photographs, as in its training",
+        _clipped(lambda known, rng, m: crops(rng, m, known.side, TRAINING)),
+    ),
+    Negative("patches", "Patches without faces", _clipped(_patches), trains=False, faces_only=True),
+    Negative("digits", "Digits", _clipped(_digits), trains=False, faces_only=True),
+    Negative("shapes", "Discs and boxes", _clipped(_shapes), trains=False),
+)
+NEGATIVES: dict[str, Negative] = {kind.name: kind for kind in _ALL}

@@ -1,0 +1,116 @@
+"""Judging the judges: what they accept of images that are no faces, and how well they rank them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repviz import intervals
+from repviz.facespace.calibration import TOGETHER, CalibratedJudges
+from repviz.facespace.known import Known
+from repviz.facespace.negatives import panel
+from repviz.nouns import FACES, Nouns
+from repviz.streams import stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EACH, EACH_SLOW = 200, 50  # images of each kind, and of those for slow judges
+SHOWN = 12
+
+
+def judge_negatives(
+    judges: CalibratedJudges, faces: Known, *, seed: int = 0, nouns: Nouns = FACES
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The false-accept rate of every judge on every kind of negatives, and what is let through.
+
+    Parameters
+    ----------
+    judges : CalibratedJudges
+        Who is judged.
+    faces : Known
+        Faces of people whom the judges have not seen: the negatives are made from them.
+    seed : int
+        Seed of the negatives.
+    nouns : Nouns
+        What the images show, for titles.
+
+    Returns
+    -------
+    table : DataFrame
+        One row per kind and judge: kind, title, trained_on (whether the classifier has met this
+        kind, made from other faces), judge, judge_title, n, accepted, rate, low, high
+        (Clopper-Pearson at 95 %), auc: the probability that a held-out face scores better than
+        such an image, 0.5 for chance. The judge "together" takes slow judges in as well.
+    wrong : ndarray of float32, shape (m, d)
+        Up to twelve images that all judges together accept, at most one per kind and turn.
+    """
+    import pandas as pd
+
+    held_out = _scores(judges, faces.faces)
+    slow = {judge.name for judge in judges.judges if judge.slow}
+    rows: list[dict[str, Any]] = []
+    wrong: list[np.ndarray] = []
+    for kind in panel(faces):
+        images = kind.draw(faces, stream(seed, "panel", kind.name), EACH)
+        scores = _scores(judges, images)
+        for name, title, own, reference, threshold in _columns(judges, scores, held_out):
+            asked = ~np.isnan(own)
+            if name in slow:
+                asked &= np.arange(len(own)) < EACH_SLOW  # the others were picked, not drawn
+            accepted = int((own[asked] <= threshold).sum())
+            low, high = intervals.share(accepted, int(asked.sum()))
+            rows.append(
+                {
+                    "kind": kind.name,
+                    "title": kind.title.format(image=nouns.image, images=nouns.images),
+                    "trained_on": kind.trains,
+                    "judge": name,
+                    "judge_title": title.format(image=nouns.image, images=nouns.images),
+                    "n": int(asked.sum()),
+                    "accepted": accepted,
+                    "rate": accepted / asked.sum(),
+                    "low": low,
+                    "high": high,
+                    "auc": _auc(reference[~np.isnan(reference)], own[asked]),
+                }
+            )
+        together = _worst(judges, scores) <= judges.threshold
+        wrong += [images[row] for row in np.flatnonzero(together)[:2]]
+    shape = (0, faces.faces.shape[1])
+    return pd.DataFrame(rows), np.array(wrong[:SHOWN], np.float32).reshape(-1, shape[1])
+
+
+def _scores(judges: CalibratedJudges, rows: np.ndarray) -> np.ndarray:
+    """Scores of every judge (m, judges); NaN where a slow one was not asked.
+
+    Slow judges see the first 50 images, and all that the others accept together.
+    """
+    scores = np.full((len(rows), len(judges.judges)), np.nan)
+    for place, judge in enumerate(judges.judges):
+        asked = np.arange(len(rows)) < (EACH_SLOW if judge.slow else len(rows))
+        if judge.slow and place in judges.in_force:
+            asked |= _worst(judges, scores) <= judges.threshold
+        values = judges.values(place, rows[asked])
+        scores[asked, place] = judges.bands[place].scores(values)
+    return scores
+
+
+def _worst(judges: CalibratedJudges, scores: np.ndarray) -> np.ndarray:
+    """The largest score among the judges in force that were asked."""
+    return judges.worst(np.nan_to_num(scores, nan=-np.inf))
+
+
+def _columns(judges: CalibratedJudges, scores: np.ndarray, held_out: np.ndarray) -> Any:
+    for place, judge in enumerate(judges.judges):
+        threshold = judges.bands[place].threshold
+        yield judge.name, judge.title, scores[:, place], held_out[:, place], threshold
+    worst = _worst(judges, scores), _worst(judges, held_out)
+    yield TOGETHER, "All together", *worst, judges.threshold
+
+
+def _auc(faces: np.ndarray, others: np.ndarray) -> float:
+    """The share of pairs in which the face has the smaller score; ties count half."""
+    below = faces[:, None] < others[None]
+    return float(below.mean() + (faces[:, None] == others[None]).mean() / 2)

@@ -1,0 +1,175 @@
+"""The stage "ladder" of a study: random images, judged beside real ones, and what that shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz.facespace.calibration import CalibratedJudges, cannot_calibrate
+from repviz.facespace.known import Known
+from repviz.facespace.ladder import HELD_OUT, ladder
+from repviz.facespace.panel import judge_negatives
+from repviz.images.partition import Partition
+from repviz.nouns import FACES, Nouns
+from repviz.number_format import count, percent, plain
+from repviz.study_folder import Draft, Study
+
+Codec = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
+
+
+def known_images(X: np.ndarray, parts: Partition, nouns: Nouns, codec: Codec) -> Known:
+    """The images that judges and samplers may know: all that are not tested on.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n, d)
+        All images in [0, 1].
+    parts : Partition
+        Which of them are for what.
+    nouns : Nouns
+        What they show.
+    codec : (callable, callable)
+        An autoencoder's ``encode`` and ``decode``.
+    """
+    rows = np.sort(np.concatenate([parts.train, parts.validation]))
+    people = parts.clusters
+    encode, decode = codec
+    faces = np.ascontiguousarray(X[rows], dtype=np.float32)
+    return Known(
+        faces,
+        people=None if people is None else people[rows],
+        codes=encode(faces),
+        decode=decode,
+        oriented=nouns == FACES,
+    )
+
+
+def ladder_stage(
+    draft: Draft,
+    *,
+    known: Known,
+    X: np.ndarray,
+    parts: Partition,
+    nouns: Nouns,
+    samples: int,
+    seed: int,
+) -> None:
+    """Draw, judge, and write down the ladder, its judges and the panel that tests them."""
+    test = np.ascontiguousarray(X[parts.test], dtype=np.float32)
+    people = None if parts.clusters is None else parts.clusters[parts.test]
+    found = ladder(known, test, people=people, count=samples, seed=seed, nouns=nouns)
+    others = Known(test, people=people, oriented=known.oriented)
+    negatives, wrong = judge_negatives(found.judges, others, seed=seed, nouns=nouns)
+    draft.table("ladder", found.table)
+    draft.table("ladder_judges", found.verdicts)
+    draft.table("ladder_samples", found.samples)
+    draft.table("judges", _judges(found.judges, nouns))
+    draft.table("negatives", negatives)
+    side = known.side
+    nearest = known.faces[found.samples["nearest"].to_numpy()]
+    draft.array("ladder", _pictures(found.examples, side))
+    draft.array("ladder_nearest", _pictures(nearest.reshape(found.examples.shape), side))
+    draft.array("wrongly_accepted", _pictures(wrong, side))
+
+
+def _pictures(rows: np.ndarray, side: int) -> np.ndarray:
+    """Rows (..., d) in [0, 1] as images (..., side, side) uint8."""
+    return np.rint(rows * 255).astype(np.uint8).reshape(*rows.shape[:-1], side, side)
+
+
+def _judges(judges: CalibratedJudges, nouns: Nouns) -> pd.DataFrame:
+    """One row per statistic: what each judge accepts alone."""
+    rows = []
+    for judge, bands in zip(judges.judges, judges.bands, strict=True):
+        for statistic, low, high in zip(judge.statistics, *bands.limits(), strict=True):
+            rows.append(
+                {
+                    "judge": judge.name,
+                    "judge_title": judge.title.format(image=nouns.image, images=nouns.images),
+                    "statistic": statistic,
+                    "accept_low": low if np.isfinite(low) else np.nan,
+                    "accept_high": high if np.isfinite(high) else np.nan,
+                    "in_force": bands.joins,
+                    "level": judges.level,
+                    "n": judges.n,
+                    "people": judges.people,
+                    "blind_to": judge.blind_to.format(image=nouns.image, images=nouns.images),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def why_no_ladder(known: Known) -> str:
+    """Why these images cannot calibrate judges, as a clause; empty where they can."""
+    return cannot_calibrate(known)
+
+
+def ladder_findings(study: Study) -> list[str]:
+    """Is a random image one of the kind, how rare would that be, and what do the judges miss?"""
+    if "ladder" in study.manifest["skipped"]:
+        return []
+    rungs = study.result("ladder").set_index("rung")
+    nouns = study.nouns
+    sentences = [claim(study) + "."]
+    bound: Any = rungs.loc["uniform-pixels", "log10_bound"]
+    if bound == bound:
+        sentences.append(
+            f"A uniformly random image is accepted with a probability below 10^{bound:.0f} "
+            "(an analytic bound on the volume of what the judges accept, not a count)."
+        )
+    sentences.append(_structure(rungs, nouns))
+    negatives = study.result("negatives")
+    missed = negatives[(negatives["judge"] == "together") & (negatives["rate"] > 0)]
+    if missed.empty:
+        sentences.append(
+            f"The judges accepted none of {count(_total(negatives))} images made not to be "
+            f"{nouns.images}."
+        )
+    else:
+        worst: Any = missed.sort_values("rate").iloc[-1]
+        sentences.append(
+            f"The judges are not infallible: of {count(_total(negatives))} images made not to be "
+            f"{nouns.images} they accepted {count(missed['accepted'].sum())}, most often "
+            f"“{worst.title.lower()}” ({percent(worst.rate)}, 95 % CI {percent(worst.low)} to "
+            f"{percent(worst.high)})."
+        )
+    return sentences
+
+
+def claim(study: Study) -> str:
+    """The ladder's main result in one sentence, without a full stop: the section's title too."""
+    rungs = study.result("ladder").set_index("rung")
+    noise: Any = rungs.loc["uniform-pixels"]
+    held: Any = rungs.loc[HELD_OUT]
+    nouns = study.nouns
+    real = f"{count(held.accepted)} of {count(held.n)} real {nouns.images} were"
+    if noise.accepted == 0:
+        return (
+            f"A random image is not a {nouns.image}: none of {count(noise.n)} was accepted "
+            f"(95 % upper limit {percent(noise.high)}); {real}"
+        )
+    return (
+        f"{percent(noise.rate)} of {count(noise.n)} random images were accepted as "
+        f"{nouns.images} (95 % CI {percent(noise.low)} to {percent(noise.high)}); {real}"
+    )
+
+
+def _structure(rungs: pd.DataFrame, nouns: Nouns) -> str:
+    """The first rung of which an appreciable share is accepted: its interval lies above 5 %."""
+    steps = rungs[rungs["kind"] == "ladder"].sort_values("order")
+    passing = steps[steps["low"] > 0.05]
+    if passing.empty:
+        return f"On no rung of the ladder are clearly more than 5 % accepted as {nouns.images}."
+    first: Any = passing.iloc[0]
+    return (
+        f"The judges begin to accept at “{first.title}”: {percent(first.rate)} (95 % CI "
+        f"{percent(first.low)} to {percent(first.high)}; {count(first.n)} images, median distance "
+        f"to the nearest known {nouns.image} {plain(first.distance_median)})."
+    )
+
+
+def _total(negatives: pd.DataFrame) -> int:
+    return int(negatives.loc[negatives["judge"] == "together", "n"].sum())
