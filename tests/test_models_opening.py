@@ -263,3 +263,16 @@ def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
     assert "Free some space and run again: what was saved before is still there." in done.stderr
     assert path.read_bytes() == before
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("mode", ["squash", "border"])
+def test_a_crop_mode_that_shows_another_picture_is_refused(mode):
+    with pytest.raises(InputError) as error:
+        library._check_crop_mode("open_model('timm:net')", {"crop_mode": mode})
+    assert str(error.value) == (
+        "open_model('timm:net'): the pictures must be cropped at their centre, and these weights "
+        f"were made with timm's crop mode '{mode}', which shows the network another picture. "
+        "Choose another set of weights, or open the network in memory with a preprocessing of your "
+        "own."
+    )
+    library._check_crop_mode("open_model('timm:net')", {"crop_mode": "center"})

@@ -29,6 +29,7 @@ COLUMNS = [
     "epoch",
     "train_loss",
     "train_accuracy",
+    "batch_accuracy",
     "held_out_accuracy",
     "held_out_low",
     "held_out_high",
@@ -74,6 +75,21 @@ def test_it_learns_digits_and_says_how_sure_it_is(small):
         x = made.model.preprocessing(torch.from_numpy(images.pixels(held_out)))
         found = made.model.module(x).argmax(1).numpy()
     assert (found == images.label_indices[held_out]).mean() == last["held_out_accuracy"]
+
+
+def test_training_accuracy_is_scored_as_held_out_accuracy_is(small):
+    """In evaluation mode on the images as they are: the gap of the two says what was overfitted."""
+    images = open_images("digits", limit=60, size=16)
+    rows = np.arange(40), np.arange(40, 60)
+    made = train(small(), images, epochs=30, batch=4, rows=rows)
+    with torch.no_grad():
+        x = made.model.preprocessing(torch.from_numpy(images.pixels(rows[0])))
+        predicted = made.model.module(x).argmax(1).numpy()
+    last = made.table.iloc[-1]
+    assert last["train_accuracy"] == (predicted == images.label_indices[rows[0]]).mean()
+    same = train(small(), images, epochs=2, batch=4, rows=rows)
+    half = train(small(), images, epochs=2, batch=4, rows=(rows[0], rows[1][:10]))
+    assert same.table["train_accuracy"].tolist() == half.table["train_accuracy"].tolist()
 
 
 def test_held_out_images_choose_nothing(small):

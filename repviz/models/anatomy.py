@@ -143,7 +143,10 @@ def _one_pass(model: Model, layers: dict[str, nn.Module]) -> dict[str, _Pass]:
 
         return hook
 
-    handles = [part.register_forward_hook(watch(name)) for name, part in layers.items()]
+    handles = []
+    with named_failure("anatomy", model):
+        for name, part in layers.items():
+            handles.append(part.register_forward_hook(watch(name)))
     try:
         with evaluating(model.module), named_failure("anatomy", model):
             preprocessing = model.preprocessing

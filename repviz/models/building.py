@@ -7,7 +7,7 @@ from typing import Any
 
 from repviz.errors import InputError, Unavailable
 from repviz.models.in_memory import origin
-from repviz.models.model import Model, seeded
+from repviz.models.model import Model, named_failure, seeded
 from repviz.models.registry import Architecture, find_architecture
 
 
@@ -44,7 +44,8 @@ def build(
     architecture.check(name, options, seed)
     with seeded(seed):
         model = _call(name, argument, architecture, pretrained, options)
-    model.module.eval()
+    with named_failure(f"open_model('{name}')", model):
+        model.module.eval()
     drawn = f"random (seed {seed})"
     return replace(
         model,

@@ -96,19 +96,32 @@ def timm_model(
         )
     except (OSError, RuntimeError) as error:
         raise _no_weights(who, "timm", error) from error
-    asked = timm.data.resolve_model_data_config(module)
-    channels, *sides = asked["input_size"]
+    config = timm.data.resolve_model_data_config(module)
+    _check_crop_mode(who, config)
+    channels, *sides = config["input_size"]
     if size is not None:
         sides = [checks.integer(who, "size", size, low=8)] * 2
     preprocessing = Preprocessing(
         (sides[0], sides[1]),
         channels,
-        tuple(asked["mean"]),
-        tuple(asked["std"]),
-        resize=max(int(max(sides) / asked["crop_pct"]), *sides),
-        interpolation=asked["interpolation"],
+        tuple(config["mean"]),
+        tuple(config["std"]),
+        resize=max(int(max(sides) / config["crop_pct"]), *sides),
+        interpolation=config["interpolation"],
     )
     return _model(module, preprocessing)
+
+
+def _check_crop_mode(who: str, config: dict[str, Any]) -> None:
+    """Refuse a preprocessing that :class:`Preprocessing` cannot describe."""
+    mode = config.get("crop_mode") or "center"
+    if mode != "center":
+        raise InputError(
+            f"{who}: the pictures must be cropped at their centre, and these weights were made "
+            f"with timm's crop mode '{mode}', which shows the network another picture. Choose "
+            "another set of weights, or open the network in memory with a preprocessing of your "
+            "own."
+        )
 
 
 def _names(published: Any) -> list[str]:

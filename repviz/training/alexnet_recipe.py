@@ -56,6 +56,7 @@ PAPER = Settings(
     precision="auto",
 )
 INIT_IMAGES = 128  # images that the data-dependent initialisation measures units on
+TRAIN_SCORED = 2000  # training images, evenly spaced, that training accuracy is scored on
 VALIDATION = 0.1  # fraction of the training images that decides when the rate falls
 IN_MEMORY = 2**28  # bytes of decoded images; more are memory-mapped from the disk
 Parts = tuple[np.ndarray, np.ndarray]
@@ -89,7 +90,13 @@ def train_on_labels(
         return model.preprocessing(x), label_indices[wanted]
 
     batches = BatchStream(len(fitted_rows), settings.batch, seed, load_batch, model.name)
-    seen = {"train": fitted_rows, "validation": validation_rows, "held_out": parts[1]}
+    scored = fitted_rows[:: -(-len(fitted_rows) // TRAIN_SCORED)]
+    seen = {
+        "fitted": fitted_rows,
+        "train": scored,
+        "validation": validation_rows,
+        "held_out": parts[1],
+    }
     evaluator = _Evaluator(module, model.preprocessing, data, label_indices, seen, machine)
     history = loop.run(
         module,
@@ -255,12 +262,13 @@ class _Evaluator:
         row: loop.Row = {
             "epoch": epoch.number,
             "train_loss": epoch.loss,
-            "train_accuracy": epoch.score,
+            "train_accuracy": self._n_correct("train") / len(self.parts["train"]),
+            "batch_accuracy": epoch.score,
             "held_out_accuracy": n_correct / n,
             "held_out_low": low,
             "held_out_high": high,
             "chance": torch.bincount(labels).max().item() / n,
-            "n_train": len(self.parts["train"]),
+            "n_train": len(self.parts["fitted"]),
             "n_held_out": n,
             "learning_rate": epoch.learning_rate,
         }
