@@ -222,6 +222,30 @@ def test_a_dataset_that_raises_names_the_image(error):
     ]
 
 
+def test_a_dataset_keeps_its_targets():
+    class Birds:
+        targets = (1, 0, 1)
+        classes = ("owl", "tit")
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, row: int) -> tuple[np.ndarray, int]:
+            return PIXELS[row], self.targets[row]
+
+    assert images_from(Birds()).labels.tolist() == ["tit", "owl", "tit"]
+    assert images_from(Birds(), labels="abc").labels.tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "array", "torchvision"])
+def test_a_name_without_its_source_is_guessed(tmp_path, kind):
+    np.save(tmp_path / "x.npy", PIXELS)
+    name = {"folder": str(tmp_path), "array": f"{tmp_path}/x.npy", "torchvision": "CIFAR10"}[kind]
+    assert sentence(lambda: open_images(name)) == (
+        f"open_images: no image source is called '{name}'. Did you mean '{kind}:{name}'?"
+    )
+
+
 def test_tensors_with_gradients_and_in_half_precision_are_pictures():
     import torch
 

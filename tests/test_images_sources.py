@@ -372,7 +372,7 @@ def test_message_of_an_unknown_source():
         (
             "orl",
             {"label": "x"},
-            "label goes with array:FILE and drawn-faces:N@D only, got label='x' for 'orl'. "
+            "label is an option of array:FILE and drawn-faces:N@D only, got label='x' for 'orl'. "
             "Leave it out.",
         ),
         ("orl", {"limit": 0}, "limit must be a whole number at least 1, got 0."),

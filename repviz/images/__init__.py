@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from repviz import checks
-from repviz.errors import InputError
+from repviz.errors import InputError, UnknownName
 from repviz.images import (
     arrays,
     drawn_faces,
@@ -25,7 +25,7 @@ from repviz.images import (
 )
 from repviz.images.collection import Images, parse_grey, parse_size
 from repviz.images.in_memory import images_from
-from repviz.images.local_files import printable
+from repviz.images.local_files import kind_of, printable
 from repviz.images.metadata import add_metadata
 from repviz.images.splitting import split
 
@@ -140,7 +140,7 @@ def open_images(
         True: one channel, by ITU-R BT.601. False: three channels. Left out: as stored; but a folder
         of which most files are colour is colour throughout, which is said once.
     limit : int, optional
-        At most so many images: a random subset that ``seed`` chooses, in the original order.
+        At most this many images: a random subset that ``seed`` chooses, in the original order.
     label : str, optional
         For ``array:`` the key that holds the labels (``labels`` or ``label`` if left out), for
         ``drawn-faces:`` the factor whose thirds are the labels (identity if left out). With
@@ -170,7 +170,7 @@ def open_images(
     """
     who = "open_images"
     head, colon, argument = str(name).partition(":")
-    source = SOURCES[checks.one_of(who, "image source", head, SOURCES)]
+    source = _find_source(who, str(name), head)
     if "argument" in source.takes and not argument:
         raise InputError(f"{who}: '{head}' needs an argument, got none. Write {source.usage}.")
     if "argument" not in source.takes and colon:
@@ -180,7 +180,8 @@ def open_images(
     if label is not None and metadata is None and "label" not in source.takes:
         able = " and ".join(s.usage for s in _ALL if "label" in s.takes)
         raise InputError(
-            f"{who}: label goes with {able} only, got label='{label}' for '{head}'. Leave it out."
+            f"{who}: label is an option of {able} only, got label='{label}' for '{head}'. Leave it "
+            "out."
         )
     shape = parse_size(who, size), parse_grey(who, grey)
     if limit is not None:
@@ -192,10 +193,26 @@ def open_images(
     if metadata is not None:
         images = add_metadata(images, metadata, key=key, label=label)
     if limit is not None and limit < len(images):
-        random = np.random.default_rng([seed, 3])  # a stream apart from the drawn faces'
-        images = images.take(np.sort(random.choice(len(images), limit, replace=False)))
+        rng = np.random.default_rng([seed, 3])  # a stream apart from the drawn faces'
+        images = images.take(np.sort(rng.choice(len(images), limit, replace=False)))
     chosen_grey = images.grey if shape[1] is None else shape[1]
     return replace(images, name=printable(str(name)), size=shape[0], grey=chosen_grey)
+
+
+def _find_source(who: str, name: str, head: str) -> Source:
+    """The source ``head``; where it is none, the error says what ``name`` alone may have meant."""
+    meant = None
+    if name in torchvision_sets.SETS:
+        meant = f"torchvision:{name}"
+    elif head not in SOURCES:
+        path = Path(name).expanduser()
+        meant = {"a folder": f"folder:{name}", "a file": f"array:{name}"}.get(kind_of(path))
+    if meant is not None:
+        raise UnknownName(
+            f"{who}: no image source is called '{printable(name)}'. Did you mean "
+            f"'{printable(meant)}'?"
+        )
+    return SOURCES[checks.one_of(who, "image source", head, SOURCES)]
 
 
 def as_images(images: Any) -> Images:

@@ -88,8 +88,8 @@ def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) 
     if label is not None:
         checks.one_of(who, f"factor of drawn-faces:{argument}", label, ("identity", *varied))
     factor = None if label == "identity" else label
-    random = np.random.default_rng([seed, 1])
-    values = dict(zip(varied, random.uniform(-1, 1, (n, d)).T, strict=True))
+    rng = np.random.default_rng([seed, 1])
+    values = dict(zip(varied, rng.uniform(-1, 1, (n, d)).T, strict=True))
     return Images(
         name=f"drawn-faces:{argument}",
         ids=tuple(f"face {row}" for row in range(n)),

@@ -19,9 +19,9 @@ TIMEOUT = 4.0  # seconds until a server that does not answer counts as out of re
 
 
 def load_or_download(
-    name: str, home: Path, url: str, kept: Callable[[], T], fetched: Callable[[], T], cure: str
+    name: str, home: Path, url: str, load: Callable[[], T], download: Callable[[], T], advice: str
 ) -> T:
-    """What ``kept`` gives, or, where that raises an ``OSError``, what ``fetched`` gives.
+    """What ``load`` returns, or, where that raises an ``OSError``, what ``download`` returns.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def load_or_download(
         The folder in which the set is kept once it is there, for the error.
     url : str
         An address of the download; it is asked first, so that nobody waits for a dead network.
-    kept, fetched : callable
+    load, download : callable
         Load the set from the disk; download it and load it.
-    cure : str
+    advice : str
         What else to do, for the error.
 
     Raises
@@ -42,7 +42,7 @@ def load_or_download(
         The server does not answer, the download fails, or what is kept is damaged.
     """
     try:
-        return kept()
+        return load()
     except OSError:
         reason = _why_out_of_reach(url)
     except Exception as error:  # whatever the set's own reader makes of broken files
@@ -53,11 +53,11 @@ def load_or_download(
     if reason is None:
         try:
             with _limited_silence():
-                return fetched()
+                return download()
         except (OSError, RuntimeError, EOFError, http.client.HTTPException) as error:
             reason = _one_line(error)
     raise Unavailable(
-        f"open_images: '{name}' is not in {home}, and {url} cannot be reached ({reason}). {cure}."
+        f"open_images: '{name}' is not in {home}, and {url} cannot be reached ({reason}). {advice}."
     )
 
 

@@ -69,7 +69,8 @@ def images_from(
     ids : sequence of str, optional
         n distinct names; "image 0", "image 1", ... if left out.
     labels : sequence, optional
-        Who or what each shows.
+        Who or what each shows. Left out, the targets of a torch ``Dataset`` that lists them
+        (``targets``, as torchvision's do, named by its ``classes``).
 
     Raises
     ------
@@ -93,6 +94,7 @@ def images_from(
             f"images_from: the ids of {name} must be distinct, got {len(set(names))} different "
             f"ones for {len(names)} images."
         )
+    labels = _targets(items, n) if labels is None else labels
     return Images(
         name=name,
         ids=names,
@@ -102,6 +104,20 @@ def images_from(
         _store=Items(items, name),
         _index=np.arange(n),
     )
+
+
+def _targets(items: Any, n: int) -> list[Any] | None:
+    """The targets that a data set lists for all its items, by their class names."""
+    targets = getattr(items, "targets", None)
+    if targets is None:
+        return None
+    listed = np.asarray(targets)
+    if listed.shape != (n,) or listed.dtype.kind not in "iuU":
+        return None
+    classes = getattr(items, "classes", None)
+    if classes is None or listed.dtype.kind == "U" or listed.max() >= len(classes):
+        return list(listed)
+    return [classes[target] for target in listed]
 
 
 def _pixels(item: Any, where: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which images a study learns from, chooses with and is judged on."""
+"""Which images a study trains, validates and tests on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Partition:
     train, validation, test : ndarray of int
         Row numbers, ascending: to fit, to choose when to stop, to report.
     groups : ndarray, shape (n,)
-        What is left out whole for the intervals: the label, or the row where there is none.
+        The unit that the intervals resample: the label, or the row where there is none.
     by : str
         "label" (people-disjoint where labels are people) or "image".
     """

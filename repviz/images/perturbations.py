@@ -1,4 +1,4 @@
-"""Images with one thing changed in each of them: mirrored, moved, turned, sheared, noisy, lit."""
+"""Perturbed images: mirrored, shifted, rotated, sheared, with noise, brightened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHIFT, ANGLE, SHEAR, NOISE, LIGHT = 0.05, 10.0, 0.15, 12.0, 1.3
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A change of an image, and what it is in words.
+    """A change of an image, and its title.
 
     Attributes
     ----------
@@ -30,25 +30,25 @@ class Perturbation:
     apply: Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def _mirror(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _mirror(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(pixels[:, :, ::-1])
 
 
-def _shift(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    across = max(1, round(SHIFT * pixels.shape[2]))
-    out = np.roll(pixels, across, axis=2)
-    out[:, :, :across] = pixels[:, :, :1]  # what comes in is the edge
+def _shift(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    offset = max(1, round(SHIFT * pixels.shape[2]))
+    out = np.roll(pixels, offset, axis=2)
+    out[:, :, :offset] = pixels[:, :, :1]  # the edge fills the gap
     return out
 
 
-def _rotation(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _rotation(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     turned = scipy.ndimage.rotate(
         pixels.astype(np.float32), ANGLE, axes=(2, 1), reshape=False, order=1, mode="nearest"
     )
     return _grey_levels(turned)
 
 
-def _shear(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _shear(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     matrix = np.array([[1, 0, 0], [0, 1, 0], [0, SHEAR, 1]])
     offset = [0, 0, -SHEAR * pixels.shape[1] / 2]
     slanted = scipy.ndimage.affine_transform(
@@ -57,11 +57,11 @@ def _shear(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return _grey_levels(slanted)
 
 
-def _noise(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    return _grey_levels(pixels + random.normal(scale=NOISE, size=pixels.shape))
+def _noise(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return _grey_levels(pixels + rng.normal(scale=NOISE, size=pixels.shape))
 
 
-def _light(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _light(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _grey_levels(pixels * LIGHT)
 
 
@@ -75,7 +75,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
 }
 
 
-class _Changed:
+class _PerturbedStore:
     """A store that changes what another set of images decodes."""
 
     def __init__(self, images: Images, name: str, seed: int) -> None:
@@ -88,35 +88,35 @@ class _Changed:
         return f"{self.name} {self.seed} {self.images.hashes()[row]}".encode()
 
     def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
-        random = np.random.default_rng([self.seed, row])
-        return PERTURBATIONS[self.name].apply(self.images.read(row), random)
+        rng = np.random.default_rng([self.seed, row])
+        return PERTURBATIONS[self.name].apply(self.images.read(row), rng)
 
 
 def perturb(images: Images, name: str, *, seed: int = 0) -> Images:
-    """The same images, each changed in the same way when it is decoded.
+    """The same images, each perturbed in the same way when it is decoded.
 
     Parameters
     ----------
     images : Images
-        What to change, in its own size and colours.
+        The images, perturbed at their own size and in their own colours.
     name : str
         A name in :data:`PERTURBATIONS`.
     seed : int
-        Of "noise".
+        Seed of "noise".
 
     Raises
     ------
     UnknownName
-        There is no such change.
+        There is no such perturbation.
     """
-    checks.one_of("changed", "change", name, PERTURBATIONS)
+    checks.one_of("perturb", "perturbation", name, PERTURBATIONS)
     return replace(
         images,
         name=f"{images.name}, {PERTURBATIONS[name].title}",
         size=None,
         grey=None,
         from_known_manifold=False,
-        _store=_Changed(images, name, seed),
+        _store=_PerturbedStore(images, name, seed),
         _index=np.arange(len(images)),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 
-WAYS = ("image", "label")
+METHODS = ("image", "label")
 
 
 class Labelled(Protocol):
@@ -61,41 +61,43 @@ def split(
     UnknownName
         ``by`` is neither.
     """
-    checks.one_of("split", "way to split", by, WAYS)
+    checks.one_of("split", "way to split", by, METHODS)
     shares = _shares(fractions)
     seed = checks.integer("split", "seed", seed, low=0, high=2**32 - 1)
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     if by == "label":
         if images.labels is None:
             raise InputError(
                 f"split: by='label' needs labels, and images '{images.name}' have none. "
                 "Use by='image'."
             )
-        order = random.permutation(len(images.classes))
-        sides = _dealt(len(order), shares, np.zeros(len(shares)))[0]
+        order = rng.permutation(len(images.classes))
+        sides = _apportion(len(order), shares, np.zeros(len(shares)))[0]
         part_of = np.repeat(np.arange(len(shares)), sides)[np.argsort(order)][images.label_indices]
     else:
-        part_of = _by_image(images, shares, random)
+        part_of = _by_image(images, shares, rng)
     parts = tuple(np.flatnonzero(part_of == part) for part in range(len(shares)))
     _refuse_empty(images, fractions, parts)
     return parts
 
 
-def _by_image(images: Labelled, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    codes = np.zeros(len(images), np.int64) if images.labels is None else images.label_indices
+def _by_image(images: Labelled, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    label_indices = (
+        np.zeros(len(images), np.int64) if images.labels is None else images.label_indices
+    )
     part_of = np.empty(len(images), np.int64)
     # What rounding takes from a part in one label is given back in the next, so that the parts
     # have their shares of the whole even where every label has only a few images.
     owed = np.zeros(len(shares))
-    for code in random.permutation(codes.max() + 1):
-        rows = random.permutation(np.flatnonzero(codes == code))
-        counts, owed = _dealt(len(rows), shares, owed)
+    for index in rng.permutation(label_indices.max() + 1):
+        rows = rng.permutation(np.flatnonzero(label_indices == index))
+        counts, owed = _apportion(len(rows), shares, owed)
         part_of[rows] = np.repeat(np.arange(len(shares)), counts)
     return part_of
 
 
-def _dealt(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` things in whole shares by the largest remainder, and what each part is owed."""
+def _apportion(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``count`` items apportioned by the largest remainder, and what each part is owed."""
     due = np.round(shares * count + owed, 9)
     counts = np.maximum(np.floor(due), 0).astype(np.int64)
     while counts.sum() > count:  # where a part was owed less than nothing, another takes less
