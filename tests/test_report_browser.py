@@ -201,6 +201,36 @@ def test_choosing_a_label_and_showing_images_changes_the_map(
     assert ink(page, "#map-canvas") != plain
 
 
+def test_zoom_changes_the_map_and_the_whole_map_comes_back(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    whole = page.evaluate("document.getElementById('map-canvas').toDataURL()")
+    page.locator("#map-closer").click()
+    close = page.evaluate("document.getElementById('map-canvas').toDataURL()")
+    assert close != whole
+    page.locator("#map-all").click()
+    assert page.evaluate("document.getElementById('map-canvas').toDataURL()") == whole
+
+
+def test_search_pins_the_image_with_that_id(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    page.fill("#map-search", "image/13")
+    assert page.locator("#map-name").inner_text() == "image/13"
+    assert "pinned" in page.locator("#map-said").inner_text()
+    page.fill("#map-search", "no such image")
+    assert page.locator("#map-said").inner_text() == "No image has this in its id or label."
+    assert page.locator("#map-card").is_hidden()
+
+
+def test_the_selection_is_exported_as_csv(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    page.select_option("#map-label", label="p2")
+    with page.expect_download() as waiting:
+        page.locator("#map-csv").click()
+    lines = waiting.value.path().read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "id,label,x,y"
+    assert [line.split(",")[0] for line in lines[1:]] == [f'"image/{i}"' for i in range(8, 12)]
+
+
 # ---- light and dark -----------------------------------------------------------------------------
 
 

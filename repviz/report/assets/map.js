@@ -24,6 +24,8 @@
   const names = words.labels ? [...new Set(words.labels)] : [""];
   const number = new Map(names.map((name, i) => [name, i]));
   const label = Int32Array.from({ length: n }, (_, i) => (words.labels ? number.get(words.labels[i]) : 0));
+  const members = names.map(() => []); // the images of each label
+  label.forEach((name, i) => members[name].push(i));
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   const state = {
@@ -32,6 +34,7 @@
     group: -1, // the label whose images stand out
     pinned: false, // by a click
     coloured: names.length > 1,
+    zoom: { scale: 1, x: 0.5, y: 0.5 }, // of the large map: magnification, and the point at its middle
     pictures: false,
   };
   const target = (view) =>
@@ -63,7 +66,7 @@
     const dark = rgb(theme.paper)[0] < 128;
     // Golden-angle steps of one lightness: neighbours in the list differ most in hue.
     hues = names.map((_, i) =>
-      rgb(`oklch(${dark ? 0.75 : 0.58} ${i % 2 ? 0.13 : 0.18} ${(i * 137.508) % 360})`),
+      rgb(`oklch(${dark ? 0.75 : 0.54} ${i % 2 ? 0.13 : 0.18} ${(i * 137.508) % 360})`),
     );
   };
 
@@ -101,9 +104,10 @@
       }
     }
   };
-  const place = (where, size, margin) => (i) => [
-    margin + where[2 * i] * (size - 2 * margin),
-    size - margin - where[2 * i + 1] * (size - 2 * margin),
+  const WHOLE = { scale: 1, x: 0.5, y: 0.5 };
+  const place = (where, size, margin, { scale, x, y } = WHOLE) => (i) => [
+    size / 2 + (where[2 * i] - x) * scale * (size - 2 * margin),
+    size / 2 - (where[2 * i + 1] - y) * scale * (size - 2 * margin),
   ];
   const fit = (one, size) => {
     const pixels = Math.max(1, Math.round(size * window.devicePixelRatio));
@@ -115,25 +119,49 @@
     context.drawImage(sheet, (i % columns) * w, Math.floor(i / columns) * h, w, h, x, y, width, (width * h) / w);
   };
 
-  // Points that stand out are drawn after, and over, the others.
-  const paint = (one, size, where, radius, coloured, margin = radius * 2.5) => {
+  // All points, drawn once per view, size, zoom and theme. Hovering only copies this picture.
+  const rasters = new Map();
+  const raster = (one, pixels, where, radius, margin, zoom) => {
+    const key = `${pixels} ${radius} ${margin} ${state.coloured} ${zoom.scale} ${zoom.x} ${zoom.y}`;
+    const known = rasters.get(one);
+    if (known?.key === key && known.where === where) return known.canvas;
+    const drawn = known?.canvas ?? document.createElement("canvas");
+    drawn.width = drawn.height = pixels;
+    const context = drawn.getContext("2d");
+    const image = context.createImageData(pixels, pixels);
+    const spot = place(where, pixels, margin, zoom);
+    const plain = rgb(names.length > 1 ? theme.muted : theme.first);
+    for (let i = 0; i < n; i++) {
+      if (Number.isNaN(where[2 * i])) continue;
+      const [x, y] = spot(i);
+      stamp(image, x, y, radius, state.coloured ? hues[label[i]] : plain, 0.85);
+    }
+    context.putImageData(image, 0, 0);
+    rasters.set(one, { key, where, canvas: drawn });
+    return drawn;
+  };
+
+  // The picture of all points, pale where some stand out, and those in full on top of it.
+  const paint = (one, size, where, radius, margin = radius * 2.5, zoom = WHOLE) => {
     const pixels = fit(one, size);
     const context = one.getContext("2d");
-    const raster = context.createImageData(pixels, pixels);
-    const spot = place(where, pixels, margin);
-    const plain = rgb(names.length > 1 ? theme.muted : theme.first);
-    const accent = rgb(theme.ink);
+    const spot = place(where, pixels, margin, zoom);
     const chosen = state.group >= 0 && names.length > 1;
-    for (const front of [false, true]) {
-      for (let i = 0; i < n; i++) {
-        if (Number.isNaN(where[2 * i]) || (chosen && label[i] === state.group) !== front) continue;
+    context.clearRect(0, 0, pixels, pixels);
+    context.globalAlpha = chosen ? 0.3 : 1;
+    context.drawImage(raster(one, pixels, where, radius, margin, zoom), 0, 0);
+    context.globalAlpha = 1;
+    if (chosen) {
+      context.fillStyle = state.coloured ? `rgb(${[...hues[state.group]].slice(0, 3)})` : theme.ink;
+      context.beginPath();
+      for (const i of members[state.group]) {
+        if (Number.isNaN(where[2 * i])) continue;
         const [x, y] = spot(i);
-        const colour = coloured ? hues[label[i]] : front ? accent : plain;
-        stamp(raster, x, y, front ? radius * 1.35 : radius, colour, front ? 1 : chosen ? 0.22 : 0.75);
+        context.moveTo(x + radius * 1.35, y);
+        context.arc(x, y, radius * 1.35, 0, 7);
       }
-      if (!chosen) break;
+      context.fill();
     }
-    context.putImageData(raster, 0, 0);
     return { context, spot, pixels };
   };
 
@@ -143,7 +171,7 @@
   const margin = () => (state.pictures ? edge() * 0.7 : radius() * 2.5);
 
   const drawMap = () => {
-    const { context, spot, pixels } = paint(canvas, side(), now, radius(), state.coloured, margin());
+    const { context, spot, pixels } = paint(canvas, side(), now, radius(), margin(), state.zoom);
     const chosen = state.group >= 0 && names.length > 1;
     if (state.pictures) {
       context.clearRect(0, 0, pixels, pixels);
@@ -206,7 +234,7 @@
   });
   const drawViews = () => {
     for (const { small, where } of views)
-      paint(small, small.clientWidth, where, Math.max(0.6, 1.6 * window.devicePixelRatio), state.coloured);
+      paint(small, small.clientWidth, where, Math.max(0.6, 1.6 * window.devicePixelRatio));
   };
 
   // ---- what the page says ------------------------------------------------------------------------
@@ -248,20 +276,23 @@
       );
     }
     for (const button of strip.children)
-      button.toggleAttribute("aria-current", Number(button.dataset.image) === state.image);
+      if (Number(button.dataset.image) === state.image) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
   };
 
   // ---- doing -----------------------------------------------------------------------------------
   const draw = () => {
     drawMap();
-    if (n <= MANY) drawViews();
+    drawViews();
   };
   const point = (image, pinned = false, group = image >= 0 ? label[image] : -1) => {
     if (image === state.image && pinned === state.pinned && group === state.group) return;
+    const regroup = group !== state.group;
     Object.assign(state, { image, pinned, group });
     describe();
     fillStrip();
-    draw();
+    drawMap();
+    if (regroup) drawViews();
   };
   const show = (view) => {
     state.view = view;
@@ -288,7 +319,7 @@
   };
   // The image nearest to a place, among those that `allowed` lets through.
   const nearest = (x, y, allowed) => {
-    const spot = place(now, side(), margin() / window.devicePixelRatio);
+    const spot = place(now, side(), margin() / window.devicePixelRatio, state.zoom);
     let best = -1;
     let least = Infinity;
     for (let i = 0; i < n; i++) {
@@ -307,7 +338,7 @@
     });
   };
   const walk = (dirX, dirY) => {
-    const spot = place(now, side(), margin() / window.devicePixelRatio);
+    const spot = place(now, side(), margin() / window.devicePixelRatio, state.zoom);
     const [x, y] = state.image >= 0 ? spot(state.image) : [side() / 2, side() / 2];
     const next = nearest(x, y, (dx, dy) => {
       const along = dx * dirX + dy * dirY;
@@ -317,13 +348,49 @@
     if (next >= 0) point(next, true);
   };
 
+  // ---- zoom and pan ------------------------------------------------------------------------------
+  const zoomBy = (factor, atX = side() / 2, atY = side() / 2) => {
+    const { scale, x, y } = state.zoom;
+    const next = Math.min(64, Math.max(1, scale * factor));
+    const span = side() - (2 * margin()) / window.devicePixelRatio;
+    const shift = (1 / scale - 1 / next) / span; // what is under (atX, atY) stays there
+    state.zoom =
+      next === 1
+        ? WHOLE
+        : { scale: next, x: x + (atX - side() / 2) * shift, y: y - (atY - side() / 2) * shift };
+    drawMap();
+  };
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      // A page scrolls over a map that nobody has taken hold of.
+      if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const box = canvas.getBoundingClientRect();
+      zoomBy(2 ** (-event.deltaY / 300), event.clientX - box.left, event.clientY - box.top);
+    },
+    { passive: false },
+  );
+  for (const [id, factor] of [["map-closer", 2], ["map-farther", 0.5], ["map-all", 0]])
+    by(id).addEventListener("click", () => zoomBy(factor));
+  let dragged = false;
+  canvas.addEventListener("pointerdown", () => (dragged = false));
+
   canvas.addEventListener("pointermove", (event) => {
+    if (event.buttons === 1 && state.zoom.scale > 1) {
+      const span = (side() - (2 * margin()) / window.devicePixelRatio) * state.zoom.scale;
+      const { scale, x, y } = state.zoom;
+      state.zoom = { scale, x: x - event.movementX / span, y: y + event.movementY / span };
+      dragged ||= Math.hypot(event.movementX, event.movementY) > 1;
+      return drawMap();
+    }
     if (!state.pinned) point(under(event));
   });
   canvas.addEventListener("pointerleave", () => {
     if (!state.pinned) point(-1);
   });
   canvas.addEventListener("click", (event) => {
+    if (dragged) return;
     const image = under(event);
     point(image, image >= 0);
   });
@@ -331,6 +398,9 @@
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key in steps) walk(...steps[event.key]);
     else if (event.key === "Escape") point(-1);
+    else if (event.key === "+") zoomBy(2);
+    else if (event.key === "-") zoomBy(0.5);
+    else if (event.key === "0") zoomBy(0);
     else return;
     event.preventDefault();
   });
@@ -345,7 +415,9 @@
   toggle("map-images", "pictures");
   toggle("map-colours", "coloured");
   if (choice) {
-    names.forEach((name, i) => {
+    const order = names.map((_, i) => i).sort((a, b) => names[a].localeCompare(names[b], "en", { numeric: true }));
+    order.forEach((i) => {
+      const name = names[i];
       const option = document.createElement("option");
       option.value = String(i);
       option.textContent = name;
@@ -356,9 +428,37 @@
     );
   }
   by("map-images").hidden = n > 5000;
+
+  // ---- search and export -------------------------------------------------------------------------
+  const lower = words.ids.map((id, i) => `${id}\n${words.labels?.[i] ?? ""}`.toLowerCase());
+  by("map-search").addEventListener("input", (event) => {
+    const sought = event.target.value.trim().toLowerCase();
+    const hit = sought ? lower.findIndex((text) => text.includes(sought)) : -1;
+    point(hit, hit >= 0);
+    if (sought && hit < 0) said.textContent = "No image has this in its id or label.";
+  });
+  // A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+  const cell = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+  by("map-csv").addEventListener("click", () => {
+    const chosen = state.group >= 0 && names.length > 1 ? members[state.group] : lower.map((_, i) => i);
+    const { where } = views[state.view];
+    const lines = chosen.map((i) =>
+      [cell(words.ids[i]), cell(words.labels?.[i] ?? ""), where[2 * i], where[2 * i + 1]].join(","),
+    );
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([["id,label,x,y", ...lines, ""].join("\n")], { type: "text/csv" }));
+    link.download = "selection.csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
   document.addEventListener("themechange", () => {
+    rasters.clear();
     readTheme();
     draw();
+  });
+  // Escape unpins, wherever the focus is.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && state.pinned) point(-1);
   });
   new ResizeObserver(draw).observe(canvas);
 

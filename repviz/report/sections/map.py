@@ -105,6 +105,10 @@ def _stage(labelled: bool) -> Markup:
                 tag("button", "Colours", type="button", id="map-colours", aria_pressed="true")
                 if labelled
                 else None,
+                tag("button", "Zoom in", type="button", id="map-closer"),
+                tag("button", "Zoom out", type="button", id="map-farther"),
+                tag("button", "Whole map", type="button", id="map-all"),
+                tag("button", "CSV of the selection", type="button", id="map-csv"),
                 class_="tools",
             ),
             class_="under",
@@ -122,6 +126,7 @@ def _panel(label: str | None) -> Markup:
             tag("label", f"{label.capitalize()} ", tag("select", none, id="map-label"))
             if label
             else None,
+            tag("label", "Search ", tag("input", type="search", id="map-search")),
             tag("p", "Point at an image.", id="map-said", aria_live="polite"),
             class_="under",
         ),
