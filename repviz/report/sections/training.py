@@ -54,8 +54,8 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Only the held-out curve shows generalisation. The training curve is measured on "
-        "augmented images with dropout on, which lowers it.",
+        reading="Only the held-out curve shows generalisation. Both curves are scored alike, on "
+        "unchanged images without dropout, so that the gap between them is what was overfitted.",
         limits="One training with one seed: another would differ by a few images. The held-out "
         f"images show the same {labels} under the same conditions; nothing is said about others. "
         "Nothing in this run was selected on the held-out images, but the learning rate and the "
