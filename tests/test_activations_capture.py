@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torchvision import models
 
-from repviz.activations.capture import Capture, matching
+from repviz.activations.capture import FULL_PASSES, Capture, matching
 from repviz.errors import InputError, UnknownName
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "bench"))
@@ -83,9 +84,10 @@ def test_the_pass_ends_after_the_deepest_layer_asked_for(x):
     for place, part in enumerate(net):
         part.register_forward_hook(lambda *_, place=place: worked.append(place))
     with Capture(net, ["1"]) as capture:
-        capture(x)
-        assert worked == [0, 1, 2, 3, 4]
-        worked.clear()
+        for _ in range(FULL_PASSES):
+            capture(x)
+            assert worked == [0, 1, 2, 3, 4]
+            worked.clear()
         capture(x)
     assert worked == [0, 1]
 
@@ -122,6 +124,44 @@ def test_of_a_layer_that_gives_two_shapes_only_the_last_is_kept(x):
         capture(x)
         capture(x)
     assert kept == [(*x.shape[:2], x.shape[2] // 4, x.shape[3] // 4)] * 2
+
+
+class _UntilSmall(nn.Module):
+    """Halves its input until it is small: how often depends on the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.halve, self.small, self.large = nn.Identity(), nn.Identity(), nn.Identity()
+
+    def forward(self, x):
+        while x.abs().max() > 1:
+            x = self.halve(x / 2)
+        return self.large(x) if x.abs().max() > 0.9 else self.small(x)
+
+
+def test_a_block_that_is_repeated_as_the_image_needs(x):
+    x = x / x.abs().max()
+    with Capture(_UntilSmall(), ["halve"]) as capture:
+        for factor in (1.5, 2.0 + 1e-3, 1.5, 40, 5):
+            got = capture(x * factor)["halve"]
+            torch.testing.assert_close(got, x * factor / 2 ** np.ceil(np.log2(factor)))
+
+
+def test_an_expert_that_the_first_image_does_not_reach_is_named(x):
+    x = x / x.abs().max()
+    with Capture(_UntilSmall(), ["*"]) as capture:
+        assert list(capture(x * 1.5)) == ["halve", "small"]
+        assert capture.calls == {"halve": 1, "small": 1}
+        with pytest.raises(InputError, match="'small' must take part"):
+            capture(x * 1.99)
+    assert capture.late == {"large"}
+
+
+def test_every_name_of_a_shared_module_can_be_given(x):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    net[1].register_module("alias", net[0])
+    with Capture(net, ["1.alias"]) as capture:
+        torch.testing.assert_close(capture(x)["1.alias"], net[0](x).detach())
 
 
 def test_no_hook_is_left_whatever_happens(x):

@@ -57,6 +57,11 @@ def test_a_grid_holds_the_means_of_its_fields():
         (nn.Conv2d(3, 64, 3), (64, 56, 56), "chw"),
         (nn.Sequential(), (56, 56, 96), "hwc"),  # a stage of Swin
         (nn.LayerNorm(7), (7, 7, 7), "hwc"),
+        (type("Norm2d", (nn.LayerNorm,), {})(7), (7, 7, 7), "chw"),
+        (type("Norm2d", (nn.LayerNorm,), {})(96), (96, 56, 56), "chw"),  # ConvNeXt's
+        (nn.LayerNorm(96), (96, 56, 56), "chw"),
+        (nn.LayerNorm(96), (56, 56, 96), "hwc"),
+        (nn.LayerNorm(8), (8, 3, 50), "chw"),  # neither pair has the input's proportions
         (nn.Sequential(), (7, 7, 7), "chw"),
         (nn.Sequential(), (197, 192), "tc"),
         (nn.Conv1d(1, 1, 1), (192, 197), "ct"),
@@ -95,6 +100,11 @@ def test_the_first_pattern_that_fits_counts():
     assert [written for written, _ in made.values()] == ["max", "mean", "mean"]
     made = reductions([MAPS, TOKENS], {"tok*": "cls"}, 0)
     assert [written for written, _ in made.values()] == ["none", "cls"]
+
+
+def test_a_name_with_brackets_is_no_glob():
+    odd = Layer("odd[0]*", (6, 4, 4), "chw")
+    assert reductions([odd], {"odd[0]*": "mean"}, 0)["odd[0]*"][0] == "mean"
 
 
 # contracts

@@ -261,6 +261,46 @@ def test_an_unreadable_image_keeps_its_row(model, tmp_path):
         extract(model, images, layers=["code"], out=tmp_path / "strict", strict=True)
 
 
+def test_a_network_that_gives_nan_for_an_image_says_so(tmp_path):
+    pixels = np.full((3, 8, 8), 100, np.uint8)
+    pixels[1] = 0
+    net = nn.Sequential(nn.Flatten(), LogOfMean())
+    model = Model("log", net, Preprocessing((8, 8), 1, (0.0,), (1.0,)), ("1",), "by hand", {})
+    with pytest.warns(UserWarning, match="no finite numbers for 1 of 3 images") as warned:
+        acts = extract(model, pixels, out=tmp_path / "a")
+    assert str(warned[0].message) == (
+        "extract: the network gives no finite numbers for 1 of 3 images: image 1: a NaN or an "
+        "infinity in 1"
+    )
+    assert acts.rows["status"].tolist() == ["ok", "not finite", "ok"]
+    assert acts.readable.tolist() == [True, False, True]
+
+
+class LogOfMean(nn.Module):
+    def forward(self, x):
+        return x.mean(1, keepdim=True).log()
+
+
+def test_a_layer_whose_first_axis_is_no_image_is_refused(tmp_path):
+    class TokensFirst(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens = nn.Identity()
+
+        def forward(self, x):
+            return self.tokens(x.flatten(2)[:, 0, :2].T[..., None])  # (2, b, 1)
+
+    model = Model(
+        "tokens", TokensFirst(), Preprocessing((8, 8), 1, (0.0,), (1.0,)), ("tokens",), "", {}
+    )
+    with pytest.raises(InputError) as error:
+        extract(model, np.zeros((4, 8, 8), np.uint8), out=tmp_path / "a")
+    assert str(error.value) == (
+        "extract: layer 'tokens' must give one row per image, got shape (2, 2, 1) for 2 images and "
+        "(2, 3, 1) for 3. Name the layer around it."
+    )
+
+
 def test_decoded_once_they_give_the_same(model, tmp_path):
     from PIL import Image
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 from repviz import checks
 from repviz.errors import InputError
 
-BY_TYPE = "type:"  # "type:Conv2d" asks for every convolution
+BY_TYPE = "type:"  # "type:Conv2d" means every convolution
+FULL_PASSES = 3  # passes that go through to the end before one may stop early
 
 
 class _StopForward(Exception):
-    """No error: every layer asked for has been read, and the pass may end."""
+    """No error: every layer has been read, and the pass may stop."""
 
 
 class Capture:
@@ -28,10 +30,10 @@ class Capture:
         with Capture(net, ["conv1", "features.*"]) as capture:
             outputs = capture(x)  # {"conv1": (b, 96, 55, 55), ...}
 
-    A layer whose output the next operation changes in place is read before that happens. The first
-    pass goes through to the end; later ones stop after the deepest layer asked for. A layer that
-    works several times in a pass is read the last time. Of an output of several tensors, the first
-    is read.
+    A layer whose output the next operation changes in place is read before that happens. A layer
+    that works several times in a pass is read the last time. Of an output of several tensors, the
+    first is read. The first three passes go through to the end; if every layer worked exactly once
+    in each, later ones stop after the deepest layer.
 
     Parameters
     ----------
@@ -40,11 +42,19 @@ class Capture:
     layers : iterable of str
         Names as in ``module.named_modules()``, globs (``"features.*"``) or types
         (``"type:Conv2d"``). A layer that only a glob or a type fits and that does not work in the
-        first pass, or gives no tensor, is left out from then on.
+        first pass, or gives no tensor, is left out from then on; see :attr:`late`.
     keep : callable, optional
-        What is kept of an output: ``keep(name, output)``, called while the network works, so that
-        a copy into a buffer or a mean costs no copy of the whole first. What it gives back must not
-        share memory with the output. Left out, the output itself is kept.
+        Reduces an output, ``keep(name, output)``, during the pass, so that a copy into a buffer or
+        a mean needs no copy of the output first. Its result must not share memory with the output.
+        By default the output itself is returned.
+
+    Attributes
+    ----------
+    calls : dict of str to int
+        How often each layer worked in the first pass.
+    late : set of str
+        Layers that were left out after the first pass, and worked in a later one: experts that
+        only some images reach, for example.
 
     Raises
     ------
@@ -64,15 +74,18 @@ class Capture:
         self.layers = matching(module, layers)
         self._named = set(layers)  # these must work; what a glob fits may turn out idle
         self._handles: dict[str, Any] = {}
+        self.calls: dict[str, int] = {}
+        self.late: set[str] = set()
         self._outputs: dict[str, Any] = {}
-        self._calls = 0  # of the layers asked for, in this pass
-        self._last_call = 0  # the number of such calls in a whole pass, once one is over
-        self._last: dict[str, int] = {}  # of each layer, its last call in a pass
+        self._counts: dict[str, int] = {}  # calls of each layer in this pass
+        self._passes = 0  # that went through to the end
+        self._repeated: set[str] = set()  # layers that worked several times in some pass
+        self._last: dict[str, Tensor] = {}  # of these, the latest output in this pass
         self._seen: dict[str, tuple[Tensor, int]] = {}  # outputs of the first pass, as they came
         self._changed: set[str] = set(self.layers)  # in place, afterwards; all until it is known
 
     def __enter__(self) -> Capture:
-        parts = dict(self.module.named_modules())
+        parts = dict(self.module.named_modules(remove_duplicate=False))
         self._handles = {
             name: parts[name].register_forward_hook(self._hook(name)) for name in self.layers
         }
@@ -89,21 +102,26 @@ class Capture:
         self._handles = {}
 
     def __call__(self, x: Tensor) -> dict[str, Any]:
-        """What is kept of the output (b, ...) of each layer for the input ``x``, without gradients.
+        """The output (b, ...) of each layer for ``x``, as ``keep`` reduces it, without gradients.
 
         Raises
         ------
         InputError
-            A layer that was asked for by name did no work, or gives something else than a tensor.
+            A layer that was named did no work, or gives something else than a tensor.
         """
-        self._outputs, self._calls = {}, 0
+        self._outputs, self._last = {}, {}
+        self._counts = dict.fromkeys(self.layers, 0)
         with torch.no_grad():
             try:
                 self.module(x)
             except _StopForward:
                 return self._ordered()
-        if not self._last_call:
+        if not self._passes:
             self._learn()
+        self._passes += 1
+        self._repeated |= {name for name, count in self._counts.items() if count > 1}
+        for name, value in self._last.items():
+            self._outputs[name] = value if self.keep is None else self.keep(name, value)
         return self._ordered()
 
     @property
@@ -112,15 +130,22 @@ class Capture:
         return frozenset(self._changed)
 
     def _learn(self) -> None:
-        """What the first pass shows: who works, who is changed in place, which call is the last."""
+        """What the first pass shows: who works, how often, and whose output is changed in place."""
         # torch counts the changes in place of each tensor, also those through a view.
         self._changed = {name for name, (y, count) in self._seen.items() if y._version > count}
         idle = [name for name in self.layers if name not in self._outputs]
-        for name in idle:
-            if name not in self._named and len(idle) < len(self.layers):
-                self._handles.pop(name).remove()
-        self.layers = tuple(name for name in self.layers if name in self._handles)
-        self._last_call, self._seen = self._calls, {}
+        dropped = [n for n in idle if n not in self._named] if len(idle) < len(self.layers) else []
+        modules = dict(self.module.named_modules(remove_duplicate=False))
+        for name in dropped:
+            self._handles[name].remove()
+            note = partial(self._note, name)
+            self._handles[name] = modules[name].register_forward_hook(note)
+        self.layers = tuple(name for name in self.layers if name not in dropped)
+        self.calls, self._seen = {name: self._counts[name] for name in self.layers}, {}
+
+    def _note(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(_first(output), Tensor):
+            self.late.add(name)
 
     def _ordered(self) -> dict[str, Any]:
         for name in self.layers:
@@ -135,23 +160,24 @@ class Capture:
         def hook(part: nn.Module, inputs: Any, output: Any) -> None:
             value = _first(output)
             if not isinstance(value, Tensor):
-                if name not in self._named and not self._last_call:
+                if name not in self._named and not self._passes:
                     return
                 raise InputError(
                     f"capture: layer '{name}' must give a tensor, got {type(output).__name__}. "
-                    "Ask for one of the layers inside it."
+                    "Name one of the layers inside it."
                 )
-            self._calls += 1
-            if not self._last_call:
+            self._counts[name] += 1
+            if not self._passes:
                 self._seen[name] = value, value._version
-                self._last[name] = self._calls
-            elif self._calls < self._last[name]:
-                return  # it will work again, and maybe give another shape
+            if name in self._repeated:
+                self._last[name] = value.clone()  # it will work again, and maybe give another shape
+                return
             if self.keep is not None:
                 self._outputs[name] = self.keep(name, value)
             else:
                 self._outputs[name] = value.clone() if name in self._changed else value
-            if self._calls == self._last_call:
+            steady = self._passes >= FULL_PASSES and not self._repeated
+            if steady and len(self._outputs) == len(self.layers):
                 raise _StopForward
 
         return hook
@@ -161,6 +187,14 @@ def _first(output: Any) -> Any:
     if isinstance(output, Mapping):
         return next(iter(output.values()), None)
     return output[0] if isinstance(output, tuple | list) and output else output
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether ``pattern`` is this very name, or a glob that it matches.
+
+    A name may hold brackets, which mean a choice of characters in a glob.
+    """
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
@@ -180,13 +214,15 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     InputError
         Nothing was asked for.
     """
-    parts = {name: part for name, part in module.named_modules() if name}
+    # With a module that has several names, each of them can be given.
+    named = module.named_modules(remove_duplicate=False)
+    parts = {name: part for name, part in named if name}
     found: dict[str, None] = {}
     for asked in layers:
         if asked.startswith(BY_TYPE):
             hits = _of_type(parts, asked.removeprefix(BY_TYPE))
         else:
-            hits = [name for name in parts if fnmatchcase(name, asked)]
+            hits = [name for name in parts if fits(name, asked)]
         for name in hits or [checks.one_of("capture", "layer", asked, parts)]:
             found[name] = None
     if not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from math import prod
@@ -17,8 +16,9 @@ from repviz import checks, durable, progress
 from repviz.activations import layout, writer
 from repviz.activations.capture import Capture
 from repviz.activations.components import fit_components
-from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, written_behind
+from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, not_finite, written_behind
 from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
+from repviz.activations.row_index import rows_of, warn_of_late, warn_of_rows
 from repviz.activations.store import Activations
 from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images import as_images, decoding
@@ -28,13 +28,12 @@ from repviz.models.model import Model, evaluating, named_failure
 from repviz.models.opening import as_model
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 SHARD_BYTES = 64 * 2**20  # of the widest layer, about
 SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
 BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
 DTYPES = ("float32", "float16")
-NAMED = 50  # unreadable images that the warning names; rows.parquet names them all
 
 
 def extract(
@@ -114,35 +113,47 @@ def extract(
             _same_images(path, images, manifest, done)
             fit_components(path, manifest, model, images, capture, reduced)
             _fill(path, manifest, model, images, capture, reduced, set(done), strict)
+            warn_of_late(capture)
             if len(done) < layout.shards(manifest) or not (path / "rows.parquet").is_file():
-                writer.finish(path, _rows(images, path, manifest))
+                writer.finish(path, rows_of(images, path, manifest))
     acts = Activations(path, manifest)
-    _warn(acts)
+    warn_of_rows(acts)
     return acts
 
 
 def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
-    """What each layer gives for one image, found with two grey ones.
+    """The shape that each layer gives for one image, found with two grey and three random images.
+
+    Two batch sizes tell the axis of the images from others of the same length.
 
     Raises
     ------
     InputError
-        A layer that was asked for by name, or where ``strict`` any, gives no row an image.
+        A layer that was named, or where ``strict`` any, does not give one row per image.
     """
-    made_for = model.preprocessing
-    pixels = torch.full((2, made_for.channels, *made_for.size), 128, dtype=torch.uint8)
+    expected = model.preprocessing
+    shape = (expected.channels, *expected.size)
+    grey = torch.full((2, *shape), 128, dtype=torch.uint8)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (3, *shape), dtype=torch.uint8, generator=generator)
     with named_failure("extract", model):
-        outputs = capture(made_for(pixels.to(device_of(model))))
-    parts = dict(model.module.named_modules())
+        first, second = (
+            {
+                name: tuple(y.shape) if not y.is_complex() else ()
+                for name, y in capture(expected(x.to(device_of(model)))).items()
+            }
+            for x in (grey, noise)
+        )
+    parts = dict(model.module.named_modules(remove_duplicate=False))
     seen = []
-    for name, y in outputs.items():
-        shape = tuple(y.shape[1:])
-        if shape and len(y) == 2 and not y.is_complex():
-            seen.append(Layer(name, shape, axes_of(parts[name], shape, made_for.size)))
+    for name, two in first.items():
+        rest = two[1:]
+        if rest and two[0] == 2 and second[name] == (3, *rest):
+            seen.append(Layer(name, rest, axes_of(parts[name], rest, expected.size)))
         elif strict:
             raise InputError(
-                f"extract: layer '{name}' must give one row an image, got shape {tuple(y.shape)} "
-                "for 2 images. Ask for the layer around it."
+                f"extract: layer '{name}' must give one row per image, got shape {two} for 2 "
+                f"images and {second[name]} for 3. Name the layer around it."
             )
     return seen
 
@@ -301,13 +312,17 @@ class _Writer:
         number = batch.rows.start // step
         first, last = number * step, min((number + 1) * step, n)
         if batch.rows.start == first:
-            self.record = {"unreadable": {}, "overflow": {}, "hashes": []}
+            self.record = {"unreadable": {}, "not_finite": {}, "overflow": {}, "hashes": []}
             self.shard = writer.Shard(
                 self.path, number, self.features, rows=last - first, dtype=self.dtype
             )
         assert self.shard is not None
-        for block in blocks.values():
+        for layer, block in blocks.items():
             nan_rows(block, batch)
+            for place in not_finite(block):
+                if (row := batch.rows[int(place)]) not in batch.unreadable:
+                    where = self.record["not_finite"].setdefault(str(row), [])
+                    where.append(layer)
         self.shard.append(blocks)
         self.record["hashes"] += batch.hashes
         for row, why in sorted(batch.unreadable.items()):
@@ -341,47 +356,3 @@ def _same_images(path: Path, images: Images, manifest: dict[str, Any], done: lis
 def device_of(model: Model) -> torch.device:
     """The device on which the model's weights lie."""
     return next((value.device for value in model.module.parameters()), torch.device("cpu"))
-
-
-def _rows(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
-    import pandas as pd
-
-    n = len(images)
-    records = writer.records(path, range(layout.shards(manifest)))
-    reasons = {int(row): why for record in records for row, why in record["unreadable"].items()}
-    return pd.DataFrame(
-        {
-            "row": np.arange(n),
-            "id": list(images.ids),
-            "path": [images.where(row) for row in range(n)],
-            "content_hash": [hash_ for record in records for hash_ in record["hashes"]],
-            "label": [None] * n if images.labels is None else list(images.labels),
-            "status": ["unreadable" if row in reasons else "ok" for row in range(n)],
-            "reason": [reasons.get(row, "") for row in range(n)],
-            **{f"factor_{name}": values for name, values in images.factors.items()},
-        }
-    )
-
-
-def _warn(acts: Activations) -> None:
-    bad = acts.rows[~acts.readable]
-    if len(bad):
-        shown = "; ".join(bad["reason"][:NAMED])
-        more = f"; and {len(bad) - NAMED} more, all in rows.parquet" if len(bad) > NAMED else ""
-        if len(bad) == len(acts):
-            raise ImageError(
-                f"extract: at least one image must be readable, got none. {shown}{more}"
-            )
-        warnings.warn(
-            f"extract: {len(bad)} of {len(acts)} images could not be read, their rows are NaN: "
-            f"{shown}{more}",
-            stacklevel=3,
-        )
-    if any(card["dtype"] == "float16" for card in acts.manifest["layers"].values()):
-        counted = ", ".join(f"{name}: {count:,}" for name, count in acts.overflow.items() if count)
-        if counted:
-            warnings.warn(
-                "extract: numbers beyond 65,504 became infinite, for float16 holds no more "
-                f"({counted}). Use float32.",
-                stacklevel=3,
-            )

@@ -1,4 +1,4 @@
-"""Which layers a model has, and what each gives: what there is to extract."""
+"""The layers of a model, and what each outputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def layers(model: Model) -> pd.DataFrame:
-    """One row a layer that works when an image passes, in the order of the network's definition.
+    """One row per layer that takes part in the forward pass, in the order of the definition.
 
-    Found by sending two grey images through the network. Layers that do no work, give no tensor
-    or give something else than a row an image cannot be extracted and are left out.
+    Found by passing a few grey and random images through the network. Layers that do no work, give
+    no tensor, or give something else than one row per image cannot be extracted and are left out.
 
     Parameters
     ----------
@@ -30,14 +30,15 @@ def layers(model: Model) -> pd.DataFrame:
         ``layer`` : its name, as ``extract`` takes it
         ``type`` : its class in torch, as in ``"type:Conv2d"``
         ``output`` : shape for one image, "256x6x6"
-        ``features`` : how many numbers that is
+        ``features`` : number of values
         ``axes`` : what the axes are: c features, t tokens, h and w places; "" if it cannot be told
-        ``in_place`` : whether the next operation changes it in place (it is read before that)
-        ``default`` : whether it is extracted unless others are asked for
+        ``in_place`` : whether the next operation changes it in place (it is read before)
+        ``calls`` : how often it works in one pass; above 1, the last call is extracted
+        ``default`` : whether it is extracted by default
     """
     import pandas as pd
 
-    parts = dict(model.module.named_modules())
+    parts = dict(model.module.named_modules(remove_duplicate=False))
     with evaluating(model.module), Capture(model.module, ["*"]) as capture:
         seen = dry_run(model, capture, strict=False)
         changed = capture.changed
@@ -50,6 +51,7 @@ def layers(model: Model) -> pd.DataFrame:
                 "features": prod(layer.shape),
                 "axes": layer.axes,
                 "in_place": layer.name in changed,
+                "calls": capture.calls[layer.name],
                 "default": layer.name in model.layers,
             }
             for layer in seen

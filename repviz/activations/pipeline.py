@@ -154,3 +154,15 @@ def nan_rows(matrix: np.ndarray, batch: Batch) -> None:
     """Set to NaN the rows of ``matrix`` (one per image of the batch) that could not be read."""
     if batch.unreadable:
         matrix[[row - batch.rows.start for row in batch.unreadable]] = np.nan
+
+
+def not_finite(matrix: np.ndarray) -> np.ndarray:
+    """Numbers of the rows (m, d) that hold a NaN, or, but for float16, an infinity.
+
+    What float16 cannot hold is counted as overflow instead. A row's sum is finite where its values
+    are, short of overflow, so that few rows are examined value by value.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspects = np.flatnonzero(~np.isfinite(matrix.sum(axis=1, dtype=np.float32)))
+    bad = np.isnan if matrix.dtype == np.float16 else lambda rows: ~np.isfinite(rows)
+    return suspects[bad(matrix[suspects]).any(axis=1)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from math import isqrt, prod
 
 import numpy as np
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repviz import checks, provenance
+from repviz.activations.capture import fits
 from repviz.errors import InputError
 
 WHO = "extract"
@@ -45,10 +45,12 @@ class Layer:
 
 
 def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> str:
-    """What the axes of a layer's output are, from its class and from the shape itself.
+    """The axes of a layer's output, from its shape and, where that leaves a tie, its class.
 
     Maps keep the proportions of the input (to within a pixel): where only the first two axes do,
-    the channels are last, as in a Swin transformer.
+    the channels are last, as in a Swin transformer. Where both or neither do, a norm or a linear
+    layer has as many channels as its own parameters say; failing that too, those of torch itself
+    have them last, and every other layer first.
 
     Parameters
     ----------
@@ -67,7 +69,20 @@ def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> s
     if len(shape) != 3:
         return ""
     first, last = _proportioned(shape[1:], size), _proportioned(shape[:2], size)
-    return "hwc" if isinstance(part, nn.Linear | nn.LayerNorm) or (last and not first) else "chw"
+    if first == last:
+        channels = _channels(part)
+        first, last = shape[0] == channels, shape[2] == channels
+    if first == last:
+        last = type(part) in (nn.Linear, nn.LayerNorm)
+        first = not last
+    return "hwc" if last else "chw"
+
+
+def _channels(part: nn.Module) -> int | None:
+    """The number of channels that a layer's own parameters say."""
+    if isinstance(part, nn.LayerNorm):
+        return int(part.normalized_shape[-1])
+    return part.out_features if isinstance(part, nn.Linear) else None
 
 
 def _proportioned(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
@@ -273,12 +288,12 @@ def reductions(
     table = {"*": asked} if isinstance(asked, str) else dict(asked)
     for pattern, written in table.items():
         _parsed(written)
-        if not any(fnmatchcase(layer.name, pattern) for layer in layers):
+        if not any(fits(layer.name, pattern) for layer in layers):
             checks.one_of(WHO, "extracted layer", pattern, [layer.name for layer in layers])
     made = {}
     for layer in layers:
-        fits = (written for pattern, written in table.items() if fnmatchcase(layer.name, pattern))
-        written = next(fits, "none")
+        candidates = (r for pattern, r in table.items() if fits(layer.name, pattern))
+        written = next(candidates, "none")
         kind, number = _parsed(written)
         given = [*number, *([seed] if kind.seeded else [])]
         made[layer.name] = written, kind.build(layer, *given)

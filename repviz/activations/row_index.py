@@ -1,0 +1,94 @@
+"""The index of rows of an extraction, and what a user is warned of."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from repviz.activations import layout, writer
+from repviz.activations.capture import Capture
+from repviz.activations.store import Activations
+from repviz.errors import ImageError
+from repviz.images.collection import Images
+from repviz.provenance import portable_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMED = 50  # unreadable images that the warning names; rows.parquet names them all
+
+
+def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
+    """The index of rows of a finished extraction: what each row is, and whether it was read."""
+    import pandas as pd
+
+    n = len(images)
+    records = writer.records(path, range(layout.shards(manifest)))
+    reasons = {
+        int(row): reason.replace(images.where(int(row)), portable_path(images.where(int(row))))
+        for record in records
+        for row, reason in record["unreadable"].items()
+    }
+    status = ["unreadable" if row in reasons else "ok" for row in range(n)]
+    for record in records:
+        for row, layers in record.get("not_finite", {}).items():
+            status[int(row)] = "not finite"
+            reasons[int(row)] = f"a NaN or an infinity in {', '.join(layers)}"
+    return pd.DataFrame(
+        {
+            "row": np.arange(n),
+            "id": list(images.ids),
+            "path": [portable_path(images.where(row)) for row in range(n)],
+            "content_hash": [hash_ for record in records for hash_ in record["hashes"]],
+            "label": [None] * n if images.labels is None else list(images.labels),
+            "status": status,
+            "reason": [reasons.get(row, "") for row in range(n)],
+            **{f"factor_{name}": values for name, values in images.factors.items()},
+        }
+    )
+
+
+def warn_of_late(capture: Capture) -> None:
+    """Name the layers that did no work in the dry run, and did for the images."""
+    if capture.late:
+        warnings.warn(
+            f"extract: layers that only some images reach were left out: "
+            f"{', '.join(sorted(capture.late))}. They give no row for the others.",
+            stacklevel=3,
+        )
+
+
+def warn_of_rows(acts: Activations) -> None:
+    """Name the images that could not be read, or for which a number is not finite."""
+    strange = acts.rows[acts.rows["status"] == "not finite"]
+    if len(strange):
+        shown = "; ".join(f"{row.id}: {row.reason}" for row in strange.head(NAMED).itertuples())
+        warnings.warn(
+            f"extract: the network gives no finite numbers for {len(strange)} of {len(acts)} "
+            f"images: {shown}",
+            stacklevel=3,
+        )
+    bad = acts.rows[acts.rows["status"] == "unreadable"]
+    if len(bad):
+        shown = "; ".join(bad["reason"][:NAMED])
+        more = f"; and {len(bad) - NAMED} more, all in rows.parquet" if len(bad) > NAMED else ""
+        if len(bad) == len(acts):
+            raise ImageError(
+                f"extract: at least one image must be readable, got none. {shown}{more}"
+            )
+        warnings.warn(
+            f"extract: {len(bad)} of {len(acts)} images could not be read, their rows are NaN: "
+            f"{shown}{more}",
+            stacklevel=3,
+        )
+    if any(card["dtype"] == "float16" for card in acts.manifest["layers"].values()):
+        counted = ", ".join(f"{name}: {count:,}" for name, count in acts.overflow.items() if count)
+        if counted:
+            warnings.warn(
+                "extract: numbers beyond 65,504 became infinite, for float16 holds no more "
+                f"({counted}). Use float32.",
+                stacklevel=3,
+            )
