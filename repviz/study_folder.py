@@ -42,6 +42,7 @@ TEXT = [
     "id",
     "label",
     "layer",
+    "left_out",
     "model",
     "other",
     "one",
@@ -49,8 +50,10 @@ TEXT = [
     "kernel",
     "representation",
     "stride",
+    "short",
     "title",
     "to",
+    "undecided",
     "weights",
 ]
 TEXT_SUFFIXES = ("_warnings", "_method")  # of the columns of an estimate, whatever its prefix

@@ -332,6 +332,7 @@ def _criteria(folder: Path, sizes: tuple[int, ...]) -> None:
     ]
     _write(folder, "criteria", [{**named, **row, "n_test": 60} for row in seen])
     found = {"size": sizes[-1], "low": float(sizes[0]), "high": np.inf, "margin": 0.05}
+    found |= {"undecided": "", "observed": sizes[-1], "groups_test": 6}
     lacking = {"criterion": "factors", "left_out": "no factors are known of the images"}
     _write(folder, "choices", [{**named, **found, "n_test": 60, "left_out": ""}, lacking])
     bend = {"low": 8.0, "high": 32.0, "ranges": 3, "with_knee": 2, "stable": False}

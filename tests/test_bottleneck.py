@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from skimage.metrics import structural_similarity
 
 import repviz
@@ -20,6 +21,7 @@ from repviz import distortion, intervals
 from repviz.bottleneck.choice import choice_from_scores, choose_bottleneck
 from repviz.bottleneck.criteria import CRITERIA, Reference, get_criterion
 from repviz.bottleneck.knee import knee
+from repviz.bottleneck.non_inferiority import continuous_bound, discrete_bound, groups_needed
 from repviz.bottleneck.pca_equivalent import equivalent
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError, Mismatch, StoreError
@@ -84,8 +86,8 @@ def test_six_true_factors_are_found(tmp_path):
     assert decibels[6] > 40 > 33 > table.loc["pca"]["psnr"][6]
     assert gained[6] > 7 > gained[8] > gained[12]  # it flattens there
     for criterion in ("factors", "psnr:30"):
-        assert choose_bottleneck(made, criterion, engine="linear-start").size in (6, 8, 12)
-        assert choose_bottleneck(made, criterion, engine="pca").size in (None, 12)
+        assert choose_bottleneck(made, criterion, engine="linear-start").observed in (6, 8, 12)
+        assert choose_bottleneck(made, criterion, engine="pca").observed in (None, 12)
     freedom = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc["linear-start"]
     assert freedom.calibrated_low[12] < 6 < freedom.calibrated_high[12]
     assert freedom.calibrated_high[2] < 3
@@ -140,6 +142,63 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
     assert none.high == np.inf
 
 
+@pytest.mark.parametrize(
+    ("original", "kept", "groups", "undecided"),
+    [
+        (np.ones(58), np.ones(58), np.arange(58), "59 independent images are needed, 58 are"),
+        (np.ones(59), np.ones(59), np.arange(59), ""),
+        (
+            np.ones(600),
+            np.ones(600),
+            np.repeat(np.arange(6), 100),
+            "59 independent people or labels are needed, 6 are tested",
+        ),
+        (np.zeros(100), np.zeros(100), np.arange(100), "every image, original or not, has"),
+        (np.eye(100)[0], np.zeros(100), np.arange(100), "the criterion accepts only 1 % of"),
+        (np.arange(5.0), np.arange(5.0) + 0.1, np.arange(5), "12 independent images are"),
+        (np.arange(40.0), np.arange(40.0), np.repeat(np.arange(5), 8), "12 independent people"),
+    ],
+)
+def test_what_cannot_be_told_is_not_accepted(original, kept, groups, undecided):
+    choice = choice_from_scores("criterion", "pca", [2], original, kept[None], groups)
+    assert choice.undecided.startswith(undecided)
+    assert bool(choice.undecided) == bool(undecided)
+    assert choice.size == (None if undecided else 2)
+
+
+def test_the_bound_of_a_yes_or_no_is_clopper_and_pearsons():
+    lost = np.r_[np.ones(2), np.zeros(98)]
+    truth = stats.binomtest(2, 100, alternative="less").proportion_ci(0.95, "exact").high
+    assert discrete_bound(lost, np.arange(100), 0.95) == pytest.approx(truth)
+    # Twenty images of one person count as one.
+    people = np.repeat(np.arange(100), 20)
+    assert discrete_bound(np.repeat(lost, 20), people, 0.95) == pytest.approx(truth)
+    gained, none = (discrete_bound(x, np.arange(100), 0.95) for x in (-lost, 0 * lost))
+    assert gained == none
+    assert groups_needed(0.05, 0.95) == 59
+
+
+def test_the_bound_of_symmetric_losses_is_students_and_of_skewed_ones_larger():
+    losses = np.r_[-1.0, 0.0, 1.0]
+    student = stats.t.ppf(1 - 0.8 * 0.05, 2) / np.sqrt(3)
+    assert continuous_bound(losses, np.arange(3), 0.95) == pytest.approx(student)
+    skewed = np.random.default_rng(0).exponential(1, 40)
+    student = skewed.mean() + stats.t.ppf(0.95, 39) * skewed.std(ddof=1) / np.sqrt(40)
+    assert student < continuous_bound(skewed, np.arange(40), 0.95) < 1.3 * student
+
+
+def test_at_the_margin_one_in_twenty_is_accepted_at_most():
+    rng = np.random.default_rng(0)
+    accepted = 0
+    for _ in range(300):
+        kept = (rng.random(60) >= 0.05).astype(float)
+        choice = choice_from_scores(
+            "c", "pca", [2], np.ones(60), kept[None], np.arange(60), draws=2
+        )
+        accepted += choice.size is not None
+    assert 0.02 * 300 < accepted < 0.08 * 300
+
+
 def test_a_smooth_curve_has_no_knee_and_a_bent_one_has():
     sizes = [2**e for e in range(9)]
     assert not knee(sizes, [0.1 * k**-0.5 for k in sizes]).stable
@@ -176,7 +235,7 @@ def test_every_size_and_engine_has_a_row(made):
     assert made.report.is_file()
 
 
-def test_walks_go_through_the_mean_code_and_end_at_the_images(made):
+def test_traversals_go_through_the_mean_code_and_end_at_the_images(made):
     directions, way = made.result("traversals"), made.result("interpolation")
     assert directions["variance_share"].is_monotonic_decreasing
     assert directions["variance_share"].sum() <= 1 + 1e-6

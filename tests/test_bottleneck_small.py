@@ -80,7 +80,9 @@ def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
 
 def test_one_label_alone_is_judged_over_its_images(tmp_path):
     made = squeezed(noise(tmp_path, 60, np.repeat("a", 60)), tmp_path / "s", criteria=["psnr:1"])
-    assert made.result("choices")["size"].tolist() == [2]
+    choices = made.result("choices")
+    assert choices["observed"].tolist() == [2]
+    assert choices["undecided"].tolist() == ["59 independent images are needed, 9 are tested"]
     assert made.table["mse_low"].notna().all()
 
 

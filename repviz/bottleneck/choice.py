@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import checks, intervals
+from repviz import checks
 from repviz.bottleneck.criteria import Criterion, Score, get_criterion
+from repviz.bottleneck.non_inferiority import (
+    MIN_GROUPS,
+    continuous_bound,
+    discrete_bound,
+    groups_needed,
+    is_discrete,
+)
 from repviz.bottleneck.reconstructions import open_reconstructions
 from repviz.errors import InputError
 from repviz.streams import SEED_LIMIT
 from repviz.study_folder import Study
 
 MARGIN, LEVEL, DRAWS = 0.05, 0.95, 2000
+LEAST_ACCEPTED = 0.5  # share of the originals that a yes or no must accept to be a criterion
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +37,21 @@ class Choice:
         The criterion, and the engine whose reconstructions it scored.
     size : int or None
         The smallest size at which it and every larger one were found non-inferior; None where even
-        the largest was not.
+        the largest was not, or where ``undecided`` says why it cannot be told.
+    undecided : str
+        Why these test images cannot tell, such as too few people; "" where they can.
+    observed : int or None
+        The smallest size from which on the observed mean loss is below the margin, untested.
     low, high : float
-        Percentile interval of the smallest size whose loss is below the margin, over resampled
-        test images (or people); infinite where that is beyond the sizes of the sweep.
+        Percentile interval of ``observed`` over resampled test images (or people); infinite where
+        that is beyond the sizes of the sweep. It holds for these trained models: other trainings
+        and another split are not in it.
     margin : float
         The tolerated mean loss, in the criterion's unit.
     level : float
         Confidence of the interval, and of each size's one-sided test.
-    n : int
-        Number of test images.
+    n, groups : int
+        Number of test images, and of independent groups (people) of them.
     table : DataFrame
         One row per size: ``bottleneck, original, reconstructed, loss, loss_high, non_inferior``.
     """
@@ -46,11 +59,14 @@ class Choice:
     criterion: str
     engine: str
     size: int | None
+    undecided: str
+    observed: int | None
     low: float
     high: float
     margin: float
     level: float
     n: int
+    groups: int
     table: pd.DataFrame = field(repr=False)
 
 
@@ -66,8 +82,11 @@ def choose_bottleneck(
     """The smallest code of a finished sweep whose reconstructions are as good as the originals.
 
     At each size, from the largest down, the mean loss of the criterion's score from original to
-    reconstruction, paired by image, is tested against ``margin``; the first size that fails ends
-    the search, so that testing many sizes needs no correction.
+    reconstruction, paired by image, is tested against ``margin`` with people (or images, where
+    they are independent) as units; the first size that fails ends the search, so that testing many
+    sizes needs no correction. For a yes or no, 59 people without a loss are needed to rule out a
+    loss of 5 %: with fewer the answer is that it cannot be told. See
+    :mod:`repviz.bottleneck.non_inferiority` for the bounds.
 
     Parameters
     ----------
@@ -128,39 +147,66 @@ def choice_from_scores(
     *,
     margin: float = MARGIN,
     level: float = LEVEL,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> Choice:
     """The choice from scores of the originals (n,) and of the reconstructions (sizes, n)."""
     losses = original - reconstructed
+    scores = np.concatenate([original[None], reconstructed])
+    undecided = _undecided(scores, groups, margin, level)
     rows: list[dict[str, Any]] = []
-    for k, scores, loss in zip(sizes, reconstructed, losses, strict=True):
-        _, high = intervals.jackknife(
-            loss[:, None], groups, lambda m: m[..., 0], level=2 * level - 1
-        )
+    for k, of_size, loss in zip(sizes, reconstructed, losses, strict=True):
+        high = upper_bound(loss, scores, groups, level)
         rows.append(
             {
                 "bottleneck": k,
                 "original": float(original.mean()),
-                "reconstructed": float(scores.mean()),
+                "reconstructed": float(of_size.mean()),
                 "loss": float(loss.mean()),
                 "loss_high": high,
-                "non_inferior": bool(high < margin),
+                "non_inferior": bool(high < margin) and not undecided,
             }
         )
     table = pd.DataFrame(rows)
-    size = _smallest(table["non_inferior"].to_numpy()[None], sizes)[0]
-    low, high = _interval(losses, sizes, groups, margin, level, seed)
+    passes = np.stack([table["non_inferior"], table["loss"] < margin])
+    size, observed = (int(k) if np.isfinite(k) else None for k in _smallest(passes, sizes))
+    low, high = _interval(losses, sizes, groups, margin, level, draws, seed)
     return Choice(
-        criterion,
-        engine,
-        int(size) if np.isfinite(size) else None,
-        low,
-        high,
-        margin,
-        level,
-        len(original),
-        table,
-    )
+        criterion, engine, size, undecided, observed, low, high, margin, level,
+        len(original), len(np.unique(groups)), table,
+    )  # fmt: skip
+
+
+def upper_bound(losses: np.ndarray, scores: np.ndarray, groups: np.ndarray, level: float) -> float:
+    """The one-sided upper bound of the mean loss, by the kind of all ``scores``."""
+    if is_discrete(scores):
+        return discrete_bound(losses, groups, level, score_range=_range(scores))
+    return continuous_bound(losses, groups, level)
+
+
+def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: float) -> str:
+    """Why these scores, those of the originals first, cannot tell; "" where they can."""
+    n_groups = len(np.unique(groups))
+    unit = "images" if n_groups == scores.shape[1] else "people or labels"
+    original = scores[0]
+    if len(np.unique(scores)) == 1:
+        if set(original) <= {1.0} and n_groups >= groups_needed(margin, level):
+            return ""
+        if not set(original) <= {1.0}:
+            return f"every image, original or not, has the score {original[0]:g}"
+    if set(np.unique(scores)) <= {0.0, 1.0} and original.mean() < LEAST_ACCEPTED:
+        return f"the criterion accepts only {100 * original.mean():.0f} % of the originals"
+    needed = MIN_GROUPS
+    if is_discrete(scores):
+        needed = groups_needed(margin, level, score_range=_range(scores))
+    if n_groups < needed:
+        return f"{needed} independent {unit} are needed, {n_groups} are tested"
+    return ""
+
+
+def _range(scores: np.ndarray) -> float:
+    """The largest loss that discrete scores allow: 1 for a yes or no."""
+    return 1.0 if set(np.unique(scores)) <= {0.0, 1.0} else float(np.ptp(scores))
 
 
 def _smallest(passes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
@@ -177,6 +223,7 @@ def _interval(
     groups: np.ndarray,
     margin: float,
     level: float,
+    draws: int,
     seed: int,
 ) -> tuple[float, float]:
     names, member = np.unique(groups, return_inverse=True)
@@ -186,8 +233,8 @@ def _interval(
     np.add.at(sums, member, losses.T)
     counts = np.bincount(member).astype(float)
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=DRAWS)
+    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     means = (weights @ sums) / (weights @ counts)[:, None]
     smallest = np.sort(_smallest(means < margin, sizes))
     tail = (1 - level) / 2
-    return float(smallest[int(tail * (DRAWS - 1))]), float(smallest[int((1 - tail) * (DRAWS - 1))])
+    return float(smallest[int(tail * (draws - 1))]), float(smallest[int((1 - tail) * (draws - 1))])

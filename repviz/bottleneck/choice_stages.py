@@ -47,18 +47,21 @@ def _write_choices(
                 {
                     **row,
                     "size": choice.size or np.nan,
+                    "observed": choice.observed or np.nan,
+                    "undecided": choice.undecided,
                     "low": choice.low,
                     "high": choice.high,
                     "margin": choice.margin,
                     "level": choice.level,
                     "n_test": choice.n,
+                    "groups_test": choice.groups,
                     "left_out": "",
                 }
             )
     if tables:
         draft.table("criteria", pd.concat(tables))
-    columns = ["criterion", "title", "engine", "short", "size", "low", "high"]
-    columns += ["margin", "level", "n_test", "left_out"]
+    columns = ["criterion", "title", "engine", "short", "size", "undecided", "observed", "low"]
+    columns += ["high", "margin", "level", "n_test", "groups_test", "left_out"]
     draft.table("choices", pd.DataFrame(choices, columns=columns))
 
 

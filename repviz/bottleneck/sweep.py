@@ -19,7 +19,7 @@ import pandas as pd
 from repviz import checks, durable
 from repviz.bottleneck.choice_stages import choice_stages
 from repviz.bottleneck.code_contents import code_contents_stages
-from repviz.bottleneck.criteria import get_criterion
+from repviz.bottleneck.criteria import Criterion, get_criterion
 from repviz.bottleneck.data import SweepData, describe_images, load_data
 from repviz.bottleneck.engines import Engine, get_engine, with_colours
 from repviz.bottleneck.findings import sweep_findings
@@ -136,11 +136,13 @@ def sweep(
         ``out`` holds a sweep with other parameters.
     """
     setup = setup or SweepSetup()
-    scored_by = [get_criterion(criterion) for criterion in checks.as_list(criteria)]
-    _check_distinct("criteria", [criterion.name for criterion in scored_by])
+    before = _before(Path(out))
+    requested = [get_criterion(criterion) for criterion in checks.as_list(criteria)]
+    _check_distinct("criteria", [criterion.name for criterion in requested])
+    scored_by = _with_earlier_criteria(requested, before.get("criteria", []))
     # Decoded before anything is written: a bad image ends it here.
     data = load_data(images, size=size, layer=setup.layer)
-    plan = _plan(data, bottlenecks, engines, seed, setup=setup, before=_before(Path(out)))
+    plan = _plan(data, bottlenecks, engines, seed, setup=setup, before=before)
     with begin(
         out,
         study="bottleneck",
@@ -160,6 +162,7 @@ def sweep(
             "engines": [engine.identity for engine in plan.engines],
             "seeds": plan.seeds,
             "audits": plan.audit,
+            "criteria": [criterion.identity for criterion in scored_by],
         },
     ) as study:
         study.stage("images", lambda draft: write_images(draft, data, plan.parts))
@@ -245,6 +248,23 @@ def _check_distinct(what: str, names: list[str]) -> None:
             f"sweep: {what} must have different names, got '{repeated[0]}' twice. Rename a "
             "function, or choose another folder for out where it has changed."
         )
+
+
+def _with_earlier_criteria(criteria: list[Criterion], before: list[str]) -> list[Criterion]:
+    """Those that the sweep had before, then ``criteria``; one that changed replaces the earlier."""
+    names = {criterion.name for criterion in criteria}
+    earlier = []
+    for identity in before:
+        name, *source = identity.split()
+        if name in names:
+            continue
+        if source:
+            raise InputError(
+                f"sweep: this folder holds choices by your criterion '{name}', and it must be "
+                "given again. Give it too, or choose another folder for out."
+            )
+        earlier.append(get_criterion(name))
+    return [*earlier, *criteria]
 
 
 def _with_earlier(engines: list[Engine], before: list[str]) -> list[Engine]:
