@@ -11,12 +11,18 @@ of the clean rows to their nearest. Needs the extra ``bench``.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
 import repviz
 
-METHODS = ("twonn", "gride", "mle", "mind-ml", "moments", "l2n2", "tle", "danco")
+METHODS: dict[str, dict[str, Any]] = {
+    **{
+        name: {} for name in ("twonn", "gride", "mle", "mind-ml", "moments", "l2n2", "tle", "danco")
+    },
+    "danco, integer": {"method": "danco", "integer": True},
+}
 NOISE = 0.4
 
 
@@ -40,11 +46,11 @@ def main() -> None:
             )
             graph = repviz.neighbors(X, k=40)
             spacing = float(np.median(graph.distances[:, 0]))
-            random = np.random.default_rng(seed)
-            noise = random.standard_normal(X.shape) * NOISE * spacing / np.sqrt(X.shape[1])
-            for state, of in (("clean", graph), ("noisy", repviz.neighbors(X + noise, k=40))):
+            rng = np.random.default_rng(seed)
+            noise = rng.standard_normal(X.shape) * NOISE * spacing / np.sqrt(X.shape[1])
+            for state, rows in (("clean", graph), ("noisy", repviz.neighbors(X + noise, k=40))):
                 for method in METHODS:
-                    one = repviz.dimension(of, method=method)
+                    one = repviz.dimension(rows, **{"method": method, **METHODS[method]})
                     found.setdefault(f"{state} {method}", []).append(one.calibrated)
                     found.setdefault(f"{state} {method} raw", []).append(one.value)
         for key, values in found.items():
@@ -52,7 +58,7 @@ def main() -> None:
         means = [np.mean(found[key]) for key in ("clean twonn raw", "clean twonn", "noisy gride")]
         print(f"{name:18s} {d:3d} {means[0]:10.2f} {means[1]:10.2f} {means[2]:12.2f}", flush=True)
     print(f"\nmean percentage error over {len(truth)} manifolds, {options.seeds} seeds")
-    print(f"{'':10s} {'clean raw':>10s} {'calibrated':>11s} {'noisy raw':>10s} {'calibrated':>11s}")
+    print(f"{'':15s} {'clean raw':>10s} {'calibrated':>11s} {'noisy raw':>10s} {'calibrated':>11s}")
     for method in METHODS:
         row = [
             np.mean(errors[f"{state} {method}{raw}"])
