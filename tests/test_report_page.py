@@ -296,8 +296,8 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
     titles = {name: get_section(name).title for name in SECTIONS}
     # A section that found something says so in its title.
     titles["ladder"] = (
-        "A random image is not a face: none of 10,000 was accepted (95 % upper limit "
-        "0.037\N{NO-BREAK SPACE}%); 95 of 100 real faces were"
+        "A random image is not a face: none of 10,000 was accepted "
+        "(95\N{NO-BREAK SPACE}% upper limit 0.037\N{NO-BREAK SPACE}%); 95 of 100 real faces were"
     )
     assert page.headings == list(titles.values())
 
