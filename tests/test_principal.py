@@ -9,6 +9,7 @@ from sklearn import decomposition
 from repviz.errors import InputError
 from repviz.principal import pca, record
 from repviz.principal.parallel import parallel_analysis
+from repviz.principal.spectrum import spectrum
 
 SHAPES = [(200, 30), (30, 200), (60, 60)]
 
@@ -212,3 +213,23 @@ def test_the_null_counts_the_directions_that_columns_share():
     kept = [parallel_analysis(rows, seed=seed).kept > 0 for seed, rows in enumerate(noise)]
     assert np.mean(kept) <= 0.13  # at 0.05 each, with a standard error of 0.03
     assert parallel_analysis(shared, components=2, seed=1).kept == 2
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 300), (300, 60), (80, 80)])
+def test_the_spectrum_is_that_of_all_components_without_their_directions(n, d):
+    X = np.random.default_rng(0).normal(size=(n, d)).astype(np.float32) * np.linspace(1, 3, d)
+    all_components, found = pca(X), spectrum(X)
+    for name in ("explained_variance", "explained_variance_ratio", "participation_ratio"):
+        np.testing.assert_allclose(getattr(found, name), getattr(all_components, name), rtol=1e-9)
+    np.testing.assert_allclose(np.abs(found.scores), np.abs(all_components.scores), atol=1e-6)
+
+
+def test_the_scores_of_a_spectrum_keep_every_distance():
+    X = np.random.default_rng(0).normal(size=(30, 200))
+    scores = spectrum(X).scores
+    assert scores.shape == (30, 29)
+    np.testing.assert_allclose(
+        np.linalg.norm(scores[:, None] - scores, axis=2),
+        np.linalg.norm(X[:, None] - X, axis=2),
+        atol=1e-9,
+    )

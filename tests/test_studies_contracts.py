@@ -19,7 +19,7 @@ TOY = '''
 
 import pandas as pd
 
-from repviz.bottleneck.data import describe
+from repviz.bottleneck.data import describe_images
 from repviz.images import as_images
 from repviz.report.page import write_report
 from repviz.study_folder import Study, begin
@@ -50,7 +50,7 @@ def toy(images, *, out, scale=1.0, seed=0):
         study="toy",
         title=f"How bright {len(images)} {images.nouns.images} are",
         parameters={"images": images.name, "scale": scale, "seed": seed},
-        images=describe(images),
+        images=describe_images(images),
         lede="How bright is each image?",
     ) as study:
         brightness = [scale * float(image.mean()) for image in images]

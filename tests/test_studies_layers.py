@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import repviz
+from repviz.activations.reduction import Layer
 from repviz.errors import InputError
 from repviz.images.perturbations import PERTURBATIONS
+from repviz.studies import cost
+from repviz.studies.representations import draw_by_label
 
 NET = """
 import torch
@@ -22,6 +25,19 @@ def net(pretrained=False):
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 6)
     )
+
+
+class Dead(nn.Module):
+    def forward(self, x):
+        return 0 * x
+
+
+def dead(pretrained=False):
+    from repviz.models.model import Preprocessing
+
+    made = nn.Sequential(nn.Conv2d(1, 4, 3, 2), nn.Flatten(), Dead(), nn.Linear(900, 3))
+    made.preprocessing = Preprocessing((32, 32), 1, (0.5,), (0.5,))
+    return made
 
 
 def grey(pretrained=False):
@@ -102,3 +118,89 @@ def test_too_few_images_are_refused(tmp_path: Path):
         "study layers: the number of images must be a whole number at least 40, got 12."
     )
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.slow
+def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
+    _, images, _ = study
+    made = repviz.study(
+        "layers",
+        images.take(range(40)),
+        out=tmp_path,
+        model="a_net_of_mine:dead",
+        layers=["0", "2"],
+    )
+    layers = made.result("layers").set_index("representation")
+    assert np.isnan(layers.loc["untrained 2", "dimension"])
+    assert layers.loc["untrained 2", "dimension_warnings"].startswith(
+        "not measured: its rows do not tell the images apart. ("
+    )
+    assert layers.loc["untrained 0", "dimension"] > 0
+    invariance = made.result("invariance").set_index("layer")
+    assert invariance.loc["2", "relative_displacement"].isna().all()
+    assert invariance.loc["0", "relative_displacement"].notna().all()
+    assert "not measured: its rows do not tell" in made.report.read_text()
+
+
+@pytest.mark.slow
+def test_of_more_images_than_the_sample_some_are_drawn_and_the_headline_says_so(study, tmp_path):
+    _, images, options = study
+    made = repviz.study(
+        "layers", images, out=tmp_path, sample=40, model=options["model"], layers="4"
+    )
+    assert made.manifest["title"] == (
+        "What the layers of a_net_of_mine:grey hold of 40 of 48 drawn faces, drawn at random"
+    )
+    assert made.result("layers")["n"].tolist() == [40, 40]
+    assert set(made.result("images")["id"]) < set(images.ids)
+    assert not (made.folder / "acts" / "perturbed").exists()
+
+
+def test_rows_are_drawn_from_each_label_in_proportion():
+    labels = np.repeat(["a", "b", "c"], [600, 300, 100])
+    rows = draw_by_label(labels, 1000, 100, np.random.default_rng(0))
+    assert np.unique(labels[rows], return_counts=True)[1].tolist() == [60, 30, 10]
+    assert (np.diff(rows) > 0).all()
+    other = draw_by_label(labels, 1000, 100, np.random.default_rng(1))
+    assert set(rows) != set(other)
+    assert draw_by_label(labels, 1000, 1000, np.random.default_rng(0)).tolist() == [*range(1000)]
+    assert len(draw_by_label(None, 1000, 100, np.random.default_rng(0))) == 100
+
+
+def test_wide_layers_are_reduced_to_4096_numbers():
+    shapes = {
+        "maps": ((64, 112, 112), "chw"),
+        "last": ((56, 56, 96), "hwc"),
+        "deep": ((5000, 7, 7), "chw"),
+        "tokens": ((197, 768), "tc"),
+        "flat": ((4096,), "c"),
+    }
+    layers = [Layer(name, *shape) for name, shape in shapes.items()]
+    assert cost.default_reductions(layers) == {
+        "maps": "grid:8",
+        "last": "grid:6",
+        "deep": "project:4096",
+        "tokens": "project:4096",
+        "flat": "none",
+    }
+
+
+def test_what_does_not_fit_is_refused_with_the_estimate(tmp_path):
+    needed = cost.Cost(disk=2.2e16, memory=16.5e9, seconds=960)
+    with pytest.raises(InputError) as caught:
+        cost.refuse_what_does_not_fit(needed, tmp_path / "s")
+    assert str(caught.value).startswith(
+        "study layers: what it takes must be free, about 22000000.0 GB of disk, 16.5 GB of memory "
+        "and 16 minutes, got "
+    )
+    assert str(caught.value).endswith(
+        "Give fewer images (sample=), fewer layers or a narrower reduction (reduce='mean')."
+    )
+    cost.refuse_what_does_not_fit(cost.Cost(1, 1, 1), tmp_path / "s")
+
+
+def test_an_estimate_counts_every_row_that_is_kept():
+    found = cost.estimate([4096, 1000], n=700, networks=2, perturbed=1200, seconds=0.1)
+    assert found.disk == (2 * 700 + 1200) * 5096 * 4
+    assert found.memory > cost.BASE_MEMORY
+    assert found.seconds > 2 * 1900 * 0.1

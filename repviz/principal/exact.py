@@ -13,7 +13,7 @@ def exact(X: np.ndarray, k: int) -> PCA:
     n, d = X.shape
     mean = X.mean(axis=0, dtype=np.float64)
     wide = n <= d
-    gram = _rows_gram(X, mean) if wide else _columns_gram(X, mean)
+    gram = rows_gram(X, mean) if wide else columns_gram(X, mean)
     total = float(np.trace(gram))
     squares = float(np.square(gram).sum())
     last = len(gram) - 1
@@ -36,7 +36,8 @@ def exact(X: np.ndarray, k: int) -> PCA:
     )
 
 
-def _rows_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def rows_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The inner products of the centred rows, (n, n), summed column block by column block."""
     gram = np.zeros((len(X), len(X)))
     for part in steps(X.shape[1], len(X)):
         block = X[:, part] - mean[part]
@@ -44,7 +45,8 @@ def _rows_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return gram
 
 
-def _columns_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def columns_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The inner products of the centred columns, (d, d), summed row block by row block."""
     gram = np.zeros((X.shape[1], X.shape[1]))
     for part in steps(len(X), X.shape[1]):
         block = X[part] - mean

@@ -30,6 +30,7 @@ from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.number_format import percent
 from repviz.report.page import write_report
+from repviz.streams import stream
 from repviz.studies.random_images import (
     known_images,
     ladder_findings,
@@ -40,6 +41,7 @@ from repviz.studies.representations import (
     Representation,
     Split,
     describe,
+    draw_by_label,
     draw_components,
     write_descriptions,
 )
@@ -53,6 +55,7 @@ LEDE = (
 )
 SWEPT = ["pca", "conv", "linear-start"]
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
+MEASURED = 2000  # images that are measured, at most; of more, so many are drawn by label
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
 
 
@@ -123,12 +126,15 @@ def faces(
     ) as study:
         known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
         identity = known, held_out
+        rng = stream(seed, "faces", "sample")
+        measured = draw_by_label(images.labels, len(images), MEASURED, rng)
         study.stage("images", partial(_images, plan=plan, identity=identity))
         fit_stages(study, plan)
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
-        _alexnet_stages(study, images, identity, epochs, seed)
+        _alexnet_stages(study, images, identity, measured, epochs=epochs, seed=seed)
         study.stage(
-            "manifold", partial(_manifold, study=study, plan=plan, identity=identity, code=code)
+            "manifold",
+            partial(_manifold, study=study, plan=plan, identity=identity, rows=measured, code=code),
         )
         _ladder(study, plan, code, samples)
         study.stage("findings", partial(_findings, study=study, code=code))
@@ -143,7 +149,13 @@ def _images(draft: Draft, plan: Plan, identity: Split) -> None:
 
 
 def _alexnet_stages(
-    study: Study, images: Images, identity: Split, epochs: int | None, seed: int
+    study: Study,
+    images: Images,
+    identity: Split,
+    measured: np.ndarray,
+    *,
+    epochs: int | None,
+    seed: int,
 ) -> None:
     """The paper's AlexNet: counted, extracted as training starts, trained, extracted again."""
     random = open_model("alexnet", variant="paper", classes=max(len(images.classes), 2), seed=seed)
@@ -152,9 +164,8 @@ def _alexnet_stages(
 
     def untrained(draft: Draft) -> None:
         # Where training starts, not the raw random network: what differs later was then learned.
-        _extract(
-            draft, untrained_control(random, wide, identity[0], seed=seed), wide, name="untrained"
-        )
+        control = untrained_control(random, wide, identity[0], seed=seed)
+        _extract(draft, control, wide.take(measured), name="untrained")
 
     study.stage("extract untrained", untrained)
     reason = _untrainable(images, identity)
@@ -170,7 +181,7 @@ def _alexnet_stages(
 
     def trained(draft: Draft) -> None:
         model = open_model("alexnet", weights=str(study.folder / weights))
-        _extract(draft, model, wide, name="trained")
+        _extract(draft, model, wide.take(measured), name="trained")
 
     study.stage("training", training)
     study.stage("extract trained", trained)
@@ -199,11 +210,17 @@ def _autoencoder(study: Study, code: int) -> Model:
     return open_model("autoencoder", weights=str(weights))
 
 
-def _manifold(draft: Draft, study: Study, plan: Plan, identity: Split, code: int) -> None:
+def _manifold(
+    draft: Draft, study: Study, plan: Plan, identity: Split, rows: np.ndarray, code: int
+) -> None:
+    """Measure every representation on ``rows``: layers.csv, spectrum.csv and map.csv."""
     coder = _autoencoder(study, code)
-    X = plan.training_data().rows(plan.data.X)
+    X = plan.training_data().rows(plan.data.X[rows])
     codes = autoencoder.encode(coder.module, X)
-    clusters = plan.parts.clusters
+    clusters = None if plan.parts.clusters is None else plan.parts.clusters[rows]
+    labels = None if plan.data.labels is None else plan.data.labels[rows]
+    part = np.isin(rows, identity[0])
+    split = np.flatnonzero(part), np.flatnonzero(~part)
     representations = [
         Representation("pixels", "pixels", "none", "pixels", X, clusters),
         Representation(f"code {code}", "autoencoder", "trained", "code", codes, clusters),
@@ -216,14 +233,16 @@ def _manifold(draft: Draft, study: Study, plan: Plan, identity: Split, code: int
                 Representation(f"{state} {layer}", "alexnet", state, layer, acts[layer], clusters)
                 for layer in LAYERS
             ]
-    seed, labels = plan.seeds[0], plan.data.labels
+    seed = plan.seeds[0]
     described = []
-    with progress.task("manifold", len(representations), "layers") as advance:
-        for one in representations:
-            described.append(describe(one, labels=labels, split=identity, seed=seed))
+    with progress.task("manifold", len(representations) + 1, "layers") as advance:
+        while representations:  # each is let go once it is measured
+            one = representations.pop(0)
+            described.append(describe(one, labels=labels, split=split, seed=seed))
             advance(1)
-    write_descriptions(draft, described)
-    draw_components(draft, plan.data.X, seed=seed)
+        write_descriptions(draft, described, rows=rows)
+        draw_components(draft, plan.data.X[rows], seed=seed)
+        advance(1)
 
 
 def _ladder(study: Study, plan: Plan, code: int, samples: int) -> None:
@@ -270,9 +289,11 @@ def _dimension_findings(study: Study) -> list[str]:
     pixels: Any = table.loc["pixels"]
     code: Any = table[table["model"] == "autoencoder"].iloc[0]
     deep = [name for name in table.index if table.loc[name, "model"] == "alexnet"][-1]
+    available = study.manifest["images"]["n"]
+    drawn = f" of {available:,}, drawn by {study.nouns.label}," if pixels.n < available else ""
     return [
-        f"{_dimension(pixels)} is the intrinsic dimension (TwoNN, calibrated) of {pixels.n} images "
-        f"of {pixels.d:,.0f} pixels each; that of their {code.d:.0f}-number codes is "
+        f"{_dimension(pixels)} is the intrinsic dimension (TwoNN, calibrated) of {pixels.n:,} "
+        f"images{drawn} of {pixels.d:,.0f} pixels each; that of their {code.d:.0f}-number codes is "
         f"{_dimension(code)}, that of {deep}, with {table.loc[deep, 'd']:,.0f} numbers, "
         f"{_dimension(table.loc[deep])}."
     ]

@@ -12,7 +12,7 @@ from repviz import progress
 from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
 from repviz.manifold.dimension.curve import scale_curve
-from repviz.manifold.invariance import Invariance
+from repviz.manifold.invariance import invariance
 from repviz.manifold.neighbors import neighbors
 from repviz.manifold.probes import Probe, probe
 from repviz.manifold.similarity import similarity
@@ -68,17 +68,29 @@ def similarity_table(
     return pd.DataFrame(table)[["one", "other", "cka", "null", "p", "n"]]
 
 
-def invariance_row(measured: Invariance) -> dict[str, Any]:
-    """The measured columns of one row of invariance.csv."""
-    return {
-        "relative_displacement": measured.relative_displacement,
-        "relative_displacement_low": measured.low,
-        "relative_displacement_high": measured.high,
-        "top1_retrieval": measured.top1_retrieval,
-        "top1_retrieval_low": measured.top1_retrieval_low,
-        "top1_retrieval_high": measured.top1_retrieval_high,
-        "n": measured.n,
-    }
+def invariance_row(X: np.ndarray, perturbed: np.ndarray, groups: np.ndarray | None) -> Any:
+    """The measured columns of one row of invariance.csv; NaN of a layer that does not vary."""
+    columns = [
+        "relative_displacement",
+        "relative_displacement_low",
+        "relative_displacement_high",
+        "top1_retrieval",
+        "top1_retrieval_low",
+        "top1_retrieval_high",
+    ]
+    try:
+        measured = invariance(X, perturbed, groups=groups)
+    except InputError:
+        return {**dict.fromkeys(columns, np.nan), "n": len(X)}
+    values = (
+        measured.relative_displacement,
+        measured.low,
+        measured.high,
+        measured.top1_retrieval,
+        measured.top1_retrieval_low,
+        measured.top1_retrieval_high,
+    )
+    return {**dict(zip(columns, values, strict=True)), "n": measured.n}
 
 
 def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:

@@ -9,27 +9,38 @@ probe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from repviz import checks, progress
 from repviz.activations.extraction import extract
-from repviz.activations.store import open_activations
+from repviz.activations.reduction import reductions
+from repviz.activations.store import Activations, open_activations
 from repviz.bottleneck.data import describe_images
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import labels_are_identities
 from repviz.images.perturbations import PERTURBATIONS, perturb
-from repviz.manifold.invariance import invariance
 from repviz.models import open_model
+from repviz.models.depth import ENOUGH, layers_over_depth
 from repviz.models.model import Model
-from repviz.number_format import percent
 from repviz.report.page import write_report
+from repviz.streams import stream
+from repviz.studies.cost import (
+    default_reductions,
+    estimate,
+    refuse_what_does_not_fit,
+    seen_layers,
+)
+from repviz.studies.layer_findings import layer_findings
 from repviz.studies.layer_tables import (
     COMPARED,
     factor_rows,
@@ -37,7 +48,13 @@ from repviz.studies.layer_tables import (
     profile_row,
     similarity_table,
 )
-from repviz.studies.representations import Representation, Split, describe, write_descriptions
+from repviz.studies.representations import (
+    Representation,
+    Split,
+    describe,
+    draw_by_label,
+    write_descriptions,
+)
 from repviz.study_folder import Draft, Study, begin
 
 LEDE = (
@@ -59,6 +76,8 @@ def layers(
     model: str = "alexnet",
     weights: str | None = None,
     layers: Iterable[str] | str | None = None,
+    reduce: str | Mapping[str, str] | None = None,
+    sample: int = 2000,
     classes: int | None = None,
     seed: int = 0,
 ) -> Study:
@@ -77,7 +96,14 @@ def layers(
         The trained weights: "default" or a checkpoint. Without them only the untrained network is
         measured, and the report says so.
     layers : str or iterable of str, optional
-        Layers, by name or glob; the model's own choice if left out.
+        Layers, by name or glob. Left out, the model's own choice, and of a model that names fewer
+        than six, ten over its depth (:mod:`repviz.models.depth`).
+    reduce : str or mapping of str to str, optional
+        What is kept of a layer, as :func:`repviz.extract` takes it. Left out, layers of more than
+        4,096 numbers are reduced: maps to means over a grid, anything else by random projection.
+    sample : int
+        Images measured at most, from 40: of more, so many are drawn, in proportion from each label.
+        Beyond some thousands time grows with their square.
     classes : int, optional
         The number of outputs, where the model takes it.
     seed : int
@@ -91,20 +117,35 @@ def layers(
     images = as_images(images)
     if len(images) < FEWEST:
         checks.integer("study layers", "the number of images", len(images), low=FEWEST)
+    sample = checks.integer("study layers", "sample", sample, low=FEWEST)
+    available = len(images)
+    rows = draw_by_label(images.labels, available, sample, stream(seed, "layers", "sample"))
+    images = images.take(rows)
     networks = _networks(model, weights, classes, seed)
-    names = list(networks["untrained"].layers) if layers is None else checks.as_list(layers)
+    plan = _plan(networks["untrained"], layers, reduce, seed)
+    cost = estimate(
+        plan.widths,
+        n=len(images),
+        networks=len(networks),
+        perturbed=len(PERTURBATIONS) * min(len(images), PERTURBED),
+        seconds=plan.seconds,
+    )
+    refuse_what_does_not_fit(cost, out)
+    progress.say(f"study layers: {cost}, as estimated")
     thumbnails = images.at(size=THUMBNAIL)
     parameters = {
         "images": images.name,
+        "available": available,
+        "reduce": plan.reduce,
         "model": model,
         "weights": {state: network.key for state, network in networks.items()},
-        "layers": names,
+        "layers": plan.layers,
         "seed": seed,
     }
     with begin(
         out,
         study="layers",
-        title=f"What the layers of {model} hold of {len(images):,} {images.nouns.images}",
+        title=_title(model, images, available),
         parameters=parameters,
         images=describe_images(thumbnails),
         lede=LEDE,
@@ -119,7 +160,10 @@ def layers(
                 "ones",
             )
         for state, network in networks.items():
-            _extract_stages(study, network, images, names, state=state, seed=seed)
+            study.stage(
+                f"extract {state}",
+                partial(_extract, network=network, images=images, plan=plan, where=f"acts/{state}"),
+            )
         read = partial(
             _representations, study=study, images=thumbnails, model=model, states=list(networks)
         )
@@ -129,11 +173,76 @@ def layers(
         if "trained" in networks:
             study.stage("similarity", partial(_similarity, read=read, seed=seed))
         study.stage(
-            "invariance", partial(_invariance, study=study, states=list(networks), images=images)
+            "invariance",
+            partial(_invariance, study=study, networks=networks, images=images, plan=plan),
         )
-        study.stage("findings", lambda draft: draft.findings(_findings(study)))
+        study.stage("findings", lambda draft: draft.findings(layer_findings(study)))
         write_report(out)
     return Study(Path(out))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which layers are extracted, and what is kept of each.
+
+    Attributes
+    ----------
+    layers : list of str
+        Names or globs.
+    reduce : str or dict of str to str
+        As :func:`repviz.extract` takes it.
+    widths : list of int
+        Numbers kept of each layer.
+    seconds : float
+        One image's pass.
+    seed : int
+        Seed of random projections and of noise.
+    """
+
+    layers: list[str]
+    reduce: str | dict[str, str]
+    widths: list[int]
+    seconds: float
+    seed: int
+
+    def extract(self, network: Model, images: Images, out: Path) -> Activations:
+        """The activations of these layers, in ``out``."""
+        return extract(
+            network,
+            images,
+            layers=self.layers,
+            out=out,
+            reduce=self.reduce,
+            strict=True,
+            seed=self.seed,
+        )
+
+
+def _plan(
+    network: Model,
+    layers: Iterable[str] | str | None,
+    reduce: str | Mapping[str, str] | None,
+    seed: int,
+) -> _Plan:
+    if layers is not None:
+        names = checks.as_list(layers)
+    elif len(network.layers) < ENOUGH:
+        names = list(layers_over_depth(network.module))
+    else:
+        names = list(network.layers)
+    seen, seconds = seen_layers(network, names)
+    kept = default_reductions(seen) if reduce is None else reduce
+    kept = kept if isinstance(kept, str) else dict(kept)
+    widths = [prod(kind.shape) for _, kind in reductions(seen, kept, seed).values()]
+    return _Plan(names, kept, widths, seconds, seed)
+
+
+def _title(model: str, images: Images, available: int) -> str:
+    n, nouns = len(images), images.nouns
+    if n == available:
+        return f"What the layers of {model} hold of {n:,} {nouns.images}"
+    how = "at random" if images.labels is None else f"by {nouns.label}"
+    return f"What the layers of {model} hold of {n:,} of {available:,} {nouns.images}, drawn {how}"
 
 
 def _networks(model: str, weights: str | None, classes: int | None, seed: int) -> dict[str, Model]:
@@ -159,27 +268,9 @@ def _images(draft: Draft, images: Images, identity: Split) -> None:
     draft.array("thumbnails", pixels[:, 0] if pixels.shape[1] == 1 else pixels)
 
 
-def _extract_stages(
-    study: Study, network: Model, images: Images, names: list[str], *, state: str, seed: int
-) -> None:
-    """The layers of all images, and those of some images under each perturbation."""
-
-    def plain(draft: Draft) -> None:
-        _extract(draft, network, images, names, f"acts/{state}")
-
-    def perturbed(draft: Draft) -> None:
-        layers = list(open_activations(study.folder / "acts" / state).layers)
-        some = images.take(_evenly(len(images), PERTURBED)).at(size=network.preprocessing.size)
-        for name in PERTURBATIONS:
-            _extract(draft, network, perturb(some, name, seed=seed), layers, f"acts/{state}-{name}")
-
-    study.stage(f"extract {state}", plain)
-    study.stage(f"perturb {state}", perturbed)
-
-
-def _extract(draft: Draft, network: Model, images: Images, names: list[str], where: str) -> None:
+def _extract(draft: Draft, network: Model, images: Images, plan: _Plan, where: str) -> None:
     out = draft.folder / where
-    extract(network, images, layers=names, out=out, strict=True)
+    plan.extract(network, images, out)
     for path in sorted(path for path in out.rglob("*") if path.is_file()):
         draft.path(path.relative_to(draft.folder).as_posix())
 
@@ -228,103 +319,42 @@ def _similarity(draft: Draft, read: Read, seed: int) -> None:
     draft.table("similarity", similarity_table(representations, rows, seed))
 
 
-def _invariance(draft: Draft, study: Study, states: list[str], images: Images) -> None:
-    """Write invariance.csv: how far each layer moves under each perturbation, a row each."""
+def _invariance(
+    draft: Draft, study: Study, networks: dict[str, Model], images: Images, plan: _Plan
+) -> None:
+    """Write invariance.csv: how far each layer moves under each perturbation, a row each.
+
+    The activations of perturbed images lie on the disk one perturbation at a time.
+    """
     some = _evenly(len(images), PERTURBED)
     groups = None if images.labels is None else images.labels[some]
     if groups is not None and len(np.unique(groups)) < MIN_CLUSTERS:
         groups = None  # a jackknife over so few labels says next to nothing
     rows = []
-    for state in states:
+    for state, network in networks.items():
         acts = open_activations(study.folder / "acts" / state)
+        originals = images.take(some).at(size=network.preprocessing.size)
         for name, perturbation in PERTURBATIONS.items():
-            after = open_activations(study.folder / "acts" / f"{state}-{name}")
-            for depth, layer in enumerate(acts.layers):
-                measured = invariance(acts[layer][some], np.asarray(after[layer]), groups=groups)
-                names = {
-                    "change": name,
-                    "title": perturbation.title,
-                    "weights": state,
-                    "layer": layer,
-                    "depth": depth,
-                }
-                rows.append({**names, **invariance_row(measured)})
+            with _temporary(study.folder / "acts" / "perturbed") as folder:
+                after = plan.extract(network, perturb(originals, name, seed=plan.seed), folder)
+                for depth, layer in enumerate(acts.layers):
+                    pair = acts[layer][some], np.asarray(after[layer])
+                    names = {
+                        "change": name,
+                        "title": perturbation.title,
+                        "weights": state,
+                        "layer": layer,
+                        "depth": depth,
+                    }
+                    rows.append({**names, **invariance_row(*pair, groups)})
     draft.table("invariance", pd.DataFrame(rows))
 
 
-def _findings(study: Study) -> dict[str, list[str]]:
-    """Sentences with the numbers first, by the section that shows them."""
-    table, invariances = study.result("profile"), study.result("invariance")
-    sentences = {"profile": [_dimension_finding(table)]}
-    if "knn" in table:
-        sentences["profile"].append(_probe_finding(table))
-    sentences["invariance"] = [_invariance_finding(invariances)]
-    if "similarity" in study.manifest["stages"]:
-        sentences["similarity"] = [_similarity_finding(study.result("similarity"))]
-    return sentences
-
-
-def _dimension_finding(table: Any) -> str:
-    spans = []
-    for state in ("trained", "untrained"):
-        rows = table[table["weights"] == state]
-        if not rows.empty:
-            first, last = rows.iloc[0], rows.iloc[-1]
-            spans.append(
-                f"from {first.dimension_calibrated:.1f} in {first.layer} to "
-                f"{last.dimension_calibrated:.1f} in {last.layer} in the {state} network"
-            )
-    pixels: Any = table.iloc[0]
-    return (
-        f"The intrinsic dimension (TwoNN, calibrated) goes {', and '.join(spans)}; that of the "
-        f"pixels is {pixels.dimension_calibrated:.1f} [{pixels.dimension_calibrated_low:.1f}, "
-        f"{pixels.dimension_calibrated_high:.1f}] ({pixels.n} images)."
-    )
-
-
-def _probe_finding(table: Any) -> str:
-    trained = table[table["weights"] == "trained"]
-    rows = trained if not trained.empty else table[table["weights"] == "untrained"]
-    best: Any = rows.loc[rows["linear"].idxmax()]
-    same = table[(table["layer"] == best.layer) & (table["weights"] == "untrained")]
-    control = ""
-    if best.weights == "trained" and not same.empty:
-        control = f", {_share(same.iloc[0], 'linear')} from the same layer untrained"
-    return (
-        f"{_share(best, 'linear')} of held-out images are classified correctly by a linear probe "
-        f"of {best.representation}{control}; with shuffled labels it is "
-        f"{percent(best.linear_shuffled)}."
-    )
-
-
-def _invariance_finding(table: Any) -> str:
-    last = table[table["depth"] == table["depth"].max()]
-    rows = last[last["weights"] == last["weights"].iloc[0]]
-    most: Any = rows.loc[rows["relative_displacement"].idxmax()]
-    least: Any = rows.loc[rows["relative_displacement"].idxmin()]
-    return (
-        f"{most.layer} of the {most.weights} network moves most when an image is {most.title}, by "
-        f"{_displacement(most)} times the distance between two images, and least when it is "
-        f"{least.title}, by {_displacement(least)} ({most.n} images)."
-    )
-
-
-def _similarity_finding(table: Any) -> str:
-    layers = [name.removeprefix("trained ") for name in table["one"] if name.startswith("trained ")]
-    deepest = layers[-1]
-    pair = {f"trained {deepest}", f"untrained {deepest}"}
-    both = [{a, b} == pair for a, b in zip(table["one"], table["other"], strict=True)]
-    row: Any = table[both].iloc[0]
-    return (
-        f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {deepest} and the "
-        f"untrained one; shuffled images stay below {row.null:.2f} ({row.n} images)."
-    )
-
-
-def _share(row: Any, name: str) -> str:
-    return f"{percent(row[name])} [{percent(row[f'{name}_low'])}, {percent(row[f'{name}_high'])}]"
-
-
-def _displacement(row: Any) -> str:
-    low, high = row.relative_displacement_low, row.relative_displacement_high
-    return f"{row.relative_displacement:.2f} [{low:.2f}, {high:.2f}]"
+@contextmanager
+def _temporary(folder: Path) -> Iterator[Path]:
+    """A folder that is empty at first, whatever a killed run left, and gone afterwards."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +16,9 @@ from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.identity import nearest_identity
 from repviz.manifold.neighbors import Neighbors, neighbors
 from repviz.manifold.quality import trustworthiness
-from repviz.principal import PCA, pca
+from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
+from repviz.principal.spectrum import Spectrum, spectrum
 from repviz.study_folder import Draft
 
 COMPONENTS = 50  # of the spectrum that is kept
@@ -63,14 +64,14 @@ class Representation:
         return neighbors(self.matrix, k=k).with_groups(self.clusters)
 
     @cached_property
-    def pca(self) -> PCA:
-        """All principal components."""
-        return pca(self.matrix)
+    def spectrum(self) -> Spectrum:
+        """The variance along every principal component, and the scores."""
+        return spectrum(self.matrix)
 
     @cached_property
     def scores(self) -> np.ndarray:
         """The rows in the directions in which they vary, (n, at most n - 1): the same distances."""
-        return self.pca.scores[:, self.pca.explained_variance > 0]
+        return self.spectrum.scores[:, self.spectrum.explained_variance > 0]
 
     @cached_property
     def twonn(self) -> Dimension:
@@ -136,8 +137,19 @@ def describe(
         )
 
 
-def write_descriptions(draft: Draft, descriptions: Sequence[Description]) -> None:
+def write_descriptions(
+    draft: Draft, descriptions: Sequence[Description], *, rows: np.ndarray | None = None
+) -> None:
     """Write layers.csv, spectrum.csv and map.csv: a row per representation, component, point.
+
+    Parameters
+    ----------
+    draft : Draft
+        Where the stage writes.
+    descriptions : sequence of Description
+        What was measured.
+    rows : ndarray of int, shape (n,), optional
+        Which images of the study were measured; the first n if None.
 
     Raises
     ------
@@ -154,8 +166,32 @@ def write_descriptions(draft: Draft, descriptions: Sequence[Description]) -> Non
     table = pd.DataFrame([one.row for one in (measured[0], *descriptions)])[1:]
     draft.table("layers", table)
     draft.table("spectrum", pd.concat([one.spectrum for one in measured]))
-    points = pd.concat([one.points for one in measured])
-    draft.table("map", points.rename_axis("row").reset_index())
+    points = pd.concat([one.points for one in measured]).rename_axis("row").reset_index()
+    if rows is not None:
+        points["row"] = rows[points["row"]]
+    draft.table("map", points)
+
+
+def draw_by_label(
+    labels: np.ndarray | None, n: int, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    """At most ``most`` of n rows, ascending: from each label in proportion, at random within it.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n,), or None
+        None draws all rows alike.
+    n, most : int
+        How many rows there are, and how many are wanted; all where n is at most ``most``.
+    rng : numpy.random.Generator
+        Which rows of a label.
+    """
+    if n <= most:
+        return np.arange(n)
+    order = rng.permutation(n)
+    if labels is not None:
+        order = order[np.argsort(labels[order], kind="stable")]
+    return np.sort(order[np.linspace(0, n - 1, most).round().astype(np.int64)])
 
 
 def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
@@ -193,7 +229,7 @@ def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
 def _measured(
     representation: Representation, labels: np.ndarray | None, split: Split, seed: int
 ) -> Description:
-    graph, components = representation.graph, representation.pca
+    graph, components = representation.graph, representation.spectrum
     xy = umap(graph, seed=seed)
     trust = min(TRUST, (graph.n - 1) // 2)
     ratio = components.explained_variance_ratio
@@ -207,12 +243,13 @@ def _measured(
         **representation.twonn.as_row("dimension"),
         "participation_ratio": components.participation_ratio,
         "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
-        "trustworthiness": trustworthiness(graph, xy, k=trust),
+        # Ranks are taken from the scores, whose distances are the rows'.
+        "trustworthiness": trustworthiness(replace(graph, X=representation.scores), xy, k=trust),
         "trustworthiness_k": trust,
         **_identity(representation, labels, split),
         "seed": seed,
     }
-    spectrum = {
+    shares = {
         "component": np.arange(1, len(ratio) + 1),
         "ratio": ratio,
         "cumulative": cumulative,
@@ -220,7 +257,7 @@ def _measured(
     name = representation.name
     return Description(
         row,
-        pd.DataFrame(spectrum)[:COMPONENTS].assign(representation=name),
+        pd.DataFrame(shares)[:COMPONENTS].assign(representation=name),
         pd.DataFrame(xy, columns=["x", "y"]).assign(representation=name),
     )
 

@@ -1,0 +1,127 @@
+"""What a study of a network's layers will take: disk, memory and time, before it starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from math import isqrt, prod
+from pathlib import Path
+
+from repviz.activations.capture import Capture
+from repviz.activations.extraction import dry_run
+from repviz.activations.reduction import Layer
+from repviz.errors import InputError
+from repviz.models.model import Model, evaluating
+
+WIDTH = 4096  # numbers of a layer, from which on it is reduced unless told otherwise
+BASE_MEMORY = 1.0e9  # bytes that Python, torch and the compiled search hold by themselves
+COPIES = 6  # of the widest layer's rows, at once, in float64
+PAIRS = 4e-7  # seconds per pair of rows, on two cores: graphs, components, map, probes
+IMAGES = 16  # in the batch that is timed
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate, within a factor of about two.
+
+    Attributes
+    ----------
+    disk, memory : float
+        Bytes: the most at any time.
+    seconds : float
+        Wall time.
+    """
+
+    disk: float
+    memory: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"about {_bytes(self.disk)} of disk, {_bytes(self.memory)} of memory and "
+            f"{self.seconds / 60:.0f} minutes"
+        )
+
+
+def seen_layers(model: Model, names: list[str]) -> tuple[list[Layer], float]:
+    """The layers that ``names`` fit, and the seconds that a pass takes for one image."""
+    with evaluating(model.module), Capture(model.module, names) as capture:
+        layers = dry_run(model, capture, strict=True)
+        start = time.perf_counter()
+        dry_run(model, capture, strict=True)
+        return layers, (time.perf_counter() - start) / 2  # it passes two images
+
+
+def default_reductions(layers: list[Layer]) -> dict[str, str]:
+    """For each layer how it is reduced to at most 4,096 numbers: maps to means over a grid.
+
+    What is neither maps nor features, such as tokens, is projected at random.
+    """
+    return {layer.name: _reduction(layer) for layer in layers}
+
+
+def _reduction(layer: Layer) -> str:
+    if prod(layer.shape) <= WIDTH:
+        return "none"
+    if layer.axes in ("chw", "hwc"):
+        side = isqrt(WIDTH // layer.shape[layer.axes.index("c")])
+        if side:
+            return f"grid:{side}"
+    return f"project:{WIDTH}"
+
+
+def estimate(widths: list[int], *, n: int, networks: int, perturbed: int, seconds: float) -> Cost:
+    """What a study will take.
+
+    Parameters
+    ----------
+    widths : list of int
+        Numbers of each layer, after reduction.
+    n : int
+        Images.
+    networks : int
+        How many networks are extracted.
+    perturbed : int
+        Images that are passed perturbed, over all perturbations.
+    seconds : float
+        One image's pass.
+    """
+    rows = n * sum(widths) * 4
+    disk = networks * rows + perturbed * sum(widths) * 4
+    memory = BASE_MEMORY + COPIES * 8 * n * max(n, *widths)
+    passes = networks * (n + perturbed) * seconds
+    return Cost(disk, memory, passes + (1 + networks * len(widths)) * n * n * PAIRS * 10)
+
+
+def refuse_what_does_not_fit(cost: Cost, out: str | Path) -> None:
+    """End here where less disk or memory is free than the estimate.
+
+    Raises
+    ------
+    InputError
+        With the estimate and what is free.
+    """
+    folder = Path(out).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    disk, memory = shutil.disk_usage(folder).free, _free_memory()
+    if cost.disk > disk or cost.memory > memory:
+        raise InputError(
+            f"study layers: what it takes must be free, {cost}, got {_bytes(disk)} of disk at "
+            f"{folder} and {_bytes(memory)} of memory. Give fewer images (sample=), fewer layers "
+            "or a narrower reduction (reduce='mean')."
+        )
+
+
+def _free_memory() -> float:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(float(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
+    except (OSError, StopIteration):
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

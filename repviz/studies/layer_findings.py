@@ -1,0 +1,86 @@
+"""What the study ``layers`` found, in sentences with the numbers first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repviz.number_format import percent
+from repviz.study_folder import Study
+
+
+def layer_findings(study: Study) -> dict[str, list[str]]:
+    """Sentences with the numbers first, by the section that shows them."""
+    table, invariances = study.result("profile"), study.result("invariance")
+    sentences = {"profile": [_dimension_finding(table)]}
+    if "knn" in table:
+        sentences["profile"].append(_probe_finding(table))
+    sentences["invariance"] = [_invariance_finding(invariances)]
+    if "similarity" in study.manifest["stages"]:
+        sentences["similarity"] = [_similarity_finding(study.result("similarity"))]
+    return sentences
+
+
+def _dimension_finding(table: Any) -> str:
+    spans = []
+    for state in ("trained", "untrained"):
+        rows = table[table["weights"] == state]
+        if not rows.empty:
+            first, last = rows.iloc[0], rows.iloc[-1]
+            spans.append(
+                f"from {first.dimension_calibrated:.1f} in {first.layer} to "
+                f"{last.dimension_calibrated:.1f} in {last.layer} in the {state} network"
+            )
+    pixels: Any = table.iloc[0]
+    return (
+        f"The intrinsic dimension (TwoNN, calibrated) goes {', and '.join(spans)}; that of the "
+        f"pixels is {pixels.dimension_calibrated:.1f} [{pixels.dimension_calibrated_low:.1f}, "
+        f"{pixels.dimension_calibrated_high:.1f}] ({pixels.n} images)."
+    )
+
+
+def _probe_finding(table: Any) -> str:
+    trained = table[table["weights"] == "trained"]
+    rows = trained if not trained.empty else table[table["weights"] == "untrained"]
+    best: Any = rows.loc[rows["linear"].idxmax()]
+    same = table[(table["layer"] == best.layer) & (table["weights"] == "untrained")]
+    control = ""
+    if best.weights == "trained" and not same.empty:
+        control = f", {_share(same.iloc[0], 'linear')} from the same layer untrained"
+    return (
+        f"{_share(best, 'linear')} of held-out images are classified correctly by a linear probe "
+        f"of {best.representation}{control}; with shuffled labels it is "
+        f"{percent(best.linear_shuffled)}."
+    )
+
+
+def _invariance_finding(table: Any) -> str:
+    last = table[table["depth"] == table["depth"].max()]
+    rows = last[last["weights"] == last["weights"].iloc[0]]
+    most: Any = rows.loc[rows["relative_displacement"].idxmax()]
+    least: Any = rows.loc[rows["relative_displacement"].idxmin()]
+    return (
+        f"{most.layer} of the {most.weights} network moves most when an image is {most.title}, by "
+        f"{_displacement(most)} times the distance between two images, and least when it is "
+        f"{least.title}, by {_displacement(least)} ({most.n} images)."
+    )
+
+
+def _similarity_finding(table: Any) -> str:
+    layers = [name.removeprefix("trained ") for name in table["one"] if name.startswith("trained ")]
+    deepest = layers[-1]
+    pair = {f"trained {deepest}", f"untrained {deepest}"}
+    both = [{a, b} == pair for a, b in zip(table["one"], table["other"], strict=True)]
+    row: Any = table[both].iloc[0]
+    return (
+        f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {deepest} and the "
+        f"untrained one; shuffled images stay below {row.null:.2f} ({row.n} images)."
+    )
+
+
+def _share(row: Any, name: str) -> str:
+    return f"{percent(row[name])} [{percent(row[f'{name}_low'])}, {percent(row[f'{name}_high'])}]"
+
+
+def _displacement(row: Any) -> str:
+    low, high = row.relative_displacement_low, row.relative_displacement_high
+    return f"{row.relative_displacement:.2f} [{low:.2f}, {high:.2f}]"
