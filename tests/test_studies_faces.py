@@ -208,3 +208,15 @@ def test_the_example_of_the_readme_runs_as_it_stands(people, tmp_path, monkeypat
     assert made["p"].scores.shape == (60, 50)
     assert sorted(set(made["sweep"].table["bottleneck"])) == [2, 8, 32]
     assert made["study"].report.is_file()
+
+
+def test_of_many_images_some_are_measured_and_the_finding_says_so(people, tmp_path, monkeypatch):
+    monkeypatch.setattr("repviz.studies.faces.MEASURED", 40)
+    made = repviz.study("faces", f"array:{people}", out=tmp_path / "s", **OPTIONS)
+    assert set(made.result("layers")["n"]) == {40}
+    rows = made.result("map").groupby("representation")["row"].apply(frozenset)
+    assert len(set(rows)) == 1
+    labels = made.result("images").set_index("row").loc[sorted(rows.iloc[0]), "label"]
+    assert set(labels.value_counts()) == {2}  # of three images of each of 20 people
+    findings = " ".join(made.result("findings")["sentence"])
+    assert "of 40 images of 60, drawn by label, of 256 pixels each" in findings

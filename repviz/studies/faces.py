@@ -300,19 +300,33 @@ def _dimension_findings(study: Study) -> list[str]:
 
 
 def _identity_findings(study: Study) -> list[str]:
-    """Nearest-neighbour identity: trained, untrained, in the pixels."""
+    """Nearest-neighbour identity: trained, untrained, in the pixels, and what training gains."""
     table = study.result("layers").set_index("representation")
     layers = [layer for layer in table["layer"].unique() if f"trained {layer}" in table.index]
     if not layers or table["nearest_same"].isna().any():
         return []
-    deepest = layers[-1]
-    trained: Any = table.loc[f"trained {deepest}"]
+    names = (f"trained {layers[-1]}", f"untrained {layers[-1]}", "pixels")
+    trained, untrained, pixels = (_nearest(table.loc[name]) for name in names)
+    n: Any = table.loc[names[0], "nearest_n"]
+    differences = study.result("identity_differences").set_index(["one", "other"])
     return [
-        f"{_nearest(trained)} of {trained.nearest_n:.0f} held-out images have an image of the same "
-        f"{study.nouns.label} nearest in the trained {deepest}, "
-        f"{_nearest(table.loc[f'untrained {deepest}'])} in the untrained one and "
-        f"{_nearest(table.loc['pixels'])} in the pixels."
+        f"Nearest-neighbour identity is {trained} in the trained {layers[-1]}, {untrained} in the "
+        f"untrained one and {pixels} in the pixels ({n:.0f} held-out images): "
+        f"{_benefit(differences, *names)}."
     ]
+
+
+def _benefit(differences: Any, trained: str, untrained: str, pixels: str) -> str:
+    """What the paired differences from both controls show of a benefit of training."""
+    controls = [differences.loc[(trained, other)] for other in (untrained, pixels)]
+    gain, over_pixels = (
+        f"{100 * row.difference:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
+        for row in controls
+    )
+    pairs = f"{gain} from the untrained network and {over_pixels} from the pixels, paired by image"
+    if all(row.low > 0 for row in controls):
+        return f"training gains, {pairs}"
+    return f"{pairs}, so no benefit of training is shown"
 
 
 def _dimension(row: Any) -> str:

@@ -45,7 +45,10 @@ def _probe_finding(table: Any) -> str:
     same = table[(table["layer"] == best.layer) & (table["weights"] == "untrained")]
     control = ""
     if best.weights == "trained" and not same.empty:
-        control = f", {_share(same.iloc[0], 'linear')} from the same layer untrained"
+        other: Any = same.iloc[0]
+        shown = best.linear_low > other.linear_high
+        verdict = "" if shown else " (the intervals overlap, so no benefit of training is shown)"
+        control = f", {_share(other, 'linear')} from the same layer untrained{verdict}"
     return (
         f"{_share(best, 'linear')} of held-out images are classified correctly by a linear probe "
         f"of {best.representation}{control}; with shuffled labels it is "

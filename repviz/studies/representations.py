@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repviz import intervals
 from repviz.errors import InputError
 from repviz.manifold.dimension import Dimension, dimension
 from repviz.manifold.embedding.umap_map import umap
-from repviz.manifold.identity import nearest_identity
+from repviz.manifold.identity import NearestIdentity, nearest_identity
 from repviz.manifold.neighbors import Neighbors, neighbors
 from repviz.manifold.quality import trustworthiness
 from repviz.principal import pca
@@ -99,11 +100,16 @@ class Description:
         ``dimension_warnings``, the reason.
     spectrum, points : DataFrame or None
         One row per component, one per image.
+    hits, groups : ndarray, shape (held-out images,), or None
+        Whether each held-out image's nearest known image carries its label, and the cluster of each
+        held-out image, for paired comparisons.
     """
 
     row: dict[str, Any]
     spectrum: pd.DataFrame | None = None
     points: pd.DataFrame | None = None
+    hits: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def measured(self) -> bool:
@@ -170,6 +176,46 @@ def write_descriptions(
     if rows is not None:
         points["row"] = rows[points["row"]]
     draft.table("map", points)
+    compared = compare_identity(measured)
+    if not compared.empty:
+        draft.table("identity_differences", compared)
+
+
+def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
+    """Paired differences in nearest-neighbour identity: of each layer from the pixels and from its
+    untrained self.
+
+    Parameters
+    ----------
+    descriptions : sequence of Description
+        Of the same held-out images.
+
+    Returns
+    -------
+    DataFrame
+        one, other, difference (of the two shares, in [-1, 1]), low, high (95 %, jackknife over
+        clusters of images), n.
+    """
+    by_name = {one.row["representation"]: one for one in descriptions if one.hits is not None}
+    rows = []
+    for name, one in by_name.items():
+        row = one.row
+        for other in ("pixels", f"untrained {row['layer']}"):
+            if other not in by_name or other == name:
+                continue
+            if other != "pixels" and row["weights"] != "trained":
+                continue
+            rows.append({"one": name, "other": other, **_difference(one, by_name[other])})
+    return pd.DataFrame(rows)
+
+
+def _difference(one: Description, other: Description) -> dict[str, float]:
+    assert one.hits is not None
+    assert other.hits is not None
+    apart = one.hits.astype(float) - other.hits
+    groups = np.arange(len(apart)) if one.groups is None else one.groups
+    low, high = intervals.jackknife(apart[:, None], groups, lambda means: means[..., 0])
+    return {"difference": float(apart.mean()), "low": low, "high": high, "n": len(apart)}
 
 
 def draw_by_label(
@@ -235,6 +281,7 @@ def _measured(
     ratio = components.explained_variance_ratio
     cumulative = np.cumsum(ratio)
     clusters = representation.clusters
+    identity = _identity(representation, labels, split)
     row = {
         **representation.identify(),
         "n": graph.n,
@@ -246,7 +293,7 @@ def _measured(
         # Ranks are taken from the scores, whose distances are the rows'.
         "trustworthiness": trustworthiness(replace(graph, X=representation.scores), xy, k=trust),
         "trustworthiness_k": trust,
-        **_identity(representation, labels, split),
+        **_identity_columns(identity),
         "seed": seed,
     }
     shares = {
@@ -259,23 +306,30 @@ def _measured(
         row,
         pd.DataFrame(shares)[:COMPONENTS].assign(representation=name),
         pd.DataFrame(xy, columns=["x", "y"]).assign(representation=name),
+        hits=None if identity is None else identity.hits,
+        groups=None if clusters is None else clusters[split[1]],
     )
 
 
 def _identity(
     representation: Representation, labels: np.ndarray | None, split: Split
-) -> dict[str, float]:
+) -> NearestIdentity | None:
     """How often a held-out image's nearest known image carries the same label."""
-    columns = ["nearest_same", "nearest_low", "nearest_high", "nearest_n", "nearest_chance"]
     if labels is None or len(np.unique(labels)) < 2:
-        return dict.fromkeys(columns, np.nan)
+        return None
     known, queries = split
-    found = nearest_identity(
+    return nearest_identity(
         representation.matrix,
         labels,
         known=known,
         queries=queries,
         groups=representation.clusters,
     )
-    values = (found.share, found.low, found.high, found.n, found.chance)
+
+
+def _identity_columns(identity: NearestIdentity | None) -> dict[str, float]:
+    columns = ["nearest_same", "nearest_low", "nearest_high", "nearest_n", "nearest_chance"]
+    if identity is None:
+        return dict.fromkeys(columns, np.nan)
+    values = (identity.share, identity.low, identity.high, identity.n, identity.chance)
     return dict(zip(columns, values, strict=True))

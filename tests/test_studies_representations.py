@@ -1,0 +1,93 @@
+"""What is measured of one representation: shared work, known answers, paired comparisons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from repviz.studies.representations import (
+    Description,
+    Representation,
+    compare_identity,
+    describe,
+)
+
+
+def described(name, weights, layer, hits, groups=None):
+    row = {"representation": name, "weights": weights, "layer": layer}
+    return Description(row, hits=np.asarray(hits, bool), groups=groups)
+
+
+def test_differences_are_paired_by_image():
+    rng = np.random.default_rng(0)
+    pixels, trained, untrained = (rng.random(60) < p for p in (0.6, 0.9, 0.65))
+    table = compare_identity(
+        [
+            described("pixels", "none", "pixels", pixels),
+            described("untrained fc7", "untrained", "fc7", untrained),
+            described("trained fc7", "trained", "fc7", trained),
+        ]
+    ).set_index(["one", "other"])
+    assert [*table.index] == [
+        ("untrained fc7", "pixels"),
+        ("trained fc7", "pixels"),
+        ("trained fc7", "untrained fc7"),
+    ]
+    row = table.loc[("trained fc7", "pixels")]
+    truth = ttest_rel(trained, pixels.astype(float)).confidence_interval(0.95)
+    assert row["difference"] == pytest.approx(trained.mean() - pixels.mean())
+    assert (row["low"], row["high"]) == pytest.approx((truth.low, truth.high))
+    assert row["n"] == 60
+
+
+def test_images_of_one_person_that_agree_widen_a_difference():
+    people = np.repeat(np.arange(12), 5)
+    better, worse = (np.arange(12) > 3)[people], (np.arange(12) > 6)[people]
+    pair = [
+        described("pixels", "none", "pixels", worse, people),
+        described("trained fc7", "trained", "fc7", better, people),
+    ]
+    clustered = compare_identity(pair).iloc[0]
+    alone = compare_identity(
+        [Description(one.row, hits=one.hits, groups=None) for one in pair]
+    ).iloc[0]
+    assert clustered["difference"] == alone["difference"] == pytest.approx(0.25)
+    assert clustered["low"] < 0 < alone["low"]
+
+
+@pytest.fixture(scope="module")
+def plane():
+    """A representation of 120 rows on a plane in 300 dimensions: two labels, far apart."""
+    rng = np.random.default_rng(0)
+    Z = rng.random((120, 2)) + 50 * (np.arange(120) % 2)[:, None]
+    X = (Z @ rng.normal(size=(2, 300))).astype(np.float32)
+    return Representation("pixels", "pixels", "none", "pixels", X)
+
+
+def test_a_plane_has_two_dimensions_two_components_and_its_labels(plane):
+    labels = np.where(np.arange(120) % 2, "a", "b")
+    split = np.arange(0, 80), np.arange(80, 120)
+    found = describe(plane, labels=labels, split=split, seed=0)
+    assert found.row["dimension_low"] < 2 < found.row["dimension_high"]
+    assert found.row["components_90"] <= 2
+    assert found.row["nearest_same"] == 1
+    assert found.row["nearest_n"] == 40
+    assert found.row["trustworthiness"] > 0.95
+    assert found.hits.all()
+    assert plane.scores.shape[1] < 120
+
+
+def test_graph_spectrum_and_dimension_are_computed_once(plane):
+    assert plane.graph is plane.graph
+    assert plane.spectrum is plane.spectrum
+    assert plane.twonn is plane.twonn
+
+
+def test_rows_that_are_all_the_same_say_why_they_are_not_measured():
+    dead = Representation("trained 2", "net", "trained", "2", np.ones((50, 4)))
+    found = describe(dead, labels=None, split=(np.arange(30), np.arange(30, 50)), seed=0)
+    assert not found.measured
+    assert found.row["dimension_warnings"].startswith(
+        "not measured: its rows do not tell the images apart. ("
+    )
