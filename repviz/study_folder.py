@@ -367,7 +367,7 @@ def begin(
             manifest["parameters"] |= growing
             manifest["version"] = study_manifest.VERSION
         else:
-            manifest = study_manifest.new(study, title, parameters, grows or {}, images)
+            manifest = study_manifest.new(study, title, parameters, grows or {}, images, lede=lede)
         # Only now is the folder known to be this study's.
         for path in durable.leftovers(folder):
             path.unlink()

@@ -71,6 +71,8 @@ def new(
     parameters: dict[str, Any],
     grows: dict[str, list[Any]],
     images: dict[str, Any],
+    *,
+    lede: str,
 ) -> dict[str, Any]:
     """The manifest of a study of which no stage is finished."""
     return {
@@ -78,6 +80,7 @@ def new(
         "version": VERSION,
         "study": study,
         "title": title,
+        "lede": lede,
         "parameters": parameters | grows,
         "key": provenance.key(parameters),
         "command": provenance.command(),

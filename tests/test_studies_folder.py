@@ -43,6 +43,13 @@ def test_a_stage_is_done_once_and_read_back(tmp_path):
     assert study.check("one") == 2
 
 
+def test_the_lede_is_kept_for_the_report(tmp_path):
+    with studies.begin(
+        tmp_path / "s", study="test", title="T", parameters={}, images=IMAGES, lede="Why?"
+    ) as study:
+        assert study.manifest["lede"] == "Why?"
+
+
 def test_findings_keep_their_order_and_the_section_that_shows_them(tmp_path):
     with begin(tmp_path / "s") as study:
         study.stage("findings", lambda draft: draft.findings({"b": ["One.", "Two."], "a": ["3."]}))
