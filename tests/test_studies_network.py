@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from repviz.errors import InputError, Unavailable
 from repviz.images import open_images, split
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint
+from repviz.models.model import Preprocessing
 from repviz.report.pictures import signed
 from repviz.studies import study
+from repviz.studies.unit_activations import strengths
 from repviz.training import train
 
 NETS = """
@@ -75,7 +79,7 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
     for words in (
         "Tower 2: maps 4 to 7",
         "Accuracy on held-out images",
-        "are named rightly by ten crops",
+        "are classified correctly by ten crops",
     ):
         assert words in html
 
@@ -131,8 +135,8 @@ def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError) as error:
         study("network", open_images("digits"), out=tmp_path / "x")
     assert str(error.value) == (
-        "study network: weights must be the path of a checkpoint, got none. Train one first: "
-        "repviz train."
+        "study network: a checkpoint or a model must be given, got neither. Write "
+        "model='torchvision:resnet18', or train one first: repviz train."
     )
     with pytest.raises(Unavailable) as error:
         study("network", open_images("digits"), out=tmp_path / "x", weights=tmp_path / "none")
@@ -141,3 +145,40 @@ def test_a_missing_checkpoint_is_named(tmp_path):
         f"is no file '{tmp_path / 'none'}'. Check the path."
     )
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.slow
+def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_path):
+    images = open_images("digits", limit=9)
+    made = study("network", images, out=tmp_path / "s", model="torchvision:squeezenet1_1", units=2)
+    assert made.manifest["skipped"] == {
+        "training": "no checkpoint says how the network was trained",
+        "evaluation": "the network does not say which label each of its outputs stands for",
+    }
+    table = made.result("top_images")
+    assert table["layer"].nunique() == 10
+    assert (table["n"] == 9).all()
+    assert made.array("filters").shape == (64, 3, 3, 3)
+    assert made.result("findings")["sentence"].tolist() == [
+        "The network has 1,235,496 parameters; its weights: random (seed 0)."
+    ]
+    assert "No checkpoint says how the network was trained" in made.report.read_text()
+
+
+def test_units_of_tokens_are_features_and_their_strength_is_the_largest_over_tokens(tmp_path):
+    model = open_model("torchvision:squeezenet1_1")
+    tokens = nn.Sequential(nn.Flatten(2), Swapped(), nn.Linear(3, 5))
+    model = replace(
+        model, module=tokens, preprocessing=Preprocessing((8, 8), 3, (0,) * 3, (1,) * 3)
+    )
+    images = open_images("digits", limit=4, size=8)
+    found = strengths(model, images, ["2"])["2"]
+    with torch.no_grad():
+        expected = tokens(model.preprocessing(torch.from_numpy(images.pixels()))).amax(1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert found.shape == (4, 5)
+
+
+class Swapped(nn.Module):
+    def forward(self, x):
+        return x.transpose(1, 2)

@@ -9,14 +9,17 @@ from repviz.study_folder import Study
 
 
 def layer_findings(study: Study) -> dict[str, list[str]]:
-    """Sentences with the numbers first, by the section that shows them."""
-    table, invariances = study.result("profile"), study.result("invariance")
-    sentences = {"profile": [_dimension_finding(table)]}
-    if "knn" in table:
-        sentences["profile"].append(_probe_finding(table))
-    sentences["invariance"] = [_invariance_finding(invariances)]
+    """Sentences by the section that shows them; layers that could not be measured are left out."""
+    profile = study.result("profile")
+    invariance = study.result("invariance").dropna(subset=["relative_displacement"])
+    sentences = {"profile": [_dimension_finding(profile)]}
+    if "knn" in profile and (profile["weights"] != "none").any():
+        sentences["profile"].append(_probe_finding(profile))
+    if not invariance.empty:
+        sentences["invariance"] = [_invariance_finding(invariance)]
     if "similarity" in study.manifest["stages"]:
-        sentences["similarity"] = [_similarity_finding(study.result("similarity"))]
+        similarity = study.result("similarity").dropna(subset=["cka"])
+        sentences["similarity"] = _similarity_findings(similarity)
     return sentences
 
 
@@ -31,10 +34,11 @@ def _dimension_finding(table: Any) -> str:
                 f"{last.dimension_calibrated:.1f} in {last.layer} in the {state} network"
             )
     pixels: Any = table.iloc[0]
+    layers = f"goes {', and '.join(spans)}; that of the pixels " if spans else "of the pixels "
     return (
-        f"The intrinsic dimension (TwoNN, calibrated) goes {', and '.join(spans)}; that of the "
-        f"pixels is {pixels.dimension_calibrated:.1f} [{pixels.dimension_calibrated_low:.1f}, "
-        f"{pixels.dimension_calibrated_high:.1f}] ({pixels.n} images)."
+        f"The intrinsic dimension (TwoNN, calibrated) {layers}is {pixels.dimension_calibrated:.1f} "
+        f"[{pixels.dimension_calibrated_low:.1f}, {pixels.dimension_calibrated_high:.1f}] "
+        f"({pixels.n:,} images)."
     )
 
 
@@ -68,16 +72,22 @@ def _invariance_finding(table: Any) -> str:
     )
 
 
-def _similarity_finding(table: Any) -> str:
-    layers = [name.removeprefix("trained ") for name in table["one"] if name.startswith("trained ")]
-    deepest = layers[-1]
-    pair = {f"trained {deepest}", f"untrained {deepest}"}
-    both = [{a, b} == pair for a, b in zip(table["one"], table["other"], strict=True)]
-    row: Any = table[both].iloc[0]
-    return (
-        f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {deepest} and the "
-        f"untrained one; shuffled images stay below {row.null:.2f} ({row.n} images)."
-    )
+def _similarity_findings(table: Any) -> list[str]:
+    """The similarity of the deepest layer to its untrained self."""
+    pairs = table[
+        [
+            one.removeprefix("trained ") == other.removeprefix("untrained ")
+            for one, other in zip(table["one"], table["other"], strict=True)
+        ]
+    ]
+    if pairs.empty:
+        return []
+    row: Any = pairs.iloc[-1]
+    layer = row.one.removeprefix("trained ")
+    return [
+        f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {layer} and the untrained "
+        f"one; shuffled images stay below {row.null:.2f} ({row.n} images)."
+    ]
 
 
 def _share(row: Any, name: str) -> str:

@@ -1,13 +1,14 @@
-"""The study ``network``: a trained classifier, looked at from all sides.
+"""The study ``network``: one network from its parameters to its units.
 
-What is it made of, how did it learn, how often is it right on images new to it, what does its first
-layer look for, and which images do its units answer to?
+What is it made of, how did it learn, how accurate is it on images new to it, which filters does its
+first layer have, and which images activate its units most?
 """
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,12 @@ from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import as_images
 from repviz.images.collection import Images
+from repviz.models import open_model
 from repviz.models.anatomy import anatomy, first_filters, towers
 from repviz.models.checkpoints import open_checkpoint, read_card
+from repviz.models.depth import ENOUGH, layers_over_depth
 from repviz.models.model import Model
+from repviz.models.weight_files import is_state_file
 from repviz.number_format import percent
 from repviz.report.page import write_report
 from repviz.studies.unit_activations import strengths
@@ -28,8 +32,8 @@ from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_training_size, evaluate, unseen
 
 LEDE = (
-    "What is this classifier made of, how did it learn, how often is it right on new images, and "
-    "which images do its units respond to?"
+    "What is this network made of, how did it learn, how accurate is it on new images, and which "
+    "images activate its units most?"
 )
 STRONGEST = 8  # images a unit
 THUMBNAIL = 64  # pixels
@@ -45,21 +49,24 @@ def network(
     photographs: bool = True,
     seed: int = 0,
 ) -> Study:
-    """A study folder about one trained classifier, and its report.
+    """A study folder about one network, and its report.
 
     Parameters
     ----------
     images : Images or str
-        With labels that the network knows; those that it was trained on are left out.
+        Those that the network was trained on are left out. Without labels that it knows, its
+        accuracy is left out, and the report says so.
     out : path
         The folder.
-    weights : path
-        The checkpoint; it must be given.
+    weights : str or path, optional
+        A checkpoint that :func:`repviz.train` wrote; with ``model``, whatever
+        :func:`repviz.open_model` takes, and random weights if left out.
     model : str, optional
-        The name of your own network (``"mypackage.nets:make_net"``), if the checkpoint is of one:
-        no code that a file names is ever imported.
+        The name of any network (``"torchvision:resnet18"``, ``"mypackage.nets:make_net"``). It must
+        be given where the checkpoint is of your own network: no code that a file names is ever
+        imported.
     units : int
-        Units a layer that are shown with the images they answer to most, 1 to 64.
+        Units per layer that are shown with the images that activate them most, 1 to 64.
     photographs : bool
         Whether the report may show the images; without, it holds numbers and filters only.
     seed : int
@@ -70,14 +77,14 @@ def network(
     Study
         The folder, opened.
     """
-    if weights is None:
+    if weights is None and model is None:
         raise InputError(
-            "study network: weights must be the path of a checkpoint, got none. Train one first: "
-            "repviz train."
+            "study network: a checkpoint or a model must be given, got neither. Write "
+            "model='torchvision:resnet18', or train one first: repviz train."
         )
     images = as_images(images)
     units = checks.integer("study network", "units", units, low=1, high=64)
-    classifier, card = open_checkpoint(weights, model=model), read_card(weights)
+    classifier, history = _opened(model, weights, seed)
     judged = at_training_size(images, classifier)
     rows = unseen(classifier, judged)
     parameters = {
@@ -97,21 +104,46 @@ def network(
         lede=LEDE,
     ) as study:
         study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(classifier)))
-        history = pd.DataFrame(card.get("training", {}).get("state", {}).get("history", []))
         if history.empty:
-            study.skip("training", "the checkpoint says nothing of how it was trained")
+            study.skip("training", "no checkpoint says how the network was trained")
         else:
             study.stage("training", lambda draft: draft.table("training", history))
-        study.stage("evaluation", partial(_evaluation, model=classifier, images=images, rows=rows))
+        reason = _unanswerable(classifier, images)
+        if reason:
+            study.skip("evaluation", reason)
+        else:
+            work = partial(_evaluation, model=classifier, images=images, rows=rows)
+            study.stage("evaluation", work)
         _filter_stage(study, classifier)
         if photographs:
             shown = judged.take(rows)
             study.stage(
                 "top_images", partial(_top_images, model=classifier, images=shown, units=units)
             )
-        study.stage("findings", partial(_findings, study=study))
+        study.stage("findings", partial(_findings, study=study, model=classifier))
         write_report(out)
     return Study(Path(out))
+
+
+def _opened(model: str | None, weights: str | Path | None, seed: int) -> tuple[Model, pd.DataFrame]:
+    """The network, and the learning curve that its checkpoint holds; empty where none does."""
+    if weights is not None and Path(weights).is_file() and not is_state_file(weights):
+        state = read_card(weights).get("training", {}).get("state", {})
+        return open_checkpoint(weights, model=model), pd.DataFrame(state.get("history", []))
+    if model is None:
+        assert weights is not None
+        return open_checkpoint(weights), pd.DataFrame()  # which says what is wrong with the file
+    given = "random" if weights is None else str(weights)
+    return open_model(model, weights=given, seed=seed), pd.DataFrame()
+
+
+def _unanswerable(model: Model, images: Images) -> str:
+    """Why accuracy cannot be told; empty where it can."""
+    if images.labels is None:
+        return f"the {images.nouns.images} carry no labels"
+    if model.classes is None:
+        return "the network does not say which label each of its outputs stands for"
+    return ""
 
 
 def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) -> None:
@@ -137,14 +169,13 @@ def _filters(draft: Draft, filters: np.ndarray, towers: int) -> None:
 
 def _top_images(draft: Draft, model: Model, images: Images, units: int) -> None:
     """For units at equal steps through each layer, the images with the largest activation."""
-    layers = list(model.layers)
-    strength = strengths(model, images, layers)
+    names = model.layers if len(model.layers) >= ENOUGH else layers_over_depth(model.module)
+    strength = strengths(model, images, list(names))
     thumbnails = images.at(size=THUMBNAIL)
     split = towers(model)
     found: list[dict[str, object]] = []
     panels: list[np.ndarray] = []
-    for layer in layers:
-        values = strength[layer]  # (n, units of the layer)
+    for layer, values in strength.items():  # (n, units of the layer)
         chosen = np.unique(np.linspace(0, values.shape[1] - 1, units).round().astype(int))
         for unit in chosen:
             best = np.argsort(-values[:, unit], kind="stable")[:STRONGEST]
@@ -169,14 +200,21 @@ def _top_images(draft: Draft, model: Model, images: Images, units: int) -> None:
     draft.array("top_images", np.stack(panels))
 
 
-def _findings(draft: Draft, study: Study) -> None:
-    sentences = [
-        (
-            f"{percent(row['accuracy'])} [{percent(row['low'])}, {percent(row['high'])}] of "
-            f"{row['n']} images new to it are named rightly by "
-            f"{'ten crops' if row['views'] == 'ten' else 'the centre crop'}; guessing gets "
-            f"{percent(row['chance'])}."
-        )
-        for row in study.result("evaluation").to_dict("records")
-    ]
-    draft.findings({"evaluation": sentences})
+def _findings(draft: Draft, study: Study, model: Model) -> None:
+    parameters = study.result("anatomy")["parameters"].sum()
+    sentences = {
+        "anatomy": [f"The network has {parameters:,.0f} parameters; its weights: {model.weights}."]
+    }
+    if "evaluation" in study.manifest["stages"]:
+        rows = study.result("evaluation").to_dict("records")
+        sentences["evaluation"] = [_accuracy(row) for row in rows]
+    draft.findings(sentences)
+
+
+def _accuracy(row: Any) -> str:
+    crops = "ten crops" if row["views"] == "ten" else "the centre crop"
+    return (
+        f"{percent(row['accuracy'])} [{percent(row['low'])}, {percent(row['high'])}] of "
+        f"{row['n']} images new to it are classified correctly by {crops}; chance is "
+        f"{percent(row['chance'])}."
+    )

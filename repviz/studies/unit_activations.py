@@ -10,6 +10,8 @@ from torch import Tensor
 
 from repviz import progress
 from repviz.activations.capture import Capture
+from repviz.activations.extraction import dry_run
+from repviz.activations.reduction import reductions
 from repviz.models.model import evaluating
 from repviz.training.evaluation import BATCH, crops
 
@@ -28,18 +30,20 @@ def strengths(model: Model, images: Images, layers: list[str]) -> dict[str, np.n
     images : Images
         At the size of the model's input, or larger: then their middles count.
     layers : list of str
-        Names of layers.
+        Names of layers. One whose axes cannot be told is left out.
     """
-    parts: dict[str, list[Tensor]] = {layer: [] for layer in layers}
     with (
         evaluating(model.module),
         Capture(model.module, layers) as capture,
         progress.task("top_images", len(images)) as advance,
     ):
+        seen = [layer for layer in dry_run(model, capture, strict=False) if layer.axes]
+        maxima = reductions(seen, "max", 0)  # over space, or over tokens
+        parts: dict[str, list[Tensor]] = {layer: [] for layer in maxima}
         for _, block in images.batches(BATCH):
             (centre,) = crops(torch.from_numpy(block), model.preprocessing.size, "centre")
-            for layer, values in capture(model.preprocessing(centre)).items():
-                strongest = values.flatten(2).amax(2) if values.ndim > 2 else values
-                parts[layer].append(strongest.float().cpu().clone())
+            outputs = capture(model.preprocessing(centre))
+            for layer, (_, largest) in maxima.items():
+                parts[layer].append(largest(outputs[layer]).float().cpu().clone())
             advance(len(block))
     return {layer: torch.cat(values).numpy() for layer, values in parts.items()}
