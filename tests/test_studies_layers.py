@@ -149,7 +149,7 @@ def test_of_more_images_than_the_sample_some_are_drawn_and_the_headline_says_so(
         "layers", images, out=tmp_path, sample=40, model=options["model"], layers="4"
     )
     assert made.manifest["title"] == (
-        "What the layers of a_net_of_mine:grey hold of 40 of 48 drawn faces, drawn at random"
+        "What the layers of a_net_of_mine:grey hold of 40 of 48 drawn faces, drawn by identity"
     )
     assert made.result("layers")["n"].tolist() == [40, 40]
     assert set(made.result("images")["id"]) < set(images.ids)
