@@ -110,8 +110,7 @@ def refuse_what_does_not_fit(cost: Cost, out: str | Path) -> None:
     if cost.disk > disk or cost.memory > memory:
         raise InputError(
             f"study layers: what it takes must be free, {cost}, got {_bytes(disk)} of disk at "
-            f"{folder} and {_bytes(memory)} of memory. Give fewer images (sample=), fewer layers "
-            "or a narrower reduction (reduce='mean')."
+            f"{folder} and {_bytes(memory)} of memory. Give fewer images (sample=) or fewer layers."
         )
 
 

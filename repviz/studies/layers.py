@@ -10,7 +10,7 @@ probe.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -76,7 +76,6 @@ def layers(
     model: str = "alexnet",
     weights: str | None = None,
     layers: Iterable[str] | str | None = None,
-    reduce: str | Mapping[str, str] | None = None,
     sample: int = 2000,
     classes: int | None = None,
     seed: int = 0,
@@ -98,9 +97,6 @@ def layers(
     layers : str or iterable of str, optional
         Layers, by name or glob. Left out, the model's own choice, and of a model that names fewer
         than six, ten over its depth (:mod:`repviz.models.depth`).
-    reduce : str or mapping of str to str, optional
-        What is kept of a layer, as :func:`repviz.extract` takes it. Left out, layers of more than
-        4,096 numbers are reduced: maps to means over a grid, anything else by random projection.
     sample : int
         Images measured at most, from 40: of more, so many are drawn, in proportion from each label.
         Beyond some thousands time grows with their square.
@@ -122,16 +118,8 @@ def layers(
     rows = draw_by_label(images.labels, available, sample, stream(seed, "layers", "sample"))
     images = images.take(rows)
     networks = _networks(model, weights, classes, seed)
-    plan = _plan(networks["untrained"], layers, reduce, seed)
-    cost = estimate(
-        plan.widths,
-        n=len(images),
-        networks=len(networks),
-        perturbed=len(PERTURBATIONS) * min(len(images), PERTURBED),
-        seconds=plan.seconds,
-    )
-    refuse_what_does_not_fit(cost, out)
-    progress.say(f"study layers: {cost}, as estimated")
+    plan = _plan(networks["untrained"], layers, seed)
+    _announce_cost(plan, len(images), len(networks), out)
     thumbnails = images.at(size=THUMBNAIL)
     parameters = {
         "images": images.name,
@@ -189,8 +177,8 @@ class _Plan:
     ----------
     layers : list of str
         Names or globs.
-    reduce : str or dict of str to str
-        As :func:`repviz.extract` takes it.
+    reduce : dict of str to str
+        What is kept of each layer, as :func:`repviz.extract` takes it.
     widths : list of int
         Numbers kept of each layer.
     seconds : float
@@ -200,7 +188,7 @@ class _Plan:
     """
 
     layers: list[str]
-    reduce: str | dict[str, str]
+    reduce: dict[str, str]
     widths: list[int]
     seconds: float
     seed: int
@@ -221,7 +209,6 @@ class _Plan:
 def _plan(
     network: Model,
     layers: Iterable[str] | str | None,
-    reduce: str | Mapping[str, str] | None,
     seed: int,
 ) -> _Plan:
     if layers is not None:
@@ -231,10 +218,17 @@ def _plan(
     else:
         names = list(network.layers)
     seen, seconds = seen_layers(network, names)
-    kept = default_reductions(seen) if reduce is None else reduce
-    kept = kept if isinstance(kept, str) else dict(kept)
+    kept = default_reductions(seen)
     widths = [prod(kind.shape) for _, kind in reductions(seen, kept, seed).values()]
     return _Plan(names, kept, widths, seconds, seed)
+
+
+def _announce_cost(plan: _Plan, n: int, networks: int, out: str | Path) -> None:
+    """Say what the study will take, and refuse what is not free."""
+    perturbed = len(PERTURBATIONS) * min(n, PERTURBED)
+    cost = estimate(plan.widths, n=n, networks=networks, perturbed=perturbed, seconds=plan.seconds)
+    refuse_what_does_not_fit(cost, out)
+    progress.say(f"study layers: {cost}, as estimated")
 
 
 def _title(model: str, images: Images, available: int) -> str:
