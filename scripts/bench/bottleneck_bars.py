@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from repviz import intervals
 from repviz.bottleneck.engines import ENGINES, FitContext
-from repviz.bottleneck.engines.codec import trained
+from repviz.bottleneck.engines.codec import codec_of
 from repviz.distortion import squared_errors
 from repviz.images import open_images, split
 from repviz.memory import recycled
@@ -35,24 +35,24 @@ cpu = time.process_time
 
 
 def measured(
-    material: TrainingData, test: np.ndarray, jobs: list[tuple[str, int, float]], groups: Any = None
+    data: TrainingData, test: np.ndarray, jobs: list[tuple[str, int, float]], groups: Any = None
 ) -> None:
     """One line a job: engine, size, CPU seconds, error, and its ratio to both PCAs."""
-    X = material.rows(test)
+    X = data.rows(test)
     groups = np.arange(len(X)) if groups is None else groups
     start = cpu()
-    context = FitContext(material)
+    context = FitContext(data)
     lines = {
         k: errors_of(ENGINES["pca"].fit(context, k), X) for k in sorted({k for _, k, _ in jobs})
     }
     augmented = {k: errors_of(ENGINES["pca-augmented"].fit(context, k), X) for k in lines}
-    _ = material.copies
+    _ = data.copies
     print(f"PCA, PCA of the shifted images and their scores: {cpu() - start:.1f} CPU-s, shared")
     for name, k, effort in jobs:
         start = cpu()
-        coder = ENGINES[name].fit(FitContext(material, effort), k)
+        codec = ENGINES[name].fit(FitContext(data, effort), k)
         took = cpu() - start
-        own = errors_of(coder, X)
+        own = errors_of(codec, X)
         both = np.stack([own, lines[k]], axis=1)
         low, high = np.exp(
             intervals.jackknife(both, groups, lambda m: np.log(m[..., 0] / m[..., 1]))
@@ -65,9 +65,9 @@ def measured(
         )
 
 
-def errors_of(coder: Any, X: np.ndarray) -> np.ndarray:
+def errors_of(codec: Any, X: np.ndarray) -> np.ndarray:
     """Squared error of each row, the reconstruction clipped to the range of pixels."""
-    return squared_errors(np.clip(coder.decode(coder.encode(X)), 0, 1), X)
+    return squared_errors(np.clip(codec.decode(codec.encode(X)), 0, 1), X)
 
 
 def faces_of(folder: str, most: int) -> tuple[TrainingData, np.ndarray]:
@@ -80,24 +80,24 @@ def faces_of(folder: str, most: int) -> tuple[TrainingData, np.ndarray]:
 def faces(folder: str, *sizes: str) -> None:
     """Bar 1: linear-start at every size, for 40 and for 160 CPU seconds."""
     chosen = [int(k) for k in sizes] or [2, 4, 8, 16, 32, 64, 128, 256]
-    material, test = faces_of(folder, max(chosen))
-    measured(material, test, [("linear-start", k, 1.0) for k in chosen])
-    measured(material, test, [("linear-start", k, 4.0) for k in (8, 32) if k in chosen])
+    data, test = faces_of(folder, max(chosen))
+    measured(data, test, [("linear-start", k, 1.0) for k in chosen])
+    measured(data, test, [("linear-start", k, 4.0) for k in (8, 32) if k in chosen])
 
 
 def curve(folder: str) -> None:
     """Bar 2: every size from 1 to 256 from one training, audited at some."""
-    material, test = faces_of(folder, 256)
-    X = material.rows(test)
+    data, test = faces_of(folder, 256)
+    X = data.rows(test)
     start = cpu()
-    coder = ENGINES["prefix"].fit(FitContext(material), 256)
+    codec = ENGINES["prefix"].fit(FitContext(data), 256)
     print(f"prefix up to 256: {cpu() - start:.1f} CPU-s, PCA and its scores included")
-    model, linear = coder.model, material.linear
+    model, linear = codec.model, data.linear
     assert model is not None
     scores = linear.scores(X)
     start, ratios = cpu(), []
     for k in range(1, 257):
-        own = errors_of(trained(model, k), X).mean()
+        own = errors_of(codec_of(model, k), X).mean()
         base = np.clip(linear.mean + scores[:, :k] @ linear.basis[:k], 0, 1)
         ratios.append(own / squared_errors(base, X).mean())
     worst = int(np.argmax(ratios))
@@ -106,8 +106,8 @@ def curve(folder: str) -> None:
     )
     gaps = []
     for k in (2, 3, 4, 8, 11, 16, 32, 45, 64, 128, 181, 256):  # also far from any power of two
-        apart = errors_of(ENGINES["linear-start"].fit(FitContext(material), k), X).mean()
-        own = errors_of(trained(model, k), X).mean()
+        apart = errors_of(ENGINES["linear-start"].fit(FitContext(data), k), X).mean()
+        own = errors_of(codec_of(model, k), X).mean()
         gaps.append(own / apart - 1)
         print(
             f"k={k}: {ratios[k - 1]:.4f} of PCA's, {100 * gaps[-1]:+.2f} % of separate", flush=True
@@ -117,8 +117,8 @@ def curve(folder: str) -> None:
 
 def conv(folder: str) -> None:
     """Bar 3: the plain convolutional autoencoder."""
-    material, test = faces_of(folder, 32)
-    measured(material, test, [("conv", 8, 1.0), ("conv", 32, 10.0)])
+    data, test = faces_of(folder, 32)
+    measured(data, test, [("conv", 8, 1.0), ("conv", 32, 10.0)])
 
 
 def light(file: str) -> None:
@@ -127,10 +127,10 @@ def light(file: str) -> None:
     for by in ("image", "label"):
         first, second, test = split(images, (0.7, 0.15, 0.15), by=by, seed=0)
         print({"image": "known people, new light", "label": "strangers"}[by], len(test), "images")
-        material = TrainingData(images.pixels(first), images.pixels(second), max_bottleneck=8)
+        data = TrainingData(images.pixels(first), images.pixels(second), max_bottleneck=8)
         assert images.labels is not None
         jobs = [("linear-start", 8, 1.0), ("linear-start", 8, 4.0)]
-        measured(material, images.pixels(test), jobs, images.labels[test])
+        measured(data, images.pixels(test), jobs, images.labels[test])
 
 
 def patches() -> None:
@@ -144,8 +144,8 @@ def patches() -> None:
         turned(images.pixels(np.flatnonzero(rows)), n, random)
         for rows, n in zip(of, (25_000, 3_000, 5_000), strict=True)
     )
-    material = TrainingData(first, second, mirror=False, shift=0.0, max_bottleneck=30)
-    measured(material, test, [("linear-start", 30, effort) for effort in (1.0, 4.0)])
+    data = TrainingData(first, second, mirror=False, shift=0.0, max_bottleneck=30)
+    measured(data, test, [("linear-start", 30, effort) for effort in (1.0, 4.0)])
 
 
 def turned(pixels: np.ndarray, n: int, random: torch.Generator) -> np.ndarray:
@@ -165,8 +165,8 @@ def turned(pixels: np.ndarray, n: int, random: torch.Generator) -> np.ndarray:
 def digits(file: str) -> None:
     """Bar 5: handwritten digits."""
     X = open_images(f"array:{file}").pixels()[np.random.default_rng(0).permutation(20_000)]
-    material = TrainingData(X[:14000], X[14000:17000], mirror=False, max_bottleneck=30)
-    measured(material, X[17000:], [("linear-start", 30, 1.0), ("linear-start", 30, 4.0)])
+    data = TrainingData(X[:14000], X[14000:17000], mirror=False, max_bottleneck=30)
+    measured(data, X[17000:], [("linear-start", 30, 1.0), ("linear-start", 30, 4.0)])
 
 
 def feeding(folder: str) -> None:
@@ -175,8 +175,8 @@ def feeding(folder: str) -> None:
     start = cpu()
     X = images.pixels()
     decoding = cpu() - start
-    material = TrainingData(X[:3000], X[3000:], max_bottleneck=32)
-    copies, random = material.copies, torch.Generator().manual_seed(0)
+    data = TrainingData(X[:3000], X[3000:], max_bottleneck=32)
+    copies, random = data.copies, torch.Generator().manual_seed(0)
     times = {"pixels": 0.0, "scores": 0.0}
     with recycled():  # as in training
         for epoch in range(6):  # the first, which compiles, is not counted
