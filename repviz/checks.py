@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from repviz.errors import InputError, UnknownName
+from repviz.streams import SEED_LIMIT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +69,11 @@ def integer(who: str, what: str, value: Any, *, low: int, high: int | None = Non
     return int(value)
 
 
+def seed(who: str, value: Any) -> int:
+    """``value`` as a seed, which must be a whole number from 0 to :data:`SEED_LIMIT`."""
+    return integer(who, "seed", value, low=0, high=SEED_LIMIT)
+
+
 def real(who: str, what: str, value: Any, *, low: float, high: float) -> float:
     """``value`` as a float, which must be finite and in [low, high]."""
     try:
@@ -107,7 +113,7 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
     if X.ndim != 2:
         raise InputError(
             f"{who}: X must be a matrix of shape (n, d), got shape {X.shape}. "
-            "Give one row an image: X.reshape(len(X), -1)."
+            "Give one row per image: X.reshape(len(X), -1)."
         )
     numeric(who, X)
     if X.dtype not in (np.float32, np.float64):

@@ -188,9 +188,9 @@ def resampled(
     for own, of in zip(sums, values, strict=True):
         np.add.at(own, member, of)
     sizes = np.bincount(member).astype(float)
-    random = np.random.default_rng(seed)
-    weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    which = random.multinomial(r, np.full(r, 1 / r), size=draws) / r
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    which = rng.multinomial(r, np.full(r, 1 / r), size=draws) / r
     totals = np.einsum("dg,rgm->drm", weights.astype(float), sums, optimize=True)
     means = np.einsum("dr,drm->dm", which, totals) / (weights @ sizes)[:, None]
     tail = (1 - level) / 2

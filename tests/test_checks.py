@@ -53,7 +53,7 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
         (
             np.ones(3),
             "pca: X must be a matrix of shape (n, d), got shape (3,). "
-            "Give one row an image: X.reshape(len(X), -1).",
+            "Give one row per image: X.reshape(len(X), -1).",
         ),
         (
             np.array([["a", "b"], ["c", "d"]]),

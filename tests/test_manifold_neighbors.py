@@ -272,7 +272,7 @@ def test_more_features_than_the_float32_sum_is_trusted_with():
         (
             lambda: neighbors(np.ones(5)),
             "neighbors: X must be a matrix of shape (n, d), got shape (5,). "
-            "Give one row an image: X.reshape(len(X), -1).",
+            "Give one row per image: X.reshape(len(X), -1).",
         ),
         (
             lambda: neighbors([[1.0, 2], [np.nan, 1], [1, 1]], k=1),

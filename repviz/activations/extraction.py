@@ -100,7 +100,7 @@ def extract(
     if batch is not None:
         batch = checks.integer("extract", "batch", batch, low=1)
     checks.one_of("extract", "type of number", dtype, DTYPES)
-    checks.integer("extract", "seed", seed, low=0, high=2**32 - 1)
+    checks.seed("extract", seed)
     images, path = as_images(images), Path(out)
     asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:

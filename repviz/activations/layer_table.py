@@ -31,7 +31,7 @@ def layers(model: Model) -> pd.DataFrame:
         ``type`` : its class in torch, as in ``"type:Conv2d"``
         ``output`` : shape for one image, "256x6x6"
         ``features`` : number of values
-        ``axes`` : what the axes are: c features, t tokens, h and w places; "" if it cannot be told
+        ``axes`` : what the axes are: c features, t tokens, h and w positions; "" if unknown
         ``in_place`` : whether the next operation changes it in place (it is read before)
         ``calls`` : how often it works in one pass; above 1, the last call is extracted
         ``default`` : whether it is extracted by default

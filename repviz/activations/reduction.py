@@ -36,7 +36,7 @@ class Layer:
     axes : str
         What the axes of that shape are, a letter an axis: ``"c"`` features; ``"tc"`` tokens, then
         features; ``"ct"``; ``"chw"`` maps; ``"hwc"`` maps with the channels last; ``""`` where it
-        cannot be told.
+        cannot be determined.
     """
 
     name: str

@@ -20,7 +20,6 @@ from repviz.bottleneck.non_inferiority import (
 )
 from repviz.bottleneck.reconstructions import open_reconstructions
 from repviz.errors import InputError
-from repviz.streams import SEED_LIMIT
 from repviz.study_folder import Study
 
 MARGIN, LEVEL, DRAWS = 0.05, 0.95, 2000
@@ -121,7 +120,7 @@ def choose_bottleneck(
     criterion = get_criterion(criterion)
     margin = checks.real("choose_bottleneck", "margin", margin, low=1e-9, high=1e9)
     level = checks.real("choose_bottleneck", "level", level, low=0.5, high=0.999)
-    seed = checks.integer("choose_bottleneck", "seed", seed, low=0, high=SEED_LIMIT)
+    seed = checks.seed("choose_bottleneck", seed)
     reconstructions = open_reconstructions(sweep)
     reference = reconstructions.reference
     if reason := criterion.missing(reference):

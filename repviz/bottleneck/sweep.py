@@ -29,7 +29,6 @@ from repviz.bottleneck.traversals import traversal_stage
 from repviz.errors import InputError
 from repviz.images.partition import Partition, partition
 from repviz.report.page import write_report
-from repviz.streams import SEED_LIMIT
 from repviz.study_folder import Draft, Study, begin
 
 LONGEST = 256  # the longest code of an engine that serves all sizes
@@ -188,9 +187,7 @@ def _plan(
     """The fits that are requested now, with those that the folder had ``before``."""
     requested = [get_engine(engine) for engine in ("pca", *checks.as_list(engines))]
     requested = _with_earlier(requested, before.get("engines", []))
-    seeds = [
-        checks.integer("sweep", "seed", s, low=0, high=SEED_LIMIT) for s in checks.as_list(seed)
-    ]
+    seeds = [checks.seed("sweep", s) for s in checks.as_list(seed)]
     if not seeds:
         raise InputError("sweep: at least one seed is needed, got none. Write seed=0.")
     seeds = list(dict.fromkeys([*before.get("seeds", []), *seeds]))

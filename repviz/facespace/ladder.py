@@ -17,7 +17,6 @@ from repviz.facespace.known import Known, pixels
 from repviz.facespace.rungs import Rung, judge_rung
 from repviz.facespace.samplers import CONTROLS, SAMPLERS, Sampler
 from repviz.nouns import FACES, Nouns
-from repviz.streams import SEED_LIMIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +106,7 @@ def ladder(
     _check_known(known)
     held_out = pixels("ladder", "held_out", held_out).astype(np.float32, copy=False)
     count = checks.integer("ladder", "count", count, low=1)
-    seed = checks.integer("ladder", "seed", seed, low=0, high=SEED_LIMIT)
+    seed = checks.seed("ladder", seed)
     listed = _listed(samplers, known)
     if not isinstance(judges, CalibratedJudges):
         judges = calibrate(known, judges=judges, level=level, seed=seed)

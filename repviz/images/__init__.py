@@ -186,7 +186,7 @@ def open_images(
     shape = parse_size(who, size), parse_grey(who, grey)
     if limit is not None:
         limit = checks.integer(who, "limit", limit, low=1)
-    seed = checks.integer(who, "seed", seed, low=0, high=2**32 - 1)
+    seed = checks.seed(who, seed)
     source_label = label if metadata is None else None
     given = {"argument": argument, "label": source_label, "seed": seed}
     images = source.open(**{option: given[option] for option in source.takes})

@@ -156,7 +156,7 @@ def _locked(path: Path) -> Iterator[None]:
     lock = path.with_suffix(".lock")
     with durable.named_errors(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = open(lock, "w")  # noqa: SIM115  closed below, which lets go of the lock
+        file = open(lock, "w")  # noqa: SIM115  closed below, which releases the lock
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         durable.remove_abandoned(path)

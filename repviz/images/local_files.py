@@ -21,7 +21,7 @@ _KINDS = {
 
 
 def kind_of(path: Path) -> str:
-    """What lies at ``path``: "a file", "a folder", "nothing", or the reason it cannot be told."""
+    """What lies at ``path``: "a file", "a folder", "nothing", or why it cannot be read."""
     try:
         return _KINDS[stat.S_IFMT(path.stat().st_mode)]
     except (FileNotFoundError, NotADirectoryError):

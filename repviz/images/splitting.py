@@ -63,7 +63,7 @@ def split(
     """
     checks.one_of("split", "way to split", by, METHODS)
     shares = _shares(fractions)
-    seed = checks.integer("split", "seed", seed, low=0, high=2**32 - 1)
+    seed = checks.seed("split", seed)
     rng = np.random.default_rng(seed)
     if by == "label":
         if images.labels is None:

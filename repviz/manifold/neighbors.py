@@ -111,7 +111,7 @@ class Neighbors:
         Raises
         ------
         InputError
-            ``groups`` has not one entry a row, or names fewer than two.
+            ``groups`` does not have one entry per row, or names fewer than two.
         """
         return self if groups is None else replace(self, groups=encode_groups(who, groups, self.n))
 
@@ -150,7 +150,7 @@ def neighbors(
     Parameters
     ----------
     X : array_like, shape (n, d)
-        One row an image: an array, or a stored layer, which is read block by block.
+        One row per image: an array, or a stored layer, which is read block by block.
     k : int
         How many neighbours, from 1 to n - 1.
     metric : {"euclidean", "cosine"}
@@ -181,7 +181,7 @@ def neighbors(
     """
     X = checks.matrix("neighbors", X)
     k = checks.integer("neighbors", "k", k, low=1)
-    seed = checks.integer("neighbors", "seed", seed, low=0)
+    seed = checks.seed("neighbors", seed)
     checks.one_of("neighbors", "search", search, SEARCHES)
     _enough("neighbors", len(X) - 1, k)
     rows = _comparable("neighbors", X, metric)

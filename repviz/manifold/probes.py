@@ -18,7 +18,7 @@ import scipy.special
 from repviz import checks, intervals
 from repviz.errors import InputError
 from repviz.manifold.neighbors import neighbors_between
-from repviz.streams import SEED_LIMIT, stream
+from repviz.streams import stream
 
 PENALTIES = 10.0 ** np.arange(-4, 5)  # of the ridge, in units of the mean variance of the rows
 
@@ -102,7 +102,7 @@ def probe(
     n = len(X)
     folds = checks.integer("probe", "folds", folds, low=2, high=n // 2)
     k = checks.integer("probe", "k", k, low=1, high=max(n - 1, 5))
-    seed = checks.integer("probe", "seed", seed, low=0, high=SEED_LIMIT)
+    seed = checks.seed("probe", seed)
     y = checks.labels("probe", "target", target, n)
     numeric = method == "factor"
     if numeric:

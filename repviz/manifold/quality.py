@@ -90,7 +90,7 @@ def quality(
         its range.
     """
     mapped = _mapped("quality", graph, embedding, k)
-    seed = checks.integer("quality", "seed", seed, low=0)
+    seed = checks.seed("quality", seed)
     true = graph.indices[:, :k]
     points = {
         "trustworthiness": _rank_preservation(graph, mapped.indices, true),

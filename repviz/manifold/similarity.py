@@ -17,7 +17,6 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import neighbors
-from repviz.streams import SEED_LIMIT
 
 ROUNDING = 1e-12  # of a Gram matrix's squares: a smaller debiased HSIC is 0 up to rounding
 
@@ -101,7 +100,7 @@ def similarity(
             raise InputError(f"similarity: the rows of {name} must not all be the same.")
     n = len(X)
     k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
-    seed = checks.integer("similarity", "seed", seed, low=0, high=SEED_LIMIT)
+    seed = checks.seed("similarity", seed)
     compare = SIMILARITIES[method].compare(X, Y, min(k, n - 1))
     rng = np.random.default_rng(seed)
     value = compare(np.arange(n))
@@ -221,7 +220,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
         )
     batch = checks.integer("minibatch_cka", "batch", batch, low=4, high=n)
     epochs = checks.integer("minibatch_cka", "epochs", epochs, low=1)
-    seed = checks.integer("minibatch_cka", "seed", seed, low=0, high=SEED_LIMIT)
+    seed = checks.seed("minibatch_cka", seed)
     rng = np.random.default_rng(seed)
     sums = np.zeros(3)
     for _ in range(epochs):

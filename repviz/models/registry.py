@@ -60,7 +60,7 @@ class Architecture:
         who, known = f"open_model('{name}')", self.options
         for option in options:
             checks.one_of(who, "option", option, known)
-        checks.integer(who, "seed", seed, low=0, high=2**63 - 1)
+        checks.seed(who, seed)
 
 
 MODELS: dict[str, Architecture] = {

@@ -28,7 +28,7 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     Parameters
     ----------
     X : array_like, shape (n, d)
-        One row an image: an array, a memory map, a stored layer.
+        One row per image: an array, a memory map, a stored layer.
     components : int, optional
         How many directions to keep, from 1 to min(n - 1, d); all of these if None.
     solver : {"auto", "exact", "streaming"}
@@ -49,7 +49,7 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
         No such solver.
     """
     checks.one_of("pca", "solver", solver, SOLVERS)
-    seed = checks.integer("pca", "seed", seed, low=0)
+    seed = checks.seed("pca", seed)
     shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
     if solver == "auto":
         large = len(shape) == 2 and (shape[0] * shape[1] > MOST_NUMBERS or min(shape) > MOST_LINES)

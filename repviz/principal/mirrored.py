@@ -39,7 +39,7 @@ class MirroredPCA:
         return (X - self.mean) @ self.basis.T
 
 
-def fit_linear(
+def fit_mirrored_pca(
     copies: list[np.ndarray], shape: Shape, components: int, *, mirror: bool
 ) -> MirroredPCA:
     """The principal components of the rows of all ``copies`` and of their mirror images, exactly.

@@ -55,7 +55,7 @@ def parallel_analysis(
     Parameters
     ----------
     X : array_like, shape (n, d)
-        One row an image; it must fit into memory.
+        One row per image; it must fit into memory.
     components : int, optional
         How many places of the spectrum are compared, from 1 to min(n - 1, d); all if None.
     repeats : int
@@ -74,9 +74,9 @@ def parallel_analysis(
     repeats = checks.integer("parallel_analysis", "repeats", repeats, low=1)
     quantile = checks.real("parallel_analysis", "quantile", quantile, low=0.5, high=0.999)
     spectrum = pca(X, components=components).explained_variance
-    random = np.random.default_rng(checks.integer("parallel_analysis", "seed", seed, low=0))
+    rng = np.random.default_rng(checks.seed("parallel_analysis", seed))
     shuffled = [
-        pca(random.permuted(X, axis=0), components=len(spectrum)).explained_variance
+        pca(rng.permuted(X, axis=0), components=len(spectrum)).explained_variance
         for _ in range(repeats)
     ]
     null = np.quantile(shuffled, quantile, axis=0, method="higher")

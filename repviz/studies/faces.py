@@ -214,9 +214,9 @@ def _manifold(
     draft: Draft, study: Study, plan: Plan, identity: Split, rows: np.ndarray, code: int
 ) -> None:
     """Measure every representation on ``rows``: layers.csv, spectrum.csv and map.csv."""
-    coder = _autoencoder(study, code)
+    autoencoder_model = _autoencoder(study, code)
     X = plan.training_data().rows(plan.data.X[rows])
-    codes = autoencoder.encode(coder.module, X)
+    codes = autoencoder.encode(autoencoder_model.module, X)
     clusters = None if plan.parts.clusters is None else plan.parts.clusters[rows]
     labels = None if plan.data.labels is None else plan.data.labels[rows]
     part = np.isin(rows, identity[0])

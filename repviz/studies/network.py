@@ -138,7 +138,7 @@ def _opened(model: str | None, weights: str | Path | None, seed: int) -> tuple[M
 
 
 def _unanswerable(model: Model, images: Images) -> str:
-    """Why accuracy cannot be told; empty where it can."""
+    """Why accuracy cannot be determined; empty where it can."""
     if images.labels is None:
         return f"the {images.nouns.images} carry no labels"
     if model.classes is None:

@@ -30,7 +30,7 @@ def strengths(model: Model, images: Images, layers: list[str]) -> dict[str, np.n
     images : Images
         At the size of the model's input, or larger: then their middles count.
     layers : list of str
-        Names of layers. One whose axes cannot be told is left out.
+        Names of layers. One whose axes cannot be determined is left out.
     """
     with (
         evaluating(model.module),

@@ -106,7 +106,7 @@ def train(
     from repviz.models.checkpoints import save_checkpoint
 
     entry, settings = _recipe(model, recipe)
-    checks.integer("train", "seed", seed, low=0, high=2**32 - 1)
+    checks.seed("train", seed)
     settings = replace(
         settings,
         epochs=settings.epochs if epochs is None else epochs,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from repviz.models.scores import n_components_for
-from repviz.principal.mirrored import MirroredPCA, Shape, fit_linear
+from repviz.principal.mirrored import MirroredPCA, Shape, fit_mirrored_pca
 from repviz.training.augmentation import SHIFT
 
 COPIES_BYTES = 256 << 20  # memory that the scores of shifted copies may take
@@ -82,7 +82,7 @@ class TrainingData:
     @cached_property
     def linear(self) -> MirroredPCA:
         """PCA of the training images and, with ``mirror``, their mirror images."""
-        return fit_linear(
+        return fit_mirrored_pca(
             [self.shifted((0, 0))], self.shape, self._n_components, mirror=self.mirror
         )
 
@@ -90,7 +90,7 @@ class TrainingData:
     def linear_augmented(self) -> MirroredPCA:
         """PCA of all the shifted copies that autoencoders are trained on."""
         copies = [self.shifted(shift) for shift in self.shifts]
-        return fit_linear(copies, self.shape, self.max_bottleneck, mirror=self.mirror)
+        return fit_mirrored_pca(copies, self.shape, self.max_bottleneck, mirror=self.mirror)
 
     @cached_property
     def copies(self) -> Tensor:

@@ -20,32 +20,32 @@ from repviz.manifold.dimension.record import Dimension
 N, K = 1_000, 64
 
 
-def sphere(random: np.random.Generator, d: int = 3) -> np.ndarray:
+def sphere(rng: np.random.Generator, d: int = 3) -> np.ndarray:
     """Even rows on the unit d-sphere."""
-    X = random.standard_normal((N, d + 1))
+    X = rng.standard_normal((N, d + 1))
     return X / np.linalg.norm(X, axis=1, keepdims=True)
 
 
-def torus(random: np.random.Generator) -> np.ndarray:
+def torus(rng: np.random.Generator) -> np.ndarray:
     """Even rows on a torus of radii 1 and 1/4."""
     around = np.empty(0)
     while len(around) < N:  # more room outside than inside
-        drawn = random.uniform(0, 2 * np.pi, 2 * N)
-        kept = random.uniform(0, 1.25, 2 * N) < 1 + np.cos(drawn) / 4
+        drawn = rng.uniform(0, 2 * np.pi, 2 * N)
+        kept = rng.uniform(0, 1.25, 2 * N) < 1 + np.cos(drawn) / 4
         around = np.concatenate([around, drawn[kept]])
-    around, along = around[:N], random.uniform(0, 2 * np.pi, N)
+    around, along = around[:N], rng.uniform(0, 2 * np.pi, N)
     out = 1 + np.cos(around) / 4
     return np.stack([out * np.cos(along), out * np.sin(along), np.sin(around) / 4], axis=1)
 
 
-def ball(random: np.random.Generator) -> np.ndarray:
+def ball(rng: np.random.Generator) -> np.ndarray:
     """Even rows in the unit 5-ball."""
-    return sphere(random, 4) * random.random((N, 1)) ** (1 / 5)
+    return sphere(rng, 4) * rng.random((N, 1)) ** (1 / 5)
 
 
-def product(random: np.random.Generator) -> np.ndarray:
+def product(rng: np.random.Generator) -> np.ndarray:
     """A 2-sphere times a circle times a segment: four dimensions."""
-    return np.hstack([sphere(random, 2), sphere(random, 1), random.random((N, 1))])
+    return np.hstack([sphere(rng, 2), sphere(rng, 1), rng.random((N, 1))])
 
 
 SETS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {

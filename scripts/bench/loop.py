@@ -55,9 +55,9 @@ def main(steps: int = 6, rounds: int = 3) -> None:
     """Print both medians and their ratio."""
     model = repviz.open_model("alexnet", classes=10)
     module, n = model.module, BATCH * steps
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (n, 3, 256, 256), dtype=np.uint8)
-    labels = torch.from_numpy(random.integers(0, 10, n))
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (n, 3, 256, 256), dtype=np.uint8)
+    labels = torch.from_numpy(rng.integers(0, 10, n))
     augmenter = Augmenter(parse_augmentations("crop,flip"), model.preprocessing.size)
     optimizer = torch.optim.SGD(module.parameters(), lr=1e-4, momentum=0.9, fused=True)
 

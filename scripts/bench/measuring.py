@@ -51,11 +51,11 @@ def verdict(what: str, got: float, limit: float, *, most: bool = True) -> bool:
 def draw_jpegs(folder: Path, n: int, width: int, height: int, *, quality: int = 90) -> Path:
     """``n`` smooth colour pictures with a little noise, as JPEG files."""
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for number in range(n):
-        small = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        small = rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)
         picture = np.asarray(Image.fromarray(small).resize((width, height), Image.BICUBIC), int)
-        noisy = picture + random.integers(-12, 13, picture.shape)
+        noisy = picture + rng.integers(-12, 13, picture.shape)
         image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
         image.save(folder / f"{number:05d}.jpg", quality=quality)
     return folder

@@ -83,7 +83,7 @@ def umap_by_landmarks(
     near = checks.integer("umap_by_landmarks", "neighbors", neighbors, low=2)
     if len(getattr(X, "shape", ())) != 2:
         X = checks.matrix("umap_by_landmarks", X, rows=3)
-    seed = checks.integer("umap_by_landmarks", "seed", seed, low=0)
+    seed = checks.seed("umap_by_landmarks", seed)
     n = X.shape[0]
     chosen = np.arange(n)
     if wanted < n:

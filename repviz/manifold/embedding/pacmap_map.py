@@ -50,7 +50,7 @@ def pacmap(
             "take method='umap'."
         ) from error
     components = checks.integer("pacmap", "components", components, low=1, high=10)
-    seed = checks.integer("pacmap", "seed", seed, low=0, high=2**32 - 1)
+    seed = checks.seed("pacmap", seed)
     near = checks.integer("pacmap", "neighbors", neighbors, low=2)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("pacmap", graph)

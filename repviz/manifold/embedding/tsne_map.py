@@ -53,7 +53,7 @@ def tsne(
             "take method='umap'."
         ) from error
     components = checks.integer("tsne", "components", components, low=1, high=2)
-    seed = checks.integer("tsne", "seed", seed, low=0, high=2**32 - 1)
+    seed = checks.seed("tsne", seed)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("tsne", graph, rows=8)
         graph = neighbors(rows, k=min(round(3 * perplexity), len(rows) - 1))

@@ -76,7 +76,7 @@ def umap(
         The graph holds too few neighbours, or an option is out of its range.
     """
     components = checks.integer("umap", "components", components, low=1, high=10)
-    seed = checks.integer("umap", "seed", seed, low=0, high=2**32 - 1)
+    seed = checks.seed("umap", seed)
     min_dist = checks.real("umap", "min_dist", min_dist, low=0, high=1)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("umap", graph)
@@ -89,13 +89,13 @@ def umap(
             f"umap: the graph must hold at least neighbors - 1 = {near} neighbours a row, "
             f"got {graph.k}. Make it with neighbors(X, k={near}) or take neighbors={graph.k + 1}."
         )
-    random = np.random.RandomState(seed)
-    ties, lengths = _fuzzy(graph, near, random)
+    rng = np.random.RandomState(seed)
+    ties, lengths = _fuzzy(graph, near, rng)
     if labels is not None:
         ties = _labelled(ties, labels)
     start = _spectral(ties, components, seed) if init is None else _given(init, graph, components)
     if np.ptp(start, axis=0).min() == 0:
-        start = start + random.normal(scale=1e-4 * max(1.0, float(np.ptp(start))), size=start.shape)
+        start = start + rng.normal(scale=1e-4 * max(1.0, float(np.ptp(start))), size=start.shape)
     a, b = find_ab_params(1.0, min_dist)
     density = {"lambda": 2.0, "frac": 0.3, "var_shift": 0.1, "n_neighbors": near + 1}
     placed, _ = simplicial_set_embedding(
@@ -109,7 +109,7 @@ def umap(
         negative_sample_rate=5,
         n_epochs=(EPOCHS_SMALL if graph.n <= LARGE else EPOCHS_LARGE) + DENSITY_EPOCHS * densmap,
         init=start.astype(np.float32),
-        random_state=random,
+        random_state=rng,
         metric="euclidean",
         metric_kwds={},
         densmap=densmap,
@@ -128,7 +128,7 @@ def _labelled(ties: scipy.sparse.coo_matrix, labels: Any) -> scipy.sparse.coo_ma
 
 
 def _fuzzy(
-    graph: Neighbors, near: int, random: np.random.RandomState
+    graph: Neighbors, near: int, rng: np.random.RandomState
 ) -> tuple[scipy.sparse.coo_matrix, Any]:
     """The weighted ties between rows, and the ties' lengths.
 
@@ -138,7 +138,7 @@ def _fuzzy(
     ties, _, _, lengths = fuzzy_simplicial_set(
         X=np.empty((graph.n, 1), np.float32),  # only its length is read when the graph is given
         n_neighbors=near + 1,
-        random_state=random,
+        random_state=rng,
         metric="euclidean",
         knn_indices=np.hstack([own, graph.indices[:, :near]]),
         knn_dists=np.hstack([np.zeros(own.shape, np.float32), _held(graph.distances[:, :near])]),

@@ -23,7 +23,7 @@ TABLES = {
 
 
 def render(study: Study) -> Content | None:
-    """A row an image and engine, a column a bottleneck size."""
+    """One row per image and engine, one column per bottleneck size."""
     shown = study.result("reconstruction_images", TABLES["reconstruction_images"]).sort_values(
         "position"
     )
@@ -74,7 +74,7 @@ class _Grid:
         return scrolling(whole, "Reconstructions")
 
     def _rows(self, one: dict[str, Any]) -> Markup:
-        """The rows of one image: the original beside one row an engine."""
+        """The rows of one image: the original beside one row per engine."""
         original = self.pixels[self.panels["original", 0], one["position"]]
         first = tag(
             "th",
