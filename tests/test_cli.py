@@ -364,6 +364,11 @@ PARITY = [
 ]
 
 
+@pytest.mark.parametrize("command", ["extract", "train", "evaluate"])
+def test_a_command_that_opens_images_takes_labels_and_factors(command):
+    assert {"limit", "label", "metadata", "key", "seed"} <= options_of(command)
+
+
 @pytest.mark.parametrize(("command", "function", "otherwise"), PARITY)
 def test_a_command_takes_what_its_function_takes(command, function, otherwise):
     assert keywords_of(function) - otherwise <= options_of(command)

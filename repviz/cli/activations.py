@@ -35,13 +35,22 @@ def extract(
     grey: option.Grey = None,
     limit: option.Limit = None,
     label: option.Label = None,
+    metadata: option.Metadata = None,
+    key: option.Key = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
     """Store the activations of a model's layers."""
     with progress_bars():
         opened = repviz.open_images(
-            images, size=option.side(size), grey=grey, limit=limit, label=label, seed=seed
+            images,
+            size=option.side(size),
+            grey=grey,
+            limit=limit,
+            label=label,
+            metadata=metadata,
+            key=key,
+            seed=seed,
         )
         acts = repviz.extract(
             repviz.open_model(

@@ -48,6 +48,8 @@ def train(
     ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
+    metadata: option.Metadata = None,
+    key: option.Key = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
@@ -68,10 +70,11 @@ def train(
         "tensorboard": tensorboard,
     }
     with progress_bars():
-        opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
+        joined = {"label": label, "metadata": metadata, "key": key}
+        opened = repviz.open_images(images, limit=limit, seed=seed, **joined)
         rows: tuple[Any, ...] | None = None
         if validation is not None:
-            opened, rows = repviz.concatenate(opened, repviz.open_images(validation, label=label))
+            opened, rows = repviz.concatenate(opened, repviz.open_images(validation, **joined))
         elif split_seed is not None:
             rows = repviz.split(opened, (1 - held_out, held_out), seed=split_seed)
         if model != "autoencoder" and opened.classes:
@@ -109,6 +112,8 @@ def evaluate(
     ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
+    metadata: option.Metadata = None,
+    key: option.Key = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
@@ -116,7 +121,9 @@ def evaluate(
     from repviz.training.machine import Machine
 
     with progress_bars():
-        opened = repviz.open_images(images, limit=limit, label=label, seed=seed)
+        opened = repviz.open_images(
+            images, limit=limit, label=label, metadata=metadata, key=key, seed=seed
+        )
         made = repviz.evaluate(
             [repviz.open_checkpoint(path, model=model) for path in checkpoints],
             opened,

@@ -17,7 +17,13 @@ Size = Annotated[
 Grey = Annotated[bool | None, typer.Option("--grey/--colour", help="Grey levels or colour.")]
 Limit = Annotated[int | None, typer.Option(help="At most this many images, drawn with the seed.")]
 Label = Annotated[str | None, typer.Option(help="The array or factor that serves as the label.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Metadata = Annotated[
+    str | None, typer.Option(help="A CSV of labels and factors, joined to the images by --key.")
+]
+Key = Annotated[
+    str | None, typer.Option(help="The metadata's column of image names (default: the first).")
+]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Weights = Annotated[
     str, typer.Option(help="random, default (pretrained), a published name, or a file.")
