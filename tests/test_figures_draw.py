@@ -50,8 +50,11 @@ def test_a_dot_stands_at_its_value_and_its_line_spans_the_interval(study: Study)
     (axes,) = figures.draw("dimension", table).axes
     dots = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"}
     spans = {tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2}
-    assert dots == set(table["dimension"])
-    assert spans == set(zip(table["dimension_low"], table["dimension_high"], strict=True))
+    (crosses,) = [line.get_xdata() for line in axes.lines if line.get_marker() == "x"]
+    calibrated = "dimension_calibrated"
+    assert dots == set(table[calibrated])
+    assert spans == set(zip(table[f"{calibrated}_low"], table[f"{calibrated}_high"], strict=True))
+    np.testing.assert_array_equal(crosses, table["dimension"])
 
 
 def test_the_longest_bars_of_anatomy_are_conv2_and_fc6(study: Study) -> None:

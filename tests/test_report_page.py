@@ -117,7 +117,7 @@ def page(text: str) -> Page:
         ("sweep", "sweep", {1: "bottleneck", 2: "mse", 4: "psnr", 5: "ssim", 6: "ratio"}),
         ("sweep", "sweep", {8: "pca_equivalent", 9: "n_test"}),
         ("training", "training", {0: "epoch", 1: "train_loss", 5: "n_held_out"}),
-        ("dimension", "layers", {2: "n", 3: "d", 4: "dimension", 6: "dimension_calibrated"}),
+        ("dimension", "layers", {2: "n", 3: "d", 4: "dimension_calibrated", 6: "dimension"}),
         ("spectrum", "layers", {4: "components_90", 5: "participation_ratio"}),
         ("ladder", "ladder", {1: "n", 2: "accepted", 5: "distance_median"}),
         ("anatomy", "anatomy", {5: "parameters", 7: "neurons", 8: "multiply_adds"}),
@@ -409,8 +409,9 @@ def test_the_dimension_says_what_its_intervals_resample(study: Path, tmp_path: P
         assert content is not None
         return str(content.body)
 
-    assert "95\xa0% intervals over 5 people (all faces of a person together)." in caption()
-    assert "95\xa0% intervals over faces." in caption(groups=20)
+    intervals = "with 95\xa0% intervals of sampling error, over {}, and model error together."
+    assert intervals.format("5 people (all faces of a person together)") in caption()
+    assert intervals.format("faces") in caption(groups=20)
 
 
 # ---- contract over the family -------------------------------------------------------------------

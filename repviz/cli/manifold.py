@@ -35,14 +35,14 @@ def dimension(
     ] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Estimate an intrinsic dimension, with its interval."""
+    """Estimate an intrinsic dimension: calibrated, with sampling and model error, and raw."""
     more = option.named_values(options or [])
     got = repviz.dimension(
         _matrix(source, layer), method=method, groups=_column(source, groups), **more
     )
     values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
     values["warnings"] = list(got.warnings)
-    line = f"{method}: {_raw(got)}, {_calibrated(got)} (n = {got.n})"
+    line = f"{method}: {_calibrated(got)}, {_raw(got)} (n = {got.n})"
     write(values, as_json, [line, *got.warnings])
 
 
@@ -60,7 +60,7 @@ def scales(
         numbers = {name: getattr(one, name) for name in _NUMBERS}
         rows.append({"m": int(m), "distance": one.scale, **numbers})
         at = f"neighbours {m} and {2 * m}, {one.scale:.3g} away"
-        lines.append(f"{at}: {_raw(one)}, {_calibrated(one)}")
+        lines.append(f"{at}: {_calibrated(one)}, {_raw(one)}")
     first, last = got.plateau
     lines.append(
         f"plateau: {got.dimension:.2f} [{got.low:.2f}, {got.high:.2f}] from m = {first} to {last}"
@@ -135,8 +135,10 @@ def _column(source: Path, name: str | None) -> Any:
 
 
 def _raw(got: Dimension) -> str:
-    return f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
+    """The raw value with its interval: sampling error alone."""
+    return f"raw {got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
 
 
 def _calibrated(got: Dimension) -> str:
+    """The calibrated value with its interval: sampling and model error."""
     return f"calibrated {got.calibrated:.2f} [{got.calibrated_low:.2f}, {got.calibrated_high:.2f}]"

@@ -11,7 +11,7 @@ from repviz.figures.theme import LIGHT, canvas, columns, fold, themed
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """One row per representation: estimate, 95 % interval, and the calibrated value as a cross.
+    """One row per representation: calibrated value, its 95 % interval, the raw value as a cross.
 
     Parameters
     ----------
@@ -21,16 +21,16 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         Width in CSS pixels.
     """
     columns("dimension", table, "representation", "model", "weights", "layer")
-    columns("dimension", table, "dimension", "dimension_low", "dimension_high")
-    columns("dimension", table, "dimension_calibrated")
-    labels, marks = layer_marks(table, "dimension", "dimension_low", "dimension_high")
+    calibrated = ("dimension_calibrated", "dimension_calibrated_low", "dimension_calibrated_high")
+    columns("dimension", table, "dimension", *calibrated)
+    labels, marks = layer_marks(table, *calibrated)
     figure = canvas(width, 70 + 30 * len(labels))
     axes = figure.subplots()
     dots(axes, labels, marks)
     _, places = layer_rows(table)
     heights = [row + mark.shift for row, mark in zip(places, marks, strict=True)]
     axes.plot(
-        table["dimension_calibrated"],
+        table["dimension"],
         heights,
         marker="x",
         markersize=6,

@@ -295,7 +295,7 @@ def _dimension_findings(study: Study) -> list[str]:
         f"{_dimension(pixels)} is the intrinsic dimension (TwoNN, calibrated) of {pixels.n:,} "
         f"images{drawn} of {pixels.d:,.0f} pixels each; that of their {code.d:.0f}-number codes is "
         f"{_dimension(code)}, that of {deep}, with {table.loc[deep, 'd']:,.0f} numbers, "
-        f"{_dimension(table.loc[deep])}."
+        f"{_dimension(table.loc[deep])} (95 % intervals of sampling and model error)."
     ]
 
 

@@ -30,16 +30,20 @@ def _dimension_finding(table: Any) -> str:
         if not rows.empty:
             first, last = rows.iloc[0], rows.iloc[-1]
             spans.append(
-                f"from {first.dimension_calibrated:.1f} in {first.layer} to "
-                f"{last.dimension_calibrated:.1f} in {last.layer} in the {state} network"
+                f"from {_dimension(first)} in {first.layer} to {_dimension(last)} in {last.layer} "
+                f"in the {state} network"
             )
     pixels: Any = table.iloc[0]
     layers = f"goes {', and '.join(spans)}; that of the pixels " if spans else "of the pixels "
     return (
-        f"The intrinsic dimension (TwoNN, calibrated) {layers}is {pixels.dimension_calibrated:.1f} "
-        f"[{pixels.dimension_calibrated_low:.1f}, {pixels.dimension_calibrated_high:.1f}] "
-        f"({pixels.n:,} images)."
+        f"The intrinsic dimension (TwoNN, calibrated) {layers}is {_dimension(pixels)} "
+        f"({pixels.n:,} images; 95 % intervals of sampling and model error)."
     )
+
+
+def _dimension(row: Any) -> str:
+    low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
+    return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _probe_finding(table: Any) -> str:

@@ -33,7 +33,8 @@ class ScaleCurve:
     dimension : float
         The plateau's calibrated dimension: the mean of its scales, in the logarithm.
     low, high : float
-        From the lowest to the highest end of the plateau's intervals, calibrated as the values are.
+        From the lowest to the highest end of the plateau's calibrated intervals, which hold
+        sampling error and model error.
     warnings : tuple of str
         A sentence where the dimension depends on the scale.
     """

@@ -32,10 +32,10 @@ _COLUMNS = (
     field("weights", "weights", text),
     field("n", "n", count),
     field("features d", "d", count),
-    field("dimension", "dimension", plain),
-    interval("95 % interval", "dimension_low", "dimension_high", plain),
-    field("calibrated", "dimension_calibrated", plain),
+    field("calibrated dimension", "dimension_calibrated", plain),
     interval("95 % interval", "dimension_calibrated_low", "dimension_calibrated_high", plain),
+    field("raw", "dimension", plain),
+    interval("95 % sampling interval", "dimension_low", "dimension_high", plain),
     field("participation ratio", "participation_ratio", plain),
     field("components for 90 %", "components_90", count),
 )
@@ -50,11 +50,12 @@ def render(study: Study) -> Content | None:
         return None
     n, groups = table["n"].max(), table["groups"].max()
     caption = (
-        f"TwoNN estimate of the intrinsic dimension of {count(n)} {study.nouns.images}, with 95 % "
-        f"intervals over {resampled(study, n, groups)}."
+        f"Calibrated intrinsic dimension (TwoNN) of {count(n)} {study.nouns.images}, with 95 % "
+        f"intervals of sampling error, over {resampled(study, n, groups)}, and model error "
+        "together."
     )
-    keys = [*weights_keys(), key("muted", "calibrated for this n", form="cross")]
-    alt = "Intrinsic dimension of each representation with its 95 % interval."
+    keys = [*weights_keys(), key("muted", "raw value", form="cross")]
+    alt = "Calibrated intrinsic dimension of each representation with its 95 % interval."
     body = join(
         [
             chart("dimension", table, caption=caption, alt=alt, keys=keys),
@@ -66,11 +67,13 @@ def render(study: Study) -> Content | None:
         body,
         reading="A representation may have thousands of features although its images lie near a "
         "manifold of few dimensions. TwoNN estimates that number from the ratio of each image’s "
-        "distances to its two nearest neighbours. The cross is the estimate after calibration: "
-        "the dimension of a uniform ball whose estimate, at this n, equals the raw value.",
-        limits="With few images this is the dimension at the scale of their spacing, and high "
-        "dimensions are underestimated. The interval covers sampling, not the distance of the "
-        "data from a uniform ball. A dimension counts directions and does not say what they are.",
+        "distances to its two nearest neighbours. The dot is the estimate after calibration: the "
+        "dimension of a uniform ball whose estimate, at this n, equals the raw value, the cross. "
+        "Its interval is wider than the raw one, which holds sampling error alone.",
+        limits="With few images this is the dimension at the scale of their spacing. The interval "
+        "of the calibrated value holds the model error as far as twelve reference families of "
+        "known dimension show it; data unlike them all, or what a warning names, may lie outside. "
+        "A dimension counts directions and does not say what they are.",
     )
 
 
@@ -84,8 +87,9 @@ def claim(study: Study) -> Claim | None:
     ends = ("dimension_calibrated", "dimension_calibrated_low", "dimension_calibrated_high")
     value, low, high = (plain(row[name], 2) for name in ends)
     sentence = (
-        f"Locally the {nouns.images} vary in about {value} directions (TwoNN, calibrated; 95 % CI "
-        f"{low} to {high}; n = {count(row['n'])}), although each has {count(row['d'])} pixels."
+        f"Locally the {nouns.images} vary in about {value} directions (TwoNN, calibrated; 95 % "
+        f"interval of sampling and model error {low} to {high}; n = {count(row['n'])}), although "
+        f"each has {count(row['d'])} pixels."
     )
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
     layers = [one for one in records(table) if one["weights"] == "trained" and one not in codes]

@@ -12,17 +12,17 @@ TABLES = {
     "profile": (
         "representation weights layer depth n dimension dimension_calibrated "
         "dimension_calibrated_low dimension_calibrated_high plateau plateau_low plateau_high "
-        "plateau_from plateau_to danco danco_low danco_high gaussian_calibrated "
-        "gaussian_calibrated_low gaussian_calibrated_high"
+        "plateau_from plateau_to danco danco_calibrated_low danco_calibrated_high "
+        "gaussian_calibrated gaussian_calibrated_low gaussian_calibrated_high"
     ),
 }
 
 _SHAPE = (
     field("representation", "representation", text),
     field("n", "n", count),
-    field("TwoNN", "dimension", plain),
-    field("calibrated", "dimension_calibrated", plain),
+    field("TwoNN, calibrated", "dimension_calibrated", plain),
     interval("95 % interval", "dimension_calibrated_low", "dimension_calibrated_high", plain),
+    field("raw", "dimension", plain),
     field("Gaussian control", "gaussian_calibrated", plain),
     interval("95 % interval", "gaussian_calibrated_low", "gaussian_calibrated_high", plain),
     field("GRIDE plateau", "plateau", plain),
@@ -30,7 +30,7 @@ _SHAPE = (
     field("from m", "plateau_from", count),
     field("to m", "plateau_to", count),
     field("DANCo", "danco", plain),
-    interval("95 % interval", "danco_low", "danco_high", plain),
+    interval("95 % interval", "danco_calibrated_low", "danco_calibrated_high", plain),
 )
 _READ = (
     field("5-nearest-neighbour probe", "knn", percent),
@@ -54,7 +54,8 @@ def render(study: Study) -> Content | None:
     )
     caption = (
         f"First: calibrated intrinsic dimension (TwoNN), n = {count(table['n'].max())} images, "
-        f"with 95 % intervals; dashed, Gaussian rows of the same covariance.{labels}"
+        "with 95 % intervals of sampling and model error; dashed, Gaussian rows of the same "
+        f"covariance.{labels}"
     )
     alt = "Intrinsic dimension over the depth of the network, trained beside untrained."
     body = join(
@@ -70,8 +71,9 @@ def render(study: Study) -> Content | None:
         "trained network has was learned; what the untrained one has too is due to the "
         "architecture.",
         limits="The estimate counts directions at the scale of the images’ spacing; with few "
-        "images that scale is coarse. A probe that fails may be too simple; it does not show "
-        "that the layer lacks the labels.",
+        "images that scale is coarse. The intervals hold the model error as far as twelve "
+        "reference families of known dimension show it. A probe that fails may be too simple; it "
+        "does not show that the layer lacks the labels.",
     )
 
 
