@@ -191,23 +191,43 @@ def test_layers_by_type():
     )
 
 
-def test_messages(x):
-    net = net_in_place()
-    with pytest.raises(UnknownName) as error:
-        Capture(net, ["5"])
-    assert str(error.value) == "capture: no layer is called '5'. Known: 0, 1, 2, 3, 4."
-    with pytest.raises(UnknownName) as error:
-        Capture(net, ["conv*"])
-    assert str(error.value) == "capture: no layer is called 'conv*'. Known: 0, 1, 2, 3, 4."
-    with pytest.raises(InputError) as error:
-        Capture(net, [])
-    assert str(error.value) == (
-        "capture: at least one layer must be asked for, got none. Known: 0, 1, 2, 3, 4."
-    )
+def forward_without_b(x):
     idle = nn.ModuleDict({"a": nn.Identity(), "b": nn.Identity()})
     idle.forward = lambda x: idle["a"](x)
-    with pytest.raises(InputError) as error, Capture(idle, ["a", "b"]) as capture:
+    with Capture(idle, ["a", "b"]) as capture:
         capture(x)
-    assert str(error.value) == (
-        "capture: layer 'b' must take part in the forward pass, and it did not. Leave it out."
-    )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda x: Capture(net_in_place(), ["5"]),
+            UnknownName,
+            "capture: no layer is called '5'. Known: 0, 1, 2, 3, 4.",
+            id="unknown layer",
+        ),
+        pytest.param(
+            lambda x: Capture(net_in_place(), ["conv*"]),
+            UnknownName,
+            "capture: no layer is called 'conv*'. Known: 0, 1, 2, 3, 4.",
+            id="glob without a match",
+        ),
+        pytest.param(
+            lambda x: Capture(net_in_place(), []),
+            InputError,
+            "capture: at least one layer must be asked for, got none. Known: 0, 1, 2, 3, 4.",
+            id="no layer",
+        ),
+        pytest.param(
+            forward_without_b,
+            InputError,
+            "capture: layer 'b' must take part in the forward pass, and it did not. Leave it out.",
+            id="layer that does not run",
+        ),
+    ],
+)
+def test_messages(x, call, error, sentence):
+    with pytest.raises(error) as caught:
+        call(x)
+    assert str(caught.value) == sentence

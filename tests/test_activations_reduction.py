@@ -120,39 +120,75 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
 # messages
 
 
-def said(error, layer, written):
+@pytest.mark.parametrize(
+    ("error", "layer", "written", "sentence"),
+    [
+        pytest.param(
+            UnknownName,
+            MAPS,
+            "median",
+            "extract: no reduction is called 'median'. Did you mean 'mean'? Known: none, mean, "
+            "max, cls, grid, project, pca.",
+            id="unknown reduction",
+        ),
+        *(
+            pytest.param(
+                InputError,
+                MAPS,
+                written,
+                f"extract: a reduction must be written grid:SIDE, got '{written}'.",
+                id=f"{written} without a side",
+            )
+            for written in ("grid", "grid:", "grid:x")
+        ),
+        pytest.param(
+            InputError,
+            MAPS,
+            "mean:2",
+            "extract: a reduction must be written mean, got 'mean:2'.",
+            id="mean with a size",
+        ),
+        pytest.param(
+            InputError,
+            MAPS,
+            "cls",
+            "extract: layer 'maps' must give tokens to have a class token, got shape (6, 4, 4). "
+            "Use 'mean' for it.",
+            id="class token of maps",
+        ),
+        pytest.param(
+            InputError,
+            TOKENS,
+            "grid:2",
+            "extract: layer 'tokens' must give maps to be laid on a grid, got shape (5, 6). Use "
+            "'none' for it.",
+            id="grid of tokens",
+        ),
+        pytest.param(
+            InputError,
+            Layer("odd", (2, 3, 4, 5), ""),
+            "mean",
+            "extract: layer 'odd' must give maps, tokens or features to be reduced over space, got "
+            "shape (2, 3, 4, 5). Use 'none' for it.",
+            id="mean of four axes",
+        ),
+        pytest.param(
+            UnknownName,
+            MAPS,
+            {"conv*": "mean"},
+            "extract: no extracted layer is called 'conv*'. Known: maps.",
+            id="glob without a match",
+        ),
+        pytest.param(
+            InputError,
+            FEATURES,
+            "pca:13",
+            "extract: at most 12 components can be had of layer 'features', got 13. Ask for fewer.",
+            id="too many components",
+        ),
+    ],
+)
+def test_messages(error, layer, written, sentence):
     with pytest.raises(error) as caught:
         reductions([layer], written, 0)
-    return str(caught.value)
-
-
-def test_messages():
-    assert said(UnknownName, MAPS, "median") == (
-        "extract: no reduction is called 'median'. Did you mean 'mean'? Known: none, mean, max, "
-        "cls, grid, project, pca."
-    )
-    for written in ("grid", "grid:", "grid:x"):
-        assert said(InputError, MAPS, written) == (
-            f"extract: a reduction must be written grid:SIDE, got '{written}'."
-        )
-    assert said(InputError, MAPS, "mean:2") == (
-        "extract: a reduction must be written mean, got 'mean:2'."
-    )
-    assert said(InputError, MAPS, "cls") == (
-        "extract: layer 'maps' must give tokens to have a class token, got shape (6, 4, 4). Use "
-        "'mean' for it."
-    )
-    assert said(InputError, TOKENS, "grid:2") == (
-        "extract: layer 'tokens' must give maps to be laid on a grid, got shape (5, 6). Use 'none' "
-        "for it."
-    )
-    assert said(InputError, Layer("odd", (2, 3, 4, 5), ""), "mean") == (
-        "extract: layer 'odd' must give maps, tokens or features to be reduced over space, got "
-        "shape (2, 3, 4, 5). Use 'none' for it."
-    )
-    assert said(UnknownName, MAPS, {"conv*": "mean"}) == (
-        "extract: no extracted layer is called 'conv*'. Known: maps."
-    )
-    assert said(InputError, FEATURES, "pca:13") == (
-        "extract: at most 12 components can be had of layer 'features', got 13. Ask for fewer."
-    )
+    assert str(caught.value) == sentence

@@ -77,23 +77,38 @@ def test_blocks_give_what_one_piece_gives(X, monkeypatch):
     np.testing.assert_allclose(encode(module, X), whole, atol=1e-6)
 
 
-def test_messages(X):
-    with pytest.raises(UnknownName) as unknown:
-        open_model("autoencoder", form="linear")
-    assert str(unknown.value) == (
-        "open_model('autoencoder'): no form is called 'linear'. Did you mean 'linear-start'? "
-        "Known: linear-start, prefix, conv, nested."
-    )
-    with pytest.raises(UnknownName) as unknown:
-        open_model("autoencoder", form="prefix", variational=True)
-    assert str(unknown.value) == (
-        "open_model('autoencoder'), form 'prefix': no option is called 'variational'. Known: "
-        "components, width, depth."
-    )
-    module, _ = started(X, 6)
-    with pytest.raises(InputError) as error:
-        encode(module, X[:, :100])
-    assert str(error.value) == "encode: X must have 256 columns, got 100."
-    with pytest.raises(InputError) as error:
-        decode(module, X[:, :5])
-    assert str(error.value) == "decode: Z must have 6 columns, got 5."
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda X: open_model("autoencoder", form="linear"),
+            UnknownName,
+            "open_model('autoencoder'): no form is called 'linear'. Did you mean 'linear-start'? "
+            "Known: linear-start, prefix, conv, nested.",
+            id="unknown form",
+        ),
+        pytest.param(
+            lambda X: open_model("autoencoder", form="prefix", variational=True),
+            UnknownName,
+            "open_model('autoencoder'), form 'prefix': no option is called 'variational'. Known: "
+            "components, width, depth.",
+            id="unknown option",
+        ),
+        pytest.param(
+            lambda X: encode(started(X, 6)[0], X[:, :100]),
+            InputError,
+            "encode: X must have 256 columns, got 100.",
+            id="too few columns to encode",
+        ),
+        pytest.param(
+            lambda X: decode(started(X, 6)[0], X[:, :5]),
+            InputError,
+            "decode: Z must have 6 columns, got 5.",
+            id="too few columns to decode",
+        ),
+    ],
+)
+def test_messages(X, call, error, sentence):
+    with pytest.raises(error) as caught:
+        call(X)
+    assert str(caught.value) == sentence

@@ -308,22 +308,36 @@ def test_train_on_images_gives_a_copy_and_a_checkpoint(tmp_path):
     ]
 
 
-def test_messages(digits):
+@pytest.mark.parametrize(
+    ("brightness", "options", "error", "sentence"),
+    [
+        pytest.param(
+            1,
+            {"bottleneck": 2, "form": "zero"},
+            UnknownName,
+            "open_model('autoencoder'): no form is called 'zero'. Known: linear-start, prefix, "
+            "conv, nested.",
+            id="unknown form",
+        ),
+        pytest.param(
+            1,
+            {"bottleneck": 0},
+            InputError,
+            "open_model('autoencoder'): bottleneck must be a whole number at least 1, got 0.",
+            id="empty bottleneck",
+        ),
+        pytest.param(
+            0,
+            {"bottleneck": 2},
+            InputError,
+            "sweep: the training images must differ, got the same image throughout. Give it other "
+            "images.",
+            id="one image throughout",
+        ),
+    ],
+)
+def test_messages(digits, brightness, options, error, sentence):
     first, second = digits
-    with pytest.raises(UnknownName) as caught:
-        fit_autoencoder(training_data(first, second), bottleneck=2, form="zero")
-    assert str(caught.value) == (
-        "open_model('autoencoder'): no form is called 'zero'. Known: linear-start, prefix, conv, "
-        "nested."
-    )
-    with pytest.raises(InputError) as caught:
-        fit_autoencoder(training_data(first, second), bottleneck=0)
-    assert str(caught.value) == (
-        "open_model('autoencoder'): bottleneck must be a whole number at least 1, got 0."
-    )
-    with pytest.raises(InputError) as caught:
-        fit_autoencoder(training_data(first * 0, second), bottleneck=2)
-    assert str(caught.value) == (
-        "sweep: the training images must differ, got the same image throughout. Give it other "
-        "images."
-    )
+    with pytest.raises(error) as caught:
+        fit_autoencoder(training_data(first * brightness, second), **options)
+    assert str(caught.value) == sentence

@@ -113,30 +113,54 @@ def test_processes_share_the_images_and_add_up(images, monkeypatch):
     assert sum(float(count[0]) for count in counts) == 30
 
 
-def test_messages(images):
-    classifier = model(range(40), images)
-    with pytest.raises(UnknownName) as error:
-        evaluate(classifier, images, views="all")
-    assert str(error.value) == "evaluate: no set of views is called 'all'. Known: centre, ten."
-    with pytest.raises(InputError) as error:
-        evaluate([classifier, replace(classifier, classes=("a", "b"))], images)
-    assert str(error.value) == (
-        "evaluate: every model must have been trained on the same labels, got 10 (0, 1, 2, ...) "
-        "and 2 (a, b, ...). Train them on the same images."
-    )
-    with pytest.raises(InputError) as error:
-        evaluate(replace(classifier, classes=tuple("012345678")), images)
-    assert str(error.value) == (
-        "evaluate: every label of the images must be a class of the models, got '9' (1 such). "
-        "Their classes: 0, 1, 2, 3, 4, 5, 6, 7, 8."
-    )
-    with pytest.raises(InputError) as error:
-        evaluate([], images)
-    assert str(error.value) == ("evaluate: there must be a model and labels, got no model.")
+def trained_on_all(classifier, images):
     hashes = [value[:16] for value in images.hashes()]
-    with pytest.raises(InputError) as error:
-        evaluate(replace(classifier, recipe={"trained_on": hashes}), images)
-    assert str(error.value) == (
-        "evaluate: at least one image must be new to every model, got 0. Train them on one split "
-        "(the same split seed), or say seen=True."
-    )
+    return replace(classifier, recipe={"trained_on": hashes})
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda classifier, images: evaluate(classifier, images, views="all"),
+            UnknownName,
+            "evaluate: no set of views is called 'all'. Known: centre, ten.",
+            id="unknown views",
+        ),
+        pytest.param(
+            lambda classifier, images: evaluate(
+                [classifier, replace(classifier, classes=("a", "b"))], images
+            ),
+            InputError,
+            "evaluate: every model must have been trained on the same labels, got 10 (0, 1, 2, "
+            "...) and 2 (a, b, ...). Train them on the same images.",
+            id="models of different labels",
+        ),
+        pytest.param(
+            lambda classifier, images: evaluate(
+                replace(classifier, classes=tuple("012345678")), images
+            ),
+            InputError,
+            "evaluate: every label of the images must be a class of the models, got '9' (1 such). "
+            "Their classes: 0, 1, 2, 3, 4, 5, 6, 7, 8.",
+            id="label that is no class",
+        ),
+        pytest.param(
+            lambda classifier, images: evaluate([], images),
+            InputError,
+            "evaluate: there must be a model and labels, got no model.",
+            id="no model",
+        ),
+        pytest.param(
+            lambda classifier, images: evaluate(trained_on_all(classifier, images), images),
+            InputError,
+            "evaluate: at least one image must be new to every model, got 0. Train them on one "
+            "split (the same split seed), or say seen=True.",
+            id="no new image",
+        ),
+    ],
+)
+def test_messages(images, call, error, sentence):
+    with pytest.raises(error) as caught:
+        call(model(range(40), images), images)
+    assert str(caught.value) == sentence

@@ -156,32 +156,53 @@ def test_alexnet_learns_who_is_who():
     assert made.model.module.conv1.weight.isfinite().all()
 
 
-def test_messages(small, tmp_path):
-    images = open_images("digits", limit=80, size=16)
-    with pytest.raises(InputError) as error:
-        train(small(9), images)
-    assert str(error.value) == (
-        "train: the model must have one output per label (10), got 9. Open it with classes=10."
-    )
-    np.save(tmp_path / "plain.npy", images.pixels())
-    with pytest.raises(InputError) as error:
+@pytest.mark.parametrize(
+    ("classes", "options", "sentence"),
+    [
+        pytest.param(
+            9,
+            {},
+            "train: the model must have one output per label (10), got 9. Open it with classes=10.",
+            id="too few outputs",
+        ),
+        pytest.param(
+            10,
+            {"rows": (np.arange(5), np.arange(4, 9))},
+            "train: rows must be two arrays with no row twice and neither empty, got 5 and 5 rows, "
+            "9 different.",
+            id="row in both parts",
+        ),
+        pytest.param(
+            10,
+            {"rows": (np.arange(5), np.arange(78, 85))},
+            "train: rows must be from 0 to 79, got 0 to 84.",
+            id="row past the end",
+        ),
+        pytest.param(
+            10,
+            {"epochs": 0},
+            "train: epochs must be a whole number at least 1, got 0.",
+            id="no epoch",
+        ),
+        pytest.param(
+            10,
+            {"held_out": 1.5},
+            "train: held_out must be a number from 0.001 to 0.999, got 1.5.",
+            id="share above 1",
+        ),
+    ],
+)
+def test_messages(small, classes, options, sentence):
+    with pytest.raises(InputError) as caught:
+        train(small(classes), open_images("digits", limit=80, size=16), **options)
+    assert str(caught.value) == sentence
+
+
+def test_images_without_labels_are_refused(small, tmp_path):
+    np.save(tmp_path / "plain.npy", open_images("digits", limit=80, size=16).pixels())
+    with pytest.raises(InputError) as caught:
         train(small(), open_images(f"array:{tmp_path / 'plain.npy'}"))
-    assert str(error.value) == (
+    assert str(caught.value) == (
         f"train: images 'array:{tmp_path / 'plain.npy'}' must have labels to learn, and have "
         "none. Sort them into one folder per label."
     )
-    with pytest.raises(InputError) as error:
-        train(small(), images, rows=(np.arange(5), np.arange(4, 9)))
-    assert str(error.value) == (
-        "train: rows must be two arrays with no row twice and neither empty, got 5 and 5 rows, 9 "
-        "different."
-    )
-    with pytest.raises(InputError) as error:
-        train(small(), images, rows=(np.arange(5), np.arange(78, 85)))
-    assert str(error.value) == "train: rows must be from 0 to 79, got 0 to 84."
-    with pytest.raises(InputError) as error:
-        train(small(), images, epochs=0)
-    assert str(error.value) == "train: epochs must be a whole number at least 1, got 0."
-    with pytest.raises(InputError) as error:
-        train(small(), images, held_out=1.5)
-    assert str(error.value) == ("train: held_out must be a number from 0.001 to 0.999, got 1.5.")
