@@ -110,6 +110,8 @@ class Criterion:
             return "the images have fewer than two labels"
         if self.needs == "factors" and not reference.factors:
             return "the images have no known factors"
+        if self.needs == "factors" and not reference.varying_factors:
+            return "the known factors do not vary among the training and the test images"
         if self.needs == "images" and reference.shape[:2] == (1, 1):
             return "the rows are not images"
         return ""

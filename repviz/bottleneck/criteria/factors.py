@@ -20,10 +20,9 @@ def criterion(argument: str) -> Score:
     def score(images: np.ndarray, reference: Reference) -> np.ndarray:
         train = reference.train
         fitted = pca(train, components=min(COMPONENTS, len(train) - 1, train.shape[1]))
-        F = np.stack(list(reference.train_factors.values()), axis=1)  # (m, factors)
-        truth = np.stack(list(reference.factors.values()), axis=1)
-        varies = (F.std(axis=0) > 0) & (truth.std(axis=0) > 0)
-        F, truth, S = F[:, varies], truth[:, varies], fitted.scores
+        names, S = reference.varying_factors, fitted.scores
+        F = np.stack([reference.train_factors[name] for name in names], axis=1)  # (m, factors)
+        truth = np.stack([reference.factors[name] for name in names], axis=1)
         penalty = RIDGE * np.square(S).sum() / S.shape[1] * np.eye(S.shape[1])
         weights = np.linalg.solve(S.T @ S + penalty, S.T @ (F - F.mean(axis=0)))
         residual = fitted.transform(images) @ weights + F.mean(axis=0) - truth

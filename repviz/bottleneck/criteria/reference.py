@@ -38,5 +38,17 @@ class Reference:
     train_labels: np.ndarray | None = field(repr=False)
     train_factors: dict[str, np.ndarray] = field(repr=False)
 
+    @property
+    def varying_factors(self) -> list[str]:
+        """The factors that vary among the training images and among the test images.
+
+        One that is constant among either cannot be fitted, or has no variance to explain.
+        """
+        return [
+            name
+            for name, values in self.factors.items()
+            if np.std(values) > 0 and np.std(self.train_factors[name]) > 0
+        ]
+
 
 Score = Callable[[np.ndarray, Reference], np.ndarray]  # (images (n, d), reference) -> (n,)
