@@ -63,7 +63,12 @@ class _Fit:
     def train(self, draft: Draft) -> None:
         """Train once for all sizes."""
         codec = self.engine.fit(self.context, self.plan.longest)
-        assert codec.model is not None
+        if codec.model is None:
+            raise InputError(
+                f"engine '{self.engine.name}': one that serves all sizes must return a Codec with "
+                "its model, an autoencoder of repviz, got none. Set serves_all_sizes=False to fit "
+                "it for each size."
+            )
         self._save_model(draft, codec, self.engine.name, self.plan.longest)
 
     def decode_trained(self, draft: Draft, k: int) -> None:
