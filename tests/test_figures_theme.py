@@ -51,6 +51,20 @@ def test_every_text_colour_reaches_contrast_aa(role: str, ground: str, mode: int
     assert contrast(theme.PALETTE[role][mode], theme.PALETTE[ground][mode]) >= 4.5
 
 
+@pytest.mark.parametrize("role", theme.MARKERS)
+@pytest.mark.parametrize(("ground", "least"), [("paper", 4.5), ("wash", 3)])
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+def test_every_series_is_seen_and_its_label_on_the_page_is_read(
+    role: str, ground: str, least: float, mode: int
+) -> None:
+    """WCAG 2.2: 3 for graphics, 4.5 for text; labels of series stand on the page alone."""
+    assert contrast(theme.PALETTE[role][mode], theme.PALETTE[ground][mode]) >= least
+
+
+def test_every_series_has_a_marker_of_its_own() -> None:
+    assert len(set(theme.MARKERS.values())) == len(theme.MARKERS)
+
+
 def test_the_light_palette_has_no_colour_twice() -> None:
     assert len(set(theme.LIGHT.values())) == len(theme.LIGHT)
 
