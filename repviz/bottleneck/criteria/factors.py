@@ -21,8 +21,8 @@ def criterion(argument: str) -> Score:
         train = reference.train
         fitted = pca(train, components=min(COMPONENTS, len(train) - 1, train.shape[1]))
         names, S = reference.varying_factors, fitted.scores
-        F = np.stack([reference.train_factors[name] for name in names], axis=1)  # (m, factors)
-        truth = np.stack([reference.factors[name] for name in names], axis=1)
+        F = np.stack([reference.train_factors[name] for name in names]).T  # (m, factors)
+        truth = np.stack([reference.factors[name] for name in names]).T
         penalty = RIDGE * np.square(S).sum() / S.shape[1] * np.eye(S.shape[1])
         weights = np.linalg.solve(S.T @ S + penalty, S.T @ (F - F.mean(axis=0)))
         residual = fitted.transform(images) @ weights + F.mean(axis=0) - truth
