@@ -186,27 +186,47 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
 # messages
 
 
-def test_messages(acts, tmp_path):
-    with pytest.raises(UnknownName) as error:
-        export(acts, "fc", tmp_path / "x", to="csv")
-    assert str(error.value) == (
-        "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector."
-    )
-    with pytest.raises(InputError) as error:
-        export(acts, "fc", tmp_path / "x", to="projector", images=images_from(np.zeros((7, 8, 8))))
-    assert str(error.value) == (
-        "export: the images must be those that were extracted (7 of a matrix), got 7 of own images."
-    )
-    with pytest.raises(InputError) as error:
-        import_matrix(np.zeros(3), tmp_path / "y")
-    assert str(error.value) == (
-        "import_matrix: X must be numbers of shape (n, ...), at least one row, got shape (3,) of "
-        "float64."
-    )
-    with pytest.raises(InputError) as error:
-        import_matrix(X, tmp_path / "y", labels=["a"])
-    assert str(error.value) == "import_matrix: labels must be 7, one per row, got 1."
-    with pytest.raises(StoreError) as error:
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda acts, out: export(acts, "fc", out, to="csv"),
+            UnknownName,
+            "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector.",
+            id="unknown format",
+        ),
+        pytest.param(
+            lambda acts, out: export(
+                acts, "fc", out, to="projector", images=images_from(np.zeros((7, 8, 8)))
+            ),
+            InputError,
+            "export: the images must be those that were extracted (7 of a matrix), got 7 of own "
+            "images.",
+            id="other images",
+        ),
+        pytest.param(
+            lambda acts, out: import_matrix(np.zeros(3), out),
+            InputError,
+            "import_matrix: X must be numbers of shape (n, ...), at least one row, got shape (3,) "
+            "of float64.",
+            id="vector",
+        ),
+        pytest.param(
+            lambda acts, out: import_matrix(X, out, labels=["a"]),
+            InputError,
+            "import_matrix: labels must be 7, one per row, got 1.",
+            id="too few labels",
+        ),
+    ],
+)
+def test_messages(acts, tmp_path, call, error, sentence):
+    with pytest.raises(error) as caught:
+        call(acts, tmp_path / "x")
+    assert str(caught.value) == sentence
+
+
+def test_an_import_leaves_a_used_folder_alone(acts):
+    with pytest.raises(StoreError) as caught:
         import_matrix(X, acts.path)
-    assert str(error.value) == f"{acts.path}: an import needs a new folder. Choose another one."
+    assert str(caught.value) == f"{acts.path}: an import needs a new folder. Choose another one."
     assert open_activations(acts.path).key == acts.key

@@ -418,24 +418,43 @@ def test_folders_that_are_no_activations(model, images, tmp_path):
     )
 
 
-def test_messages(model, images, tmp_path):
-    with pytest.raises(UnknownName) as error:
-        extract(model, images, layers=["coda"], out=tmp_path / "a")
-    assert str(error.value).startswith(
-        "capture: no layer is called 'coda'. Did you mean 'code'? Known: code, encoder, encoder.0, "
-    )
-    with pytest.raises(UnknownName) as error:
-        extract(model, images, out=tmp_path / "a", reduce="min")
-    assert str(error.value) == (
-        "extract: no reduction is called 'min'. Known: none, mean, max, cls, grid, project, pca."
-    )
-    with pytest.raises(InputError) as error:
-        extract(model, images, out=tmp_path / "a", batch=0)
-    assert str(error.value) == "extract: batch must be a whole number at least 1, got 0."
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        pytest.param(
+            {"layers": ["coda"]},
+            UnknownName,
+            "capture: no layer is called 'coda'. Did you mean 'code'? Known: code, encoder, "
+            "encoder.0, encoder.1, encoder.2, encoder.3, encoder.4, encoder.5, decoder, "
+            "decoder.0, decoder.1, decoder.2, decoder.3, decoder.4, decoder.5.",
+            id="unknown layer",
+        ),
+        pytest.param(
+            {"reduce": "min"},
+            UnknownName,
+            "extract: no reduction is called 'min'. Known: none, mean, max, cls, grid, project, "
+            "pca.",
+            id="unknown reduction",
+        ),
+        pytest.param(
+            {"batch": 0},
+            InputError,
+            "extract: batch must be a whole number at least 1, got 0.",
+            id="empty batch",
+        ),
+    ],
+)
+def test_messages(model, images, tmp_path, options, error, sentence):
+    with pytest.raises(error) as caught:
+        extract(model, images, out=tmp_path / "a", **options)
+    assert str(caught.value) == sentence
+
+
+def test_a_layer_that_was_not_extracted_is_unknown(model, images, tmp_path):
     acts = extract(model, images, layers=["code"], out=tmp_path / "a")
-    with pytest.raises(UnknownName) as error:
+    with pytest.raises(UnknownName) as caught:
         acts["fc7"]
-    assert str(error.value) == (
+    assert str(caught.value) == (
         f"activations '{tmp_path / 'a'}': no layer is called 'fc7'. Known: code."
     )
 

@@ -97,40 +97,54 @@ def test_an_untrained_copy_has_the_architecture_and_other_weights(own):
     assert drawn.weights == "random (seed 5)"
 
 
-def test_messages(own):
-    with pytest.raises(Unavailable) as error:
-        untrained_copy(open_model("own_nets:bare"))
-    assert str(error.value) == (
-        "untrained_copy: each module of 'own_nets:bare' with parameters must have a method "
-        "reset_parameters, and '1' (Bare), which holds 'token', has none. Write one, or do without "
-        "an untrained control."
-    )
-    with pytest.raises(InputError) as error:
-        open_model("own_nets:fails")
-    assert str(error.value) == (
-        "open_model('own_nets:fails'): the function must return a network, and it failed "
-        "(ValueError: cannot open config). Try it in Python first."
-    )
-    with pytest.raises(InputError) as error:
-        open_model("own_nets:lazy")
-    assert str(error.value) == (
-        "open_model('own_nets:lazy'): every parameter must have values, got 'weight' without any. "
-        "Call the network once on an input of its size, or load its weights first."
-    )
-    with pytest.raises(InputError) as error:
-        open_model(7)
-    assert str(error.value) == (
-        "open_model: model must be a name or a torch.nn.Module, got int. Write for example "
-        "'torchvision:resnet18'."
-    )
-    with pytest.raises(InputError) as error:
-        open_model(Net(), preprocessing="imagenet")
-    assert str(error.value) == (
-        "open_model('Net'): preprocessing must be a repviz.Preprocessing, got str."
-    )
-    with pytest.raises(InputError) as error:
-        repviz.extract(7, None, out="nowhere")
-    assert str(error.value) == (
-        "extract: model must be a Model, a torch.nn.Module or a name, got int. Open one with "
-        "repviz.open_model."
-    )
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda: untrained_copy(open_model("own_nets:bare")),
+            Unavailable,
+            "untrained_copy: each module of 'own_nets:bare' with parameters must have a method "
+            "reset_parameters, and '1' (Bare), which holds 'token', has none. Write one, or do "
+            "without an untrained control.",
+            id="module without reset_parameters",
+        ),
+        pytest.param(
+            lambda: open_model("own_nets:fails"),
+            InputError,
+            "open_model('own_nets:fails'): the function must return a network, and it failed "
+            "(ValueError: cannot open config). Try it in Python first.",
+            id="function that fails",
+        ),
+        pytest.param(
+            lambda: open_model("own_nets:lazy"),
+            InputError,
+            "open_model('own_nets:lazy'): every parameter must have values, got 'weight' without "
+            "any. Call the network once on an input of its size, or load its weights first.",
+            id="lazy parameters",
+        ),
+        pytest.param(
+            lambda: open_model(7),
+            InputError,
+            "open_model: model must be a name or a torch.nn.Module, got int. Write for example "
+            "'torchvision:resnet18'.",
+            id="number to open",
+        ),
+        pytest.param(
+            lambda: open_model(Net(), preprocessing="imagenet"),
+            InputError,
+            "open_model('Net'): preprocessing must be a repviz.Preprocessing, got str.",
+            id="preprocessing by name",
+        ),
+        pytest.param(
+            lambda: repviz.extract(7, None, out="nowhere"),
+            InputError,
+            "extract: model must be a Model, a torch.nn.Module or a name, got int. Open one with "
+            "repviz.open_model.",
+            id="number to extract",
+        ),
+    ],
+)
+def test_messages(own, call, error, sentence):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == sentence

@@ -114,30 +114,48 @@ def test_the_contact_sheet_shows_each_change_alone_and_all_together():
     assert len({row.tobytes() for row in sheet}) == 4
 
 
-def test_messages():
+def test_amounts_are_parsed_from_text():
     assert parse_augmentations("crop, flip=0.25") == {
         "crop": pytest.approx(256 / 227 - 1),
         "flip": 0.25,
     }
     assert parse_augmentations("none") == {}
-    with pytest.raises(UnknownName) as error:
-        parse_augmentations("crop,spin")
-    assert str(error.value) == (
-        "train: no augmentation is called 'spin'. Known: rotation, shear, shift, crop, flip, "
-        "colour, noise."
-    )
-    with pytest.raises(InputError) as error:
-        parse_augmentations("rotation=lots")
-    assert str(error.value) == (
-        "train: the amount of 'rotation' must be a number, got 'lots'. Write for example "
-        "rotation=10."
-    )
-    with pytest.raises(InputError) as error:
-        Augmenter({"rotation": 400}, (8, 8))
-    assert str(error.value) == (
-        "train: augmentation 'rotation' must be a number from 0 to 180, got 400."
-    )
-    with pytest.raises(UnknownName) as error:
-        recipe_settings("labels", speed=3)
-    assert str(error.value).startswith("train: no setting is called 'speed'.")
     assert RECIPES["paper"].settings.batch == 128
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda: parse_augmentations("crop,spin"),
+            UnknownName,
+            "train: no augmentation is called 'spin'. Known: rotation, shear, shift, crop, flip, "
+            "colour, noise.",
+            id="unknown augmentation",
+        ),
+        pytest.param(
+            lambda: parse_augmentations("rotation=lots"),
+            InputError,
+            "train: the amount of 'rotation' must be a number, got 'lots'. Write for example "
+            "rotation=10.",
+            id="amount in words",
+        ),
+        pytest.param(
+            lambda: Augmenter({"rotation": 400}, (8, 8)),
+            InputError,
+            "train: augmentation 'rotation' must be a number from 0 to 180, got 400.",
+            id="amount too large",
+        ),
+        pytest.param(
+            lambda: recipe_settings("labels", speed=3),
+            UnknownName,
+            "train: no setting is called 'speed'. Known: epochs, batch, learning_rate, momentum, "
+            "weight_decay, schedule, init, augment, precision, compile, save_every, tensorboard.",
+            id="unknown setting",
+        ),
+    ],
+)
+def test_messages(call, error, sentence):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == sentence

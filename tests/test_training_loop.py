@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -294,30 +295,56 @@ def test_one_process_at_a_time_trains_into_a_file(nets, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_messages(nets, tmp_path):
-    images = open_images("digits", limit=60, size=16)
+def digits():
+    return open_images("digits", limit=60, size=16)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        pytest.param(
+            lambda: train(small(), digits(), recipe="pixels"),
+            InputError,
+            "train: the recipe must be one for labels, the model's task, got 'pixels'. Use labels, "
+            "paper.",
+            id="recipe of another task",
+        ),
+        pytest.param(
+            lambda: replace(SETTINGS, schedule="slow"),
+            UnknownName,
+            "train: no schedule is called 'slow'. Known: cosine, plateau.",
+            id="unknown schedule",
+        ),
+        pytest.param(
+            lambda: Machine("int8"),
+            UnknownName,
+            "train: no precision is called 'int8'. Known: fp32, tf32, bf16, auto.",
+            id="unknown precision",
+        ),
+    ],
+)
+def test_messages(nets, call, error, sentence):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == sentence
+
+
+def test_a_file_of_another_training_is_refused(nets, tmp_path):
     out = tmp_path / "net.safetensors"
-    train(small(), images, out=out, recipe=SETTINGS)
-    with pytest.raises(Mismatch) as error:
-        train(small(), images, out=out, epochs=4, recipe=SETTINGS)
-    assert str(error.value) == (
+    train(small(), digits(), out=out, recipe=SETTINGS)
+    with pytest.raises(Mismatch) as caught:
+        train(small(), digits(), out=out, epochs=4, recipe=SETTINGS)
+    assert str(caught.value) == (
         f"{out}: it holds another training: epochs was 3 and is now 4. Choose another file, or "
         "delete this one."
     )
-    with pytest.raises(InputError) as error:
-        train(small(), images, recipe="pixels")
-    assert str(error.value) == (
-        "train: the recipe must be one for labels, the model's task, got 'pixels'. Use labels, "
-        "paper."
-    )
-    with pytest.raises(UnknownName) as error:
-        replace(SETTINGS, schedule="slow")
-    assert str(error.value) == "train: no schedule is called 'slow'. Known: cosine, plateau."
-    with pytest.raises(InputError) as error:
-        train(small(), images, recipe=replace(SETTINGS, learning_rate=900.0))
-    assert str(error.value).startswith("train: the loss must stay finite, got ")
-    with pytest.raises(UnknownName) as error:
-        Machine("int8")
-    assert str(error.value) == (
-        "train: no precision is called 'int8'. Known: fp32, tf32, bf16, auto."
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(nets):
+    with pytest.raises(InputError) as caught:
+        train(small(), digits(), recipe=replace(SETTINGS, learning_rate=900.0))
+    assert re.fullmatch(
+        r"train: the loss must stay finite, got (nan|inf) by step \d+\. Lower the learning rate, "
+        r"check the images, or train another model\.",
+        str(caught.value),
     )
