@@ -9,12 +9,11 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from repviz.errors import InputError, UnknownName
+from repviz.errors import InputError
 from repviz.manifold.dimension import ESTIMATORS, dimension, dimension_by_label
 from repviz.manifold.dimension.calibration import calibrate
 from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.dimension.distinct import distinct
-from repviz.manifold.dimension.uncertainty import dependent_standard_error, interval
 from repviz.manifold.neighbors import neighbors
 
 NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
@@ -43,13 +42,6 @@ def test_twonn_on_balls(d, raw):
     assert np.mean([one.calibrated for one in found]) == pytest.approx(d, rel=0.02)
 
 
-@pytest.mark.slow
-def test_calibrated_intervals_cover_the_dimension_of_balls():
-    """120 draws of a true 0.95 lie within 0.90 and 1 in 99 of 100 cases."""
-    found = [(d, dimension(ball(seed, 2000, d))) for d in (2, 5, 10) for seed in range(40)]
-    assert np.mean([one.calibrated_low <= d <= one.calibrated_high for d, one in found]) >= 0.9
-
-
 @pytest.mark.parametrize("options", [{}, {"fit": "linear"}, {"method": "mle"}])
 def test_a_sphere_in_many_features(options):
     turn = np.linalg.qr(np.random.default_rng(0).standard_normal((50, 50)))[0]
@@ -59,28 +51,6 @@ def test_a_sphere_in_many_features(options):
     assert found.low < found.value < found.high
     assert found.calibrated == pytest.approx(3, rel=0.1)
     assert found.warnings == ()
-
-
-def test_twonn_by_hand():
-    """Ten rows in a line at 0, 1, 3, 7, ...: every ratio can be read off."""
-    X = (2.0 ** np.arange(10) - 1)[:, None]
-    gaps = np.abs(X - X.T)
-    gaps = np.sort(gaps, axis=1)[:, 1:3]
-    assert dimension(X).value == pytest.approx(10 / np.log(gaps[:, 1] / gaps[:, 0]).sum())
-
-
-def test_linear_twonn_is_scikit_dimensions():
-    skdim = pytest.importorskip("skdim")
-    X = ball(3, 500, 4)
-    peer = skdim.id.TwoNN(discard_fraction=0.1).fit_transform(X)
-    assert dimension(X, fit="linear").value == pytest.approx(peer, rel=0.01)
-
-
-def test_mle_is_the_inverse_of_the_mean_inverse():
-    X = ball(4, 300, 3)
-    distances = np.sort(np.linalg.norm(X[:, None] - X[None], axis=2), axis=1)[:, 1:11]
-    inverse = np.log(distances[:, -1:] / distances[:, :-1]).mean(axis=1)
-    assert dimension(X, method="mle").value == pytest.approx(1 / inverse.mean())
 
 
 def test_participation_counts_directions():
@@ -110,60 +80,6 @@ def test_every_estimator_on_a_ball(method):
     found = dimension(neighbors(ball(30, 1500, 5), k=40), method=method)
     assert found.calibrated == pytest.approx(5, rel=0.1)
     assert found.low <= found.value <= found.high
-
-
-def test_by_hand_from_distances():
-    """Each from its own formula, written out, on one graph."""
-    X = ball(31, 200, 3)
-    gaps = np.sort(np.linalg.norm(X[:, None] - X[None], axis=2), axis=1)[:, 1:]
-    graph = neighbors(X, k=40)
-    mean = gaps[:, :10].mean(axis=1)
-    local = mean / (gaps[:, 9] - mean)
-    assert dimension(graph, method="moments", average="mean").value == pytest.approx(local.mean())
-    loglog = np.log(np.log(gaps[:, 1] / gaps[:, 0])).mean()
-    assert dimension(graph, method="l2n2").value == (
-        pytest.approx(math.exp(-np.euler_gamma - loglog))
-    )
-    near, far = np.median(gaps[:, 9]), np.median(gaps[:, 19])
-    rise = np.log((gaps < far).sum() / (gaps < near).sum())
-    assert dimension(graph, method="correlation").value == (
-        pytest.approx(rise / np.log(far / near))
-    )
-    assert dimension(graph, method="gride", m=1).value == pytest.approx(dimension(graph).value)
-    pope = np.log(gaps[:, 19:20] / gaps[:, :19]).sum(axis=1) / 18
-    assert dimension(graph, method="mle", k=20, pope2021=True).value == (
-        pytest.approx(1 / pope.mean())
-    )
-    assert dimension(graph, method="mle", k=20, pope2021=True).calibrated == (
-        pytest.approx(dimension(graph, method="mle", k=20).calibrated)
-    )
-
-
-def test_by_hand_from_angles():
-    """ABID and local PCA from the rows themselves, for one row."""
-    X = ball(32, 120, 4)
-    graph = neighbors(X, k=20)
-    apart = X[graph.indices[7]] - X[7]
-    unit = apart / np.linalg.norm(apart, axis=1, keepdims=True)
-    cosines = (unit @ unit.T)[~np.eye(20, dtype=bool)]
-    assert dimension(graph, method="abid").local[7] == pytest.approx(1 / np.mean(cosines**2))
-    spectrum = np.linalg.eigvalsh(np.cov(np.vstack([np.zeros(4), apart]).T))
-    ratio = spectrum.sum() ** 2 / np.square(spectrum).sum()
-    assert dimension(graph, method="local-pca").local[7] == pytest.approx(ratio)
-
-
-@pytest.mark.parametrize("method", ["mle", "moments", "tle", "fishers"])
-def test_scikit_dimension_agrees(method):
-    skdim = pytest.importorskip("skdim")
-    X = ball(33, 300, 4)
-    peer, options, mine = {
-        "mle": (skdim.id.MLE(), {"n_neighbors": 10}, {}),
-        "moments": (skdim.id.MOM(), {"n_neighbors": 10}, {"average": "mean"}),
-        "tle": (skdim.id.TLE(), {"n_neighbors": 20}, {"average": "mean"}),
-        "fishers": (skdim.id.FisherS(), {}, {}),
-    }[method]
-    theirs = peer.fit(X, **options).dimension_
-    assert dimension(X, method=method, **mine).value == pytest.approx(theirs, rel=1e-5)
 
 
 def test_gride_tolerates_noise_that_biases_twonn():
@@ -202,19 +118,6 @@ def test_each_label_has_its_own_dimension():
     local = dimension(X, method="mle", k=20).local
     assert local.shape == (600,)
     assert np.median(local[:300]) < 1.5 < 2.5 < np.median(local[300:])
-
-
-def test_groups_widen_the_interval_of_noisy_copies():
-    """20 augmentations of each of 60 images: whole images are the draws."""
-    rng = np.random.default_rng(39)
-    X = np.repeat(ball(40, 60, 6), 20, axis=0) + 0.05 * rng.standard_normal((1200, 6))
-    image = np.repeat(np.arange(60), 20)
-    for method in ("gride", "participation", "pca-90", "fishers"):
-        blind, knowing = (dimension(X, method=method, groups=g) for g in (None, image))
-        assert knowing.value == blind.value
-        assert knowing.high - knowing.low >= 0.97 * (blind.high - blind.low)
-    blind, knowing = (dimension(X, method="participation", groups=g) for g in (None, image))
-    assert knowing.high - knowing.low > 3 * (blind.high - blind.low)
 
 
 def test_by_label_uses_the_metric_and_groups_of_the_graph():
@@ -264,44 +167,6 @@ def test_cosine_distances_are_measured_as_chords():
     assert found.value == pytest.approx(dimension(X).value, rel=1e-6)
 
 
-# ---- truth of the intervals
-
-
-def shares(make, repeats, **options):
-    """How many intervals hold the estimator's own mean, and the intervals blind to sharing."""
-    found = [dimension(make(seed), **options) for seed in range(repeats)]
-    mean = math.exp(np.mean([math.log(one.value) for one in found]))
-    return np.mean([one.low <= mean <= one.high for one in found])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "make",
-    [lambda seed: ball(seed, 1000, 5), lambda seed: sphere(seed, 1000, 2)],
-    ids=["ball", "sphere"],
-)
-@pytest.mark.parametrize("fit", ["likelihood", "linear"])
-def test_intervals_hold_the_mean(make, fit):
-    """150 repeats: 0.95 has a standard error of 0.018; blind intervals hold it in 0.88-0.90."""
-    assert 0.915 <= shares(make, 150, fit=fit) <= 0.99
-
-
-def test_shared_deviation_by_hand():
-    influence = np.array([1.0, 2.0, -3.0, 0.5])
-    neighborhoods = np.array([[0, 1], [1, 0], [2, 3], [3, 2]])
-    # rows 0, 1 share and rows 2, 3 share: (1 + 2)^2 + (-3 + 0.5)^2, against 14.25 apart;
-    # 8 of the 16 pairs share, which the influences' own mean took off
-    assert dependent_standard_error(influence, neighborhoods) == pytest.approx(
-        math.sqrt((9 + 6.25) / (1 - 8 / 16)) / 4
-    )
-
-
-def test_shared_deviation_is_never_below_the_independent_one():
-    influence = np.array([1.0, -1.0])
-    neighborhoods = np.array([[0, 1], [1, 0]])
-    assert dependent_standard_error(influence, neighborhoods) == pytest.approx(math.sqrt(2) / 2)
-
-
 def test_an_estimate_is_a_row_of_a_table_under_one_prefix():
     estimate = replace(dimension(ball(0, 200, 5), method="mle", k=5), warnings=("One.", "Two."))
     row = estimate.as_row("mle")
@@ -322,24 +187,6 @@ def test_an_estimate_is_a_row_of_a_table_under_one_prefix():
     assert (row["mle_n"], row["mle_k"], row["mle_method"]) == (200, 5, "mle")
     assert row["mle_warnings"] == "One. Two."
     assert list(estimate.as_row())[:2] == ["dimension", "dimension_low"]
-
-
-def test_interval_is_normal_in_the_logarithm():
-    low, high = interval(5.0, 0.1, 0.95)
-    assert low == pytest.approx(5 * math.exp(-0.1959964), rel=1e-6)
-    assert low * high == pytest.approx(25)
-
-
-def test_the_linear_fits_influence_is_its_derivative():
-    """Weight moved onto one row changes the slope by that row's influence."""
-    from repviz.manifold.dimension.estimators.twonn import linear
-
-    log_mu = np.random.default_rng(7).exponential(0.2, 2000)
-    value, influence = linear(log_mu, 0.1)
-    assert influence.mean() == pytest.approx(0, abs=1e-3)
-    for row in (3, 500, 1200):
-        more, _ = linear(np.concatenate([log_mu, np.repeat(log_mu[row], 20)]), 0.1)
-        assert math.log(more / value) * 101 == pytest.approx(influence[row], abs=0.15)
 
 
 # ---- laws
@@ -497,98 +344,3 @@ def test_every_estimator_keeps_the_contract(name):
 def test_every_estimator_refuses_what_it_cannot_answer(name, X):
     with pytest.raises(InputError, match=r"^dimension: .*\.$"):
         dimension(X, method=name)
-
-
-# ---- messages
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "sentence"),
-    [
-        (
-            lambda X: dimension(X, method="twon"),
-            UnknownName,
-            "dimension: no method is called 'twon'. Did you mean 'twonn'? "
-            f"Known: {', '.join(ESTIMATORS)}.",
-        ),
-        (
-            lambda X: dimension(X, discord=0.2),
-            UnknownName,
-            "dimension: no option of 'twonn' is called 'discord'. Did you mean 'discard'? "
-            "Known: fit, discard.",
-        ),
-        (
-            lambda X: dimension(X, fit="lines"),
-            UnknownName,
-            "dimension: no fit is called 'lines'. Did you mean 'linear'? "
-            "Known: likelihood, linear.",
-        ),
-        (
-            lambda X: dimension(X, fit="linear", discard=1),
-            InputError,
-            "dimension: discard must be a number from 0.01 to 0.9, got 1.",
-        ),
-        (
-            lambda X: dimension(X, method="mle", k=7),
-            InputError,
-            "dimension: k must be one of (5, 10, 20) for 'mle', got 7.",
-        ),
-        (
-            lambda X: dimension(neighbors(X, k=5), method="mle"),
-            InputError,
-            "dimension: the graph must hold at least 10 neighbours per row, got 5. "
-            "Build it with neighbors(X, k=20).",
-        ),
-        (
-            lambda X: dimension(X, groups=[1, 2]),
-            InputError,
-            "dimension: groups must hold one entry for each of 40 rows, got shape (2,).",
-        ),
-        (
-            lambda X: dimension(X, groups=np.zeros(40)),
-            InputError,
-            "dimension: groups must name at least two groups, got one.",
-        ),
-        (
-            lambda X: scale_curve(X, groups=[1, 2]),
-            InputError,
-            "scale_curve: groups must hold one entry for each of 40 rows, got shape (2,).",
-        ),
-        (
-            lambda X: neighbors(X, k=5).with_groups([1, 2]),
-            InputError,
-            "with_groups: groups must hold one entry for each of 40 rows, got shape (2,).",
-        ),
-        (
-            lambda X: dimension(X, method="gride", m=3),
-            InputError,
-            "dimension: m must be one of (1, 2, 4, 8, 16, 32) for 'gride', got 3.",
-        ),
-        (
-            lambda X: dimension(X, method="tle", average="median"),
-            UnknownName,
-            "dimension: no average is called 'median'. Did you mean 'mean'? Known: inverse, mean.",
-        ),
-        (
-            lambda X: scale_curve(neighbors(X, k=2)),
-            InputError,
-            "scale_curve: the graph must hold at least 4 neighbours of more than 8 rows, got 2 of "
-            "40. Build it with neighbors(X, k=64).",
-        ),
-        (
-            lambda X: dimension_by_label(X, [0, 1]),
-            InputError,
-            "dimension_by_label: labels must hold one entry for each of 40 rows, got shape (2,).",
-        ),
-        (
-            lambda X: dimension(X[:8]),
-            InputError,
-            "dimension: at least 10 different rows with 2 different neighbours each are needed, "
-            "got 8 of 8 rows. Give it more images, or leave out copies: np.unique(X, axis=0).",
-        ),
-    ],
-)
-def test_says_what_is_wrong(call, error, sentence):
-    with pytest.raises(error) as caught:
-        call(ball(22, 40, 2))
-    assert str(caught.value) == sentence
