@@ -338,44 +338,71 @@ def test_the_examples_of_the_readme_run_as_they_stand(tmp_path, monkeypatch):
     assert choice.table["reconstructed"].is_monotonic_increasing
 
 
-def refused(sentence, *args, **options):
+def half(context, k):
+    return "encoder"
+
+
+HOLED = np.where(np.arange(80).reshape(20, 4) == 13, np.nan, 1.0)  # row 3, column 1
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "sentence"),
+    [
+        pytest.param(
+            lambda faces: faces,
+            {"bottlenecks": 112},
+            "sweep: a bottleneck must be at most 111 here (56 training images, mirrored, 256 "
+            "values each), got 112. Leave it out or give more images.",
+            id="bottleneck too large",
+        ),
+        pytest.param(
+            lambda faces: faces[:3],
+            {},
+            "partition: a study needs at least 10 images, got 3. Give it more.",
+            id="three images",
+        ),
+        pytest.param(
+            lambda faces: HOLED,
+            {},
+            "sweep: every value of X must be finite, got NaN in row 3 (1 of 20 rows). Leave those "
+            "rows out: X[np.isfinite(X).all(axis=1)].",
+            id="NaN in a matrix",
+        ),
+        pytest.param(
+            lambda faces: faces,
+            {"engines": half, "bottlenecks": 2},
+            "engine 'half': it must return two functions, encode and decode, got str. Return "
+            "(encode, decode).",
+            id="engine without a decoder",
+        ),
+    ],
+)
+def test_messages(faces, tmp_path, images, options, sentence):
     with pytest.raises(InputError) as caught:
-        repviz.sweep(*args, **options)
+        repviz.sweep(images(faces), out=tmp_path / "s", **options)
     assert str(caught.value) == sentence
 
 
-def test_messages(faces, tmp_path, made):
-    out = tmp_path / "s"
-    refused(
-        "sweep: a bottleneck must be at most 111 here (56 training images, mirrored, 256 values "
-        "each), got 112. Leave it out or give more images.",
-        *(faces,), bottlenecks=112, out=out,
-    )  # fmt: skip
-    refused("partition: a study needs at least 10 images, got 3. Give it more.", faces[:3], out=out)
+def test_training_images_must_differ(tmp_path):
     np.save(tmp_path / "grey.npy", np.full((20, 16, 16), 7, np.uint8))
-    refused(
+    with pytest.raises(InputError) as caught:
+        repviz.sweep(f"array:{tmp_path / 'grey.npy'}", out=tmp_path / "s")
+    assert str(caught.value) == (
         "sweep: the training images must differ, got the same image throughout. Give it other "
-        "images.",
-        *(f"array:{tmp_path / 'grey.npy'}",), out=tmp_path / "t",
-    )  # fmt: skip
-    X = np.ones((20, 4))
-    X[3, 1] = np.nan
-    refused(
-        "sweep: every value of X must be finite, got NaN in row 3 (1 of 20 rows). Leave those rows "
-        "out: X[np.isfinite(X).all(axis=1)].",
-        X, out=out,
-    )  # fmt: skip
+        "images."
+    )
 
-    def half(context, k):
-        return "encoder"
 
-    refused(
-        "engine 'half': it must return two functions, encode and decode, got str. Return (encode, "
-        "decode).",
-        *(faces,), engines=half, bottlenecks=2, out=tmp_path / "u",
-    )  # fmt: skip
-    with pytest.raises(Mismatch, match=r"effort was 0.05 and is now 1.0"):
+def test_a_folder_of_other_settings_is_refused(faces, made):
+    with pytest.raises(Mismatch) as caught:
         repviz.sweep(faces, out=made.folder, seed=[0, 1])
+    assert str(caught.value) == (
+        f"{made.folder}: this study was made with other parameters: effort was 0.05 and is now "
+        "1.0. Choose another folder for out, or give the old parameters to take it up again."
+    )
+
+
+def test_a_criterion_that_cannot_be_computed_says_why(made):
     with pytest.raises(InputError) as caught:
         choose_bottleneck(made, "person")
     assert str(caught.value) == (

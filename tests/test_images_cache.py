@@ -70,18 +70,27 @@ def test_two_sets_become_one():
     assert both.take(two[::-1]).hashes() == second.hashes()[::-1]
 
 
-def test_messages(tmp_path, monkeypatch):
-    with pytest.raises(InputError) as error:
+def test_a_cache_of_images_without_a_shape_is_refused(tmp_path):
+    with pytest.raises(InputError) as caught:
         cached_pixels(open_images("digits"), folder=tmp_path)
-    assert str(error.value) == (
+    assert str(caught.value) == (
         "images 'digits': a cache must know their shape, got size=None and grey=None. Give both: "
         "images.at(size=64, grey=True)."
     )
+
+
+def test_an_image_that_cannot_be_decoded_leaves_no_file(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     broken = open_images(f"folder:{tmp_path}", size=12, grey=True)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError) as caught:
         cached_pixels(broken, folder=tmp_path / "cache")
+    assert str(caught.value) == (
+        f"{tmp_path / 'bad.png'}: the file must hold an image, got something else. Leave it out."
+    )
     assert not list((tmp_path / "cache").glob("*.npy"))
     assert not list((tmp_path / "cache").glob(".*.tmp"))
+
+
+def test_the_home_of_the_cache_is_read_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("REPVIZ_CACHE", str(tmp_path))
     assert home() == tmp_path
