@@ -114,21 +114,35 @@ def test_messages(photos, text, message):
     assert str(caught.value) == f"open_images: {message.format(path)}"
 
 
-def test_messages_of_names(photos):
-    path = table(photos, "file,age\na,7\nb,8\nc,9\n")
-    with pytest.raises(UnknownName) as caught:
-        open_images(f"folder:{photos}", metadata=path, key="fil")
-    assert str(caught.value) == (
-        f"open_images: no column of {path} is called 'fil'. Did you mean 'file'? Known: file, age."
-    )
-    with pytest.raises(InputError) as caught:
-        open_images(f"folder:{photos}", metadata=photos)
-    assert str(caught.value) == f"open_images: metadata must name a file, got a folder at {photos}."
-    with pytest.raises(InputError) as caught:
-        open_images(f"folder:{photos}", key="file")
-    assert str(caught.value) == (
-        "open_images: key belongs to metadata, got key='file' alone. Leave it out."
-    )
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        pytest.param(
+            lambda photos: {"metadata": table(photos, "file,age\na,7\nb,8\nc,9\n"), "key": "fil"},
+            UnknownName,
+            "open_images: no column of {metadata} is called 'fil'. Did you mean 'file'? Known: "
+            "file, age.",
+            id="unknown key",
+        ),
+        pytest.param(
+            lambda photos: {"metadata": photos},
+            InputError,
+            "open_images: metadata must name a file, got a folder at {metadata}.",
+            id="folder as metadata",
+        ),
+        pytest.param(
+            lambda photos: {"key": "file"},
+            InputError,
+            "open_images: key belongs to metadata, got key='file' alone. Leave it out.",
+            id="key without metadata",
+        ),
+    ],
+)
+def test_messages_of_names(photos, options, error, sentence):
+    options = options(photos)
+    with pytest.raises(error) as caught:
+        open_images(f"folder:{photos}", **options)
+    assert str(caught.value) == sentence.format(**options)
 
 
 # colour photographs with a few grey ones

@@ -402,28 +402,36 @@ def test_messages(name, options, sentence):
     assert refused(name, **options) == f"open_images: {sentence}"
 
 
-def test_messages_of_folders(tmp_path, faces_folder):
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    wanted = ".bmp .gif .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp"
-    assert refused(f"folder:{notes}") == (
-        f"open_images: folder:{notes} must hold images ({wanted}), got no files. "
-        "Name a folder of images."
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        pytest.param([], "no files", id="empty"),
+        pytest.param(["a.txt"], "1 other file (1 .txt)", id="one other file"),
+        pytest.param(
+            ["a.txt", "b.txt", "README"],
+            "3 other files (2 .txt, 1 no ending)",
+            id="several other files",
+        ),
+    ],
+)
+def test_messages_of_folders_without_images(tmp_path, files, found):
+    for file in files:
+        (tmp_path / file).write_text("a")
+    assert refused(f"folder:{tmp_path}") == (
+        f"open_images: folder:{tmp_path} must hold images (.bmp .gif .jpeg .jpg .pgm .png .pnm "
+        f".ppm .tif .tiff .webp), got {found}. Name a folder of images."
     )
-    (notes / "a.txt").write_text("a")
-    assert refused(f"folder:{notes}") == (
-        f"open_images: folder:{notes} must hold images ({wanted}), got 1 other file (1 .txt). "
-        "Name a folder of images."
+
+
+def test_message_of_a_file_as_folder(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    assert refused(f"folder:{tmp_path}/a.txt") == (
+        f"open_images: folder:{tmp_path}/a.txt must name a folder, got a file there. Check the "
+        "path."
     )
-    (notes / "b.txt").write_text("b")
-    (notes / "README").write_text("c")
-    assert refused(f"folder:{notes}") == (
-        f"open_images: folder:{notes} must hold images ({wanted}), got 3 other files (2 .txt, 1 no "
-        "ending). Name a folder of images."
-    )
-    assert refused(f"folder:{notes}/a.txt") == (
-        f"open_images: folder:{notes}/a.txt must name a folder, got a file there. Check the path."
-    )
+
+
+def test_message_of_images_beside_labelled_folders(faces_folder):
     save_png(faces_folder / "stray.png")
     assert refused(f"folder:{faces_folder}") == (
         f"open_images: the images of folder:{faces_folder} must lie all in sub-folders, which are "
@@ -494,22 +502,30 @@ def test_message_of_an_array_that_is_too_small(tmp_path):
     assert refused(name) == f"{name}: an image must be at least 8x8 pixels, got 1x1. Leave it out."
 
 
-def test_messages_of_archives(tmp_path):
-    name = f"array:{tmp_path}/x.npz"
+def test_message_of_an_archive_without_images(tmp_path):
     np.savez(tmp_path / "x.npz", faces=GOOD)
+    name = f"array:{tmp_path}/x.npz"
     assert refused(name) == (
         f"open_images: {name} must hold an array 'images', got faces. Rename the array that holds "
         "them."
     )
+
+
+def test_message_of_an_unknown_label_in_an_archive(tmp_path):
     np.savez(tmp_path / "x.npz", images=GOOD, age=np.zeros(3), pose=np.zeros((3, 2)))
     with pytest.raises(UnknownName) as caught:
-        open_images(name, label="agee")
+        open_images(f"array:{tmp_path}/x.npz", label="agee")
     assert str(caught.value) == (
         f"open_images: no array of length 3 in {tmp_path}/x.npz is called 'agee'. Did you mean "
         "'age'? Known: age."
     )
-    whole = (tmp_path / "x.npz").read_bytes()
-    (tmp_path / "x.npz").write_bytes(whole[: len(whole) // 2])
+
+
+def test_message_of_an_archive_cut_short(tmp_path):
+    np.savez(tmp_path / "x.npz", images=GOOD)
+    complete = (tmp_path / "x.npz").read_bytes()
+    (tmp_path / "x.npz").write_bytes(complete[: len(complete) // 2])
+    name = f"array:{tmp_path}/x.npz"
     assert refused(name) == (
         f"open_images: {name} must be a whole .npy or .npz file of plain arrays, got 'File is not "
         "a zip file'. Write it with numpy.save or numpy.savez."
