@@ -75,7 +75,7 @@ def is_private() -> bool:
 def portable_path(path: str | Path) -> str:
     """A path as files record it: relative to the working directory, or its last part alone.
 
-    ``/home/jane/work/faces`` is ``"faces"`` where the work runs in ``/home/jane/work``, and
+    ``/home/jane/photos/faces`` is ``"faces"`` where the work runs in ``/home/jane/photos``, and
     ``".../faces"`` where it runs anywhere else. Within :func:`private` it is ``"..."``.
     """
     if _private.get():
