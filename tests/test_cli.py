@@ -142,7 +142,8 @@ def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
         out = f"{seed}.safetensors"
         code, _, err = run("train", *words, *recipe, "--out", out, "--seed", seed)
         assert code == 0, err
-    judged = ["evaluate", "0.safetensors", "1.safetensors", *words[1:], "--json"]
+    own = ["--model", "cli_nets:linear"]
+    judged = ["evaluate", "0.safetensors", "1.safetensors", *own, *words[1:], "--json"]
     code, out, err = run(*judged)
     assert code == 0, err
     rows = json.loads(out)["rows"]

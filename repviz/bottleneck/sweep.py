@@ -145,7 +145,7 @@ def sweep(
     with begin(
         out,
         study="bottleneck",
-        title=f"How small a code do {data.name} {'images' if data.are_images else 'rows'} need?",
+        title=f"How small a code do {len(data):,} {data.nouns.images} need?",
         parameters={
             "images": data.name,
             "split": plan.parts.by,

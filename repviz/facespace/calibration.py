@@ -157,6 +157,8 @@ def calibrate(
         raise InputError(f"{who}: {reason}. Give more and different images.")
     part = stream(seed, "folds").permutation(people)[person] % min(folds, people)
     values = [np.empty((len(person), len(judge.statistics))) for judge in chosen]
+    # A larger face space leaves smaller residuals: one size for the folds and for all faces.
+    known = replace(known, fitted_n=len(person) - int(np.bincount(part).max()))
     with progress.task("calibrating judges", min(folds, people) + 1, "fits") as advance:
         for fold in range(min(folds, people)):
             seen, unseen = known.rows(part != fold), known.rows(part == fold)

@@ -29,6 +29,9 @@ class Known:
         Codes of the faces.
     decode : callable, optional
         From codes (m, k) to rows (m, d).
+    fitted_n : int, optional
+        How many faces a judge may count on when it chooses its size; all of them if left out. The
+        judges of every fold and of all faces then have one size, and their scores compare.
     oriented : bool
         Whether an image upside down, or moved, is no longer one of its kind: true of faces, not of
         every digit or texture.
@@ -38,6 +41,7 @@ class Known:
     people: np.ndarray | None = field(default=None, repr=False)
     codes: np.ndarray | None = field(default=None, repr=False)
     decode: Decode | None = None
+    fitted_n: int | None = None
     oriented: bool = True
 
     @cached_property

@@ -42,5 +42,5 @@ def fit(known: Known, seed: int) -> Statistics:
 
 def leading_components(known: Known) -> PCA:
     """The eigenfaces: 40, or one for every 4 known faces where these are fewer."""
-    n, d = known.faces.shape
+    n, d = known.fitted_n or len(known.faces), known.faces.shape[1]
     return pca(known.faces, components=max(1, min(COMPONENTS, n // FACES_EACH, d - 1)))
