@@ -325,6 +325,7 @@ def test_rows_that_are_no_images_are_swept(tmp_path):
     assert made.report.is_file()
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_readme_run_as_they_stand(tmp_path, monkeypatch):
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     example = next(part for part in readme.split("```python\n") if "def still_bright" in part)

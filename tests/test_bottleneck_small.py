@@ -23,6 +23,7 @@ def squeezed(images, out, **options):
     return repviz.sweep(images, bottlenecks=[2, 4], out=out, **{"engines": "pca", **options})
 
 
+@pytest.mark.slow
 def test_between_256_training_rows_and_256_rows_lies_no_trap(tmp_path):
     """Images of more than 256 pixels are probed by 256 components where as many can be fitted."""
     images = repviz.open_images("orl", size=24, grey=True, limit=300)
@@ -86,6 +87,7 @@ def test_one_label_alone_is_judged_over_its_images(tmp_path):
     assert made.table["mse_low"].notna().all()
 
 
+@pytest.mark.slow
 def test_bands_name_what_was_left_out(tmp_path):
     labelled = squeezed(noise(tmp_path, 60, np.repeat(list("abcdef"), 10)), tmp_path / "l")
     assert "leaving out one of their labels at a time" in labelled.report.read_text()
@@ -153,6 +155,7 @@ def test_labels_kept_apart_of_which_one_is_tested_have_no_interval(tmp_path):
     assert made.table["mse_low"].isna().all()
 
 
+@pytest.mark.slow
 def test_audits_are_kept_when_others_are_asked_for(tmp_path):
     images = noise(tmp_path, 60)
     for audit in ([2], [4], []):

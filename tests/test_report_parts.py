@@ -139,6 +139,7 @@ def test_very_many_pictures_are_made_smaller() -> None:
     assert sheet.width == sheet.height == 32
 
 
+@pytest.mark.slow
 def test_a_picture_never_gets_smaller_than_sixteen_pixels() -> None:
     assert pictures.sheet(np.zeros((40_000, 32, 32), dtype=np.uint8)).width == 16
 

@@ -94,6 +94,7 @@ def test_it_starts_at_pca_of_the_mirrored_images(digits, k, mirror):
     assert history["epoch"].tolist() == [0]
 
 
+@pytest.mark.slow
 def test_it_never_ends_above_pca_on_the_validation_images(digits):
     first, _ = digits
     # Nothing that is learned from digits can help an image of noise.
@@ -103,6 +104,7 @@ def test_it_never_ends_above_pca_on_the_validation_images(digits):
     assert error(model.module, noise) <= linear * (1 + 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effort", [0.02, 0.2])
 def test_one_for_all_is_at_no_size_above_pca_on_the_validation_images(digits, effort):
     """Scikit-learn's PCA on the other side; a tenth of the images is noise, which nothing helps."""

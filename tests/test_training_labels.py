@@ -57,6 +57,7 @@ def small(tmp_path, monkeypatch):
     sys.modules.pop("small_nets", None)
 
 
+@pytest.mark.slow
 def test_it_learns_digits_and_says_how_sure_it_is(small):
     images = open_images("digits", limit=600, size=16)
     made = train(small(), images, epochs=12, batch=4)
@@ -77,6 +78,7 @@ def test_it_learns_digits_and_says_how_sure_it_is(small):
     assert (found == images.label_indices[held_out]).mean() == last["held_out_accuracy"]
 
 
+@pytest.mark.slow
 def test_training_accuracy_is_scored_as_held_out_accuracy_is(small):
     """In evaluation mode on the images as they are: the gap of the two says what was overfitted."""
     images = open_images("digits", limit=60, size=16)

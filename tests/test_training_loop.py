@@ -114,6 +114,7 @@ class KilledAfterSteps(loop._Run):
         super()._step(*given)
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_and_resumed_it_is_the_unbroken_training(nets, tmp_path, monkeypatch):
     images = open_images("digits", limit=60, size=16)
     settings = replace(SETTINGS, epochs=2)
