@@ -70,7 +70,7 @@ def train(
         "tensorboard": tensorboard,
     }
     with progress_bars():
-        joined = {"label": label, "metadata": metadata, "key": key}
+        joined: dict[str, Any] = {"label": label, "metadata": metadata, "key": key}
         opened = repviz.open_images(images, limit=limit, seed=seed, **joined)
         rows: tuple[Any, ...] | None = None
         if validation is not None:
