@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from repviz.number_format import plain
 from repviz.study_folder import Study
 
 
@@ -17,6 +18,8 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
     k = k or sizes[len(sizes) // 2]
     labels, sentences = study.nouns.labels, []
     compared = table[~table["is_baseline"]]
+    if compared.empty:
+        return [_alone(table[table["bottleneck"] == k].iloc[0])]
     for name in reversed(compared["engine"].unique()):
         rows = compared[compared["engine"] == name]
         if not (rows["bottleneck"] == k).any():
@@ -33,6 +36,16 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
             f"per image{span if len(own) > 1 else ''} ({row.n_test} test images{groups})."
         )
     return sentences
+
+
+def _alone(row: Any) -> str:
+    """What the baseline leaves, where nothing was set beside it."""
+    known = row.mse_low == row.mse_low
+    interval = f" [{plain(row.mse_low)}, {plain(row.mse_high)}]" if known else " [no interval]"
+    return (
+        f"{plain(row.mse)}{interval} is the mean squared error that {row.title} leaves with "
+        f"{row.bottleneck} numbers per image ({row.n_test} test images)."
+    )
 
 
 def _ratio(row: Any) -> str:
