@@ -50,7 +50,7 @@ def verify(path: str | Path) -> int:
 
 
 def _study(path: Path) -> int:
-    """Every file that a stage lists, the manifest, the report, the activations inside."""
+    """Every file that a stage lists, stored activations among them, the manifest, the report."""
     from repviz import seals
     from repviz.study_folder import open_study
 
