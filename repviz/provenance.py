@@ -67,11 +67,6 @@ def private() -> Iterator[None]:
         _private.reset(token)
 
 
-def is_private() -> bool:
-    """Whether the caller is within :func:`private`."""
-    return _private.get()
-
-
 def portable_path(path: str | Path) -> str:
     """A path as files record it: relative to the working directory, or its last part alone.
 

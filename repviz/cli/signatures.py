@@ -85,9 +85,7 @@ def documented(thing: Any) -> dict[str, str]:
     sections = re.split(r"\n(?=\w[\w ]*\n-{3,}\n)", inspect.getdoc(thing) or "")
     text = "\n".join(s for s in sections if s.startswith(("Parameters\n", "Attributes\n")))
     found = {}
-    for names, body in re.findall(
-        r"(?m)^([\w, *]+) : .*\n((?:    .*\n?|\n(?=    ))+)", text + "\n"
-    ):
+    for names, body in _ENTRY.findall(text + "\n"):
         sentence = re.split(r"(?<=\.)\s", " ".join(body.split()))[0]
         plain = re.sub(r":\w+:`~?([^`]+)`|``?([^`]+)``?", r"\1\2", sentence)
         found.update({name.strip(): plain for name in names.split(",")})
