@@ -89,11 +89,15 @@ def umap(
             f"umap: the graph must hold at least neighbors - 1 = {near} neighbours a row, "
             f"got {graph.k}. Make it with neighbors(X, k={near}) or take neighbors={graph.k + 1}."
         )
+    if labels is not None:
+        labels = checks.labels("umap", "labels", labels, graph.n)
+    start = None if init is None else _given(init, graph, components)
     rng = np.random.RandomState(seed)
     ties, lengths = _fuzzy(graph, near, rng)
     if labels is not None:
         ties = _labelled(ties, labels)
-    start = _spectral(ties, components, seed) if init is None else _given(init, graph, components)
+    if start is None:
+        start = _spectral(ties, components, seed)
     if np.ptp(start, axis=0).min() == 0:
         start = start + rng.normal(scale=1e-4 * max(1.0, float(np.ptp(start))), size=start.shape)
     a, b = find_ab_params(1.0, min_dist)
@@ -120,10 +124,9 @@ def umap(
     return np.ascontiguousarray(placed, dtype=np.float32)
 
 
-def _labelled(ties: scipy.sparse.coo_matrix, labels: Any) -> scipy.sparse.coo_matrix:
+def _labelled(ties: scipy.sparse.coo_matrix, labels: np.ndarray) -> scipy.sparse.coo_matrix:
     """The ties with those between labels weakened, at umap-learn's own weight of the target."""
-    given = checks.labels("umap", "labels", labels, ties.shape[0])
-    numbered = np.unique(given, return_inverse=True)[1].astype(np.float32)
+    numbered = np.unique(labels, return_inverse=True)[1].astype(np.float32)
     return discrete_metric_simplicial_set_intersection(ties, numbered, far_dist=5.0)
 
 
