@@ -4,6 +4,7 @@ ROOMS is the map. A file that is in no room, or an import that points up, fails 
 """
 
 import ast
+import functools
 import shutil
 import subprocess
 import sys
@@ -108,26 +109,35 @@ def imports(package: Path) -> dict[str, set[str]]:
     known = modules(package)
     for path in sorted(package.rglob("*.py")):
         relative = path.relative_to(package).as_posix()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        typing_only = {
-            id(inner)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-            for inner in ast.walk(node)
-        }
         names: set[str] = set()
-        for node in ast.walk(tree):
-            if id(node) in typing_only:
-                continue
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{relative}: a relative import hides where it points"
-                base = node.module or ""
-                for alias in node.names:
-                    submodule = f"{base}.{alias.name}"
-                    names.add(submodule if submodule in known else base)
+        for base, alias in statements(path.read_text(encoding="utf-8")):
+            submodule = f"{base}.{alias}"
+            names.add(submodule if alias and submodule in known else base)
         found[relative] = names
+    return found
+
+
+@functools.cache
+def statements(text: str) -> list[tuple[str, str]]:
+    """Each (module, name imported from it or "") of a file, those for type checkers left out.
+
+    Cached by the text: each planted breach reads the package again, with one file changed.
+    """
+    tree, found = ast.parse(text), []
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"a relative import hides where it points: {node.module}"
+            found += [(node.module or "", alias.name) for alias in node.names]
     return found
 
 
