@@ -88,6 +88,7 @@ def test_each_layer_may_have_its_own_reduction(model, images, tmp_path):
     assert acts["encoder.0"].feature_shape == (8, 2, 2)
 
 
+@pytest.mark.slow
 def test_components_are_nearly_those_of_an_exact_pca(model, tmp_path):
     images = open_images("digits", limit=600, size=32)
     acts = extract(model, images, layers=["encoder.2"], out=tmp_path / "a", reduce="pca:3")

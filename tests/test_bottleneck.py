@@ -57,6 +57,7 @@ def tables(of):
     return {path.name: path.read_bytes() for path in sorted((of / "results").glob("*.csv"))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "asked", "moved"),
     [("orl", None, 1 / 32), ("drawn-faces:40", None, 0), ("drawn-faces:40", 0.1, 0.1)],

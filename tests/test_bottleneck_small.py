@@ -104,6 +104,7 @@ def brighter(than):
     return bright
 
 
+@pytest.mark.slow
 def test_a_judge_that_changed_judges_anew(tmp_path):
     images = noise(tmp_path, 60)
     seen = [
@@ -148,6 +149,7 @@ def test_what_is_neither_images_nor_activations(tmp_path):
             squeezed(given, tmp_path / "s")
 
 
+@pytest.mark.slow
 def test_labels_kept_apart_of_which_one_is_tested_have_no_interval(tmp_path):
     """People were to be told of, and one person says nothing of others."""
     images = noise(tmp_path, 60, np.repeat(list("abcdef"), 10))

@@ -287,6 +287,7 @@ def test_bottlenecks_that_cannot_be(run, faces, tmp_path, sizes):
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.slow
 def test_images_of_any_shape_are_swept(run, faces, tmp_path):
     words = ["--images", f"array:{faces}", "--size", 20, "--bottlenecks", "2:4:log", "--effort"]
     code, out, err = run(

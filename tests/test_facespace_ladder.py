@@ -285,6 +285,7 @@ def test_the_volume_of_balls_is_that_of_the_closed_form():
 # ---- laws
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_ladder(known, held_out, climbed):
     again = ladder(known, held_out, judges=QUICK, count=2500, seed=7)
     other = ladder(known, held_out, judges=QUICK, samplers=["uniform-pixels"], count=10, seed=8)

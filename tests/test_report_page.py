@@ -184,6 +184,7 @@ def test_a_benefit_is_claimed_only_where_the_intervals_are_apart(
     assert worse.endswith(": training makes it worse.")
 
 
+@pytest.mark.slow
 def test_no_folder_of_the_machine_stands_in_a_report(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "s"
     shutil.copytree(study, folder)
@@ -445,6 +446,7 @@ def test_every_section_needs_each_column_that_it_declares(
     assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study again."
 
 
+@pytest.mark.slow
 def test_a_section_is_one_file_and_one_line(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

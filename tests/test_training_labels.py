@@ -94,6 +94,7 @@ def test_training_accuracy_is_scored_as_held_out_accuracy_is(small):
     assert same.table["train_accuracy"].tolist() == half.table["train_accuracy"].tolist()
 
 
+@pytest.mark.slow
 def test_held_out_images_choose_nothing(small):
     images = open_images("digits", limit=100, size=16)
     rows = np.arange(60), np.arange(60, 100)
@@ -105,6 +106,7 @@ def test_held_out_images_choose_nothing(small):
     assert len(hashes) == 1
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_net_bit_by_bit_and_leaves_the_given_one(small):
     images = open_images("digits", limit=80, size=16)
     model, before = small(), torch.random.get_rng_state()

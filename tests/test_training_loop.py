@@ -230,6 +230,7 @@ def test_the_paper_s_recipe_chooses_on_images_of_its_own(nets):
     assert table["learning_rate"].tolist() == [0.01, 0.01]
 
 
+@pytest.mark.slow
 def test_the_loss_of_an_epoch_is_the_mean_over_its_images():
     net = nn.Linear(1, 1, bias=False)
     nn.init.ones_(net.weight)
