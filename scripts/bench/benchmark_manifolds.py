@@ -24,6 +24,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "danco, integer": {"method": "danco", "integer": True},
 }
 NOISE = 0.4
+HEADS = ("clean raw", "calibrated", "noisy raw", "calibrated")
 
 
 def main() -> None:
@@ -57,15 +58,17 @@ def main() -> None:
             errors.setdefault(key, []).append([100 * abs(value - d) / d for value in values])
         means = [np.mean(found[key]) for key in ("clean twonn raw", "clean twonn", "noisy gride")]
         print(f"{name:18s} {d:3d} {means[0]:10.2f} {means[1]:10.2f} {means[2]:12.2f}", flush=True)
-    print(f"\nmean percentage error over {len(truth)} manifolds, {options.seeds} seeds")
-    print(f"{'':15s} {'clean raw':>10s} {'calibrated':>11s} {'noisy raw':>10s} {'calibrated':>11s}")
+    print(f"\nmean percentage error over {len(truth)} manifolds: mean over {options.seeds} seeds")
+    print("and, in brackets, standard deviation over seeds")
+    print(f"{'':15s}" + "".join(f"{head:>15s}" for head in HEADS))
     for method in METHODS:
-        row = [
-            np.mean(errors[f"{state} {method}{raw}"])
-            for state in ("clean", "noisy")
-            for raw in (" raw", "")
-        ]
-        print(f"{method:10s} {row[0]:10.2f} {row[1]:11.2f} {row[2]:10.2f} {row[3]:11.2f}")
+        cells = []
+        for state in ("clean", "noisy"):
+            for raw in (" raw", ""):
+                by_seed = np.mean(errors[f"{state} {method}{raw}"], axis=0)
+                spread = np.std(by_seed, ddof=1) if len(by_seed) > 1 else np.nan
+                cells.append(f"{by_seed.mean():8.2f} ({spread:.2f})")
+        print(f"{method:15s}" + "".join(f"{cell:>15s}" for cell in cells))
 
 
 def size(truth: dict[str, tuple[int, int, str]], name: str) -> dict[str, int]:
