@@ -19,6 +19,7 @@ from repviz.training.augmentation import AUGMENTATIONS, Augmenter, shuffled
 from repviz.training.autoencoder_recipe import fit_autoencoder
 from repviz.training.batches import BatchStream
 from repviz.training.data import TrainingData
+from repviz.training.schedules import CosineSchedule
 from repviz.training.shifts import shift_and_mirror
 
 
@@ -239,7 +240,7 @@ def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
         BatchStream(len(X), len(X), 0, lambda rows, part, random: (x[rows], x[rows]), "linear"),
         loss=functional.mse_loss,
         optimizer=torch.optim.Adam(module.parameters(), lr=2e-2),
-        schedule=loop.CosineSchedule(steps, 1),
+        schedule=CosineSchedule(steps, 1),
         after_epoch=lambda epoch: {},
     )
     fitted = PCA(k, svd_solver="full").fit(X)

@@ -15,8 +15,9 @@ from repviz.images import open_images, split
 from repviz.models import open_model
 from repviz.models.model import weights_hash
 from repviz.training import train
-from repviz.training.alexnet_recipe import data_dependent_init
-from repviz.training.loop import CosineSchedule
+from repviz.training.alexnet_recipe import _parameter_groups, data_dependent_init
+from repviz.training.recipes import recipe_settings
+from repviz.training.schedules import CosineSchedule, StepSchedule
 
 NETS = """
 from torch import nn
@@ -148,6 +149,28 @@ def test_the_rate_rises_and_falls():
     assert int(np.argmax(factors)) == 4
     assert factors[0] == pytest.approx(0.2)
     assert factors[12] == pytest.approx(0.5)
+
+
+def test_the_rate_falls_after_the_epochs_of_2012():
+    schedule = StepSchedule(epochs=91, steps=10)
+    factors = [schedule.factor(10 * epoch) for epoch in (0, 24, 25, 50, 51, 78, 79, 90)]
+    assert factors == [1, 1, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    assert StepSchedule(epochs=4, steps=1).factor(1) == 0.1
+
+
+def test_the_code_of_2012_moves_biases_twice_as_fast_and_decays_weights_alone():
+    settings = recipe_settings("code2012", weight_decay=0.5, momentum=0.0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(2, 2))
+    before = [value.detach().clone() for value in net.parameters()]
+    groups = _parameter_groups(net, settings)
+    assert [len(group["params"]) for group in groups] == [2, 2]
+    optimizer = torch.optim.SGD(groups, momentum=settings.momentum)
+    for value in net.parameters():
+        value.grad = torch.ones_like(value)
+    optimizer.step()
+    for old, new in zip(before, net.parameters(), strict=True):
+        step = 0.01 * (1 + 0.5 * old) if old.ndim > 1 else torch.full_like(old, 0.02)
+        torch.testing.assert_close(new.detach(), old - step)
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from repviz.models.model import weights_hash
 from repviz.training import RECIPES, Settings, loop, train
 from repviz.training.batches import BatchStream
 from repviz.training.machine import Machine
+from repviz.training.schedules import CosineSchedule, PlateauSchedule
 
 NETS = """
 from torch import nn
@@ -215,7 +216,7 @@ def test_a_finished_training_is_read_and_not_repeated(nets, tmp_path, monkeypatc
 
 
 def test_the_rate_falls_when_validation_accuracy_stops_rising():
-    schedule = loop.PlateauSchedule(epochs=90, steps=4, metric="v", patience=2, drops=1)
+    schedule = PlateauSchedule(epochs=90, steps=4, metric="v", patience=2, drops=1)
     rows = [{"v": value} for value in (0.1, 0.3, 0.2, 0.3, 0.4, 0.4, 0.3, 0.5)]
     factors = [schedule.factor(0, rows[:epochs]) for epochs in range(len(rows) + 1)]
     assert factors == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.1, 0.0, 0.0])
@@ -246,7 +247,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images():
         loss=nn.functional.mse_loss,
         score=lambda output, target: torch.tensor(len(output)),
         optimizer=torch.optim.SGD(net.parameters(), lr=1e-12),
-        schedule=loop.CosineSchedule(1, 3),
+        schedule=CosineSchedule(1, 3),
         after_epoch=lambda epoch: seen.append(epoch) or {},
     )
     assert seen[0].loss == pytest.approx(sum(i * i for i in range(10)) / 10)
@@ -308,13 +309,13 @@ def digits():
             lambda: train(small(), digits(), recipe="pixels"),
             InputError,
             "train: the recipe must be one for labels, the model's task, got 'pixels'. Use labels, "
-            "paper.",
+            "paper, code2012.",
             id="recipe of another task",
         ),
         pytest.param(
             lambda: replace(SETTINGS, schedule="slow"),
             UnknownName,
-            "train: no schedule is called 'slow'. Known: cosine, plateau.",
+            "train: no schedule is called 'slow'. Known: cosine, plateau, steps.",
             id="unknown schedule",
         ),
         pytest.param(

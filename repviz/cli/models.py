@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import repviz
-from repviz import durable
+from repviz import checks, durable
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, save_figure, write, write_table
 
@@ -19,12 +19,12 @@ def train(
     out: Annotated[Path, typer.Option(help="The checkpoint to write (.safetensors).")],
     weights: option.Weights = "random",
     variant: option.Variant = None,
-    init: Annotated[str | None, typer.Option(help="alexnet: robust or paper.")] = None,
+    init: Annotated[str | None, typer.Option(help="alexnet: robust, paper or code2012.")] = None,
     map_dropout: Annotated[
         float | None, typer.Option(help="alexnet: share of whole feature maps dropped out.")
     ] = None,
     bottleneck: option.Bottleneck = None,
-    recipe: Annotated[str | None, typer.Option(help="labels, paper or pixels.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="labels, paper, code2012 or pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(help="How many.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
     rate: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None,
@@ -141,9 +141,19 @@ def anatomy(
     bottleneck: option.Bottleneck = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table there too.")] = None,
     figure: Annotated[Path | None, typer.Option(help="Draw the shares there (.png).")] = None,
+    differences: Annotated[
+        bool,
+        typer.Option("--differences", help="alexnet: list how the variant differs from 2012's."),
+    ] = False,
     as_json: option.Json = False,
 ) -> None:
     """Count shapes, parameters, neurons and work by layer."""
+    if differences:
+        from repviz.models.alexnet_differences import differences as table_of
+
+        checks.one_of("anatomy --differences", "model", model, ["alexnet"])
+        write_table(table_of(variant or "paper"), as_json, model=model)
+        return
     options = {"variant": variant, "classes": classes, "bottleneck": bottleneck}
     table = repviz.anatomy(repviz.open_model(model, **option.given(options)))
     if csv is not None:

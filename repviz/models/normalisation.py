@@ -35,6 +35,8 @@ class LocalResponseNorm(nn.Module):
         The constants of the formula.
     divide : bool
         Whether alpha is divided by n.
+    towers : int
+        Equal parts of the channels, each normalised by itself.
     """
 
     def __init__(
@@ -45,18 +47,25 @@ class LocalResponseNorm(nn.Module):
         beta: float = 0.75,
         k: float = 2.0,
         divide: bool = False,
+        towers: int = 1,
     ) -> None:
         super().__init__()
         self.n, self.alpha, self.beta, self.k, self.divide = n, alpha, beta, k, divide
+        self.towers = towers
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` (b, c, h, w), normalised, in the same memory format."""
         alpha = self.alpha / self.n if self.divide else self.alpha
-        return _normalise(x, self.n, alpha, self.k, self.beta)
+        if self.towers == 1:
+            return _normalise(x, self.n, alpha, self.k, self.beta)
+        order = torch.channels_last if channels_last(x) else torch.contiguous_format
+        parts = (part.contiguous(memory_format=order) for part in x.chunk(self.towers, dim=1))
+        return torch.cat([_normalise(part, self.n, alpha, self.k, self.beta) for part in parts], 1)
 
     def extra_repr(self) -> str:
         """The constants, as ``print`` shows them."""
-        return f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}, divide={self.divide}"
+        constants = f"n={self.n}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+        return f"{constants}, divide={self.divide}, towers={self.towers}"
 
 
 @torch.compiler.disable  # the CPU's kernel is already compiled, and not by torch

@@ -26,6 +26,7 @@ from repviz.training.augmentation import SHIFT
 from repviz.training.batches import BatchStream
 from repviz.training.data import TrainingData
 from repviz.training.machine import Machine
+from repviz.training.schedules import CosineSchedule
 from repviz.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _fit(
         batches,
         loss=_loss(module, inner, math.prod(data.shape)),
         optimizer=_optimizer(inner, len(data.train)),
-        schedule=loop.CosineSchedule(
+        schedule=CosineSchedule(
             epochs, batches.steps, warm_up=0.02 if is_prefix else 0.05, decays=not is_prefix
         ),
         after_epoch=best.record,

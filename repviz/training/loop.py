@@ -19,9 +19,9 @@ from repviz.memory import recycled
 from repviz.streams import stream_seed
 from repviz.training.batches import BatchStream
 from repviz.training.machine import Machine
+from repviz.training.schedules import Row, Schedule
 from repviz.training.signals import Stopped, StopRequest, catch_stop_signals
 
-Row = dict[str, float]  # the results of one epoch
 SYNC_STEPS = 8  # steps after which several processes agree on whether to save or to stop
 
 
@@ -45,73 +45,6 @@ class Epoch:
     loss: float
     learning_rate: float
     score: float = 0.0
-
-
-@dataclass(frozen=True)
-class CosineSchedule:
-    """A linear warm-up of the learning rate, then half a cosine down.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training images.
-    steps : int
-        Steps in each of them.
-    warm_up : float
-        Fraction of all steps in which the rate rises linearly from 0, in [0, 1).
-    decays : bool
-        Whether the rate then falls along half a cosine, or stays constant.
-    """
-
-    epochs: int
-    steps: int
-    warm_up: float = 0.2
-    decays: bool = True
-
-    def factor(self, step: int, history: list[Row] | None = None) -> float:
-        """The multiplier of the learning rate at ``step``, counted from 0; in (0, 1]."""
-        total = self.epochs * self.steps
-        rising = round(self.warm_up * total)
-        if step < rising:
-            return (step + 1) / (rising + 1)
-        if not self.decays:
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / (total - rising)))
-
-
-@dataclass(frozen=True)
-class PlateauSchedule:
-    """The schedule of 2012: the rate is divided by 10 when validation accuracy stops rising.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training images, at most.
-    steps : int
-        Steps in each of them.
-    metric : str
-        The column of the history that must rise.
-    patience : int
-        Epochs without a new best after which the rate is divided.
-    drops : int
-        Divisions in all; where one more is due, training ends.
-    """
-
-    epochs: int
-    steps: int
-    metric: str
-    patience: int = 5
-    drops: int = 3
-
-    def factor(self, step: int, history: list[Row] | None = None) -> float:
-        """The multiplier of the learning rate after the epochs so far; 0 ends training."""
-        best, since_best, drops = -math.inf, 0, 0
-        for row in history or []:
-            since_best = 0 if row[self.metric] > best else since_best + 1
-            best = max(best, row[self.metric])
-            if since_best == self.patience:
-                drops, since_best = drops + 1, 0
-        return 0.0 if drops > self.drops else 10.0**-drops
 
 
 @dataclass
@@ -158,7 +91,7 @@ def run(
     *,
     loss: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
-    schedule: CosineSchedule | PlateauSchedule,
+    schedule: Schedule,
     after_epoch: Callable[[Epoch], Row],
     score: Callable[[Tensor, Tensor], Tensor] | None = None,
     machine: Machine | None = None,
@@ -178,7 +111,7 @@ def run(
         From the output and the target to a mean over the batch.
     optimizer : torch.optim.Optimizer
         An optimizer of the parameters of ``module``; its rates are the peak learning rates.
-    schedule : CosineSchedule or PlateauSchedule
+    schedule : Schedule
         The number of epochs, and the multiplier of the learning rates.
     after_epoch : callable
         Called after each epoch, with the module in evaluation mode; gives the epoch's row.
@@ -219,7 +152,7 @@ class _Run:
         module: nn.Module,
         batches: BatchStream,
         optimizer: torch.optim.Optimizer,
-        schedule: CosineSchedule | PlateauSchedule,
+        schedule: Schedule,
         machine: Machine,
         checkpointer: Checkpointer | None,
     ) -> None:

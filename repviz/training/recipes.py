@@ -68,11 +68,19 @@ RECIPES: dict[str, Recipe] = {
         resumes=True,
     ),
     "paper": Recipe(
-        "classify the labels as in 2012: batch 128, crops, flips, PCA colour, at most 90 epochs",
+        "classify the labels as printed in 2012, but for the weights: batch 128, at most 90 epochs",
         "repviz.training.alexnet_recipe:train_on_labels",
         by="image",
         task="labels",
         default_settings="repviz.training.alexnet_recipe:PAPER",
+        resumes=True,
+    ),
+    "code2012": Recipe(
+        "classify the labels as the code of 2012: as paper, biases twice as fast, without decay",
+        "repviz.training.alexnet_recipe:train_on_labels",
+        by="image",
+        task="labels",
+        default_settings="repviz.training.alexnet_recipe:CODE_2012",
         resumes=True,
     ),
     "pixels": Recipe(

@@ -12,6 +12,7 @@ from repviz.errors import InputError
 SCHEDULES: dict[str, str] = {
     "cosine": "the learning rate rises linearly, then falls along half a cosine",
     "plateau": "the learning rate is divided by 10 when validation accuracy stops rising",
+    "steps": "the learning rate is divided by 10 after 27, 56 and 87 % of the epochs, as in 2012",
 }
 INITS: dict[str, str] = {
     "data-dependent": "each unit scaled and shifted to mean 0, variance 1 over training images",
@@ -43,6 +44,10 @@ class Settings:
         A key of :data:`repviz.training.machine.PRECISIONS`.
     compile : bool
         Whether torch compiles the network first.
+    bias_rate : float
+        Learning rate of biases, as a multiple of that of weights, above 0.
+    bias_decay : bool
+        Whether weight decay applies to biases too.
     save_every : float
         Seconds between two checkpoints of an unfinished training.
     tensorboard : bool
@@ -59,6 +64,8 @@ class Settings:
     augment: Mapping[str, float] = field(default_factory=dict)
     precision: str = "fp32"
     compile: bool = False
+    bias_rate: float = 1.0
+    bias_decay: bool = True
     save_every: float = 120.0
     tensorboard: bool = False
 
@@ -68,6 +75,7 @@ class Settings:
         checks.real("train", "learning_rate", self.learning_rate, low=1e-12, high=1e3)
         checks.real("train", "momentum", self.momentum, low=0, high=0.9999)
         checks.real("train", "weight_decay", self.weight_decay, low=0, high=1)
+        checks.real("train", "bias_rate", self.bias_rate, low=1e-12, high=1e3)
         checks.one_of("train", "schedule", self.schedule, SCHEDULES)
         checks.one_of("train", "init", self.init, INITS)
 

@@ -25,6 +25,7 @@ from repviz import progress
 from repviz.training import loop
 from repviz.training.augmentation import Augmenter
 from repviz.training.batches import BatchStream
+from repviz.training.schedules import CosineSchedule
 from repviz.training.settings import parse_augmentations
 
 BATCH = 64
@@ -86,7 +87,7 @@ def main(steps: int = 6, rounds: int = 3) -> None:
                 loss=functional.cross_entropy,
                 score=lambda output, target: (output.argmax(1) == target).sum(),
                 optimizer=optimizer,
-                schedule=loop.CosineSchedule(1, steps),
+                schedule=CosineSchedule(1, steps),
                 after_epoch=lambda epoch: {},
             )
         looped += list(np.diff(clock.times, axis=0))
