@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from repviz.models.checkpoints import open_checkpoint
     from repviz.principal import pca
     from repviz.principal.parallel import parallel_analysis
+    from repviz.provenance import private
     from repviz.report.page import write_report
     from repviz.studies import study
     from repviz.studies.augmentation import draw_augmentation
@@ -89,6 +90,7 @@ _VERBS = {
     "open_study": "repviz.study_folder",
     "write_report": "repviz.report.page",
     "verify": "repviz.verification",
+    "private": "repviz.provenance",
     "catalog": "repviz.families",
 }
 
@@ -131,6 +133,7 @@ __all__ = [
     "open_study",
     "write_report",
     "verify",
+    "private",
     "catalog",
 ]
 

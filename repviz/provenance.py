@@ -1,7 +1,7 @@
 """What made this: hashes, versions and the machine, so that a number can be traced and repeated.
 
 Files travel, so what they record of the machine is little: no host, no user, no environment, no
-path outside the folder in which the work was started (:func:`portable_path`), and of the command
+path outside the folder in which the work was started (:func:`portable`), and of the command
 line only what :data:`OPTIONS` lists. Within :func:`private` not even that.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import xxhash
@@ -54,12 +54,24 @@ _OPTION_NAMES = """
 """
 OPTIONS = frozenset(_OPTION_NAMES.split())
 _NOT_RECORDED = "..."
+_URL = re.compile(r"(?P<scheme>\w+://)(?:[^/@]*@)?(?P<place>[^?#]*).*", re.DOTALL)
+# What may stand before a path ("array:", "CIFAR10@", "conv="), and a path that is absolute, begins
+# at a home, or leaves the working directory.
+_OUTSIDE = re.compile(
+    r"(?P<head>(?:.*?[:@=,])?)(?P<path>[/~].*|(?:[^:@=,]*/)?\.\.(?:/.*)?)", re.DOTALL
+)
 _private: ContextVar[bool] = ContextVar("private", default=False)
 
 
 @contextmanager
 def private() -> Iterator[None]:
-    """Within the block files record no command, no machine and no path, not even relative ones."""
+    """Within the block what is written records no command, no machine and no path at all.
+
+    ::
+
+        with repviz.private():
+            repviz.study("faces", "folder:photos", out="reports/faces")
+    """
     token = _private.set(True)
     try:
         yield
@@ -67,23 +79,25 @@ def private() -> Iterator[None]:
         _private.reset(token)
 
 
-def portable_path(path: str | Path) -> str:
-    """A path as files record it: relative to the working directory, or its last part alone.
+def portable(text: str | Path) -> str:
+    """A path, or the name of an image source with a path in it, as files record it.
 
-    ``/home/jane/photos/faces`` is ``"faces"`` where the work runs in ``/home/jane/photos``, and
-    ``".../faces"`` where it runs anywhere else. Within :func:`private` it is ``"..."``.
+    Relative paths stand as they were written; they are relative to the working directory. Of an
+    absolute path, of one from the home and of one that leaves the working directory only the last
+    part stands: ``"folder:/home/jane/photos/faces"`` is ``"folder:.../faces"``. A URL loses its
+    user, its password and its query. Within :func:`private` no path stands at all.
     """
+    text = str(text)
+    if url := _URL.fullmatch(text):
+        return f"{url['scheme']}{_NOT_RECORDED if _private.get() else url['place']}"
     if _private.get():
-        return _NOT_RECORDED
-    path = Path(path)
-    if path.is_absolute() or ".." in path.parts or str(path).startswith("~"):
-        inside = Path(os.path.normpath(path.expanduser()))
-        if not inside.is_absolute():
-            inside = Path(os.path.normpath(Path.cwd() / inside))
-        if inside.is_relative_to(Path.cwd()):
-            return inside.relative_to(Path.cwd()).as_posix()
-        return f".../{inside.name}"
-    return path.as_posix()
+        source, colon, _ = text.partition(":")
+        return f"{source}:{_NOT_RECORDED}" if colon and "/" not in source else _NOT_RECORDED
+    found = _OUTSIDE.fullmatch(text)
+    if found is None:
+        return text
+    name = PurePosixPath(found["path"]).name
+    return f"{found['head']}.../{name if name not in ('..', '~') else ''}".rstrip("/")
 
 
 def command(words: Sequence[str] | None = None) -> str:
@@ -103,23 +117,12 @@ def command(words: Sequence[str] | None = None) -> str:
         name, equals, value = word.partition("=")
         if word.startswith("--"):
             hidden = name not in OPTIONS
-            shown = _NOT_RECORDED if hidden else _portable_value(value)
+            shown = _NOT_RECORDED if hidden else portable(value)
             recorded.append(f"{name}={shown}" if equals else name)
             hidden = hidden and not equals
         else:
-            recorded.append(_NOT_RECORDED if hidden else _portable_value(word))
+            recorded.append(_NOT_RECORDED if hidden else portable(word))
     return shlex.join(recorded)
-
-
-def _portable_value(value: str) -> str:
-    """An argument: a path, a source with a path (``folder:/home/x``), a list of either."""
-    if "," in value:
-        return ",".join(map(_portable_value, value.split(",")))
-    value = re.sub(r"^(\w+://)[^/@]+@", r"\1", value)
-    source, colon, path = value.partition(":")
-    if colon and path.startswith(("/", "~", "..")) and not path.startswith("//"):
-        return f"{source}:{portable_path(path)}"
-    return portable_path(value) if value.startswith(("/", "~", "..")) else value
 
 
 def sha256(*parts: bytes) -> str:

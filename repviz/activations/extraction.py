@@ -26,6 +26,7 @@ from repviz.images.collection import Images
 from repviz.memory import recycled
 from repviz.models.model import Model, evaluating, named_failure
 from repviz.models.opening import as_model
+from repviz.provenance import portable
 
 if TYPE_CHECKING:
     pass
@@ -185,7 +186,7 @@ def _manifest(
         "rows_per_shard": max(rows // batch, 1) * batch,
         "seed": seed if random else None,
         "images": {
-            "name": images.name,
+            "name": portable(images.name),
             "n": len(images),
             "ids": images.ids_key,
             "size": images.size,

@@ -147,7 +147,8 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
                 pixels = pixels.copy()
             batch.pixels[place] = preprocessing.fit(torch.from_numpy(pixels)[None])[0]
         except ImageError as error:
-            batch.unreadable[row] = str(error)
+            where = images.where(row)
+            batch.unreadable[row] = str(error).replace(where, provenance.portable(where))
 
 
 def nan_rows(matrix: np.ndarray, batch: Batch) -> None:

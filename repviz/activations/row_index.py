@@ -13,7 +13,7 @@ from repviz.activations.capture import Capture
 from repviz.activations.store import Activations
 from repviz.errors import ImageError
 from repviz.images.collection import Images
-from repviz.provenance import portable_path
+from repviz.provenance import portable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +28,7 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
     n = len(images)
     records = writer.records(path, range(layout.shards(manifest)))
     reasons = {
-        int(row): reason.replace(images.where(int(row)), portable_path(images.where(int(row))))
-        for record in records
-        for row, reason in record["unreadable"].items()
+        int(row): reason for record in records for row, reason in record["unreadable"].items()
     }
     status = ["unreadable" if row in reasons else "ok" for row in range(n)]
     for record in records:
@@ -41,7 +39,7 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
         {
             "row": np.arange(n),
             "id": list(images.ids),
-            "path": [portable_path(images.where(row)) for row in range(n)],
+            "path": [portable(images.where(row)) for row in range(n)],
             "content_hash": [hash_ for record in records for hash_ in record["hashes"]],
             "label": [None] * n if images.labels is None else list(images.labels),
             "status": status,

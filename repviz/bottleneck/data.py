@@ -87,7 +87,7 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
     """The description of the images in a manifest."""
     channels, height, width = data.X.shape[1:] if isinstance(data, SweepData) else data[0].shape
     return {
-        "name": data.name,
+        "name": provenance.portable(data.name),
         "credit": data.credit,
         "key": data.key,
         "labels_key": provenance.key([] if data.labels is None else data.labels.tolist()),

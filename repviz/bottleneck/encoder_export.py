@@ -13,6 +13,7 @@ from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Model
 from repviz.models.prefix import PrefixAutoencoder
 from repviz.models.tracing import to_onnx, to_torchscript
+from repviz.provenance import portable
 from repviz.study_folder import Study
 
 
@@ -86,7 +87,7 @@ def export_encoder(
     encoder = _encoder(open_checkpoint(path), bottleneck)
     to_bytes = FORMATS[to].to_bytes
     if to_bytes is None:
-        recipe = {"encoder_of": path.stem, "sweep": sweep.folder.name}
+        recipe = {"encoder_of": path.stem, "sweep": portable(sweep.folder.absolute())}
         return save_checkpoint(encoder, out, recipe=recipe)
     durable.write_bytes(out, to_bytes(encoder))
     return Path(out)

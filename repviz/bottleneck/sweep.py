@@ -28,6 +28,7 @@ from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.traversals import traversal_stage
 from repviz.errors import InputError
 from repviz.images.partition import Partition, partition
+from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.study_folder import Draft, Study, begin
 
@@ -147,7 +148,7 @@ def sweep(
         study="bottleneck",
         title=f"How small a code do {len(data):,} {data.nouns.images} need?",
         parameters={
-            "images": data.name,
+            "images": portable(data.name),
             "split": plan.parts.by,
             "seed": plan.seeds[0],
             "mirror": plan.mirror,

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from repviz import provenance
 from repviz.cli import activations, folders, manifold, models, output, studies
 from repviz.errors import RepvizError
 
@@ -42,8 +43,12 @@ def _print_version(wanted: bool) -> None:
 
 
 def _everywhere(
+    context: typer.Context,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress: results and errors only.")
+    ] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Record no command, machine or path in files.")
     ] = False,
     version: Annotated[
         bool,
@@ -53,6 +58,8 @@ def _everywhere(
     ] = False,
 ) -> None:
     output.QUIET.set(quiet)
+    if private:
+        context.with_resource(provenance.private())
 
 
 def app() -> Any:

@@ -89,7 +89,7 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
             for key, values in columns.items()
             if values.dtype.kind in "biuf"
         },
-        credit=f"arrays in {argument}",
+        credit="arrays of a file",
         _store=Arrays(_to_uint8(pixels, argument), f"array:{argument}"),
         _index=np.arange(n),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from repviz.errors import InputError
 from repviz.images.collection import Images, Store
 from repviz.nouns import IMAGES
+from repviz.provenance import portable
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def concatenate(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray
         )
     n = int(first._index.max()) + 1
     together = Images(
-        name=f"{first.name} + {second.name}",
-        ids=tuple(f"{part.name}/{name}" for part in (first, second) for name in part.ids),
+        name=f"{portable(first.name)} + {portable(second.name)}",
+        ids=tuple(f"{portable(part.name)}/{name}" for part in (first, second) for name in part.ids),
         labels=None
         if first.labels is None or second.labels is None
         else np.concatenate([first.labels, second.labels]),

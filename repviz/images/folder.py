@@ -85,7 +85,7 @@ def open_folder(argument: str) -> Images:
         ids=tuple(printable(path.as_posix()) for path in relative),
         labels=labels,
         factors={},
-        credit=f"image files in {printable(str(root))}",
+        credit="image files of a folder",
         _store=Files(paths),
         _index=np.arange(len(paths)),
     )

@@ -29,6 +29,7 @@ from repviz.models import autoencoder, open_model
 from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.number_format import percent
+from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
 from repviz.studies.random_images import (
@@ -108,7 +109,7 @@ def faces(
     data = load_data(grey)
     plan = Plan(data, parts, sizes, engines, [seed], longest=sizes[-1], shift=data.default_shift)
     parameters = {
-        "images": images.name,
+        "images": portable(images.name),
         "size": size,
         "bottlenecks": sizes,
         "epochs": epochs,

@@ -32,6 +32,7 @@ from repviz.images.perturbations import PERTURBATIONS, perturb
 from repviz.models import open_model
 from repviz.models.depth import ENOUGH, layers_over_depth
 from repviz.models.model import Model
+from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
 from repviz.studies.cost import (
@@ -122,7 +123,7 @@ def layers(
     _announce_cost(plan, len(images), len(networks), out)
     thumbnails = images.at(size=THUMBNAIL)
     parameters = {
-        "images": images.name,
+        "images": portable(images.name),
         "available": available,
         "reduce": plan.reduce,
         "model": model,

@@ -26,6 +26,7 @@ from repviz.models.depth import ENOUGH, layers_over_depth
 from repviz.models.model import Model
 from repviz.models.weight_files import is_state_file
 from repviz.number_format import percent
+from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.studies.unit_activations import strengths
 from repviz.study_folder import Draft, Study, begin
@@ -88,7 +89,7 @@ def network(
     judged = at_training_size(images, classifier)
     rows = unseen(classifier, judged)
     parameters = {
-        "images": images.name,
+        "images": portable(images.name),
         "weights": classifier.key,
         "units": units,
         "photographs": photographs,

@@ -25,7 +25,7 @@ def render(study: Study) -> Content | None:
     }
     body = join(
         [
-            _command(manifest),
+            *([_command(manifest)] if manifest.get("command") else []),
             _pairs(about),
             _folded("Parameters", _pairs(manifest["parameters"])),
             _folded("Stages and files", _stages(manifest.get("stages", {}))),
