@@ -1,4 +1,4 @@
-"""Tables for spreadsheets: text that one of them would run as a formula is marked as text."""
+"""Tables for spreadsheets: sentences in one cell, and text that would run as a formula."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+SENTENCE_SEPARATOR = " | "  # between the sentences of one cell
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 

@@ -185,7 +185,7 @@ def test_an_estimate_is_a_row_of_a_table_under_one_prefix():
     ]
     assert (row["mle"], row["mle_calibrated_high"]) == (estimate.value, estimate.calibrated_high)
     assert (row["mle_n"], row["mle_k"], row["mle_method"]) == (200, 5, "mle")
-    assert row["mle_warnings"] == "One. Two."
+    assert row["mle_warnings"] == "One. | Two."
     assert list(estimate.as_row())[:2] == ["dimension", "dimension_low"]
 
 

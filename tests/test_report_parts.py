@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from repviz import number_format as numbers
 from repviz.report import pictures
 from repviz.report.html import Markup, join, tag
+from repviz.report.parts import warnings
 from repviz.report.private import command_without_folders, without_folders
 from repviz.report.sections.map import _quantised
 
@@ -181,3 +183,22 @@ def test_absolute_paths_are_cut_to_their_last_component(text: str, written: str)
 def test_a_command_keeps_its_arguments() -> None:
     command = "repviz study faces --images '/home/ada/my faces/orl' --out /tmp/a/b --seed 0"
     assert command_without_folders(command) == ("repviz study faces --images orl --out b --seed 0")
+
+
+def test_warnings_that_differ_in_numbers_alone_are_one_with_their_range():
+    rises = "it rises from {} to {} at the 32 nearest rows."
+    cells = [rises.format(3.4, "1,024") + " | 4 rows are copies.", rises.format(14.8, 9), ""]
+    box = warnings(["pixels", "fc7", "fc6"], pd.Series(cells))
+    assert box is not None
+    words = " ".join(re.sub("<[^>]+>", " ", str(box)).split())
+    assert words == (
+        "Warnings pixels, fc7: it rises from 3.4\N{EN DASH}14.8 to 9\N{EN DASH}1,024 at the 32 "
+        "nearest rows. pixels: 4 rows are copies."
+    )
+
+
+def test_a_warning_of_every_row_names_their_number():
+    box = warnings([f"layer {i}" for i in range(12)], pd.Series(["it is curved."] * 12))
+    assert "all 12: </b>it is curved." in str(box)
+    some = warnings([f"layer {i}" for i in range(12)], pd.Series(["it is curved."] * 11 + [""]))
+    assert "layer 0, layer 1, layer 2 and 8 more: </b>" in str(some)

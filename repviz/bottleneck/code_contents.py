@@ -17,6 +17,7 @@ from repviz.manifold.identity import nearest_identity
 from repviz.manifold.neighbors import neighbors
 from repviz.manifold.probes import ridge
 from repviz.principal import pca
+from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.study_folder import Draft, Study
 
 MAX_COMPONENTS = 256  # to which images of more pixels are reduced before they are probed
@@ -112,7 +113,7 @@ def _write_dimensions(draft: Draft, fits: Fits) -> None:
                 "calibrated_low": estimate.calibrated_low,
                 "calibrated_high": estimate.calibrated_high,
                 "method": estimate.method,
-                "warnings": " ".join(estimate.warnings),
+                "warnings": SENTENCE_SEPARATOR.join(estimate.warnings),
             }
         )
     header = [*ORIGINAL, "bottleneck", "dimension", "low", "high", "calibrated"]

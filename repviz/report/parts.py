@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from repviz import figures
 from repviz import number_format as numbers
 from repviz.report.html import Child, Markup, join, tag
+from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.study_folder import Study, records
 
 WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
@@ -143,7 +145,7 @@ def intervals(estimates: Sequence[Estimate], form: Callable[[Any], str], *, alt:
     top = max(one.high for one in estimates) or 1.0
     lowest = min(one.low for one in estimates)
     start = 0.0 if lowest < top / 2 else max(0.0, lowest - (top - lowest))
-    left, width, step = 92, 188, 22
+    left, width, step = 84, 126, 22
 
     def at(value: float) -> str:
         return f"{left + width * max(0.0, value - start) / (top - start or 1):.1f}"
@@ -171,14 +173,51 @@ def overlap(one: Estimate, other: Estimate) -> bool:
     return one.low <= other.high and other.low <= one.high
 
 
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
+NAMED = 4  # rows that a warning names one by one, at most
+
+
 def warnings(names: Iterable[str], sentences: pd.Series) -> Markup | None:
-    """A box of warnings: each sentence once, after the names of the rows that it concerns."""
-    found = pd.DataFrame({"name": list(names), "sentence": list(sentences)})
-    found = found[found["sentence"] != ""]
-    if found.empty:
+    """A box of warnings: those that differ in their numbers alone are one, with each one's range.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The name of each row.
+    sentences : Series of str
+        The warnings of each row, between separators; "" where there are none.
+    """
+    alike: dict[str, list[tuple[str, list[str]]]] = {}
+    rows = list(zip(names, sentences, strict=True))
+    for name, cell in rows:
+        for sentence in filter(None, cell.split(SENTENCE_SEPARATOR)):
+            pattern = _NUMBER.sub("\0", sentence)
+            alike.setdefault(pattern, []).append((name, _NUMBER.findall(sentence)))
+    if not alike:
         return None
-    alike = found.groupby("sentence", sort=False)["name"].agg(", ".join)
-    lines = [tag("li", tag("b", f"{name}: "), str(sentence)) for sentence, name in alike.items()]
+    lines = []
+    for pattern, found in alike.items():
+        concerned = _listed([name for name, _ in found], len(rows))
+        lines.append(tag("li", tag("b", f"{concerned}: "), _merged(pattern, found)))
     return tag(
         "div", tag("p", tag("strong", "Warnings")), tag("ul", lines), class_="warnings", role="note"
     )
+
+
+def _listed(names: list[str], available: int) -> str:
+    """The rows that a warning concerns: all of so many, or their names."""
+    if len(names) > NAMED and len(names) == available:
+        return f"all {available}"
+    more = f" and {len(names) - NAMED + 1} more" if len(names) > NAMED else ""
+    return ", ".join(names[: NAMED - 1] if more else names) + more
+
+
+def _merged(pattern: str, found: list[tuple[str, list[str]]]) -> str:
+    """One sentence for all: each number as it is, or from the least to the largest."""
+    pieces = pattern.split("\0")
+    for place, written in enumerate(zip(*(values for _, values in found), strict=True)):
+        least, largest = (
+            pick(written, key=lambda value: float(value.replace(",", ""))) for pick in (min, max)
+        )
+        pieces[place] += least if least == largest else f"{least}–{largest}"
+    return "".join(pieces)

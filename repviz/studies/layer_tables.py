@@ -17,6 +17,7 @@ from repviz.manifold.neighbors import neighbors
 from repviz.manifold.probes import Probe, probe
 from repviz.manifold.similarity import similarity
 from repviz.principal import pca
+from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.streams import stream
 from repviz.studies.representations import Representation
 
@@ -108,7 +109,7 @@ def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:
         "plateau_high": curve.high,
         "plateau_from": curve.plateau[0],
         "plateau_to": curve.plateau[1],
-        "plateau_warnings": " ".join(curve.warnings),
+        "plateau_warnings": SENTENCE_SEPARATOR.join(curve.warnings),
         **dimension(graph, method="danco").as_row("danco"),
         **control.as_row("gaussian"),
     }

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from repviz.spreadsheets import SENTENCE_SEPARATOR
+
 NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 
 
@@ -81,10 +83,10 @@ class Dimension:
         dict of str to float, int or str
             In this order: ``value``, ``low``, ``high``, ``calibrated``, ``calibrated_low``,
             ``calibrated_high``, ``n``, ``k``, ``method``, ``level`` and ``warnings``, the last
-            joined by spaces into one text.
+            joined into one text by ``spreadsheets.SENTENCE_SEPARATOR``.
         """
         names = (*NUMBERS, "n", "k", "method", "level")
         columns = {
             prefix if name == "value" else f"{prefix}_{name}": getattr(self, name) for name in names
         }
-        return {**columns, f"{prefix}_warnings": " ".join(self.warnings)}
+        return {**columns, f"{prefix}_warnings": SENTENCE_SEPARATOR.join(self.warnings)}
