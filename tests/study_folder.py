@@ -317,6 +317,9 @@ def _manifold(draft: Draft, images: Images) -> None:
         places = rng.normal(size=(images.n, 2)) + 2 * (np.arange(images.n) // 4)[:, None]
         points += [{**named, "row": i, "x": x, "y": y} for i, (x, y) in enumerate(places)]
     table(draft, "layers", rows)
+    pairs = [("trained fc7", other) for other in ("untrained fc7", "pixels")]
+    gain = {"difference": 0.03, "low": -0.01, "high": 0.07, "n": images.n}
+    table(draft, "identity_differences", [{"one": a, "other": b, **gain} for a, b in pairs])
     table(draft, "spectrum", spectrum)
     table(draft, "map", points)
     shares = enumerate(zip((0.4, 0.2, 0.05, 0.04), (0.1, 0.08, 0.06, 0.05), strict=True), 1)

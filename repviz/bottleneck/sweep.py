@@ -22,7 +22,7 @@ from repviz.bottleneck.code_contents import code_contents_stages
 from repviz.bottleneck.criteria import Criterion, get_criterion
 from repviz.bottleneck.data import SweepData, describe_images, load_data
 from repviz.bottleneck.engines import Engine, get_engine, with_colours
-from repviz.bottleneck.findings import sweep_findings
+from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.traversals import traversal_stage
@@ -170,7 +170,7 @@ def sweep(
         traversal_stage(study, plan)
         choice_stages(study, plan, scored_by)
         code_contents_stages(study, plan)
-        findings = {"sweep": sweep_findings(study)}
+        findings = {"sweep": sweep_findings(study), "criteria": choice_findings(study)}
         study.stage("findings", lambda draft: draft.findings(findings), inputs=findings)
     write_report(out)
     return Sweep(Path(out))

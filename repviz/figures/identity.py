@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -27,11 +29,20 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     axes = figure.subplots()
     dots(axes, labels, marks)
     chance = table["nearest_chance"].iloc[0]
-    axes.axvline(chance, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (4, 3)))
-    note(axes, chance, -0.6, "chance", xytext=(4, 2), va="bottom")
-    axes.set_xlim(0, 1.005)
+    start = _start(float(table["nearest_low"].min()))
+    if chance >= start:
+        axes.axvline(chance, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (4, 3)))
+        note(axes, chance, -0.6, "chance", xytext=(4, 2), va="bottom")
+    else:
+        note(axes, start, -0.6, f"← chance {100 * chance:.1f} %", xytext=(4, 2), va="bottom")
+    axes.set_xlim(start, 1 + 0.005 * (1 - start))
     axes.xaxis.set_major_formatter(percent_ticks())
     axes.set_xlabel(
         fold("held-out images whose nearest training image has the same label", width / 7)
     )
     return figure
+
+
+def _start(lowest: float) -> float:
+    """Where the axis starts: at 0, or at the tenth below the data where these lie above a half."""
+    return math.floor(10 * lowest) / 10 if lowest > 0.5 else 0.0

@@ -16,9 +16,11 @@ import numpy as np
 from repviz import checks, progress
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
+from repviz.bottleneck.choice_stages import choice_stages
+from repviz.bottleneck.criteria import get_criterion
 from repviz.bottleneck.data import describe_images, load_data
 from repviz.bottleneck.engines import ENGINES
-from repviz.bottleneck.findings import sweep_findings
+from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.sweep import write_images
@@ -55,6 +57,7 @@ LEDE = (
     "set that faces form, and how far from it is a random point?"
 )
 SWEPT = ["pca", "conv", "linear-start"]
+CRITERIA = ["person", "psnr:22"]  # when a code is large enough: who it is, and how near it is
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 MEASURED = 2000  # images that are measured, at most; of more, so many are drawn by label
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
@@ -131,6 +134,7 @@ def faces(
         measured = draw_by_label(images.labels, len(images), MEASURED, rng)
         study.stage("images", partial(_images, plan=plan, identity=identity))
         fit_stages(study, plan)
+        choice_stages(study, plan, [get_criterion(name) for name in CRITERIA])
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
         _alexnet_stages(study, images, identity, measured, epochs=epochs, seed=seed)
         study.stage(
@@ -263,6 +267,7 @@ def _findings(draft: Draft, study: Study, code: int) -> None:
     draft.findings(
         {
             "sweep": sweep_findings(study, code),
+            "criteria": choice_findings(study),
             "training": _training_findings(study),
             "dimension": _dimension_findings(study),
             "identity": _identity_findings(study),
@@ -277,10 +282,10 @@ def _training_findings(study: Study) -> list[str]:
         return []
     last: Any = study.result("training").iloc[-1]
     return [
-        f"{percent(last.held_out_accuracy)} [{percent(last.held_out_low)}, "
-        f"{percent(last.held_out_high)}] of {last.n_held_out:.0f} held-out images are classified "
-        f"correctly by the paper's AlexNet after {last.epoch:.0f} epochs on {last.n_train:.0f} "
-        f"images; chance is {percent(last.chance)}."
+        f"After {last.epoch:.0f} epochs on {last.n_train:.0f} images the paper's AlexNet names "
+        f"{percent(last.held_out_accuracy)} of {last.n_held_out:.0f} held-out images correctly "
+        f"(95 % CI {percent(last.held_out_low)} to {percent(last.held_out_high)}; chance "
+        f"{percent(last.chance)})."
     ]
 
 
@@ -293,9 +298,9 @@ def _dimension_findings(study: Study) -> list[str]:
     available = study.manifest["images"]["n"]
     drawn = f" of {available:,}, drawn by {study.nouns.label}," if pixels.n < available else ""
     return [
-        f"{_dimension(pixels)} is the intrinsic dimension (TwoNN, calibrated) of {pixels.n:,} "
-        f"images{drawn} of {pixels.d:,.0f} pixels each; that of their {code.d:.0f}-number codes is "
-        f"{_dimension(code)}, that of {deep}, with {table.loc[deep, 'd']:,.0f} numbers, "
+        f"{pixels.n:,} images{drawn} vary in about {_dimension(pixels)} directions of the "
+        f"{pixels.d:,.0f} that their pixels allow (TwoNN, calibrated); their {code.d:.0f}-number "
+        f"codes in {_dimension(code)}, {deep}, with {table.loc[deep, 'd']:,.0f} numbers, in "
         f"{_dimension(table.loc[deep])} (95 % intervals of sampling and model error)."
     ]
 

@@ -138,7 +138,7 @@ _LINES = (
     ),
     Criterion(
         "person",
-        "the nearest other image shows the same person",
+        "the nearest other image has the same label",
         "whether the nearest other original has the same label",
         f"{_HERE}.person:criterion",
         "labels",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from repviz.number_format import count, percent, text
 from repviz.report.html import join
 from repviz.report.parts import chart, field, numbers_of
 from repviz.report.sections import Content, Section
-from repviz.study_folder import Study
+from repviz.study_folder import Study, records
 
 TABLES = {
     "anatomy": (
@@ -55,6 +57,20 @@ def render(study: Study) -> Content | None:
         limits="A count of multiply-adds is not a time: memory traffic and hardware decide "
         "how long a layer takes. Biases, normalisation and pooling are not counted as "
         "multiply-adds.",
+        title=_headline(records(weighted)),
+    )
+
+
+def _headline(rows: list[dict[str, Any]]) -> str:
+    """Which layer stores most and which computes most."""
+    stored, computed = (
+        max(rows, key=lambda row: row[share])
+        for share in ("share_parameters", "share_multiply_adds")
+    )
+    return (
+        f"{stored['layer']} holds {percent(stored['share_parameters'], 0)} of the parameters, "
+        f"{computed['layer']} takes {percent(computed['share_multiply_adds'], 0)} of the "
+        "computation"
     )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from repviz.number_format import NOTHING, count, missing, plain, text
+from repviz.number_format import NOTHING, count, missing, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import Column, field, numbers_of, table
-from repviz.report.sections import Content, Section
+from repviz.report.pictures import image
+from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
     "choices": (
-        "criterion title short size undecided observed low high margin n_test groups_test left_out"
+        "criterion title engine short size undecided observed low high margin n_test groups_test "
+        "left_out"
     ),
+    "reconstruction_images": "position pick",
+    "reconstruction_panels": "panel engine bottleneck",
     "criteria": "criterion short bottleneck original reconstructed loss loss_high n_test",
     "knee": "short sizes low high ranges with_knee stable",
 }
@@ -95,6 +99,7 @@ def render(study: Study) -> Content | None:
         "images, or labels, for these trained models, and ∞ is beyond the sizes of the sweep. We "
         "report an elbow only if it stays in place when the range of sizes changes.",
         limits=limits,
+        title=f"Smallest acceptable code: {found.value}" if (found := claim(study)) else "",
     )
 
 
@@ -117,7 +122,54 @@ def _interval(row: dict[str, Any]) -> str:
     return f"{low} to {high}"
 
 
+def claim(study: Study) -> Claim | None:
+    """The smallest code by the first criterion that could be applied, with its interval."""
+    if not study.has("results/choices.csv"):
+        return None
+    choices = study.result("choices", TABLES["choices"])
+    found = records(choices[choices["left_out"] == ""])
+    if not found:
+        return None
+    last = found[-1]["engine"]  # as in the findings: the autoencoder, after the baselines
+    row = next(one for one in found if one["engine"] == last)
+    question = f"How small can a code of a {study.nouns.image} be?"
+    rule = f"“{row['title']}” holds as often as for the originals, to within "
+    rule += percent(row["margin"], 0)
+    n = f"n = {count(row['n_test'])}"
+    if missing(row["observed"]):
+        return Claim(question, "larger", f"With no size of the sweep {rule} ({n}).")
+    size = count(row["observed"])
+    interval = f"95 % interval {_interval(row)}; " if not missing(row["low"]) else ""
+    doubt = " Too few are tested to confirm it." if row["undecided"] else ""
+    answer = f"With {size} numbers ({interval}{n}) {rule}.{doubt}"
+    return Claim(question, f"{size} numbers", answer, _examples(study, row))
+
+
+def _examples(study: Study, row: dict[str, Any]) -> Markup | None:
+    """One test image from the smallest code, from the chosen one, and as it is."""
+    needed = ("results/reconstruction_panels.csv", "results/reconstruction_images.csv")
+    if not study.has(*needed, "arrays/reconstructions.npy"):
+        return None
+    shown = study.result("reconstruction_images", TABLES["reconstruction_images"])
+    median = shown[shown["pick"] == "median"]["position"]
+    position = int((median if len(median) else shown["position"]).iloc[0])
+    table = study.result("reconstruction_panels", TABLES["reconstruction_panels"])
+    panels = {(one["engine"], one["bottleneck"]): one["panel"] for one in records(table)}
+    sizes = [size for engine, size in panels if engine == row["engine"]]
+    wanted = [(row["engine"], size) for size in dict.fromkeys([*sizes[:1], row["observed"]])]
+    pixels = study.array("reconstructions")
+    pictures = [
+        (pixels[panels[key], position], f"from {count(key[1])} numbers")
+        for key in wanted
+        if key in panels
+    ]
+    original = next(panel for (engine, _), panel in panels.items() if engine == "original")
+    pictures.append((pixels[original, position], "the original"))
+    return join([image(pixels, alt=alt) for pixels, alt in pictures])
+
+
 SECTION = Section(
+    claim=claim,
     title="Smallest acceptable code by criterion",
     short="Smallest code",
     stage="criteria",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from repviz.number_format import count, missing, plain, text
 from repviz.report.html import join
 from repviz.report.parts import (
@@ -26,6 +28,8 @@ TABLES = {
         "dimension_warnings participation_ratio components_90"
     ),
 }
+
+ENDS = ("dimension_calibrated", "dimension_calibrated_low", "dimension_calibrated_high")
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -74,18 +78,33 @@ def render(study: Study) -> Content | None:
         "of the calibrated value holds the model error as far as twelve reference families of "
         "known dimension show it; data unlike them all, or what a warning names, may lie outside. "
         "A dimension counts directions and does not say what they are.",
+        title=_headline(study),
     )
+
+
+def _pixels(study: Study) -> dict[str, Any] | None:
+    """The row of the pixels; None where their dimension could not be estimated."""
+    for row in records(study.result("layers", TABLES["layers"])):
+        if row["representation"] == "pixels" and not missing(row["dimension_calibrated"]):
+            return row
+    return None
+
+
+def _headline(study: Study) -> str:
+    row = _pixels(study)
+    if row is None:
+        return ""
+    value, low, high = (plain(row[name], 2) for name in ENDS)
+    return f"The {study.nouns.images} vary in about {value} directions (95 % CI {low} to {high})"
 
 
 def claim(study: Study) -> Claim | None:
     """The calibrated dimension of the pixels, beside their number."""
     table = study.result("layers", TABLES["layers"])
-    found = [row for row in records(table) if row["representation"] == "pixels"]
-    if not found or missing(found[0]["dimension_calibrated"]):
+    row, nouns = _pixels(study), study.nouns
+    if row is None:
         return None
-    row, nouns = found[0], study.nouns
-    ends = ("dimension_calibrated", "dimension_calibrated_low", "dimension_calibrated_high")
-    value, low, high = (plain(row[name], 2) for name in ends)
+    value, low, high = (plain(row[name], 2) for name in ENDS)
     sentence = (
         f"Locally the {nouns.images} vary in about {value} directions (TwoNN, calibrated; 95 % "
         f"interval of sampling and model error {low} to {high}; n = {count(row['n'])}), although "
@@ -94,9 +113,9 @@ def claim(study: Study) -> Claim | None:
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
     layers = [one for one in records(table) if one["weights"] == "trained" and one not in codes]
     estimates = [
-        Estimate(one["representation"], one[ends[0]], one[ends[1]], one[ends[2]], role)
+        Estimate(one["representation"], one[ENDS[0]], one[ENDS[1]], one[ENDS[2]], role)
         for one, role in zip([row, *codes, *layers[-1:]], ("third", "first", "first"), strict=False)
-        if not missing(one[ends[0]]) and not missing(one[ends[1]])
+        if not missing(one[ENDS[0]]) and not missing(one[ENDS[1]])
     ]
     picture = intervals(estimates, lambda top: plain(top, 2), alt=sentence) if estimates else None
     return Claim(

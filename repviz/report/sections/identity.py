@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from repviz.number_format import count, percent, text
 from repviz.report.html import join
 from repviz.report.parts import (
@@ -17,6 +19,7 @@ from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
+    "identity_differences": "one other difference low high",
     "layers": (
         "representation model weights layer d nearest_same nearest_low nearest_high nearest_n "
         "nearest_chance"
@@ -43,7 +46,7 @@ def render(study: Study) -> Content | None:
     nouns = study.nouns
     caption = (
         f"Share of {count(table['nearest_n'].max())} held-out {nouns.images} whose nearest "
-        f"training image shows the same {nouns.label}, with 95 % intervals. The dashed line is "
+        f"training image shows the same {nouns.label}, with 95 % intervals, beside "
         "chance."
     )
     alt = f"Share of held-out images whose nearest training image shows the same {nouns.label}."
@@ -62,11 +65,12 @@ def render(study: Study) -> Content | None:
         limits=f"Images of one {nouns.label} may share light, background and pose, which helps "
         "even raw pixels. This measures distances between images, not what a trained classifier "
         f"would reach, and nothing about {nouns.labels} outside of the training images.",
+        title=_headline(study),
     )
 
 
-def claim(study: Study) -> Claim | None:
-    """Whether training helps: the deepest layer trained, untrained, and the pixels."""
+def _compared(study: Study) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
+    """The deepest layer trained, its control and the pixels; None where one of them is missing."""
     table = study.result("layers", TABLES["layers"])
     rows = {row["representation"]: row for row in records(table[table["nearest_same"].notna()])}
     trained = {row["layer"]: row for row in rows.values() if row["weights"] == "trained"}
@@ -74,7 +78,22 @@ def claim(study: Study) -> Claim | None:
     layers = [layer for layer in trained if layer in controls]
     if not layers or "pixels" not in rows:
         return None
-    shown = (trained[layers[-1]], controls[layers[-1]], rows["pixels"])
+    return trained[layers[-1]], controls[layers[-1]], rows["pixels"]
+
+
+def _headline(study: Study) -> str:
+    shown = _compared(study)
+    if shown is None:
+        return ""
+    verdict = _verdict(study, *(row["representation"] for row in shown))
+    return f"Nearest neighbours: {verdict}"
+
+
+def claim(study: Study) -> Claim | None:
+    """Whether training helps: the deepest layer trained, untrained, and the pixels."""
+    shown = _compared(study)
+    if shown is None:
+        return None
     own, untrained, pixels = (
         Estimate(
             row["representation"],
@@ -85,21 +104,28 @@ def claim(study: Study) -> Claim | None:
         )
         for row, role in zip(shown, ("first", "second", "third"), strict=True)
     )
-    if own.low > max(untrained.high, pixels.high):
-        verdict = "training helps"
-    elif own.high < max(untrained.low, pixels.low):
-        verdict = "training makes it worse"
-    else:
-        verdict = "the intervals overlap, so no benefit of training is shown"
+    verdict = _verdict(study, *(row["representation"] for row in shown))
     value = percent(own.value, 0)
     sentence = (
         f"The nearest training image has the same {study.nouns.label} for {value} of "
         f"{count(shown[0]['nearest_n'])} images in {own.label}, "
-        f"{percent(untrained.value, 0)} untrained and {percent(pixels.value, 0)} in raw pixels: "
+        f"{percent(untrained.value, 0)} untrained and {percent(pixels.value, 0)} in raw pixels; "
         f"{verdict}."
     )
     picture = intervals([own, untrained, pixels], lambda share: percent(share, 0), alt=sentence)
     return Claim(f"Does training bring {study.nouns.labels} together?", value, sentence, picture)
+
+
+def _verdict(study: Study, trained: str, untrained: str, pixels: str) -> str:
+    """What the differences from both controls, paired by image, show of training."""
+    table = study.result("identity_differences", TABLES["identity_differences"])
+    pairs = {(row["one"], row["other"]): row for row in records(table)}
+    found = [pairs[trained, control] for control in (untrained, pixels)]
+    if all(row["low"] > 0 for row in found):
+        return "training helps"
+    if any(row["high"] < 0 for row in found):
+        return "training makes it worse"
+    return "paired by image, no benefit of training is shown"
 
 
 SECTION = Section(
@@ -107,7 +133,7 @@ SECTION = Section(
     title="Label agreement of nearest neighbours",
     short="Nearest neighbours",
     stage="manifold",
-    needs=("results/layers.csv",),
+    needs=("results/layers.csv", "results/identity_differences.csv"),
     tables=TABLES,
     render=render,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join
 from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
@@ -73,6 +75,15 @@ def render(study: Study) -> Content | None:
         "the table is the effective number of directions.",
         limits="PCA is linear: a curved manifold of few dimensions fills many components. Their "
         "number is at most n − 1, so it depends on the collection as well as on the network.",
+        title=_headline(records(layers)[0]),
+    )
+
+
+def _headline(row: dict[str, Any]) -> str:
+    """How many directions the first representation, the pixels, fills."""
+    return (
+        f"90 % of the variance of the {row['representation']} takes {count(row['components_90'])} "
+        "components"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from repviz.number_format import count, percent, plain
 from repviz.report.html import join
 from repviz.report.parts import Estimate, chart, field, interval, intervals, key, numbers_of
@@ -61,6 +63,17 @@ def render(study: Study) -> Content | None:
         "Nothing in this run was selected on the held-out images, but the learning rate and the "
         "augmentation of the recipe were, on the ORL collection: there the accuracy is slightly "
         "optimistic.",
+        title=_headline(last),
+    )
+
+
+def _headline(last: dict[str, Any]) -> str:
+    share, low, high = (
+        percent(last[f"held_out_{name}"], 0) for name in ("accuracy", "low", "high")
+    )
+    return (
+        f"{share} of held-out images are classified correctly (95 % CI {low} to {high}; chance "
+        f"{percent(last['chance'])})"
     )
 
 
