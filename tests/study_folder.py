@@ -364,7 +364,7 @@ def _ladder(draft: Draft, images: Images) -> None:
         rungs.append({**row, **distances, **band, **calibration})
         verdicts += [{**row, "judge": judge, "judge_title": judge} for judge in JUDGES]
         shown = {"rung": rung, "accepted": accepted > 0, "distance": distance}
-        samples += [{**shown, "sample": i, "nearest": i} for i in range(12)]
+        samples += [{**shown, "sample": i, "nearest_row": i} for i in range(12)]
     table(draft, "ladder", rungs)
     table(draft, "ladder_judges", verdicts)
     table(draft, "ladder_samples", samples)

@@ -114,6 +114,20 @@ def test_every_representation_is_measured_with_the_control_beside_it(study):
     assert set(points.index) == set(layers.index)
 
 
+def test_the_nearest_row_of_a_sample_is_the_nearest_known_image(study):
+    images, samples = study.result("images"), study.result("ladder_samples")
+    thumbnails = study.array("thumbnails").reshape(len(images), -1).astype(float)
+    pictures = study.array("ladder").reshape(len(samples), -1) / 255
+    thumbnails = thumbnails / 255 if thumbnails.max() > 1 else thumbnails
+    squares = np.square(pictures[:, None] - thumbnails).mean(axis=2)
+    distances = np.sqrt(squares[np.arange(len(samples)), samples["nearest_row"]])
+    known = images["sweep_split"] != "test"
+    assert known[samples["nearest_row"]].all()
+    # The pictures are rounded to 8 bits: two faces can be equally near but for that.
+    np.testing.assert_allclose(distances, samples["distance"], atol=1e-3)
+    np.testing.assert_allclose(distances, np.sqrt(squares[:, known].min(axis=1)), atol=1e-3)
+
+
 def test_a_second_run_in_another_folder_gives_the_same_tables(study, people, tmp_path):
     again = repviz.study("faces", f"array:{people}", out=tmp_path / "again", **OPTIONS)
     assert tables(again.folder) == tables(study.folder)

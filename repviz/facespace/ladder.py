@@ -44,7 +44,7 @@ class Ladder:
         One row per rung and judge, "together" included: rung, order, kind, title, judge,
         judge_title, n, accepted, rate, low, high.
     samples : DataFrame
-        One row per picture: rung, sample, accepted, nearest (row of ``known``), distance, and the
+        One row per picture: rung, sample, accepted, nearest_row (of ``known``), distance, and the
         score of each judge (1 is the edge of the band of 95 % of unseen faces).
     examples : ndarray of float32, shape (rungs, 12, d)
         The pictures, accepted ones first.
@@ -266,7 +266,7 @@ def _samples(
             "rung": name,
             "sample": i,
             "accepted": bool(accepted[i]),
-            "nearest": int(indices[i]),
+            "nearest_row": int(indices[i]),
             "distance": distances[i],
             **{f"score {who}": scores[i, place] for place, who in enumerate(names)},
         }

@@ -34,8 +34,7 @@ def known_images(X: np.ndarray, parts: Partition, nouns: Nouns, codec: Codec) ->
     codec : (callable, callable)
         An autoencoder's ``encode`` and ``decode``.
     """
-    rows = np.sort(np.concatenate([parts.train, parts.validation]))
-    people = parts.clusters
+    rows, people = _known_rows(parts), parts.clusters
     encode, decode = codec
     faces = np.ascontiguousarray(X[rows], dtype=np.float32)
     return Known(
@@ -45,6 +44,11 @@ def known_images(X: np.ndarray, parts: Partition, nouns: Nouns, codec: Codec) ->
         decode=decode,
         oriented=nouns == FACES,
     )
+
+
+def _known_rows(parts: Partition) -> np.ndarray:
+    """The rows that are not tested on, ascending."""
+    return np.sort(np.concatenate([parts.train, parts.validation]))
 
 
 def ladder_stage(
@@ -65,13 +69,12 @@ def ladder_stage(
     negatives, wrong = judge_negatives(found.judges, others, seed=seed, nouns=nouns)
     draft.table("ladder", found.table)
     draft.table("ladder_judges", found.verdicts)
-    draft.table("ladder_samples", found.samples)
+    nearest = _known_rows(parts)[found.samples["nearest_row"]]
+    draft.table("ladder_samples", found.samples.assign(nearest_row=nearest))
     draft.table("judges", _judges(found.judges, nouns))
     draft.table("negatives", negatives)
     side = known.side
-    nearest = known.faces[found.samples["nearest"].to_numpy()]
     draft.array("ladder", _pictures(found.examples, side))
-    draft.array("ladder_nearest", _pictures(nearest.reshape(found.examples.shape), side))
     draft.array("wrongly_accepted", _pictures(wrong, side))
 
 

@@ -21,7 +21,7 @@ TABLES = {
         "calibration_people seed"
     ),
     "ladder_judges": "rung order kind title judge judge_title n accepted rate low high",
-    "ladder_samples": "rung sample accepted nearest distance",
+    "ladder_samples": "rung sample accepted nearest_row distance",
     "judges": "judge judge_title statistic accept_low accept_high in_force level n people blind_to",
     "negatives": "kind title trained_on judge judge_title n accepted rate low high auc",
 }
