@@ -25,7 +25,7 @@ from repviz.study_folder import TEXT, Draft, begin
 
 SIZES = (2, 4, 8)
 LAYERS = {"pool1": 69_984, "pool2": 43_264, "pool5": 9_216, "fc6": 4_096, "fc7": 4_096}
-JUDGES = ("nearest-face", "face-space", "together")
+JUDGES = ("nearest-face", "face-space", "joint")
 RUNGS = (  # name, kind, median distance, images drawn, accepted
     ("uniform-pixels", "ladder", 0.42, 10_000, 0),
     ("pixelwise-gaussian", "ladder", 0.28, 10_000, 0),
@@ -41,7 +41,7 @@ SENTENCES = {
     "dimension": ["400 images have an intrinsic dimension of 7.9 (7.0 to 8.8)."],
     "ladder": ["0 of 10,000 images of uniform noise are accepted as faces: at most 0.03 %."],
 }
-EMPTY = ("dimension_warnings", "factor", "left_out", "only_refused_by", "undecided", "warnings")
+EMPTY = ("dimension_warnings", "factor", "left_out", "sole_refusing_judge", "undecided", "warnings")
 WORDS = (*TEXT, "criterion", "formula", "kind", "output", "per_size_short", "baseline_title")
 COUNTS = {"seed": 0, "seeds": 1, "groups": 40, "groups_test": 6, "n": 60, "n_test": 60}
 COUNTS |= {"trustworthiness_k": 15, "repeats": 19}
@@ -353,26 +353,27 @@ def _similarity(draft: Draft, images: Images) -> None:
 
 def _ladder(draft: Draft, images: Images) -> None:
     rungs, verdicts, samples = [], [], []
-    band = {"accept_low": 0.052, "accept_high": 0.118, "level": 0.95}
+    band = {"distance_limit_low": 0.052, "distance_limit_high": 0.118, "calibration_level": 0.95}
     for order, (rung, kind, distance, n, accepted) in enumerate(RUNGS):
         low, high = intervals.share(accepted, n)
         row = {"rung": rung, "order": order, "kind": kind, "title": rung.replace("-", " "), "n": n}
-        row |= {"accepted": accepted, "rate": accepted / n, "low": low, "high": high}
-        spread = zip(("q05", "median", "q95"), (0.9, 1.0, 1.15), strict=True)
+        share = zip(("", "_low", "_high"), (accepted / n, low, high), strict=True)
+        row |= {"accepted": accepted, **{f"accepted_share{end}": value for end, value in share}}
+        spread = {"q05": 0.9, "median": 1.0, "q95": 1.15}.items()
         distances = {f"distance_{name}": distance * factor for name, factor in spread}
-        calibration = {"calibration_n": 60, "calibration_people": 20}
+        calibration = {"calibration_n": 60, "calibration_groups": 20}
         rungs.append({**row, **distances, **band, **calibration})
         verdicts += [{**row, "judge": judge, "judge_title": judge} for judge in JUDGES]
         shown = {"rung": rung, "accepted": accepted > 0, "distance": distance}
         samples += [{**shown, "sample": i, "nearest_row": i} for i in range(12)]
-    table(draft, "ladder", rungs)
-    table(draft, "ladder_judges", verdicts)
-    table(draft, "ladder_samples", samples)
-    judged = {**band, "in_force": True, "blind_to": "all else"}
+    tables = {"ladder": rungs, "ladder_judges": verdicts, "ladder_samples": samples}
+    for name, rows in tables.items():
+        table(draft, name, rows)
+    judged = {"limit_low": 0.05, "limit_high": 0.12, "used": True, "blind_to": "all else"}
     table(draft, "judges", [{"judge": j, "judge_title": j, **judged} for j in JUDGES[:2]])
     wrong = [
-        {"kind": kind, "title": kind, "trained_on": met, "judge": judge, "judge_title": judge}
-        | {"n": 200, "accepted": 3, "rate": 0.015}
+        {"kind": kind, "title": kind, "in_classifier_training": met, "judge": judge}
+        | {"judge_title": judge, "n": 200, "accepted": 3, "accepted_share": 0.015}
         for kind, met in (("upside-down", True), ("patches", False))
         for judge in JUDGES
     ]

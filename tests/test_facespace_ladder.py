@@ -213,18 +213,20 @@ def test_a_rung_counts_what_all_judges_accept(known, climbed):
     exact = binomtest(int(accepted), 2500).proportion_ci(0.95, method="exact")
     assert row.accepted == accepted
     assert row.distance_median == pytest.approx(np.median(nearest(X, known.faces)[1]))
-    assert (row.low, row.high) == pytest.approx((exact.low, exact.high))
+    assert (row.accepted_share_low, row.accepted_share_high) == pytest.approx(
+        (exact.low, exact.high)
+    )
 
 
 def test_none_accepted_is_given_with_its_upper_limit_and_bound(climbed):
     row = climbed.table.set_index("rung").loc["uniform-pixels"]
-    assert (row.accepted, row.low) == (0, 0)
-    assert row.high == pytest.approx(1 - 0.025 ** (1 / 2500))
+    assert (row.accepted, row.accepted_share_low) == (0, 0)
+    assert row.accepted_share_high == pytest.approx(1 - 0.025 ** (1 / 2500))
     assert row.log10_bound < -50
 
 
 def test_noise_is_refused_and_held_out_faces_are_not(climbed):
-    rate = climbed.table.set_index("rung")["rate"]
+    rate = climbed.table.set_index("rung")["accepted_share"]
     for name in ("uniform-pixels", "shuffled-pixels", "natural-noise", "mean-face-plus-noise"):
         assert rate[name] == 0
     assert rate["held-out"] > 0.8
@@ -258,8 +260,44 @@ def test_the_rung_that_one_judge_refuses_says_which(known, held_out):
     strict = Judge("strict", "strict", never_seen, ("unknown",), "nothing", two_sided=False)
     names = ["full-covariance-gaussian"]
     found = ladder(known, held_out, judges=["nearest-face", strict], samplers=names, count=100)
-    assert found.verdicts.set_index(["rung", "judge"]).loc[(names[0], "nearest-face"), "rate"] > 0.5
-    assert found.table["only_refused_by"].tolist() == ["strict", ""]
+    assert (
+        found.verdicts.set_index(["rung", "judge"]).loc[
+            (names[0], "nearest-face"), "accepted_share"
+        ]
+        > 0.5
+    )
+    assert found.table["sole_refusing_judge"].tolist() == ["strict", ""]
+
+
+def test_a_sample_carries_each_judges_score_and_of_a_yes_or_no_the_verdict(known, held_out):
+    real = {row.tobytes() for row in np.concatenate([known.faces, held_out])}
+
+    def never_seen(known, seed):
+        return lambda X: np.array([[float(row.tobytes() not in real)] for row in X])
+
+    strict = Judge("strict", "strict", never_seen, ("unknown",), "nothing", two_sided=False)
+    names = ["full-covariance-gaussian"]
+    found = ladder(known, held_out, judges=["nearest-face", strict], samplers=names, count=100)
+    noise, faces = (rows for _, rows in found.samples.groupby("rung", sort=False))
+    assert noise["refused_strict"].all()
+    assert not faces["refused_strict"].any()
+    limit = found.table["joint_limit"].iloc[0]
+    expected = (found.samples["refusal_score_nearest_face"] <= limit) & (
+        ~found.samples["refused_strict"]
+    )
+    assert (found.samples["accepted"] == expected).all()
+
+
+def test_a_slow_judge_is_counted_over_the_people_that_it_saw(known):
+    def fit(known, seed):
+        return lambda X: np.zeros((len(X), 1))
+
+    slow = Judge("slow", "slow", fit, ("nothing",), "everything", two_sided=False, slow=True)
+    many = shapes(5, 150)
+    found = ladder(known, many, judges=["nearest-face", slow], samplers=["uniform-pixels"], count=1)
+    row = found.verdicts.set_index(["rung", "judge"]).loc[("held-out", "slow")]
+    assert (row.n, row.groups, row.accepted) == (100, 100, 100)
+    assert row.accepted_share_low == pytest.approx(0.025 ** (1 / 100))
 
 
 # ---- truth: bounds
@@ -390,11 +428,11 @@ def test_negatives_are_those_that_apply_to_the_images(known):
     assert "upside-down" in {kind.name for kind in panel(known)}
     judges = calibrate(plain, judges=QUICK)
     table, wrong = judge_negatives(judges, plain, nouns=DIGITS)
-    assert set(table["judge"]) == {*QUICK, "together"}
+    assert set(table["judge"]) == {*QUICK, "joint"}
     assert set(table["kind"]) == names
     assert not table["title"].str.contains("face|{").any()
     assert wrong.shape[1] == SIDE * SIDE
-    together = table[table["judge"] == "together"]
+    together = table[table["judge"] == "joint"]
     assert (together["auc"].between(0, 1)).all()
 
 
@@ -419,8 +457,8 @@ def test_held_out_people_count_once(known, held_out):
         known, held_out, people=people, judges=QUICK, samplers=["uniform-pixels"], count=10
     )
     alone = ladder(known, held_out, judges=QUICK, samplers=["uniform-pixels"], count=10)
-    assert found.table["rate"].iloc[1] == alone.table["rate"].iloc[1]
-    assert found.table["low"].iloc[1] < alone.table["low"].iloc[1]
+    assert found.table["accepted_share"].iloc[1] == alone.table["accepted_share"].iloc[1]
+    assert found.table["accepted_share_low"].iloc[1] < alone.table["accepted_share_low"].iloc[1]
 
 
 @pytest.mark.slow
@@ -430,7 +468,7 @@ def test_real_faces_of_new_people_pass_and_what_is_no_face_does_not():
     first, second, test = split(images, (0.7, 0.15, 0.15), by="label", seed=0)
     rows = np.concatenate([first, second])
     found = ladder(Known(X[rows], people=people[rows]), X[test], people=people[test], count=300)
-    rate = found.table.set_index("rung")["rate"]
+    rate = found.table.set_index("rung")["accepted_share"]
     for name in (
         "uniform-pixels",
         "pixelwise-gaussian",
@@ -442,7 +480,7 @@ def test_real_faces_of_new_people_pass_and_what_is_no_face_does_not():
         assert rate[name] <= 0.01, name
     assert rate["held-out"] >= 0.9
     table, _ = judge_negatives(found.judges, Known(X[test], people=people[test]))
-    together = table[table["judge"] == "together"].set_index("kind")["rate"]
+    together = table[table["judge"] == "joint"].set_index("kind")["accepted_share"]
     assert (together.drop("upside-down") <= 0.05).all()
     assert together["upside-down"] <= 0.1
 

@@ -69,8 +69,8 @@ def test_the_ladder_shades_the_distances_that_are_accepted(study: Study) -> None
     table = study.result("ladder")
     (axes,) = figures.draw("ladder", table).axes
     (band,) = axes.patches
-    assert band.get_x() == table["accept_low"].iloc[0]
-    assert band.get_x() + band.get_width() == pytest.approx(table["accept_high"].iloc[0])
+    assert band.get_x() == table["distance_limit_low"].iloc[0]
+    assert band.get_x() + band.get_width() == pytest.approx(table["distance_limit_high"].iloc[0])
 
 
 def test_every_judge_has_a_panel_with_its_rates(study: Study) -> None:
@@ -79,10 +79,10 @@ def test_every_judge_has_a_panel_with_its_rates(study: Study) -> None:
     assert [panel.get_title(loc="left") for panel in panels] == [
         "nearest face",
         "face space",
-        "together",
+        "joint",
     ]
     rates = [line.get_xdata()[0] for line in panels[2].lines if line.get_marker() == "o"]
-    assert rates == list(table[table["judge"] == "together"]["rate"])
+    assert rates == list(table[table["judge"] == "joint"]["accepted_share"])
 
 
 # ---- laws --------------------------------------------------------------------------------------
@@ -150,5 +150,5 @@ def test_a_missing_column_is_named() -> None:
         figures.draw("ladder", pd.DataFrame({"order": [0], "kind": ["ladder"], "title": ["x"]}))
     assert str(caught.value) == (
         "figures.draw: the table of a ladder figure must have the columns order, kind, title, "
-        "accept_low, accept_high, got no accept_low, accept_high."
+        "distance_limit_low, got no distance_limit_low."
     )

@@ -19,7 +19,8 @@ FOLDS = 5
 LEAST = 16  # known images
 STEPS = 201  # quantiles that are tried
 NO_LIMIT = 1e5  # a score that only a plain "no" reaches, not a value somewhat beyond its band
-TOGETHER = "together"  # the name of the combined verdict
+JOINT = "joint"  # the name of the verdict of all judges together
+JOINT_TITLE = "All judges together"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +35,19 @@ class Bands:
     threshold : float
         The largest score that is accepted: 1, the edge of the band; infinite where so many unseen
         faces fail that the level is kept only by accepting everything.
-    joins : bool
-        Whether the judge takes part when all judge together. A judge that says yes or no and
-        misses more than its part of the faces that may be refused would leave none to the others.
+    used : bool
+        Whether the joint verdict uses this judge. A judge that says yes or no and misses more than
+        its part of the faces that may be refused would leave none to the others.
+    yes_no : bool
+        Whether its statistic is 0 or 1: a score then says no more than whether it refuses.
     """
 
     centre: np.ndarray
     below: np.ndarray
     above: np.ndarray
     threshold: float = 1.0
-    joins: bool = True
+    used: bool = True
+    yes_no: bool = False
 
     def scores(self, values: np.ndarray) -> np.ndarray:
         """The score of each row (m,): 1 at the edge of the band, of the worst statistic."""
@@ -68,31 +72,31 @@ class CalibratedJudges:
         In order; slow ones last.
     bands : tuple of Bands
         One per judge.
-    threshold : float
-        The largest score of any judge that is accepted by all together: the factor by which every
+    joint_limit : float
+        The largest score of any judge that the joint verdict accepts: the factor by which every
         band is widened, so that together they accept as much as each does alone.
     level : float
         The share of new people's faces that is accepted on average, in (0, 1): by each judge and
         by all together.
-    n, people : int
-        Faces and people that set the bands.
+    n, groups : int
+        Faces and groups of them (people, where they are named) that set the bands.
     out_of_fold : ndarray, shape (n, judges)
         Scores of the known faces, each given by judges that had not seen this person.
     """
 
     judges: tuple[Judge, ...]
     bands: tuple[Bands, ...]
-    threshold: float
+    joint_limit: float
     level: float
     n: int
-    people: int
+    groups: int
     out_of_fold: np.ndarray = field(repr=False)
     statistics: tuple[Statistics, ...] = field(repr=False)
 
     @property
-    def in_force(self) -> list[int]:
-        """Places of the judges that judge together."""
-        return [i for i, band in enumerate(self.bands) if band.joins]
+    def used(self) -> list[int]:
+        """Places of the judges that the joint verdict uses."""
+        return [i for i, band in enumerate(self.bands) if band.used]
 
     def values(self, place: int, X: np.ndarray) -> np.ndarray:
         """Statistics of judge ``place``, shape (m, s)."""
@@ -105,13 +109,13 @@ class CalibratedJudges:
         )
 
     def accepts(self, scores: np.ndarray) -> np.ndarray:
-        """Whether each judge, and last all together, accept: bool, shape (m, judges + 1)."""
+        """Whether each judge accepts, and last all of them: bool, shape (m, judges + 1)."""
         single = scores <= np.array([bands.threshold for bands in self.bands])
-        return np.column_stack([single, self.worst(scores) <= self.threshold])
+        return np.column_stack([single, self.worst(scores) <= self.joint_limit])
 
     def worst(self, scores: np.ndarray) -> np.ndarray:
-        """The largest score among the judges in force, shape (m,)."""
-        return np.asarray(scores[:, self.in_force].max(axis=1, initial=-np.inf))
+        """The largest score of the judges in the joint verdict, shape (m,)."""
+        return np.asarray(scores[:, self.used].max(axis=1, initial=-np.inf))
 
 
 def calibrate(
@@ -176,7 +180,7 @@ def calibrate(
     result = CalibratedJudges(
         chosen, tuple(bands), np.inf, level, len(person), people, scores, statistics
     )
-    return replace(result, threshold=people_threshold(result.worst(scores), person, level))
+    return replace(result, joint_limit=people_threshold(result.worst(scores), person, level))
 
 
 def cannot_calibrate(known: Known) -> str:
@@ -245,15 +249,16 @@ def _bands(
     A statistic that does not vary gets a thin band; of a yes or no, any no is beyond it.
     """
     low, centre, high = np.quantile(values, [0.025, 0.5, 0.975], axis=0)
-    if set(np.unique(values)) <= {0.0, 1.0}:
+    yes_no = set(np.unique(values)) <= {0.0, 1.0}
+    if yes_no:
         high = centre = np.zeros_like(centre)
     thin = 1e-9 + 1e-6 * np.abs(centre)
     below = np.maximum(centre - low, thin) if judge.two_sided else np.full_like(centre, np.inf)
-    bands = Bands(centre, below, np.maximum(high - centre, thin))
+    bands = Bands(centre, below, np.maximum(high - centre, thin), yes_no=yes_no)
     scores = bands.scores(values)
     threshold = people_threshold(scores, person, level)
-    joins = bool((scores > NO_LIMIT).mean() <= may_miss)
+    used = bool((scores > NO_LIMIT).mean() <= may_miss)
     if not np.isfinite(threshold):
-        return replace(bands, threshold=threshold, joins=joins)
+        return replace(bands, threshold=threshold, used=used)
     factor = max(threshold, 1e-3)
-    return replace(bands, below=bands.below * factor, above=bands.above * factor, joins=joins)
+    return replace(bands, below=bands.below * factor, above=bands.above * factor, used=used)

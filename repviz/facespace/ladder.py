@@ -11,7 +11,7 @@ import numpy as np
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
 from repviz.facespace import rarity
-from repviz.facespace.calibration import LEVEL, TOGETHER, CalibratedJudges, calibrate
+from repviz.facespace.calibration import JOINT, JOINT_TITLE, LEVEL, CalibratedJudges, calibrate
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known, pixels
 from repviz.facespace.rungs import Rung, judge_rung
@@ -33,19 +33,24 @@ class Ladder:
     Attributes
     ----------
     table : DataFrame
-        One row per rung: rung, order, kind ("ladder", "control" or "held-out"), title, n,
-        accepted, rate, low, high (by all judges together; Clopper-Pearson at 95 %, of held-out
-        images as if each person counted once), only_refused_by (the judge without which half or
-        more would be accepted), log10_bound (an upper bound of log10 of the probability, or NaN),
-        distance_q05, distance_median, distance_q95 (root mean square grey level to the nearest
-        known image, in [0, 1]), accept_low, accept_high (the distances that are accepted), level,
-        calibration_n, calibration_people, seed.
+        One row per rung: rung, order, kind ("ladder", "control" or "held-out"), title, n (images),
+        groups (independent draws among them: people, of held-out images), accepted,
+        accepted_share, accepted_share_low, accepted_share_high (by all judges together;
+        Clopper-Pearson at 95 %, each group counted once), sole_refusing_judge (without which half
+        or more would be accepted), log10_bound (an upper bound of log10 of the probability, or
+        NaN), distance_q05, distance_median, distance_q95 (root mean square grey level to the
+        nearest known image, in [0, 1]), distance_limit_low, distance_limit_high (the distances
+        that all judges together accept), joint_limit (the largest score of any judge that they
+        accept), calibration_level (the share of new people's faces that they accept),
+        calibration_n, calibration_groups, seed.
     verdicts : DataFrame
-        One row per rung and judge, "together" included: rung, order, kind, title, judge,
-        judge_title, n, accepted, rate, low, high.
+        One row per rung and judge, "joint" (all together) included: rung, order, kind, title,
+        judge, judge_title, n, groups, accepted, accepted_share, accepted_share_low,
+        accepted_share_high.
     samples : DataFrame
-        One row per picture: rung, sample, accepted, nearest_row (of ``known``), distance, and the
-        score of each judge (1 is the edge of the band of 95 % of unseen faces).
+        One row per picture: rung, sample, accepted, nearest_row (of ``known``), distance, and of
+        each judge refusal_score_JUDGE (larger is worse; 1 is the judge's own limit) or, where it
+        says yes or no, refused_JUDGE.
     examples : ndarray of float32, shape (rungs, 12, d)
         The pictures, accepted ones first.
     judges : CalibratedJudges
@@ -111,13 +116,13 @@ def ladder(
     if not isinstance(judges, CalibratedJudges):
         judges = calibrate(known, judges=judges, level=level, seed=seed)
     people = np.arange(len(held_out)) if people is None else np.asarray(people)
-    rungs: list[tuple[str, str, str, Rung, int | None]] = []
+    rungs: list[tuple[str, str, str, Rung, int]] = []
     with progress.task("judging random images", count * len(listed), "images") as advance:
         for sampler in listed:
             kind = "ladder" if sampler.name in SAMPLERS else "control"
             title = sampler.titled(nouns)
             judged = judge_rung(judges, known, sampler.chunks(known, count, seed), advance)
-            rungs.append((sampler.name, kind, title, judged, None))
+            rungs.append((sampler.name, kind, title, judged, count))
     title = f"Held-out {nouns.images}"
     own = judge_rung(judges, known, _one_of_each(held_out, people), lambda done: None)
     rungs.append((HELD_OUT, HELD_OUT, title, own, len(np.unique(people))))
@@ -164,13 +169,13 @@ def _tables(
     import pandas as pd
 
     table, verdicts, samples, pictures = [], [], [], []
-    for order, (name, kind, title, judged, people) in enumerate(rungs):
+    for order, (name, kind, title, judged, groups) in enumerate(rungs):
         head = {"rung": name, "order": order, "kind": kind, "title": title}
-        rates = {who: _rate(accepted, n, people) for who, (accepted, n) in judged.counts.items()}
-        for who, rate in rates.items():
+        shares = {who: _share(accepted, n, groups) for who, (accepted, n) in judged.counts.items()}
+        for who, share in shares.items():
             verdicts.append({**head, "judge": who, "judge_title": _title(judges, who, nouns)})
-            verdicts[-1] |= rate
-        table.append({**head, **rates[TOGETHER], **_more(known, judges, name, judged, seed)})
+            verdicts[-1] |= share
+        table.append({**head, **shares[JOINT], **_more(known, judges, name, judged, seed)})
         places = _places(judged.shown)
         rows = judged.rows[places]
         pictures.append(rows)
@@ -184,53 +189,65 @@ def _tables(
     )
 
 
-def _rate(accepted: int, n: int, people: int | None) -> dict[str, Any]:
-    """Accepted of n with its interval; where people are given, each of them counts once."""
-    if people is None or people == n:
+def _share(accepted: int, n: int, groups: int) -> dict[str, Any]:
+    """Accepted of n with its interval, in which each group of images counts once.
+
+    A judge that saw fewer images than there are groups saw one of each: n groups.
+    """
+    groups = min(groups, n)
+    if groups == n:
         low, high = intervals.share(accepted, n)
     else:
-        share = accepted / n * people
-        low = intervals.share(int(np.floor(share)), people)[0]
-        high = intervals.share(int(np.ceil(share)), people)[1]
-    return {"n": n, "accepted": accepted, "rate": accepted / n, "low": low, "high": high}
+        share = accepted / n * groups
+        low = intervals.share(int(np.floor(share)), groups)[0]
+        high = intervals.share(int(np.ceil(share)), groups)[1]
+    return {
+        "n": n,
+        "groups": groups,
+        "accepted": accepted,
+        "accepted_share": accepted / n,
+        "accepted_share_low": low,
+        "accepted_share_high": high,
+    }
 
 
 def _more(
     known: Known, judges: CalibratedJudges, name: str, judged: Rung, seed: int
 ) -> dict[str, Any]:
     q05, median, q95 = np.quantile(judged.distances, [0.05, 0.5, 0.95])
-    low, high = accepted_values(judges, "distance")
+    low, high = joint_limits(judges, "distance")
     return {
-        "only_refused_by": judged.only_refused_by,
+        "sole_refusing_judge": judged.sole_refusing_judge,
         "log10_bound": _bound(known, judges, name, judged),
         "distance_q05": q05,
         "distance_median": median,
         "distance_q95": q95,
-        "accept_low": max(low, 0.0),
-        "accept_high": high,
-        "level": judges.level,
+        "distance_limit_low": max(low, 0.0),
+        "distance_limit_high": high,
+        "joint_limit": judges.joint_limit,
+        "calibration_level": judges.level,
         "calibration_n": judges.n,
-        "calibration_people": judges.people,
+        "calibration_groups": judges.groups,
         "seed": seed,
     }
 
 
-def accepted_values(judges: CalibratedJudges, statistic: str) -> tuple[float, float]:
+def joint_limits(judges: CalibratedJudges, statistic: str) -> tuple[float, float]:
     """The smallest and largest value of a statistic that all judges together accept."""
-    for place in judges.in_force:
+    for place in judges.used:
         names = judges.judges[place].statistics
         if statistic in names:
-            low, high = judges.bands[place].limits(judges.threshold)
+            low, high = judges.bands[place].limits(judges.joint_limit)
             return float(low[names.index(statistic)]), float(high[names.index(statistic)])
     return float("-inf"), float("inf")
 
 
 def _bound(known: Known, judges: CalibratedJudges, name: str, judged: Rung) -> float:
     """An upper bound of log10 of the probability where none was accepted and theory gives one."""
-    if judged.counts[TOGETHER][0]:
+    if judged.counts[JOINT][0]:
         return rarity.NEVER
     distance, within, residual = (
-        accepted_values(judges, statistic)[1] for statistic in ("distance", "within", "residual")
+        joint_limits(judges, statistic)[1] for statistic in ("distance", "within", "residual")
     )
     if name == "uniform-pixels" and np.isfinite(residual):
         return rarity.uniform_in_face_space(known, within, residual)
@@ -243,7 +260,7 @@ def _bound(known: Known, judges: CalibratedJudges, name: str, judged: Rung) -> f
 
 def _title(judges: CalibratedJudges, name: str, nouns: Nouns) -> str:
     titles = {judge.name: judge.title for judge in judges.judges}
-    return titles.get(name, "All together").format(image=nouns.image, images=nouns.images)
+    return titles.get(name, JOINT_TITLE).format(image=nouns.image, images=nouns.images)
 
 
 def _places(accepted: np.ndarray) -> np.ndarray:
@@ -260,7 +277,12 @@ def _samples(
     scores = judges.judge(rows)
     accepted = judges.accepts(scores)[:, -1]
     indices, distances = nearest(rows, known.faces)
-    names = [judge.name for judge in judges.judges]
+    columns = {
+        f"{'refused' if bands.yes_no else 'refusal_score'}_{judge.name.replace('-', '_')}": (
+            scores[:, place] > bands.threshold if bands.yes_no else scores[:, place]
+        )
+        for place, (judge, bands) in enumerate(zip(judges.judges, judges.bands, strict=True))
+    }
     return [
         {
             "rung": name,
@@ -268,7 +290,7 @@ def _samples(
             "accepted": bool(accepted[i]),
             "nearest_row": int(indices[i]),
             "distance": distances[i],
-            **{f"score {who}": scores[i, place] for place, who in enumerate(names)},
+            **{name: values[i] for name, values in columns.items()},
         }
         for i in range(len(rows))
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import intervals
-from repviz.facespace.calibration import TOGETHER, CalibratedJudges
+from repviz.facespace.calibration import JOINT, JOINT_TITLE, CalibratedJudges
 from repviz.facespace.known import Known
 from repviz.facespace.negatives import panel
 from repviz.nouns import FACES, Nouns
@@ -39,10 +39,11 @@ def judge_negatives(
     Returns
     -------
     table : DataFrame
-        One row per kind and judge: kind, title, trained_on (whether the classifier has met this
-        kind, made from other faces), judge, judge_title, n, accepted, rate, low, high
-        (Clopper-Pearson at 95 %), auc: the probability that a held-out face scores better than
-        such an image, 0.5 for chance. The judge "together" takes slow judges in as well.
+        One row per kind and judge: kind, title, in_classifier_training (whether the judge
+        "classifier" was trained against this kind, made from other faces), judge, judge_title, n,
+        accepted, accepted_share, accepted_share_low, accepted_share_high (Clopper-Pearson at
+        95 %), auc: the probability that a held-out face scores better than such an image, 0.5 for
+        chance. The judge "joint" is all of them, slow ones too.
     wrong : ndarray of float32, shape (m, d)
         Up to twelve images that all judges together accept, at most one per kind and turn.
     """
@@ -65,19 +66,19 @@ def judge_negatives(
                 {
                     "kind": kind.name,
                     "title": kind.title.format(image=nouns.image, images=nouns.images),
-                    "trained_on": kind.trains,
+                    "in_classifier_training": kind.trains,
                     "judge": name,
                     "judge_title": title.format(image=nouns.image, images=nouns.images),
                     "n": int(asked.sum()),
                     "accepted": accepted,
-                    "rate": accepted / asked.sum(),
-                    "low": low,
-                    "high": high,
+                    "accepted_share": accepted / asked.sum(),
+                    "accepted_share_low": low,
+                    "accepted_share_high": high,
                     "auc": _auc(reference[~np.isnan(reference)], own[asked]),
                 }
             )
-        together = _worst(judges, scores) <= judges.threshold
-        wrong += [images[row] for row in np.flatnonzero(together)[:2]]
+        accepted_by_all = _worst(judges, scores) <= judges.joint_limit
+        wrong += [images[row] for row in np.flatnonzero(accepted_by_all)[:2]]
     shape = (0, faces.faces.shape[1])
     return pd.DataFrame(rows), np.array(wrong[:SHOWN], np.float32).reshape(-1, shape[1])
 
@@ -90,15 +91,15 @@ def _scores(judges: CalibratedJudges, rows: np.ndarray) -> np.ndarray:
     scores = np.full((len(rows), len(judges.judges)), np.nan)
     for place, judge in enumerate(judges.judges):
         asked = np.arange(len(rows)) < (EACH_SLOW if judge.slow else len(rows))
-        if judge.slow and place in judges.in_force:
-            asked |= _worst(judges, scores) <= judges.threshold
+        if judge.slow and place in judges.used:
+            asked |= _worst(judges, scores) <= judges.joint_limit
         values = judges.values(place, rows[asked])
         scores[asked, place] = judges.bands[place].scores(values)
     return scores
 
 
 def _worst(judges: CalibratedJudges, scores: np.ndarray) -> np.ndarray:
-    """The largest score among the judges in force that were asked."""
+    """The largest score of the judges in the joint verdict that saw the image."""
     return judges.worst(np.nan_to_num(scores, nan=-np.inf))
 
 
@@ -107,7 +108,7 @@ def _columns(judges: CalibratedJudges, scores: np.ndarray, held_out: np.ndarray)
         threshold = judges.bands[place].threshold
         yield judge.name, judge.title, scores[:, place], held_out[:, place], threshold
     worst = _worst(judges, scores), _worst(judges, held_out)
-    yield TOGETHER, "All together", *worst, judges.threshold
+    yield JOINT, JOINT_TITLE, *worst, judges.joint_limit
 
 
 def _auc(faces: np.ndarray, others: np.ndarray) -> float:

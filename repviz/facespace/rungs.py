@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from repviz.facespace.calibration import TOGETHER, CalibratedJudges
+from repviz.facespace.calibration import JOINT, CalibratedJudges
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known
 
@@ -23,10 +23,10 @@ class Rung:
     Attributes
     ----------
     counts : dict of str to (int, int)
-        Judge, or "together", to how many images it accepted and of how many.
+        Judge, or "joint" for all together, to how many images it accepted and of how many.
     distances : ndarray, shape (n,)
         To the nearest known face, of all images.
-    only_refused_by : str
+    sole_refusing_judge : str
         The judge without which half of the images or more would be accepted while all together
         accept at most 5 %; empty where there is none.
     rows : ndarray, shape (m, d)
@@ -37,7 +37,7 @@ class Rung:
 
     counts: dict[str, tuple[int, int]]
     distances: np.ndarray = field(repr=False)
-    only_refused_by: str
+    sole_refusing_judge: str
     rows: np.ndarray = field(repr=False)
     shown: np.ndarray = field(repr=False)
 
@@ -50,13 +50,13 @@ def judge_rung(
 ) -> Rung:
     """Count what each judge accepts, and what all together accept."""
     quick = [i for i, judge in enumerate(judges.judges) if not judge.slow]
-    together = _Together(judges, quick)
+    joint = _JointCount(judges, quick)
     distances: list[np.ndarray] = []
     first: list[np.ndarray] = []
     left = DETAILED
     for rows in chunks:
         distances.append(nearest(rows, known.faces)[1])
-        together.count(rows, distances[-1])
+        joint.count(rows, distances[-1])
         if left > 0:
             first.append(rows[:left])
             left -= len(rows)
@@ -64,14 +64,14 @@ def judge_rung(
     everything, top = np.concatenate(distances), np.concatenate(first)
     scores = _scores(judges, quick, top, everything[: len(top)])
     counts = _counts(judges, quick, top, scores, everything)
-    counts[TOGETHER] = together.accepted, together.n
-    shown = _worst(judges, quick, scores) <= judges.threshold
-    return Rung(counts, everything, _sole(judges, quick, scores, counts[TOGETHER]), top, shown)
+    counts[JOINT] = joint.accepted, joint.n
+    shown = _worst(judges, quick, scores) <= judges.joint_limit
+    return Rung(counts, everything, _sole(judges, quick, scores, counts[JOINT]), top, shown)
 
 
 @dataclass
-class _Together:
-    """How many images all judges in force accept, of how many.
+class _JointCount:
+    """How many images all judges of the joint verdict accept, of how many.
 
     Together they accept what each accepts: an image that one refuses need not be shown to the
     next. Slow judges come last and see the first 100 images that all others accept; if there are
@@ -85,7 +85,7 @@ class _Together:
     survivors: int = 0
 
     def count(self, rows: np.ndarray, distances: np.ndarray) -> None:
-        slow = [i for i in self.judges.in_force if i not in self.quick]
+        slow = [i for i in self.judges.used if i not in self.quick]
         if slow and self.survivors == SURVIVORS:
             return
         places = np.flatnonzero(_alive(self.judges, self.quick, rows, distances))
@@ -97,7 +97,7 @@ class _Together:
             self.survivors += len(places)
             if len(places):
                 scores = _scores(self.judges, slow, rows[places], distances[places])
-                places = places[(scores <= self.judges.threshold).all(axis=1)]
+                places = places[(scores <= self.judges.joint_limit).all(axis=1)]
         self.n += last
         self.accepted += len(places)
 
@@ -120,12 +120,12 @@ def _score(
 def _alive(
     judges: CalibratedJudges, quick: list[int], rows: np.ndarray, distances: np.ndarray
 ) -> np.ndarray:
-    """Which rows every quick judge in force accepts, shape (m,)."""
+    """Which rows every quick judge of the joint verdict accepts, shape (m,)."""
     alive = np.arange(len(rows))
     for place in quick:
-        if place in judges.in_force and len(alive):
+        if place in judges.used and len(alive):
             score = _score(judges, place, rows[alive], distances[alive])
-            alive = alive[score <= judges.threshold]
+            alive = alive[score <= judges.joint_limit]
     accepted = np.zeros(len(rows), dtype=bool)
     accepted[alive] = True
     return accepted
@@ -152,19 +152,19 @@ def _counts(
 
 
 def _worst(judges: CalibratedJudges, quick: list[int], scores: np.ndarray) -> np.ndarray:
-    columns = [column for column, place in enumerate(quick) if place in judges.in_force]
+    columns = [column for column, place in enumerate(quick) if place in judges.used]
     return np.asarray(scores[:, columns].max(axis=1, initial=-np.inf))
 
 
 def _sole(
-    judges: CalibratedJudges, quick: list[int], scores: np.ndarray, together: tuple[int, int]
+    judges: CalibratedJudges, quick: list[int], scores: np.ndarray, joint: tuple[int, int]
 ) -> str:
     """The one judge without which half or more would pass, if they are refused because of it."""
-    if together[0] > FEW * together[1]:
+    if joint[0] > FEW * joint[1]:
         return ""
     for column, place in enumerate(quick):
-        others = [c for c in range(len(quick)) if c != column and quick[c] in judges.in_force]
-        rest = scores[:, others].max(axis=1, initial=-np.inf) <= judges.threshold
+        others = [c for c in range(len(quick)) if c != column and quick[c] in judges.used]
+        rest = scores[:, others].max(axis=1, initial=-np.inf) <= judges.joint_limit
         if others and rest.mean() >= HALF:
             return judges.judges[place].name
     return ""

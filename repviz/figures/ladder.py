@@ -26,8 +26,10 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("ladder", table, "order", "kind", "title", "accept_low", "accept_high")
-    columns("ladder", table, "distance_q05", "distance_median", "distance_q95")
+    columns("ladder", table, "order", "kind", "title", "distance_limit_low")
+    columns(
+        "ladder", table, "distance_limit_high", "distance_q05", "distance_median", "distance_q95"
+    )
     table = table.sort_values("order")
     places = row_places(table["kind"])
     marks = [
@@ -44,7 +46,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     axes = figure.subplots()
     dots(axes, [""] * len(table), marks)
     name_rows(axes, table["title"], places, width)
-    low, high = table["accept_low"].iloc[0], table["accept_high"].iloc[0]
+    low, high = (table[f"distance_limit_{end}"].iloc[0] for end in ("low", "high"))
     if np.isfinite([low, high]).all():
         axes.axvspan(low, high, color=LIGHT["third"], alpha=0.12, linewidth=0)
         for edge in (low, high):

@@ -9,7 +9,8 @@ from repviz.figures.dots import Mark, dots
 from repviz.figures.ladder import KINDS, name_rows, row_places
 from repviz.figures.theme import LIGHT, NARROW, canvas, columns, fold, themed
 
-TOGETHER = "together"
+JOINT = "joint"
+SHARE = ("accepted_share", "accepted_share_low", "accepted_share_high")
 
 
 @themed
@@ -23,7 +24,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("ladder_judges", table, "order", "kind", "title", "judge", "rate", "low", "high")
+    columns("ladder_judges", table, "order", "kind", "title", "judge", *SHARE)
     judges = list(dict.fromkeys(table["judge"]))
     rungs = table.drop_duplicates("order").sort_values("order")
     places = dict(zip(rungs["order"], row_places(rungs["kind"]), strict=True))
@@ -35,11 +36,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         marks = [
             Mark(
                 places[row["order"]],
-                row["rate"],
-                row["low"],
-                row["high"],
+                *(row[name] for name in SHARE),
                 KINDS.get(row["kind"], "ink"),
-                filled=judge == TOGETHER,
+                filled=judge == JOINT,
             )
             for _, row in own.iterrows()
         ]
@@ -52,7 +51,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
             fontsize=10 if narrow else 11.5,
             rotation=60 if narrow else 0,
             loc="left",
-            fontweight="bold" if judge == TOGETHER else "normal",
+            fontweight="bold" if judge == JOINT else "normal",
         )
     name_rows(panels[0], rungs["title"], list(places.values()), width)
     figure.supxlabel(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz.facespace.calibration import CalibratedJudges, cannot_calibrate
+from repviz.facespace.calibration import JOINT, CalibratedJudges, cannot_calibrate
 from repviz.facespace.known import Known
 from repviz.facespace.ladder import HELD_OUT, ladder
 from repviz.facespace.panel import judge_negatives
@@ -93,12 +93,12 @@ def _judges(judges: CalibratedJudges, nouns: Nouns) -> pd.DataFrame:
                     "judge": judge.name,
                     "judge_title": judge.title.format(image=nouns.image, images=nouns.images),
                     "statistic": statistic,
-                    "accept_low": low if np.isfinite(low) else np.nan,
-                    "accept_high": high if np.isfinite(high) else np.nan,
-                    "in_force": bands.joins,
-                    "level": judges.level,
-                    "n": judges.n,
-                    "people": judges.people,
+                    "limit_low": low if np.isfinite(low) else np.nan,
+                    "limit_high": high if np.isfinite(high) else np.nan,
+                    "used": bands.used,
+                    "calibration_level": judges.level,
+                    "calibration_n": judges.n,
+                    "calibration_groups": judges.groups,
                     "blind_to": judge.blind_to.format(image=nouns.image, images=nouns.images),
                 }
             )
@@ -125,19 +125,18 @@ def ladder_findings(study: Study) -> list[str]:
         )
     sentences.append(_structure(rungs, nouns))
     negatives = study.result("negatives")
-    missed = negatives[(negatives["judge"] == "together") & (negatives["rate"] > 0)]
+    missed = negatives[(negatives["judge"] == JOINT) & (negatives["accepted_share"] > 0)]
     if missed.empty:
         sentences.append(
             f"The judges accepted none of {count(_total(negatives))} images made not to be "
             f"{nouns.images}."
         )
     else:
-        worst: Any = missed.sort_values("rate").iloc[-1]
+        worst: Any = missed.sort_values("accepted_share").iloc[-1]
         sentences.append(
             f"The judges are not infallible: of {count(_total(negatives))} images made not to be "
             f"{nouns.images} they accepted {count(missed['accepted'].sum())}, most often "
-            f"“{worst.title.lower()}” ({percent(worst.rate)}, 95 % CI {percent(worst.low)} to "
-            f"{percent(worst.high)})."
+            f"“{worst.title.lower()}” ({percent(worst.accepted_share)}, {_interval(worst)})."
         )
     return sentences
 
@@ -152,27 +151,31 @@ def claim(study: Study) -> str:
     if noise.accepted == 0:
         return (
             f"A random image is not a {nouns.image}: none of {count(noise.n)} was accepted "
-            f"(95 % upper limit {percent(noise.high)}); {real}"
+            f"(95 % upper limit {percent(noise.accepted_share_high)}); {real}"
         )
     return (
-        f"{percent(noise.rate)} of {count(noise.n)} random images were accepted as "
-        f"{nouns.images} (95 % CI {percent(noise.low)} to {percent(noise.high)}); {real}"
+        f"{percent(noise.accepted_share)} of {count(noise.n)} random images were accepted as "
+        f"{nouns.images} ({_interval(noise)}); {real}"
     )
 
 
 def _structure(rungs: pd.DataFrame, nouns: Nouns) -> str:
     """The first rung of which an appreciable share is accepted: its interval lies above 5 %."""
     steps = rungs[rungs["kind"] == "ladder"].sort_values("order")
-    passing = steps[steps["low"] > 0.05]
+    passing = steps[steps["accepted_share_low"] > 0.05]
     if passing.empty:
         return f"On no rung of the ladder are clearly more than 5 % accepted as {nouns.images}."
     first: Any = passing.iloc[0]
     return (
-        f"The judges begin to accept at “{first.title}”: {percent(first.rate)} (95 % CI "
-        f"{percent(first.low)} to {percent(first.high)}; {count(first.n)} images, median distance "
-        f"to the nearest known {nouns.image} {plain(first.distance_median)})."
+        f"The judges begin to accept at “{first.title}”: {percent(first.accepted_share)} "
+        f"({_interval(first)}; {count(first.n)} images, median distance to the nearest known "
+        f"{nouns.image} {plain(first.distance_median)})."
     )
 
 
+def _interval(row: Any) -> str:
+    return f"95 % CI {percent(row.accepted_share_low)} to {percent(row.accepted_share_high)}"
+
+
 def _total(negatives: pd.DataFrame) -> int:
-    return int(negatives.loc[negatives["judge"] == "together", "n"].sum())
+    return int(negatives.loc[negatives["judge"] == JOINT, "n"].sum())

@@ -16,16 +16,23 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "ladder": (
-        "rung order kind title n accepted rate low high only_refused_by log10_bound distance_q05 "
-        "distance_median distance_q95 accept_low accept_high level calibration_n "
-        "calibration_people seed"
+        "rung order kind title n accepted accepted_share accepted_share_low accepted_share_high "
+        "sole_refusing_judge log10_bound distance_q05 distance_median distance_q95 "
+        "distance_limit_low distance_limit_high joint_limit calibration_level calibration_n "
+        "calibration_groups seed"
     ),
-    "ladder_judges": "rung order kind title judge judge_title n accepted rate low high",
+    "ladder_judges": (
+        "rung order kind title judge judge_title n accepted accepted_share accepted_share_low "
+        "accepted_share_high"
+    ),
     "ladder_samples": "rung sample accepted nearest_row distance",
-    "judges": "judge judge_title statistic accept_low accept_high in_force level n people blind_to",
-    "negatives": "kind title trained_on judge judge_title n accepted rate low high auc",
+    "judges": "judge judge_title statistic limit_low limit_high used blind_to",
+    "negatives": (
+        "kind title in_classifier_training judge judge_title n accepted accepted_share "
+        "accepted_share_low accepted_share_high auc"
+    ),
 }
-TOGETHER = "together"
+JOINT = "joint"  # the verdict of all judges together
 HEADINGS = {
     "ladder": "The ladder, from no structure to codes of real images",
     "control": "Controls, apart from the ladder",
@@ -36,11 +43,11 @@ _RUNGS = (
     field("rung", "title", text),
     field("n", "n", count),
     field("accepted", "accepted", count),
-    field("rate", "rate", percent),
-    interval("95 % interval", "low", "high", percent),
+    field("share", "accepted_share", percent),
+    interval("95 % interval", "accepted_share_low", "accepted_share_high", percent),
     field("median distance", "distance_median", plain),
     interval("middle 90 %", "distance_q05", "distance_q95", plain),
-    field("refused by this judge alone", "only_refused_by", text),
+    field("refused by this judge alone", "sole_refusing_judge", text),
     field("log10 of the probability is below", "log10_bound", plain),
     field("seed", "seed", count),
 )
@@ -49,16 +56,16 @@ _VERDICTS = (
     field("judge", "judge_title", text),
     field("n", "n", count),
     field("accepted", "accepted", count),
-    field("rate", "rate", percent),
-    interval("95 % interval", "low", "high", percent),
+    field("share", "accepted_share", percent),
+    interval("95 % interval", "accepted_share_low", "accepted_share_high", percent),
 )
 _NEGATIVES = (
     field("kind", "title", text),
     field("judge", "judge_title", text),
     field("n", "n", count),
     field("wrongly accepted", "accepted", count),
-    field("rate", "rate", percent),
-    interval("95 % interval", "low", "high", percent),
+    field("share", "accepted_share", percent),
+    interval("95 % interval", "accepted_share_low", "accepted_share_high", percent),
     field("AUC", "auc", plain),
 )
 _JUDGES = (
@@ -82,8 +89,9 @@ def render(study: Study) -> Content | None:
         f"Frames: solid where all judges together accept, dashed where they refuse. Under each "
         f"image its distance to the nearest known {nouns.image} (RMS grey level). What the judges "
         f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
-        f"{count(first['calibration_people'])} {nouns.labels if _by_people(rungs) else 'images'} "
-        f"that had not been used to fit them, so that on average {percent(first['level'])} of new "
+        f"{count(first['calibration_groups'])} {nouns.labels if _by_people(rungs) else 'images'} "
+        "that had not been used to fit them, so that on average "
+        f"{percent(first['calibration_level'])} of new "
         f"{nouns.images} pass."
     )
     body = join(
@@ -119,7 +127,7 @@ def render(study: Study) -> Content | None:
 
 def _by_people(rungs: pd.DataFrame) -> bool:
     first = rungs.iloc[0]
-    return bool(first["calibration_people"] < first["calibration_n"])
+    return bool(first["calibration_groups"] < first["calibration_n"])
 
 
 def _ladders(study: Study, rungs: pd.DataFrame) -> list[Markup]:
@@ -139,16 +147,15 @@ def _ladders(study: Study, rungs: pd.DataFrame) -> list[Markup]:
 
 
 def _words(row: dict[str, Any]) -> Markup:
-    rate = (
-        f"at most {percent(row['high'])}"
-        if row["accepted"] == 0
-        else f"{percent(row['rate'])} ({percent(row['low'])} to {percent(row['high'])})"
-    )
+    low, high = percent(row["accepted_share_low"]), percent(row["accepted_share_high"])
+    share = f"at most {high}"
+    if row["accepted"] > 0:
+        share = f"{percent(row['accepted_share'])} ({low} to {high})"
     return join(
         [
             tag("strong", row["title"]),
             tag("span", f"{count(row['accepted'])} of {count(row['n'])} accepted"),
-            tag("span", rate),
+            tag("span", share),
         ]
     )
 
@@ -182,7 +189,7 @@ def _panel(study: Study, verdicts: pd.DataFrame, negatives: pd.DataFrame) -> Mar
         [
             {
                 "judge_title": held.loc[judge, "judge_title"],
-                "held": held.loc[judge, "rate"],
+                "held": held.loc[judge, "accepted_share"],
                 "false": errors.loc[judge, "accepted"] / errors.loc[judge, "n"],
                 "auc": auc[judge],
                 "blind_to": blind.get(judge, "what all of them are blind to"),
@@ -192,9 +199,9 @@ def _panel(study: Study, verdicts: pd.DataFrame, negatives: pd.DataFrame) -> Mar
     )
     nouns = study.nouns
     lead = (
-        f"The judges were judged with {count(errors.loc[TOGETHER, 'n'])} images that are no "
+        f"The judges were judged with {count(errors.loc[JOINT, 'n'])} images that are no "
         f"{nouns.images}: blurs, negatives, scrambled blocks, photographs of other things. All "
-        f"together accepted {count(errors.loc[TOGETHER, 'accepted'])} of them."
+        f"together accepted {count(errors.loc[JOINT, 'accepted'])} of them."
     )
     return join(
         [
@@ -236,7 +243,7 @@ def _reading(study: Study) -> str:
 
 def _limits(study: Study, negatives: pd.DataFrame) -> str:
     nouns = study.nouns
-    met = count(negatives[negatives["trained_on"]]["kind"].nunique())
+    met = count(negatives[negatives["in_classifier_training"]]["kind"].nunique())
     kinds = count(negatives["kind"].nunique())
     return (
         f"“Accepted” means: not told apart from {nouns.images} of this source, in this crop and "
@@ -256,13 +263,13 @@ def claim(study: Study) -> Claim | None:
     rungs = records(table)
     noise, real, nouns = rungs[0], rungs[-1], study.nouns
     value = f"{count(noise['accepted'])} of {count(noise['n'])}"
-    limit = percent(noise["high"])
+    limit = percent(noise["accepted_share_high"])
     answer = (
         f"A random image is not a {nouns.image}: none of {count(noise['n'])} was accepted "
         f"(95 % upper limit {limit})"
         if noise["accepted"] == 0
-        else f"{percent(noise['rate'])} of {count(noise['n'])} random images were accepted as "
-        f"{nouns.images} (95 % CI {percent(noise['low'])} to {limit})"
+        else f"{percent(noise['accepted_share'])} of {count(noise['n'])} random images were "
+        f"accepted as {nouns.images} (95 % CI {percent(noise['accepted_share_low'])} to {limit})"
     )
     known = f"; {count(real['accepted'])} of {count(real['n'])} real {nouns.images} were."
     picture = None
