@@ -120,7 +120,7 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
         X = X.astype(np.float32 if X.dtype == np.float16 else np.float64)
     n, d = X.shape
     if n < rows:
-        raise InputError(f"{who}: X must have at least {rows} rows, got {n}. Give it more images.")
+        raise InputError(f"{who}: X must have at least {rows} rows, got {n}. Use more images.")
     if d < columns:
         raise InputError(f"{who}: X must have at least {columns} columns, got {d}.")
     bad = _unfinite(X)
@@ -148,7 +148,7 @@ def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:
     array = np.asarray(values)
     if array.shape != (n,):
         raise InputError(
-            f"{who}: {what} must hold one entry for each of {n} rows, got shape {array.shape}."
+            f"{who}: {what} must have one entry for each of {n} rows, got shape {array.shape}."
         )
     missing = [row for row, label in enumerate(array.tolist()) if label is None or label != label]
     if missing:

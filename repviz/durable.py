@@ -24,7 +24,7 @@ from repviz import provenance
 from repviz.errors import Damaged, StoreError
 
 CHECKSUM = "checksum"  # the entry of a record that holds the sum of all the others
-RESTORE = "Restore it from a copy, or make the folder again."
+RESTORE = "Restore it from a copy, or create the folder again."
 MOST_JSON = 256 * 2**20  # bytes of a JSON file that are read
 # The temporary name of a file: its own name, the process that writes it, and an ending of ours.
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.repviz\.tmp")
@@ -109,8 +109,8 @@ def locked(folder: str | Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(
-                f"{folder}: only one process at a time can write to this folder, and another one "
-                "does. Wait until it ends, or choose another folder."
+                f"{folder}: only one process at a time may write to this folder, and another one "
+                "is writing to it. Wait until it ends, or choose another folder."
             ) from error
         yield
     finally:
@@ -234,7 +234,7 @@ def read_json(path: str | Path) -> Any:
             size = os.fstat(file.fileno()).st_size
             if size > MOST_JSON:
                 raise Damaged(
-                    f"{path}: this file must have at most {MOST_JSON >> 20} MiB, got {size >> 20}. "
+                    f"{path}: this file must be at most {MOST_JSON >> 20} MiB, got {size >> 20}. "
                     f"{RESTORE}"
                 )
             return json.loads(file.read().decode("utf-8"))
@@ -243,7 +243,7 @@ def read_json(path: str | Path) -> Any:
         if isinstance(error, FileNotFoundError):
             reason = "is missing"
         elif isinstance(error, OSError):
-            reason = f"cannot be read, the system says '{error.strerror or error}'"
+            reason = f"cannot be read ('{error.strerror or error}')"
         raise Damaged(f"{path}: this file {reason}. {RESTORE}") from error
 
 
@@ -358,7 +358,7 @@ def _flush(path: Path) -> None:
 
 def _sentence(path: Path, error: OSError) -> StoreError:
     full = "Free some space and run again: what is finished is kept"
-    denied = "permission was denied. Choose a folder that you may write"
+    denied = "permission was denied. Choose a folder that you can write to"
     reasons = {
         errno.ENOSPC: f"the disk is full. {full}",
         errno.EDQUOT: f"the disk quota is used up. {full}",
@@ -366,8 +366,8 @@ def _sentence(path: Path, error: OSError) -> StoreError:
         errno.EACCES: denied,
         errno.EPERM: denied,
         errno.ENOTDIR: "a part of this path is a file, not a folder. Choose another folder",
-        errno.EEXIST: "a file of this name is in the way. Choose another folder",
+        errno.EEXIST: "a file with this name already exists. Choose another folder",
         errno.ENAMETOOLONG: "its name is too long. Choose a shorter name",
     }
-    reason = reasons.get(error.errno or 0, f"the system says '{error.strerror or error}'")
-    return StoreError(f"{path}: cannot be written, {reason}.")
+    reason = reasons.get(error.errno or 0, f"got '{error.strerror or error}'")
+    return StoreError(f"{path}: cannot be written: {reason}.")

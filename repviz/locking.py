@@ -35,8 +35,8 @@ def locked_file(path: str | Path) -> Iterator[None]:
             held = False
         if not held:
             raise StoreError(
-                f"{path}: only one process at a time can write to this file, and another one does. "
-                "Wait until it ends, or choose another file."
+                f"{path}: only one process at a time may write to this file, and another one is "
+                "writing to it. Wait until it ends, or choose another file."
             )
         try:
             yield

@@ -31,13 +31,18 @@ def check_page(path: str | Path) -> None:
         with durable.open_regular(path) as file:
             content = file.read()
     except OSError as error:
-        raise Damaged(f"{path}: this page cannot be read. Write the report again.") from error
+        raise Damaged(
+            f"{path}: this report cannot be read. Write it again: repviz report."
+        ) from error
     found = _PAGE.search(content)
     if found is None:
-        raise Damaged(f"{path}: this page must end with its checksum. Write the report again.")
+        raise Damaged(
+            f"{path}: this report must end with its checksum. Write it again: repviz report."
+        )
     if provenance.sha256(content[: found.start()]).encode() != found["sum"]:
         raise Damaged(
-            f"{path}: the content of this page does not match its checksum. Write the report again."
+            f"{path}: the content of this report does not match its checksum. Write it again: "
+            "repviz report."
         )
 
 
@@ -70,7 +75,9 @@ def check_card(path: str | Path) -> int:
     there = dict(_files(path))
     for relative in sorted(record["files"].keys() | there.keys()):
         if relative not in there:
-            raise Damaged(f"{path.parent / relative}: this file of the export is missing.")
+            raise Damaged(
+                f"{path.parent / relative}: this file of the export is missing. Export it again."
+            )
         if provenance.file_sha256(there[relative]) != record["files"].get(relative):
             raise Damaged(
                 f"{path.parent / relative}: this file of the export was changed since it was "

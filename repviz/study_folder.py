@@ -145,7 +145,7 @@ class Study:
         path = self._verified(f"results/{name}.csv")
         if not path.exists():
             available = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
-            raise Damaged(f"{self.folder}: no result is called '{name}'. It has: {available}.")
+            raise Damaged(f"{self.folder}: no result is called '{name}'. Known: {available}.")
         try:
             header = pd.read_csv(path, nrows=0).columns
             names = [str(name) for name in header]
@@ -154,11 +154,14 @@ class Study:
                 path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(fixed, "str")
             )
         except (OSError, ValueError, tokenize.TokenError, RecursionError) as error:
-            raise Damaged(f"{path}: this table cannot be read. Make the study again.") from error
+            raise Damaged(
+                f"{path}: this table cannot be read. Run the study again in a new folder."
+            ) from error
         lacking = [column for column in columns.split() if column not in table.columns]
         if lacking:
             raise Damaged(
-                f"{path}: this table lacks the column {', '.join(lacking)}. Make the study again."
+                f"{path}: this table lacks the column {', '.join(lacking)}. Run the study again "
+                "in a new folder."
             )
         text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
         return table.fillna(dict.fromkeys(text, ""))
@@ -175,7 +178,9 @@ class Study:
         try:
             return np.lib.format.open_memmap(path, mode="r")
         except (OSError, ValueError, EOFError, SyntaxError, RecursionError) as error:
-            raise Damaged(f"{path}: this array cannot be read. Make the study again.") from error
+            raise Damaged(
+                f"{path}: this array cannot be read. Run the study again in a new folder."
+            ) from error
 
     def stage(
         self,
@@ -261,7 +266,7 @@ class Study:
     def _changed(self, relative: str, stage: str, reason: str) -> Damaged:
         return Damaged(
             f"{self.folder / relative}: this file of the finished stage '{stage}' {reason}. "
-            "Put it back, or start again in a new folder."
+            "Restore it, or start again in a new folder."
         )
 
     def _record(self, part: str, name: str, value: Any) -> None:
@@ -289,13 +294,13 @@ def open_study(folder: str | Path) -> Study:
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
         raise InputError(
-            f"open_study: {folder} must be a study folder, got no manifest.json in it. "
-            "Make one: repviz study."
+            f"open_study: {folder} must be a study folder, got no manifest.json in it. Create "
+            "one: repviz study."
         )
     if durable.CHECKSUM not in study_manifest.read(folder):
         warnings.warn(
-            f"{folder}: this study was made by an older release, and its manifest carries no "
-            "checksum: damage to it cannot be seen.",
+            f"{folder}: this study was written by an older release, whose manifest has no "
+            "checksum: damage to it cannot be detected.",
             stacklevel=2,
         )
     return Study(folder)
@@ -348,8 +353,8 @@ def begin(
         others = durable.foreign_files(folder)
         if others:
             raise StoreError(
-                f"{folder}: this folder holds other files ('{others[0]}') and no study. "
-                "Choose another folder for out."
+                f"{folder}: this folder contains other files ('{others[0]}') and no study. Choose "
+                "another folder for out."
             )
     parameters = {
         **parameters,

@@ -37,15 +37,19 @@ def read(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     manifest = durable.read_record(path)
     if manifest.get("format") != FORMAT:
-        raise Damaged(f"{folder}: manifest.json is not of a study. Choose another folder.")
+        raise Damaged(
+            f"{folder}: manifest.json must be that of a study, and is not. Choose another folder."
+        )
     version = manifest.get("version")
     if version not in (UNSEALED, VERSION):
         raise Mismatch(
-            f"{folder}: this study is of format version {version}, this program reads version "
-            f"{VERSION}. Use the release that made it."
+            f"{folder}: a study must have format version {VERSION}, got {version}. Use the "
+            "release that wrote it."
         )
     if version == VERSION and durable.CHECKSUM not in manifest:
-        raise Damaged(f"{path}: this file must carry its checksum, and has none. {durable.RESTORE}")
+        raise Damaged(
+            f"{path}: this file must contain its own checksum, and has none. {durable.RESTORE}"
+        )
     durable.check_fields(path, manifest, FIELDS)
     _check_stages(path, manifest["stages"])
     return manifest
@@ -108,6 +112,6 @@ def check_agreement(
     changed = changed or provenance.differences(manifest["versions"], provenance.versions())
     if changed:
         raise Mismatch(
-            f"{folder}: this study was made with other parameters: {'; '.join(changed)}. "
-            "Choose another folder for out, or give the old parameters to take it up again."
+            f"{folder}: this study was made with other parameters: {'; '.join(changed)}. Choose "
+            "another folder for out, or pass the old parameters to continue it."
         )

@@ -36,8 +36,8 @@ def verify(path: str | Path) -> int:
         return seals.check_card(path)
     if not (path / "manifest.json").is_file():
         raise StoreError(
-            f"{path}: this must be a folder of activations or of a study, a checkpoint, a report "
-            "or an export, and has no manifest.json and no card. Check the path."
+            f"{path}: must be a folder of activations or of a study, a checkpoint, a report or an "
+            "export, got neither manifest.json nor the card of an export. Check the path."
         )
     from repviz import durable
 
@@ -45,7 +45,10 @@ def verify(path: str | Path) -> int:
     if form == study_manifest.FORMAT:
         return _study(path)
     if form != layout.FORMAT:
-        raise Damaged(f"{path}: this folder holds neither activations nor a study, but '{form}'.")
+        raise Damaged(
+            f"{path}: this folder must hold activations or a study, got format '{form}'. Check "
+            "the path."
+        )
     return _activations(path)
 
 
@@ -69,8 +72,8 @@ def _activations(path: Path) -> int:
     if not result.ok:
         raise Damaged(
             f"{path}: {len(result.damaged)} of {result.files} files were changed or removed since "
-            f"they were written, '{result.damaged[0]}' first. Extract the activations again, into "
-            "another folder."
+            f"they were written, the first '{result.damaged[0]}'. Extract the activations again, "
+            "into another folder."
         )
     return result.files
 

@@ -152,7 +152,7 @@ def test_an_expert_that_the_first_image_does_not_reach_is_named(x):
     with Capture(_UntilSmall(), ["*"]) as capture:
         assert list(capture(x * 1.5)) == ["halve", "small"]
         assert capture.calls == {"halve": 1, "small": 1}
-        with pytest.raises(InputError, match="'small' must take part"):
+        with pytest.raises(InputError, match="'small' must run in the forward pass"):
             capture(x * 1.99)
     assert capture.late == {"large"}
 
@@ -216,13 +216,13 @@ def forward_without_b(x):
         pytest.param(
             lambda x: Capture(net_in_place(), []),
             InputError,
-            "capture: at least one layer must be asked for, got none. Known: 0, 1, 2, 3, 4.",
+            "capture: at least one layer must be given, got none. Known: 0, 1, 2, 3, 4.",
             id="no layer",
         ),
         pytest.param(
             forward_without_b,
             InputError,
-            "capture: layer 'b' must take part in the forward pass, and it did not. Leave it out.",
+            "capture: layer 'b' must run in the forward pass, and it did not. Leave it out.",
             id="layer that does not run",
         ),
     ],

@@ -169,7 +169,7 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
     with pytest.raises(StoreError) as error:
         export(acts, "fc", tmp_path / "there", to=to)
     assert str(error.value) == (
-        f"{tmp_path / 'there'}: cannot be written, a file of this name is in the way. Choose "
+        f"{tmp_path / 'there'}: cannot be written: a file with this name already exists. Choose "
         "another folder."
     )
 
@@ -207,14 +207,14 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
         pytest.param(
             lambda acts, out: import_matrix(np.zeros(3), out),
             InputError,
-            "import_matrix: X must be numbers of shape (n, ...), at least one row, got shape (3,) "
-            "of float64.",
+            "import_matrix: X must be a numeric array of shape (n, ...) with at least one row, "
+            "got shape (3,) of float64.",
             id="vector",
         ),
         pytest.param(
             lambda acts, out: import_matrix(X, out, labels=["a"]),
             InputError,
-            "import_matrix: labels must be 7, one per row, got 1.",
+            "import_matrix: labels must have 7 entries, one per row, got 1.",
             id="too few labels",
         ),
     ],
@@ -228,5 +228,7 @@ def test_messages(acts, tmp_path, call, error, sentence):
 def test_an_import_leaves_a_used_folder_alone(acts):
     with pytest.raises(StoreError) as caught:
         import_matrix(X, acts.path)
-    assert str(caught.value) == f"{acts.path}: an import needs a new folder. Choose another one."
+    assert str(caught.value) == (
+        f"{acts.path}: an import needs a new folder, and this one already exists. Choose another."
+    )
     assert open_activations(acts.path).key == acts.key

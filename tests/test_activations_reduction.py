@@ -136,7 +136,7 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
                 InputError,
                 MAPS,
                 written,
-                f"extract: a reduction must be written grid:SIDE, got '{written}'.",
+                f"extract: a reduction must be written as grid:SIDE, got '{written}'.",
                 id=f"{written} without a side",
             )
             for written in ("grid", "grid:", "grid:x")
@@ -145,14 +145,14 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             InputError,
             MAPS,
             "mean:2",
-            "extract: a reduction must be written mean, got 'mean:2'.",
+            "extract: a reduction must be written as mean, got 'mean:2'.",
             id="mean with a size",
         ),
         pytest.param(
             InputError,
             MAPS,
             "cls",
-            "extract: layer 'maps' must give tokens to have a class token, got shape (6, 4, 4). "
+            "extract: layer 'maps' must output tokens to have a class token, got shape (6, 4, 4). "
             "Use 'mean' for it.",
             id="class token of maps",
         ),
@@ -160,16 +160,16 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             InputError,
             TOKENS,
             "grid:2",
-            "extract: layer 'tokens' must give maps to be laid on a grid, got shape (5, 6). Use "
-            "'none' for it.",
+            "extract: layer 'tokens' must output maps to be averaged over a grid, got shape (5, "
+            "6). Use 'none' for it.",
             id="grid of tokens",
         ),
         pytest.param(
             InputError,
             Layer("odd", (2, 3, 4, 5), ""),
             "mean",
-            "extract: layer 'odd' must give maps, tokens or features to be reduced over space, got "
-            "shape (2, 3, 4, 5). Use 'none' for it.",
+            "extract: layer 'odd' must output maps, tokens or features to be reduced over space, "
+            "got shape (2, 3, 4, 5). Use 'none' for it.",
             id="mean of four axes",
         ),
         pytest.param(
@@ -183,7 +183,7 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             InputError,
             FEATURES,
             "pca:13",
-            "extract: at most 12 components can be had of layer 'features', got 13. Ask for fewer.",
+            "extract: layer 'features' has at most 12 components, got 13. Use fewer.",
             id="too many components",
         ),
     ],

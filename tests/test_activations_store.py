@@ -107,7 +107,9 @@ def test_half_precision_counts_what_it_cannot_hold(images, tmp_path):
     net[1].weight.data = torch.stack([torch.full((1024,), 1e-3), torch.full((1024,), 1e3)])
     made_for = Preprocessing((32, 32), 1, (0.0,), (1 / 255,))
     model = Model("sum", net, made_for, ("1",), "by hand", {})
-    with pytest.warns(UserWarning, match=r"beyond 65,504 became infinite.*\(1: 23\)"):
+    with pytest.warns(
+        UserWarning, match=r"beyond 65,504, the largest float16, became infinite.*\(1: 23\)"
+    ):
         acts = extract(model, images, out=tmp_path / "a", dtype="float16")
     sums = images.pixels().reshape(23, -1).sum(1, dtype=float)
     assert acts["1"].dtype == np.float16
@@ -189,8 +191,8 @@ def test_an_interrupted_run_is_resumed(model, images, tmp_path, small_shards, ki
     with pytest.raises(Damaged) as error:
         open_activations(tmp_path / "cut")
     assert str(error.value) == (
-        f"{tmp_path / 'cut'}: the extraction must have finished, and {killed_at} of 5 parts are "
-        "there. Run it again with the same parameters: it goes on where it stopped."
+        f"{tmp_path / 'cut'}: the extraction must be finished, got {killed_at} of 5 shards. Run "
+        "it again with the same parameters to continue."
     )
     events = []
     with progress.observed_by(events.append):
@@ -267,10 +269,10 @@ def test_a_network_that_gives_nan_for_an_image_says_so(tmp_path):
     pixels[1] = 0
     net = nn.Sequential(nn.Flatten(), LogOfMean())
     model = Model("log", net, Preprocessing((8, 8), 1, (0.0,), (1.0,)), ("1",), "by hand", {})
-    with pytest.warns(UserWarning, match="no finite numbers for 1 of 3 images") as warned:
+    with pytest.warns(UserWarning, match="output is not finite for 1 of 3 images") as warned:
         acts = extract(model, pixels, out=tmp_path / "a")
     assert str(warned[0].message) == (
-        "extract: the network gives no finite numbers for 1 of 3 images: image 1: a NaN or an "
+        "extract: the network's output is not finite for 1 of 3 images: image 1: a NaN or an "
         "infinity in 1"
     )
     assert acts.rows["status"].tolist() == ["ok", "not finite", "ok"]
@@ -297,8 +299,8 @@ def test_a_layer_whose_first_axis_is_no_image_is_refused(tmp_path):
     with pytest.raises(InputError) as error:
         extract(model, np.zeros((4, 8, 8), np.uint8), out=tmp_path / "a")
     assert str(error.value) == (
-        "extract: layer 'tokens' must give one row per image, got shape (2, 2, 1) for 2 images and "
-        "(2, 3, 1) for 3. Name the layer around it."
+        "extract: layer 'tokens' must return one row per image, got shape (2, 2, 1) for 2 images "
+        "and (2, 3, 1) for 3. Choose the layer that contains it."
     )
 
 
@@ -325,8 +327,9 @@ def test_images_that_changed_since_are_refused(model, tmp_path):
     with pytest.raises(Mismatch) as error:
         extract(model, pixels, out=tmp_path / "a")
     assert str(error.value) == (
-        f"{tmp_path / 'a'}: the images must be those that the folder was made of, and 1 have "
-        "changed since, 'own images, image 2' first. Choose another folder, or delete this one."
+        f"{tmp_path / 'a'}: the images must be those that this folder was extracted from, but 1 "
+        "have changed since, 'own images, image 2' first. Choose another folder, or delete this "
+        "one."
     )
 
 
@@ -334,8 +337,8 @@ def test_a_folder_that_is_held_is_refused(model, images, tmp_path):
     with durable.locked(tmp_path / "a"), pytest.raises(StoreError) as error:
         extract(model, images, out=tmp_path / "a")
     assert str(error.value) == (
-        f"{tmp_path / 'a'}: only one process at a time can write to this folder, and another one "
-        "does. Wait until it ends, or choose another folder."
+        f"{tmp_path / 'a'}: only one process at a time may write to this folder, and another one "
+        "is writing to it. Wait until it ends, or choose another folder."
     )
     assert extract(model, images, out=tmp_path / "a")["code"].shape == (23, 3)
 
@@ -377,7 +380,7 @@ def test_verify_names_what_was_changed_and_a_lost_file_is_made_again(
         verify(path)
     assert str(error.value) == (
         f"{path / 'manifest.json'}: the content of this file does not match its checksum. Restore "
-        "it from a copy, or make the folder again."
+        "it from a copy, or create the folder again."
     )
 
 
@@ -387,8 +390,8 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
     with pytest.raises(Mismatch) as error:
         extract(model, images, layers=["code"], out=path, reduce="mean", batch=8)
     assert str(error.value) == (
-        f"{path}: the folder holds activations made with other parameters: batch was 32 and is "
-        "now 8; layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or "
+        f"{path}: this folder holds activations extracted with other parameters: batch was 32 and "
+        "is now 8; layers: code: reduce was 'none' and is now 'mean'. Choose another folder, or "
         "delete this one."
     )
     other = open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=2)
@@ -401,21 +404,21 @@ def test_folders_that_are_no_activations(model, images, tmp_path):
     with pytest.raises(StoreError) as error:
         extract(model, images, layers=["code"], out=tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: activations need a folder of their own, and this one holds something else. "
+        f"{tmp_path}: activations need a folder of their own, and this one contains other files. "
         "Choose another folder."
     )
     with pytest.raises(StoreError) as error:
         open_activations(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: this is no folder of activations, it has no manifest.json. Give a folder "
-        "that repviz extract wrote."
+        f"{tmp_path}: not a folder of activations: it has no manifest.json. Choose a folder that "
+        "repviz extract wrote."
     )
     (tmp_path / "manifest.json").write_text(json.dumps({"format": "x", "version": 3}))
     with pytest.raises(StoreError) as error:
         open_activations(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: the manifest must be of format 'repviz activations', version 3, got 'x', "
-        "version 3. Give another folder."
+        f"{tmp_path}: the manifest must have format 'repviz activations', version 3, got 'x', "
+        "version 3. Choose another folder."
     )
 
 

@@ -154,7 +154,12 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.repeat(np.arange(6), 100),
             "59 independent people or labels are needed, 6 are tested",
         ),
-        (np.zeros(100), np.zeros(100), np.arange(100), "every image, original or not, has"),
+        (
+            np.zeros(100),
+            np.zeros(100),
+            np.arange(100),
+            "every image, original or reconstructed, scores",
+        ),
         (np.eye(100)[0], np.zeros(100), np.arange(100), "the criterion accepts only 1 % of"),
         (np.arange(5.0), np.arange(5.0) + 0.1, np.arange(5), "12 independent images are"),
         (np.arange(40.0), np.arange(40.0), np.repeat(np.arange(5), 8), "12 independent people"),
@@ -354,13 +359,13 @@ HOLED = np.where(np.arange(80).reshape(20, 4) == 13, np.nan, 1.0)  # row 3, colu
             lambda faces: faces,
             {"bottlenecks": 112},
             "sweep: a bottleneck must be at most 111 here (56 training images, mirrored, 256 "
-            "values each), got 112. Leave it out or give more images.",
+            "values each), got 112. Leave it out, or use more images.",
             id="bottleneck too large",
         ),
         pytest.param(
             lambda faces: faces[:3],
             {},
-            "partition: a study needs at least 10 images, got 3. Give it more.",
+            "partition: a study needs at least 10 images, got 3. Use more images.",
             id="three images",
         ),
         pytest.param(
@@ -390,8 +395,7 @@ def test_training_images_must_differ(tmp_path):
     with pytest.raises(InputError) as caught:
         repviz.sweep(f"array:{tmp_path / 'grey.npy'}", out=tmp_path / "s")
     assert str(caught.value) == (
-        "sweep: the training images must differ, got the same image throughout. Give it other "
-        "images."
+        "sweep: the training images must differ, got identical images. Use other images."
     )
 
 
@@ -400,7 +404,7 @@ def test_a_folder_of_other_settings_is_refused(faces, made):
         repviz.sweep(faces, out=made.folder, seed=[0, 1])
     assert str(caught.value) == (
         f"{made.folder}: this study was made with other parameters: effort was 0.05 and is now "
-        "1.0. Choose another folder for out, or give the old parameters to take it up again."
+        "1.0. Choose another folder for out, or pass the old parameters to continue it."
     )
 
 
@@ -446,8 +450,8 @@ def test_an_encoder_replaces_no_file(made, tmp_path):
     with pytest.raises(StoreError) as error:
         repviz.export_encoder(made, out, bottleneck=8)
     assert str(error.value) == (
-        f"{out}: this file exists, and it would be replaced. Choose another file, or delete this "
-        "one."
+        f"{out}: this file already exists and would be overwritten. Choose another file, or "
+        "delete this one."
     )
     assert out.read_text() == "mine"
 

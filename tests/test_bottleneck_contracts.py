@@ -265,8 +265,8 @@ def test_one_training_for_all_sizes_needs_a_model(tmp_path, monkeypatch):
             out=tmp_path / "s",
         )
     assert str(caught.value) == (
-        "engine 'toy': one that serves all sizes must return a Codec with its model, an "
-        "autoencoder of repviz, got none. Set serves_all_sizes=False to fit it for each size."
+        "engine 'toy': an engine that serves all sizes must return a Codec whose model is a "
+        "repviz autoencoder, got none. Set serves_all_sizes=False to fit it for each size."
     )
 
 

@@ -75,8 +75,8 @@ def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
     made = squeezed(noise(tmp_path, 60), tmp_path / "s", engines=[signs])
     row = made.result("code_dimension").set_index(["engine", "bottleneck"]).loc[("signs", 2)]
     assert np.isnan(row["dimension"])
-    assert "different rows" in row["warnings"]
-    assert "different rows" in made.report.read_text(encoding="utf-8")
+    assert "distinct rows" in row["warnings"]
+    assert "distinct rows" in made.report.read_text(encoding="utf-8")
 
 
 def test_one_label_alone_is_judged_over_its_images(tmp_path):
@@ -132,7 +132,7 @@ def test_a_judge_that_changed_judges_anew(tmp_path):
         (
             10,
             {},
-            "partition: at least 2 images must be left to test on, got 1 of 10. Give it more.",
+            "partition: at least 2 images must be left for testing, got 1 of 10. Use more images.",
         ),
     ],
 )

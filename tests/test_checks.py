@@ -61,7 +61,7 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
         ),
         (
             np.ones((1, 3)),
-            "pca: X must have at least 2 rows, got 1. Give it more images.",
+            "pca: X must have at least 2 rows, got 1. Use more images.",
         ),
         (np.ones((3, 0)), "pca: X must have at least 1 columns, got 0."),
         (

@@ -152,8 +152,8 @@ def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
     code, _, err = run("train", *words, *recipe, "--out", "0.safetensors", "--batch", "3")
     assert (code, err) == (
         2,
-        "repviz: 0.safetensors: it holds another training: batch was 32 and is now 3. Choose "
-        "another file, or delete this one.\n",
+        "repviz: 0.safetensors: this checkpoint belongs to another training run: batch was 32 and "
+        "is now 3. Choose another file, or delete this one.\n",
     )
 
 

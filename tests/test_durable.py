@@ -59,8 +59,8 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(StoreError) as caught:
         durable.write_text(tmp_path / "a.txt", "x")
     assert str(caught.value) == (
-        f"{tmp_path / 'a.txt'}: cannot be written, the disk is full. "
-        "Free some space and run again: what is finished is kept."
+        f"{tmp_path / 'a.txt'}: cannot be written: the disk is full. Free some space and run "
+        "again: what is finished is kept."
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -70,7 +70,7 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path):
     with pytest.raises(StoreError) as caught:
         durable.write_text(tmp_path / "a" / "b.txt", "x")
     assert str(caught.value) == (
-        f"{tmp_path / 'a' / 'b.txt'}: cannot be written, a file of this name is in the way. "
+        f"{tmp_path / 'a' / 'b.txt'}: cannot be written: a file with this name already exists. "
         "Choose another folder."
     )
 
@@ -112,8 +112,8 @@ def test_a_record_that_is_not_as_it_was_written(tmp_path):
     with pytest.raises(Damaged) as caught:
         durable.read_record(path)
     assert str(caught.value) == (
-        f"{path}: the content of this file does not match its checksum. Restore it from a copy, or "
-        "make the folder again."
+        f"{path}: the content of this file does not match its checksum. Restore it from a copy, "
+        "or create the folder again."
     )
 
 
@@ -141,7 +141,7 @@ def test_records_of_another_form_are_one_sentence(tmp_path, text, reason):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.json")
-    with pytest.raises(Damaged, match="the system says 'not a regular file'"):
+    with pytest.raises(Damaged, match=r"cannot be read \('not a regular file'\)"):
         durable.read_json(tmp_path / "a.json")
 
 

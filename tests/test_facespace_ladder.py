@@ -509,38 +509,38 @@ def test_real_faces_of_new_people_pass_and_what_is_no_face_does_not():
         (
             lambda known, held_out: ladder(known, held_out, judges=["face-space"] * 2),
             InputError,
-            "ladder: judges must be one or more of different names, got ['face-space', "
+            "ladder: judges must be at least one, with different names, got ['face-space', "
             "'face-space']. Rename one.",
         ),
         (
             lambda known, held_out: ladder(known, held_out, judges=[lambda X: np.ones(3)]),
             InputError,
             "judge '<lambda>': statistics must be 1 numbers per image, shape (30, 1), got shape "
-            "(3, 1). Mend its function.",
+            "(3, 1). Fix its function.",
         ),
         (
             lambda known, held_out: ladder(Known(known.faces * 255), held_out),
             InputError,
-            "ladder: known must hold values from 0 to 1, got 0 to 255. Divide uint8 pixels by 255.",
+            "ladder: known must have values from 0 to 1, got 0 to 255. Divide uint8 pixels by 255.",
         ),
         (
             lambda known, held_out: ladder(Known(known.faces, codes=known.codes), held_out),
             InputError,
-            "ladder: codes and decode must be given together, got only one of them. "
-            "Give the known faces' codes and the function that decodes them, or neither.",
+            "ladder: codes and decode must be given together, got only one of them. Pass the "
+            "known faces' codes and the function that decodes them, or neither.",
         ),
         (
             lambda known, held_out: ladder(
                 Known(known.faces), held_out, samplers=["decoded-codes"]
             ),
             InputError,
-            "ladder: 'decoded-codes' needs codes and decode, got neither. "
-            "Give both or leave it out of samplers.",
+            "ladder: 'decoded-codes' needs codes and decode, got neither. Pass both, or leave it "
+            "out of samplers.",
         ),
         (
             lambda known, held_out: drawn("decoded-codes", Known(known.faces)),
             InputError,
-            "decoded-codes: codes and decode must be known, got neither. Give both.",
+            "decoded-codes: codes and decode must be given, got neither. Pass both.",
         ),
         (
             lambda known, held_out: ladder(known, held_out, count=0),
@@ -550,26 +550,26 @@ def test_real_faces_of_new_people_pass_and_what_is_no_face_does_not():
         (
             lambda known, held_out: calibrate(Known(known.faces[:15])),
             InputError,
-            "calibrate: at least 16 known images of 2 people or more are needed, got 15 of 15. "
-            "Give more and different images.",
+            "calibrate: at least 16 known images of at least 2 people are needed, got 15 of 15. "
+            "Use more, and more varied, images.",
         ),
         (
             lambda known, held_out: calibrate(Known(known.faces, people=np.zeros(150))),
             InputError,
-            "calibrate: at least 16 known images of 2 people or more are needed, got 150 of 1. "
-            "Give more and different images.",
+            "calibrate: at least 16 known images of at least 2 people are needed, got 150 of 1. "
+            "Use more, and more varied, images.",
         ),
         (
             lambda known, held_out: calibrate(Known(np.full((20, 256), 0.5, np.float32))),
             InputError,
-            "calibrate: the known images must differ, got 20 equal ones. "
-            "Give more and different images.",
+            "calibrate: the known images must differ, got 20 identical ones. Use more, and more "
+            "varied, images.",
         ),
         (
             lambda known, held_out: drawn("shuffled-blocks", Known(np.full((20, 250), 0.5))),
             InputError,
-            "facespace: rows must be square images, got rows of 250 pixels. Bring the images to "
-            "one size: size=64.",
+            "facespace: rows must be square images, got rows of 250 pixels. Open the images as "
+            "squares: size=64.",
         ),
     ],
 )

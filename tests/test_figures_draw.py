@@ -126,7 +126,9 @@ def test_every_kind_draws_its_table_at_both_widths(kind: str, width: float, stud
 @pytest.mark.parametrize("kind", figures.FIGURES)
 def test_every_kind_refuses_a_table_without_rows_or_columns(kind: str, study: Study) -> None:
     table = table_of(kind, study)
-    with pytest.raises(InputError, match=f"the table of a {kind} figure must have a row, got none"):
+    with pytest.raises(
+        InputError, match=f"the table of a {kind} figure must have at least one row, got none"
+    ):
         figures.draw(kind, table.iloc[:0])
     with pytest.raises(InputError, match=f"the table of a {kind} figure must have the columns"):
         figures.draw(kind, pd.DataFrame({"unrelated": [1]}))

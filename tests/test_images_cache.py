@@ -74,8 +74,8 @@ def test_a_cache_of_images_without_a_shape_is_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         cached_pixels(open_images("digits"), folder=tmp_path)
     assert str(caught.value) == (
-        "images 'digits': a cache must know their shape, got size=None and grey=None. Give both: "
-        "images.at(size=64, grey=True)."
+        "images 'digits': caching needs one shape for all, got size=None and grey=None. Give "
+        "both: images.at(size=64, grey=True)."
     )
 
 
@@ -85,7 +85,7 @@ def test_an_image_that_cannot_be_decoded_leaves_no_file(tmp_path):
     with pytest.raises(ImageError) as caught:
         cached_pixels(broken, folder=tmp_path / "cache")
     assert str(caught.value) == (
-        f"{tmp_path / 'bad.png'}: the file must hold an image, got something else. Leave it out."
+        f"{tmp_path / 'bad.png'}: the file must contain an image, got something else. Leave it out."
     )
     assert not list((tmp_path / "cache").glob("*.npy"))
     assert not list((tmp_path / "cache").glob(".*.tmp"))

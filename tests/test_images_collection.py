@@ -201,7 +201,7 @@ def test_statuses_name_the_bad_one_and_go_on(mixed, tmp_path):
         "ok",
         "ok",
         "ok",
-        f"{tmp_path}/d.png: the file must hold an image, got something else. Leave it out.",
+        f"{tmp_path}/d.png: the file must contain an image, got something else. Leave it out.",
     ]
 
 
@@ -224,7 +224,7 @@ def test_message_of_a_bad_file(mixed, tmp_path):
     with pytest.raises(ImageError) as caught:
         mixed.at(size=8, grey=True).pixels()
     assert str(caught.value) == (
-        f"{tmp_path}/d.png: the file must hold an image, got something else. Leave it out."
+        f"{tmp_path}/d.png: the file must contain an image, got something else. Leave it out."
     )
 
 
@@ -233,8 +233,8 @@ def test_message_of_a_file_that_has_gone(mixed, tmp_path):
     with pytest.raises(ImageError) as caught:
         mixed[0]
     assert str(caught.value) == (
-        f"{tmp_path}/a.png: the file must be readable, the system says 'No such file or directory'."
-        " Put it back or leave it out."
+        f"{tmp_path}/a.png: the file must be readable, got 'No such file or directory'. "
+        "Restore it or leave it out."
     )
 
 
@@ -242,8 +242,8 @@ def test_message_of_mixed_sizes(mixed):
     with pytest.raises(InputError) as caught:
         mixed.pixels([0, 1])
     assert str(caught.value) == (
-        f"images '{mixed.name}': all must have one size, got 20x16 (a.png) and 16x20 (b.png). "
-        "Give size=, for example size=64."
+        f"images '{mixed.name}': all images must have the same size, got 20x16 (a.png) and 16x20 "
+        "(b.png). Give size=, for example size=64."
     )
 
 
@@ -251,21 +251,21 @@ def test_message_of_grey_among_colour(mixed):
     with pytest.raises(InputError) as caught:
         mixed.at(size=8).matrix([0, 1])
     assert str(caught.value) == (
-        f"images '{mixed.name}': all must be grey or all colour, got colour (a.png) and grey "
-        "(b.png). Give grey=True or grey=False."
+        f"images '{mixed.name}': images must be all grey or all colour, got colour (a.png) and "
+        "grey (b.png). Give grey=True or grey=False."
     )
 
 
 def test_message_of_no_rows():
     with pytest.raises(InputError) as caught:
         make().pixels([])
-    assert str(caught.value) == "images 'made': at least one image must be asked for, got 0."
+    assert str(caught.value) == "images 'made': at least one image must be requested, got 0."
 
 
 def test_message_of_codes_without_labels():
     with pytest.raises(InputError) as caught:
         _ = make().label_indices
-    assert str(caught.value) == "images 'made': they must have labels, got none."
+    assert str(caught.value) == "images 'made': labels are needed, got none."
 
 
 @pytest.mark.parametrize(

@@ -173,8 +173,8 @@ def test_generated_files_decode_to_their_samples_or_are_refused(seed):
     assert decoded >= 54
     assert set(refused) <= {"PNG colour type 2, 16 bits, tRN"}
     assert set(refused.values()) <= {
-        "file: a 16-bit colour picture must not have a transparent colour, got one (chunk tRNS), "
-        "which 8 bits cannot tell from its neighbours. Save it with an alpha channel."
+        "file: a 16-bit colour image must not have a transparent colour, got one (chunk tRNS), "
+        "which would be ambiguous at 8 bits. Save it with an alpha channel."
     }
 
 
@@ -226,13 +226,13 @@ def test_postscript_never_reaches_another_program(monkeypatch):
     with pytest.raises(ImageError) as caught:
         decoding.decode(script, "face.png")
     assert str(caught.value) == (
-        "face.png: the file must hold an image, got something else. Leave it out."
+        "face.png: the file must contain an image, got something else. Leave it out."
     )
 
 
 @pytest.mark.parametrize("kind", ["ICO", "TGA", "PCX", "SGI", "JPEG2000", "DDS"])
 def test_formats_outside_the_list_are_refused(kind):
-    with pytest.raises(ImageError, match="the file must hold an image, got something else"):
+    with pytest.raises(ImageError, match="the file must contain an image, got something else"):
         decoding.decode(encoded(RGB, kind), "a")
 
 
@@ -240,7 +240,9 @@ def test_formats_outside_the_list_are_refused(kind):
 @pytest.mark.parametrize("kept", [0.02, 0.3, 0.6, 0.9])
 def test_a_file_cut_short_is_refused(kind, kept):
     data = encoded(smooth(64, 48), kind)
-    with pytest.raises(ImageError, match=r"^cut: the (image must be whole|file must hold an im)"):
+    with pytest.raises(
+        ImageError, match=r"^cut: the (image must be complete|file must contain an im)"
+    ):
         decoding.decode(data[: int(len(data) * kept)], "cut")
 
 
@@ -280,11 +282,11 @@ def sentence(data: bytes) -> str:
 
 
 def test_message_of_an_empty_file():
-    assert sentence(b"") == "a.x: the file must hold an image, got 0 bytes. Leave it out."
+    assert sentence(b"") == "a.x: the file must contain an image, got 0 bytes. Leave it out."
 
 
 def test_message_of_text():
-    expected = "a.x: the file must hold an image, got something else. Leave it out."
+    expected = "a.x: the file must contain an image, got something else. Leave it out."
     assert sentence(b"label,age\n1,2\n") == expected
 
 
@@ -298,22 +300,22 @@ def test_message_of_an_image_that_is_too_small(kind):
 def test_message_of_a_damaged_jpeg():
     data = encoded(smooth(64, 48), "JPEG")
     assert sentence(data[: len(data) * 9 // 10]) == (
-        "a.x: the image must be whole, got 'Premature end of JPEG file'. "
-        "Replace it or leave it out."
+        "a.x: the image must be complete, got 'Premature end of JPEG file'. Replace it or leave "
+        "it out."
     )
 
 
 def test_message_of_an_animation():
     data = encoded(RGB, "GIF", save_all=True, append_images=[GREY.convert("RGB")])
     assert sentence(data) == (
-        "a.x: a file must hold one picture, got 2. Save each as its own file."
+        "a.x: a file must contain one image, got 2. Save each to its own file."
     )
 
 
 def test_message_of_floating_point_pixels():
     assert sentence(encoded(GREY.convert("F"), "TIFF")) == (
-        "a.x: pixels must be 8- or 16-bit grey or 8-bit colour, got Pillow's mode 'F'. "
-        "Save it as an 8-bit PNG, or use array: for such data."
+        "a.x: pixels must be 8- or 16-bit grey or 8-bit colour, got Pillow's mode 'F'. Save it as "
+        "an 8-bit PNG, or open such data with array:."
     )
 
 
@@ -334,11 +336,11 @@ def png_of(width: int, height: int) -> bytes:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_messages_of_decompression_bombs():
     assert sentence(png_of(10_000, 9_000)) == (
-        "a.x: an image must have at most 89,478,485 pixels, got 10000x9000. Make it smaller first."
+        "a.x: an image must have at most 89,478,485 pixels, got 10000x9000. Shrink it first."
     )
     assert sentence(png_of(50_000, 50_000)) == (
-        "a.x: an image must have at most 89,478,485 pixels, got more than twice as many. "
-        "Make it smaller first."
+        "a.x: an image must have at most 89,478,485 pixels, got more than twice as many. Shrink "
+        "it first."
     )
 
 

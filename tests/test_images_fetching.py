@@ -156,6 +156,6 @@ def test_message_of_a_damaged_copy(offline):
         open_images(f"torchvision:MNIST@{offline}")
     said = str(caught.value)
     assert said.startswith(
-        f"open_images: the files of 'torchvision:MNIST' in {offline} must be whole, got '"
+        f"open_images: the files of 'torchvision:MNIST' in {offline} must be complete, got '"
     )
     assert said.endswith("'. Delete them, so that they are downloaded again.")

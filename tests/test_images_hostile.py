@@ -30,10 +30,11 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     images = open_images(f"folder:{tmp_path}")
     assert sentence(lambda: images[0]) == (
-        f"{tmp_path}/a.png: it must be a regular file, got a pipe. Leave it out."
+        f"{tmp_path}/a.png: an image must be a regular file, got a pipe. Leave it out."
     )
     assert sentence(lambda: open_images(f"array:{tmp_path}/a.png")) == (
-        f"open_images: array:{tmp_path}/a.png must name a file, got a pipe there. Check the path."
+        f"open_images: array:{tmp_path}/a.png must be the path of a file, got a pipe. Check the "
+        "path."
     )
 
 
@@ -42,7 +43,7 @@ def test_a_device_is_not_read(tmp_path, device):
     (tmp_path / "a.png").symlink_to(device)
     images = open_images(f"folder:{tmp_path}")
     assert sentence(images.hashes) == (
-        f"{tmp_path}/a.png: it must be a regular file, got a device. Leave it out."
+        f"{tmp_path}/a.png: an image must be a regular file, got a device. Leave it out."
     )
 
 
@@ -51,8 +52,8 @@ def test_a_sparse_file_of_4_gb_is_not_read(tmp_path):
         file.truncate(4 * 2**30)
     images = open_images(f"folder:{tmp_path}")
     assert sentence(lambda: images[0]) == (
-        f"{tmp_path}/a.png: an image file must have at most {MAX_BYTES:,} bytes, got "
-        "4,294,967,296. Leave it out."
+        f"{tmp_path}/a.png: an image file must be at most {MAX_BYTES:,} bytes, got 4,294,967,296. "
+        "Leave it out."
     )
 
 
@@ -63,7 +64,7 @@ def test_a_sparse_file_of_4_gb_is_not_read(tmp_path):
 def test_names_that_no_file_can_have(source, wanted, name, got):
     shown = name.replace("\0", "\\x00")
     assert sentence(lambda: open_images(f"{source}:{name}")) == (
-        f"open_images: {source}:{shown} must name {wanted}, got {got} there. Check the path."
+        f"open_images: {source}:{shown} must be the path of {wanted}, got {got}. Check the path."
     )
 
 
@@ -98,8 +99,8 @@ def test_permission_denied_is_not_called_damage(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.open", refused)
     assert sentence(lambda: open_images(f"array:{path}")) == (
-        f"open_images: array:{path} must be readable, the system says 'Permission denied'. "
-        "Change its permissions."
+        f"open_images: array:{path} must be readable, got 'Permission denied'. Change its "
+        "permissions."
     )
 
 
@@ -145,8 +146,8 @@ def test_images_that_are_a_bomb_are_refused_before_they_are_unpacked(tmp_path, m
     monkeypatch.setattr("repviz.images.arrays.MAX_UNPACKED", 2**20)
     written = archive(tmp_path / "x.npz", images=np.zeros((400, 100, 100), np.uint8))
     assert sentence(lambda: open_images(written)).startswith(
-        f"open_images: the arrays of {written} must unpack to at most 100 times their packed size, "
-        "got 4,000,128 bytes from "
+        f"open_images: the arrays of {written} must decompress to at most 100 times their "
+        "compressed size, got 4,000,128 bytes from "
     )
 
 
@@ -154,7 +155,7 @@ def test_pickled_members_are_left_alone_and_pickled_images_refused(tmp_path):
     pickled = np.array([{}, {}, {}], dtype=object)
     images = open_images(archive(tmp_path / "x.npz", images=PIXELS, labels=pickled))
     assert images.labels is None
-    assert "must be a whole .npy or .npz file of plain arrays" in sentence(
+    assert "must be a complete .npy or .npz file of plain arrays" in sentence(
         lambda: open_images(archive(tmp_path / "y.npz", images=pickled))
     )
 
@@ -162,8 +163,8 @@ def test_pickled_members_are_left_alone_and_pickled_images_refused(tmp_path):
 # labels and masks
 
 MISSING = (
-    "every image must have a label or none at all, got {} for image 1 (1 of 3 images). Leave those "
-    "images out, or label them."
+    "either every image or no image must have a label, got {} for image 1 (1 of 3 images). Leave "
+    "those images out, or label them."
 )
 
 
@@ -185,10 +186,10 @@ def test_the_label_nan_as_text_is_a_label_like_any_other():
 def test_masked_arrays_are_refused():
     masked = np.ma.masked_greater(PIXELS, 9)
     assert sentence(lambda: images_from(masked)) == (
-        "images_from: pictures must not be a masked array. Fill it: x.filled(0)."
+        "images_from: images must not be a masked array. Fill it: x.filled(0)."
     )
     assert sentence(lambda: images_from([masked[0]])[0]) == (
-        "own images, image 0: a picture must not be a masked array. Fill it: x.filled(0)."
+        "own images, image 0: an image must not be a masked array. Fill it: x.filled(0)."
     )
 
 
@@ -218,7 +219,7 @@ def test_a_dataset_that_raises_names_the_image(error):
     statuses = images.statuses()
     assert statuses == [
         "ok",
-        f"own images, image 1: the item must be there, got '{kind}: {reason}'. Leave it out.",
+        f"own images, image 1: the item must be readable, got '{kind}: {reason}'. Leave it out.",
     ]
 
 
@@ -270,10 +271,10 @@ def test_a_full_disk_ends_the_cache_in_one_sentence(tmp_path, monkeypatch):
 
     images = open_images("digits", limit=9, size=12, grey=True)
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(StoreError, match="npy: cannot be written, the disk is full") as caught:
+    with pytest.raises(StoreError, match="npy: cannot be written: the disk is full") as caught:
         cached_pixels(images, folder=tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}/{images.key}.npy: cannot be written, the disk is full. Free some space and "
+        f"{tmp_path}/{images.key}.npy: cannot be written: the disk is full. Free some space and "
         "run again: what is finished is kept."
     )
     assert not list(tmp_path.glob("*.npy"))

@@ -73,7 +73,7 @@ def test_a_subset_keeps_its_own_rows(tmp_path):
 def test_rows_of_no_image_are_named(photos, said):
     path = table(photos, "file,age\na,7\nb,8\nc,9\nd,1\ne,2\n")
     assert open_images(f"folder:{photos}", metadata=path).factors["age"].tolist() == [7, 8, 9]
-    assert said == [f"{path}: no image belongs to d, e (2) of 5 rows."]
+    assert said == [f"{path}: no image matches d, e (2) of 5 rows."]
 
 
 def test_a_column_of_names_is_left_out_which_is_said(tmp_path, said):
@@ -127,13 +127,14 @@ def test_messages(photos, text, message):
         pytest.param(
             lambda photos: {"metadata": photos},
             InputError,
-            "open_images: metadata must name a file, got a folder at {metadata}.",
+            "open_images: metadata must be the path of a file, got a folder at {metadata}.",
             id="folder as metadata",
         ),
         pytest.param(
             lambda photos: {"key": "file"},
             InputError,
-            "open_images: key belongs to metadata, got key='file' alone. Leave it out.",
+            "open_images: key must come with metadata, got key='file' alone. Leave it out, or "
+            "give metadata.",
             id="key without metadata",
         ),
     ],
@@ -162,8 +163,8 @@ def test_a_few_grey_files_among_colour_are_colour_with_equal_channels(tmp_path, 
     assert images.pixels().shape == (5, 3, 8, 8)
     np.testing.assert_array_equal(images[4], np.full((3, 8, 8), 10))
     assert said == [
-        f"{name}: 1 of 5 images are grey and are read as colour with three equal channels, as the "
-        "others are. Give grey=True to make all of them grey."
+        f"{name}: 1 of 5 images are grey and are read as colour, with three equal channels, like "
+        "the others. Give grey=True to read all of them as grey."
     ]
     assert open_images(name, grey=True).pixels().shape == (5, 1, 8, 8)
 

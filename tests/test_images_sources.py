@@ -372,8 +372,8 @@ def test_message_of_an_unknown_source():
         (
             "orl",
             {"label": "x"},
-            "label is an option of array:FILE and drawn-faces:N@D only, got label='x' for 'orl'. "
-            "Leave it out.",
+            "only array:FILE and drawn-faces:N@D take label, got label='x' for 'orl'. Leave it "
+            "out.",
         ),
         ("orl", {"limit": 0}, "limit must be a whole number at least 1, got 0."),
         ("orl", {"size": 7}, "size must be a whole number from 8 to 8192, got 7."),
@@ -382,12 +382,12 @@ def test_message_of_an_unknown_source():
         (
             "folder:/nope",
             {},
-            "folder:/nope must name a folder, got nothing there. Check the path.",
+            "folder:/nope must be the path of a folder, got nothing. Check the path.",
         ),
         (
             "array:/nope.npz",
             {},
-            "array:/nope.npz must name a file, got nothing there. Check the path.",
+            "array:/nope.npz must be the path of a file, got nothing. Check the path.",
         ),
         (
             "torchvision:MNST",
@@ -418,25 +418,25 @@ def test_messages_of_folders_without_images(tmp_path, files, found):
     for file in files:
         (tmp_path / file).write_text("a")
     assert refused(f"folder:{tmp_path}") == (
-        f"open_images: folder:{tmp_path} must hold images (.bmp .gif .jpeg .jpg .pgm .png .pnm "
-        f".ppm .tif .tiff .webp), got {found}. Name a folder of images."
+        f"open_images: folder:{tmp_path} must contain images (.bmp .gif .jpeg .jpg .pgm .png .pnm "
+        f".ppm .tif .tiff .webp), got {found}. Choose a folder of images."
     )
 
 
 def test_message_of_a_file_as_folder(tmp_path):
     (tmp_path / "a.txt").write_text("a")
     assert refused(f"folder:{tmp_path}/a.txt") == (
-        f"open_images: folder:{tmp_path}/a.txt must name a folder, got a file there. Check the "
-        "path."
+        f"open_images: folder:{tmp_path}/a.txt must be the path of a folder, got a file. Check "
+        "the path."
     )
 
 
 def test_message_of_images_beside_labelled_folders(faces_folder):
     save_png(faces_folder / "stray.png")
     assert refused(f"folder:{faces_folder}") == (
-        f"open_images: the images of folder:{faces_folder} must lie all in sub-folders, which are "
-        "the labels, or all directly in it, got 1 directly and 4 in sub-folders. Move the ones or "
-        "the others."
+        f"open_images: the images of folder:{faces_folder} must be either all in sub-folders, "
+        "whose names are the labels, or all directly in it, got 1 directly and 4 in sub-folders. "
+        "Move one kind or the other."
     )
 
 
@@ -463,7 +463,7 @@ SHAPES = "(n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)"
             np.zeros((3, 9, 8, 4), np.uint8),
             f"the images of @ must have shape {SHAPES}, got (3, 9, 8, 4). Reshape them.",
         ),
-        (np.zeros((0, 9, 8), np.uint8), "@ must hold at least one image, got none."),
+        (np.zeros((0, 9, 8), np.uint8), "@ must contain at least one image, got none."),
         (
             with_value(np.nan),
             "the images of @ must be floats in [0, 1], got NaN in image 1 (1 of 3 images). "
@@ -486,7 +486,7 @@ SHAPES = "(n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w)"
         ),
         (
             GOOD.astype(np.complex64),
-            "the images of @ must be numbers, got complex64. Save them as uint8.",
+            "the images of @ must be numeric, got complex64. Save them as uint8.",
         ),
     ],
 )
@@ -506,8 +506,8 @@ def test_message_of_an_archive_without_images(tmp_path):
     np.savez(tmp_path / "x.npz", faces=GOOD)
     name = f"array:{tmp_path}/x.npz"
     assert refused(name) == (
-        f"open_images: {name} must hold an array 'images', got faces. Rename the array that holds "
-        "them."
+        f"open_images: {name} must contain an array 'images', got faces. Rename the array of "
+        "images."
     )
 
 
@@ -527,16 +527,16 @@ def test_message_of_an_archive_cut_short(tmp_path):
     (tmp_path / "x.npz").write_bytes(complete[: len(complete) // 2])
     name = f"array:{tmp_path}/x.npz"
     assert refused(name) == (
-        f"open_images: {name} must be a whole .npy or .npz file of plain arrays, got 'File is not "
-        "a zip file'. Write it with numpy.save or numpy.savez."
+        f"open_images: {name} must be a complete .npy or .npz file of plain arrays, got 'File is "
+        "not a zip file'. Write it with numpy.save or numpy.savez."
     )
 
 
 def test_message_of_an_archive_of_many_arrays(tmp_path):
     np.savez(tmp_path / "x.npz", **{f"w{k}": np.zeros(1) for k in range(8)})
     assert refused(f"array:{tmp_path}/x.npz") == (
-        f"open_images: array:{tmp_path}/x.npz must hold an array 'images', got w0, w1, w2, w3, w4 "
-        "and 3 more. Rename the array that holds them."
+        f"open_images: array:{tmp_path}/x.npz must contain an array 'images', got w0, w1, w2, w3, "
+        "w4 and 3 more. Rename the array of images."
     )
 
 
@@ -546,7 +546,9 @@ def test_message_of_an_archive_of_many_arrays(tmp_path):
 def test_a_file_that_is_not_numpys_is_one_sentence(tmp_path, data):
     (tmp_path / "x.npy").write_bytes(data)
     said = refused(f"array:{tmp_path}/x.npy")
-    assert said.startswith(f"open_images: array:{tmp_path}/x.npy must be a whole .npy or .npz file")
+    assert said.startswith(
+        f"open_images: array:{tmp_path}/x.npy must be a complete .npy or .npz file"
+    )
     assert "\n" not in said
 
 
@@ -565,7 +567,9 @@ def test_pickles_are_never_opened(tmp_path, ending):
     array, path = np.array([Touch(tmp_path / "touched")]), tmp_path / f"x.{ending}"
     np.save(path, array, allow_pickle=True) if ending == "npy" else np.savez(path, images=array)
     said = refused(f"array:{path}")
-    assert said.startswith(f"open_images: array:{path} must be a whole .npy or .npz file of plain")
+    assert said.startswith(
+        f"open_images: array:{path} must be a complete .npy or .npz file of plain"
+    )
     assert not (tmp_path / "touched").exists()
     np.load(path, allow_pickle=True)["images" if ending == "npz" else 0]
     assert (tmp_path / "touched").exists()

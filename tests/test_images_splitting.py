@@ -112,8 +112,8 @@ def test_message_of_wrong_fractions(fractions):
     with pytest.raises(InputError) as caught:
         split(TEN_OF_FORTY, fractions)
     assert str(caught.value) == (
-        f"split: fractions must be numbers above 0 that sum to 1, got {fractions!r}. "
-        "For example (0.7, 0.3)."
+        f"split: fractions must be numbers above 0 that sum to 1, got {fractions!r}. For example: "
+        "(0.7, 0.3)."
     )
 
 
@@ -121,8 +121,8 @@ def test_message_of_a_part_left_empty():
     with pytest.raises(InputError) as caught:
         split(people([10, 10, 10]), (0.8, 0.1, 0.1), by="label")
     assert str(caught.value) == (
-        "split: every part must get at least one image, got none for part 2 of 3 (30 images, "
-        "3 labels, fractions 0.8, 0.1, 0.1). Give more images or larger fractions."
+        "split: every part must get at least one image, got none for part 2 of 3 (30 images, 3 "
+        "labels, fractions 0.8, 0.1, 0.1). Use more images or larger fractions."
     )
 
 

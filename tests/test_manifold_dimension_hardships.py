@@ -169,7 +169,7 @@ def test_too_few_rows_for_the_scale_are_told_what_helps(X):
     with pytest.raises(InputError) as caught:
         dimension(X[:10], method="mle")
     assert str(caught.value) == (
-        "dimension: the graph must hold at least 10 neighbours per row, got 9. Add rows."
+        "dimension: the graph must have at least 10 neighbours per row, got 9. Add rows."
     )
 
 

@@ -46,28 +46,28 @@ from repviz.manifold.neighbors import neighbors
         (
             lambda X: dimension(neighbors(X, k=5), method="mle"),
             InputError,
-            "dimension: the graph must hold at least 10 neighbours per row, got 5. "
-            "Build it with neighbors(X, k=20).",
+            "dimension: the graph must have at least 10 neighbours per row, got 5. Build it with "
+            "neighbors(X, k=20).",
         ),
         (
             lambda X: dimension(X, groups=[1, 2]),
             InputError,
-            "dimension: groups must hold one entry for each of 40 rows, got shape (2,).",
+            "dimension: groups must have one entry for each of 40 rows, got shape (2,).",
         ),
         (
             lambda X: dimension(X, groups=np.zeros(40)),
             InputError,
-            "dimension: groups must name at least two groups, got one.",
+            "dimension: groups must contain at least two groups, got one.",
         ),
         (
             lambda X: scale_curve(X, groups=[1, 2]),
             InputError,
-            "scale_curve: groups must hold one entry for each of 40 rows, got shape (2,).",
+            "scale_curve: groups must have one entry for each of 40 rows, got shape (2,).",
         ),
         (
             lambda X: neighbors(X, k=5).with_groups([1, 2]),
             InputError,
-            "with_groups: groups must hold one entry for each of 40 rows, got shape (2,).",
+            "with_groups: groups must have one entry for each of 40 rows, got shape (2,).",
         ),
         (
             lambda X: dimension(X, method="gride", m=3),
@@ -82,19 +82,19 @@ from repviz.manifold.neighbors import neighbors
         (
             lambda X: scale_curve(neighbors(X, k=2)),
             InputError,
-            "scale_curve: the graph must hold at least 4 neighbours of more than 8 rows, got 2 of "
-            "40. Build it with neighbors(X, k=64).",
+            "scale_curve: the graph must have at least 4 neighbours per row and more than 8 rows, "
+            "got 2 and 40. Build it with neighbors(X, k=64).",
         ),
         (
             lambda X: dimension_by_label(X, [0, 1]),
             InputError,
-            "dimension_by_label: labels must hold one entry for each of 40 rows, got shape (2,).",
+            "dimension_by_label: labels must have one entry for each of 40 rows, got shape (2,).",
         ),
         (
             lambda X: dimension(X[:8]),
             InputError,
-            "dimension: at least 10 different rows with 2 different neighbours each are needed, "
-            "got 8 of 8 rows. Give it more images, or leave out copies: np.unique(X, axis=0).",
+            "dimension: at least 10 distinct rows with 2 distinct neighbours each are needed, got "
+            "8 of 8 rows. Use more images, or remove duplicates: np.unique(X, axis=0).",
         ),
     ],
 )

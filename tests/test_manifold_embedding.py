@@ -206,8 +206,8 @@ def test_a_package_that_is_missing_is_named(method, package, graph, monkeypatch)
     with pytest.raises(Unavailable) as caught:
         embed(graph, method=method)
     assert str(caught.value) == (
-        f"{method}: the package {package} is needed and is not installed. pip install {package}, "
-        "or take method='umap'."
+        f"{method}: the package {package} is needed and is not installed. Run: pip install "
+        f"{package}, or use method='umap'."
     )
 
 
@@ -238,12 +238,12 @@ def test_quality_is_the_mean_of_its_points_and_agrees_with_the_measures(groups, 
     [
         (
             lambda graph: umap(graph, neighbors=40),
-            "umap: the graph must hold at least neighbors - 1 = 39 neighbours a row, got 30. "
-            "Make it with neighbors(X, k=39) or take neighbors=31.",
+            "umap: the graph must have at least neighbors - 1 = 39 neighbours per row, got 30. "
+            "Build it with neighbors(X, k=39), or use neighbors=31.",
         ),
         (
             lambda graph: umap(graph, init=np.ones((7, 2))),
-            "umap: init must hold one row for each of the graph's 120 rows, got 7.",
+            "umap: init must have one row for each of the graph's 120 rows, got 7.",
         ),
         (
             lambda graph: umap(graph, min_dist=2),
@@ -251,7 +251,7 @@ def test_quality_is_the_mean_of_its_points_and_agrees_with_the_measures(groups, 
         ),
         (
             lambda graph: trustworthiness(graph, np.ones((7, 2))),
-            "trustworthiness: the embedding must hold one row for each of the graph's 120 rows, "
+            "trustworthiness: the embedding must have one row for each of the graph's 120 rows, "
             "got 7.",
         ),
         (

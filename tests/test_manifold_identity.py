@@ -53,5 +53,5 @@ def test_labels_must_fit_the_rows(rows):
     with pytest.raises(InputError) as caught:
         nearest_identity(X, labels[:7])
     assert str(caught.value) == (
-        "nearest_identity: labels must hold one entry for each of 48 rows, got shape (7,)."
+        "nearest_identity: labels must have one entry for each of 48 rows, got shape (7,)."
     )

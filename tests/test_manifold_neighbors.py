@@ -134,7 +134,8 @@ def test_a_graph_is_kept_under_its_content(X, tmp_path):
     with pytest.raises(Damaged) as caught:
         neighbors(X, k=5, cache=tmp_path)
     assert str(caught.value) == (
-        f"{file}: this neighbour graph is damaged. Delete the file: the graph is found again."
+        f"{file}: this neighbour graph is damaged. Delete the file, and the graph is computed "
+        "again."
     )
 
 
@@ -262,8 +263,8 @@ def test_more_features_than_the_float32_sum_is_trusted_with():
     [
         (
             lambda: neighbors(np.ones((5, 2)), k=5),
-            "neighbors: k must be at most 4 for so few rows, got k = 5. "
-            "Take a smaller k or give it more images.",
+            "neighbors: k must be at most 4 for so few rows, got k = 5. Use a smaller k or more "
+            "images.",
         ),
         (
             lambda: neighbors(np.ones((5, 2)), k=0),
@@ -281,13 +282,13 @@ def test_more_features_than_the_float32_sum_is_trusted_with():
         ),
         (
             lambda: neighbors([[1.0, 2], [0, 0], [1, 1]], k=1, metric="cosine"),
-            "neighbors: a row of zeros has no direction, got one in row 1 (1 of 3 rows). "
-            "Leave it out or take 'euclidean'.",
+            "neighbors: a row of zeros has no direction, got one in row 1 (1 of 3 rows). Leave it "
+            "out, or use 'euclidean'.",
         ),
         (
             lambda: neighbors_between(np.ones((2, 3)), np.ones((2, 4))),
             "neighbors_between: queries and X must have the same number of columns, got 3 and 4. "
-            "Compare images of one size, or codes of one bottleneck.",
+            "Use images of the same size, or codes of the same bottleneck.",
         ),
     ],
 )
@@ -301,7 +302,9 @@ def test_an_unknown_device_is_one_sentence():
     with pytest.raises(InputError) as caught:
         neighbors(np.ones((5, 2)), k=1, device="abacus")
     said = str(caught.value)
-    assert said.startswith("neighbors: device must be one that torch can use here, got 'abacus' (")
+    assert said.startswith(
+        "neighbors: device must be usable by torch on this machine, got 'abacus' ("
+    )
     assert said.endswith("). Leave it out to search on the processor.")
     assert "\n" not in said
 

@@ -139,15 +139,15 @@ def test_a_mirror_image_mirrored_is_the_image():
     [
         (
             lambda X: probe(X, np.zeros(7)),
-            "probe: target must hold one entry for each of 120 rows, got shape (7,).",
+            "probe: target must have one entry for each of 120 rows, got shape (7,).",
         ),
         (
             lambda X: probe(X, np.zeros(120)),
-            "probe: target must have at least two values, got one.",
+            "probe: target must have at least two different values, got one.",
         ),
         (
             lambda X: probe(X, np.arange(120), groups=np.zeros(120)),
-            "probe: groups must be at least as many as folds, got 1 and 5.",
+            "probe: there must be at least as many groups as folds, got 1 and 5.",
         ),
         (
             lambda X: invariance(X, X[:100]),
@@ -156,7 +156,7 @@ def test_a_mirror_image_mirrored_is_the_image():
         ),
         (
             lambda X: invariance(np.ones((9, 2)), np.ones((9, 2))),
-            "invariance: the rows of X must not all be the same.",
+            "invariance: the rows of X must not all be identical.",
         ),
     ],
 )

@@ -22,27 +22,27 @@ ONE_UNIT[7] = 1  # fires for one image
     [
         (
             lambda: repviz.similarity(ONE_UNIT, X),
-            "similarity: the rows of X must differ by more than one row or by more than equal "
-            "distances, or debiased CKA is 0 / 0. Use method='procrustes'.",
+            "similarity: the rows of X must not be identical but for one, nor all equally far "
+            "apart: debiased CKA would be 0 / 0. Use method='procrustes'.",
         ),
         (
             lambda: repviz.similarity(X, np.eye(80)),
-            "similarity: the rows of Y must differ by more than one row or by more than equal "
-            "distances, or debiased CKA is 0 / 0. Use method='procrustes'.",
+            "similarity: the rows of Y must not be identical but for one, nor all equally far "
+            "apart: debiased CKA would be 0 / 0. Use method='procrustes'.",
         ),
         (
             lambda: quality(X, X[:, :2]),
-            "quality: the graph must come from neighbors(X, k=50), got ndarray. Give it the graph "
-            "that the map was drawn from.",
+            "quality: the graph must come from neighbors(X, k=50), got ndarray. Pass the graph "
+            "that the map was made from.",
         ),
         (
             lambda: trustworthiness(X, X[:, :2]),
-            "trustworthiness: the graph must come from neighbors(X, k=50), got ndarray. Give it "
-            "the graph that the map was drawn from.",
+            "trustworthiness: the graph must come from neighbors(X, k=50), got ndarray. Pass the "
+            "graph that the map was made from.",
         ),
         (
             lambda: invariance(X, X + 0.1, groups=np.zeros(80)),
-            "invariance: groups must name at least two groups, got one.",
+            "invariance: groups must contain at least two groups, got one.",
         ),
         (
             lambda: repviz.dimension(X, method="mle", k=10.0),

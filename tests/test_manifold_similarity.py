@@ -121,4 +121,4 @@ def test_says_what_is_wrong(X):
     )
     with pytest.raises(InputError) as caught:
         similarity(X, np.ones((80, 2)))
-    assert str(caught.value) == "similarity: the rows of Y must not all be the same."
+    assert str(caught.value) == "similarity: the rows of Y must not all be identical."

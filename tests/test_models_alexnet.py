@@ -167,9 +167,9 @@ def test_an_input_of_224_names_the_three_ways_to_55():
     with pytest.raises(InputError) as error:
         module(torch.zeros(1, 3, 224, 224))
     assert str(error.value) == (
-        "AlexNet: the input must be 3x227x227, got 3x224x224. Three ways lead to conv1's 55 x 55 "
-        "maps: 227 pixels without padding, (227 - 11) / 4 + 1 = 55, as here; 224 pixels and 3 "
-        "zeros to the right and below, as in variant='code2012'; or 224 pixels padded by 2, "
+        "AlexNet: the input must be 3x227x227, got 3x224x224. There are three ways to conv1's 55 "
+        "x 55 maps: 227 pixels without padding, (227 - 11) / 4 + 1 = 55, as here; 224 pixels and "
+        "3 zeros to the right and below, as in variant='code2012'; or 224 pixels padded by 2, "
         "(224 + 4 - 11) / 4 + 1 = 55.25, rounded down, as in variant='torchvision'. Resize to 227."
     )
 

@@ -122,6 +122,6 @@ def test_a_network_that_fails_is_one_sentence():
         anatomy(model)
     assert str(error.value) == (
         "anatomy: the network 'Sequential' must take float32 input of shape (b, 1, 2, 2), and it "
-        "failed (RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x4 and 5x4)). Give the "
-        "size and channels that it takes, or mend it."
+        "failed (RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x4 and 5x4)). Pass its "
+        "input size and channels, or fix the network."
     )

@@ -107,8 +107,8 @@ def test_a_file_may_not_name_the_code_that_is_run(tmp_path):
     with pytest.raises(InputError) as error:
         open_checkpoint(path)
     assert str(error.value) == (
-        f"open_checkpoint: a file may not name the code that is run, and {path} names 'os:abort'. "
-        "If that network is yours, say so: model='os:abort'."
+        f"open_checkpoint: a checkpoint may not choose the code to run, and {path} names "
+        "'os:abort'. If that code is yours, pass model='os:abort'."
     )
 
 
@@ -130,9 +130,9 @@ def test_a_network_of_ones_own_opens_where_the_caller_names_it(tmp_path, monkeyp
     with pytest.raises(Mismatch) as error:
         open_checkpoint(path, model="some_nets:other")
     assert str(error.value) == (
-        f"{path}: the checkpoint is of another model: model was 'some_nets:make' and is now "
-        "'some_nets:other'. Open the model that it was made with; options left out are taken from "
-        "it."
+        f"{path}: this checkpoint belongs to another model: model was 'some_nets:make' and is now "
+        "'some_nets:other'. Open the model that it was trained as; options left out are taken "
+        "from the checkpoint."
     )
     sys.modules.pop("some_nets", None)
 
@@ -155,8 +155,8 @@ def test_a_card_that_is_no_card(tmp_path, kind):
         with pytest.raises(Damaged) as error:
             attempt(path)
         assert str(error.value) == (
-            f"{path}: this safetensors file holds no repviz checkpoint of version 1. Give a file "
-            "that repviz wrote."
+            f"{path}: this safetensors file must contain a repviz checkpoint, version 1, and does "
+            "not. Choose a file that repviz wrote."
         )
 
 
@@ -174,11 +174,11 @@ def test_cards_that_lack_a_field_or_hold_another_type(path):
     with pytest.raises(Damaged) as error:
         open_checkpoint(forged(path, json.dumps({**card, "options": 7})))
     assert str(error.value) == (
-        f"{path}: the card of a checkpoint must have a field 'options' of its type, and this one "
-        "has none. Give a file that repviz wrote."
+        f"{path}: the checkpoint's metadata must have a valid field 'options', and has none. "
+        "Choose a file that repviz wrote."
     )
     options = {**card["options"], "size": [3, 4, 5]}
-    with pytest.raises(Damaged, match="does not describe a model that can be built"):
+    with pytest.raises(Damaged, match="must describe a model that can be built"):
         open_checkpoint(forged(path, json.dumps({**card, "options": options})))
 
 

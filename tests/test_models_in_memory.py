@@ -104,28 +104,29 @@ def test_an_untrained_copy_has_the_architecture_and_other_weights(own):
             lambda: untrained_copy(open_model("own_nets:bare")),
             Unavailable,
             "untrained_copy: each module of 'own_nets:bare' with parameters must have a method "
-            "reset_parameters, and '1' (Bare), which holds 'token', has none. Write one, or do "
-            "without an untrained control.",
+            "reset_parameters, and '1' (Bare), which owns 'token', has none. Add one, or skip the "
+            "untrained control.",
             id="module without reset_parameters",
         ),
         pytest.param(
             lambda: open_model("own_nets:fails"),
             InputError,
             "open_model('own_nets:fails'): the function must return a network, and it failed "
-            "(ValueError: cannot open config). Try it in Python first.",
+            "(ValueError: cannot open config). Call it in Python to see the error.",
             id="function that fails",
         ),
         pytest.param(
             lambda: open_model("own_nets:lazy"),
             InputError,
-            "open_model('own_nets:lazy'): every parameter must have values, got 'weight' without "
-            "any. Call the network once on an input of its size, or load its weights first.",
+            "open_model('own_nets:lazy'): every parameter must be initialised, got 'weight' "
+            "without values. Call the network once on an input of its size, or load its weights "
+            "first.",
             id="lazy parameters",
         ),
         pytest.param(
             lambda: open_model(7),
             InputError,
-            "open_model: model must be a name or a torch.nn.Module, got int. Write for example "
+            "open_model: model must be a name or a torch.nn.Module, got int. For example: "
             "'torchvision:resnet18'.",
             id="number to open",
         ),

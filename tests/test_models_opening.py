@@ -119,7 +119,8 @@ def test_an_own_function_gets_the_classes_that_it_asks_for(own):
     with pytest.raises(InputError) as error:
         open_model("some_nets:number")
     assert str(error.value) == (
-        "open_model('some_nets:number'): it must be a torch.nn.Module or return one, got int."
+        "open_model('some_nets:number'): the attribute must be a torch.nn.Module or a function "
+        "that returns one, got int."
     )
     with pytest.raises(UnknownName) as error:
         open_model("some_nets:mak")
@@ -146,7 +147,7 @@ def test_names_that_are_no_models():
         open_model("nopackage.nets:make")
     assert str(error.value) == (
         "open_model('nopackage.nets:make'): 'nopackage.nets' must be a module that Python can "
-        "import, got 'No module named 'nopackage''. Run in its folder, or install it."
+        "import, got 'No module named 'nopackage''. Run repviz in its folder, or install it."
     )
     with pytest.raises(InputError) as error:
         open_model("torchvision")
@@ -157,7 +158,7 @@ def test_names_that_are_no_models():
     with pytest.raises(Unavailable) as error:
         open_model("alexnet", weights="default")
     assert str(error.value) == (
-        "open_model('alexnet'): there are no published weights of this model. Use "
+        "open_model('alexnet'): there are no published weights for this model. Use "
         "weights='random', or the path of a checkpoint that you trained."
     )
 
@@ -170,8 +171,8 @@ def test_pretrained_weights_without_a_network(monkeypatch):
     with pytest.raises(Unavailable) as error:
         open_model("torchvision:resnet18", weights="default")
     assert str(error.value) == (
-        "open_model('torchvision:resnet18'): the weights could not be had from torchvision "
-        "(no route). Use weights='random', or run once where there is a network."
+        "open_model('torchvision:resnet18'): the weights could not be loaded from torchvision (no "
+        "route). Use weights='random', or run once with an internet connection."
     )
 
 
@@ -214,14 +215,14 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
     with pytest.raises(Mismatch) as error:
         open_model("autoencoder", weights=str(path), bottleneck=4)
     assert str(error.value) == (
-        f"{path}: the checkpoint is of another model: bottleneck was 3 and is now 4. Open the "
-        "model that it was made with; options left out are taken from it."
+        f"{path}: this checkpoint belongs to another model: bottleneck was 3 and is now 4. Open "
+        "the model that it was trained as; options left out are taken from the checkpoint."
     )
     with pytest.raises(Unavailable) as error:
         open_checkpoint(tmp_path / "none")
     assert str(error.value) == (
-        "open_model: weights must be 'random', 'default' or the path of a checkpoint, and there "
-        f"is no file '{tmp_path / 'none'}'. Check the path."
+        "open_model: weights must be 'random', 'default' or the path of a checkpoint, got "
+        f"'{tmp_path / 'none'}', which does not exist. Check the path."
     )
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
@@ -231,15 +232,15 @@ def test_checkpoints_that_cannot_be_used(tmp_path):
     with pytest.raises(Damaged) as error:
         open_checkpoint(path)
     assert str(error.value) == (
-        f"{path}: the weights have changed since they were written. Train again, or copy the "
-        "file again from where it came."
+        f"{path}: the weights have changed since they were written. Copy the file again from its "
+        "source, or train again."
     )
     save_file({"x": torch.zeros(2)}, path, metadata={"repviz": json.dumps({"format": "other"})})
     with pytest.raises(Damaged) as error:
         open_checkpoint(path)
     assert str(error.value) == (
-        f"{path}: this safetensors file holds no repviz checkpoint of version 1. Give a file that "
-        "repviz wrote."
+        f"{path}: this safetensors file must contain a repviz checkpoint, version 1, and does "
+        "not. Choose a file that repviz wrote."
     )
 
 
@@ -270,9 +271,7 @@ def test_a_crop_mode_that_shows_another_picture_is_refused(mode):
     with pytest.raises(InputError) as error:
         library._check_crop_mode("open_model('timm:net')", {"crop_mode": mode})
     assert str(error.value) == (
-        "open_model('timm:net'): the pictures must be cropped at their centre, and these weights "
-        f"were made with timm's crop mode '{mode}', which shows the network another picture. "
-        "Choose another set of weights, or open the network in memory with a preprocessing of your "
-        "own."
+        f"open_model('timm:net'): the crop mode must be 'center', got '{mode}' for these weights. "
+        "Choose other weights, or open the network in memory with a preprocessing of your own."
     )
     library._check_crop_mode("open_model('timm:net')", {"crop_mode": "center"})

@@ -60,7 +60,7 @@ def test_code_in_a_file_does_not_run(tmp_path, save):
         f"{path}: this file is not a complete state dict of tensors ("
     )
     assert str(error.value).endswith(
-        "). Write it with torch.save(net.state_dict(), ...), or copy it again from where it came."
+        "). Write it with torch.save(net.state_dict(), ...), or copy it again from its source."
     )
     assert not mark.exists()
 
@@ -70,10 +70,9 @@ def test_what_is_wrong_is_named(saved, tmp_path):
     with pytest.raises(Mismatch) as error:
         open_model("torchvision:squeezenet1_1", weights=str(path), classes=6)
     assert str(error.value) == (
-        f"{path}: the weights must be those of this network, and 'classifier.1.weight' is "
-        "(5, 512, 1, 1) where the network has (6, 512, 1, 1), 'classifier.1.bias' is (5,) where "
-        "the network has (6,). Open the network that they belong to, with the same number of "
-        "classes."
+        f"{path}: the weights must fit this network, but 'classifier.1.weight' is (5, 512, 1, 1) "
+        "where the network has (6, 512, 1, 1), 'classifier.1.bias' is (5,) where the network has "
+        "(6,). Open the network that they belong to, with the same number of classes."
     )
     with pytest.raises(Mismatch) as error:
         open_model("torchvision:squeezenet1_0", weights=str(path), classes=5)
@@ -86,7 +85,7 @@ def test_what_is_wrong_is_named(saved, tmp_path):
     with pytest.raises(Damaged) as error:
         open_model("torchvision:squeezenet1_1", weights=str(tmp_path / "list.pth"))
     assert str(error.value) == (
-        f"{tmp_path / 'list.pth'}: this file must hold a state dict of tensors, got list. "
+        f"{tmp_path / 'list.pth'}: this file must contain a state dict of tensors, got list. "
         "Write it with torch.save(net.state_dict(), ...)."
     )
 
@@ -142,7 +141,7 @@ def test_no_advice_to_run_the_code_is_passed_on(tmp_path):
     with pytest.raises(Damaged) as error:
         load_state_file(small(), path)
     assert str(error.value) == (
-        f"{path}: this file is not a complete state dict of tensors (it holds Python objects that "
-        "are no tensors, and such a file can run code). Write it with "
-        "torch.save(net.state_dict(), ...), or copy it again from where it came."
+        f"{path}: this file is not a complete state dict of tensors (it contains Python objects "
+        "other than tensors, and loading those can run code). Write it with "
+        "torch.save(net.state_dict(), ...), or copy it again from its source."
     )

@@ -106,13 +106,13 @@ def test_says_what_is_wrong():
     with pytest.raises(InputError) as caught:
         pca(np.eye(5), components=5)
     assert str(caught.value) == (
-        "pca: components must be at most min(n - 1, d) = 4, got 5. "
-        "Ask for fewer components or give it more images."
+        "pca: components must be at most min(n - 1, d) = 4, got 5. Use fewer components or more "
+        "images."
     )
     fit = pca(np.eye(5))
     with pytest.raises(InputError) as caught:
         fit.transform(np.ones((2, 4)))
-    assert str(caught.value) == ("PCA.transform: X must have 5 columns, as the fit has, got 4.")
+    assert str(caught.value) == ("PCA.transform: X must have 5 columns, as in fitting, got 4.")
 
 
 # ---- streaming and the null
@@ -168,8 +168,8 @@ def test_streaming_reads_slices_only_and_says_which_row_is_bad(monkeypatch):
     with pytest.raises(InputError) as caught:
         pca(Stored(X), components=5, solver="streaming")
     assert str(caught.value) == (
-        "pca: every value of X must be finite, got one that is not in row 1034. "
-        "Leave out the rows whose image could not be read."
+        "pca: every value of X must be finite, got NaN or an infinity in row 1034. Leave out the "
+        "rows of unreadable images."
     )
 
 

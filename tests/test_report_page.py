@@ -448,7 +448,9 @@ def test_every_section_needs_each_column_that_it_declares(
     reseal(folder)
     with pytest.raises(Damaged) as caught:
         section.render(reading.open_study(folder))
-    assert str(caught.value) == f"{path}: this table lacks the column {lost}. Make the study again."
+    assert str(caught.value) == (
+        f"{path}: this table lacks the column {lost}. Run the study again in a new folder."
+    )
 
 
 @pytest.mark.slow
@@ -480,8 +482,8 @@ def test_a_folder_that_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_report(tmp_path)
     assert str(caught.value) == (
-        f"open_study: {tmp_path} must be a study folder, got no manifest.json in it. "
-        "Make one: repviz study."
+        f"open_study: {tmp_path} must be a study folder, got no manifest.json in it. Create one: "
+        "repviz study."
     )
 
 
@@ -490,8 +492,7 @@ def test_a_manifest_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(Mismatch) as caught:
         write_report(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: this study is of format version 9, this program reads version 2. "
-        "Use the release that made it."
+        f"{tmp_path}: a study must have format version 2, got 9. Use the release that wrote it."
     )
 
 
@@ -504,7 +505,9 @@ def test_an_array_that_cannot_be_read(content: bytes, study: Path, tmp_path: Pat
     reseal(folder)
     with pytest.raises(Damaged) as caught:
         reading.open_study(folder).array("ladder")
-    assert str(caught.value) == f"{path}: this array cannot be read. Make the study again."
+    assert str(caught.value) == (
+        f"{path}: this array cannot be read. Run the study again in a new folder."
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n"1'])
@@ -516,4 +519,6 @@ def test_a_table_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path
     reseal(folder)
     with pytest.raises(Damaged) as caught:
         reading.open_study(folder).result("sweep")
-    assert str(caught.value) == f"{path}: this table cannot be read. Make the study again."
+    assert str(caught.value) == (
+        f"{path}: this table cannot be read. Run the study again in a new folder."
+    )

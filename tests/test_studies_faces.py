@@ -178,7 +178,7 @@ def test_a_changed_shard_is_found(study, tmp_path):
         repviz.verify(copy)
     assert str(caught.value) == (
         f"{shard}: this file of the finished stage 'extract trained' was changed since it was "
-        "written. Put it back, or start again in a new folder."
+        "written. Restore it, or start again in a new folder."
     )
 
 

@@ -86,7 +86,7 @@ def test_other_parameters_are_refused_and_named(tmp_path):
         pass
     assert str(caught.value) == (
         f"{tmp_path / 's'}: this study was made with other parameters: size was 64 and is now 32. "
-        "Choose another folder for out, or give the old parameters to take it up again."
+        "Choose another folder for out, or pass the old parameters to continue it."
     )
 
 
@@ -98,8 +98,8 @@ def test_a_changed_file_of_a_finished_stage_is_found(tmp_path):
     with begin(tmp_path / "s") as study, pytest.raises(Damaged) as caught:
         study.stage("one", write)
     assert str(caught.value) == (
-        f"{path}: this file of the finished stage 'one' was changed since it was written. "
-        "Put it back, or start again in a new folder."
+        f"{path}: this file of the finished stage 'one' was changed since it was written. Restore "
+        "it, or start again in a new folder."
     )
     path.unlink()
     with pytest.raises(Damaged, match="is missing"):
@@ -111,8 +111,8 @@ def test_a_strangers_folder_is_left_alone(tmp_path):
     with pytest.raises(StoreError) as caught, begin(tmp_path):
         pass
     assert str(caught.value) == (
-        f"{tmp_path}: this folder holds other files ('thesis.tex') and no study. "
-        "Choose another folder for out."
+        f"{tmp_path}: this folder contains other files ('thesis.tex') and no study. Choose "
+        "another folder for out."
     )
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -123,7 +123,7 @@ def test_a_foreign_manifest_is_refused_before_anything_is_touched(tmp_path):
     with pytest.raises(Damaged) as caught, begin(tmp_path):
         pass
     assert str(caught.value) == (
-        f"{tmp_path}: manifest.json is not of a study. Choose another folder."
+        f"{tmp_path}: manifest.json must be that of a study, and is not. Choose another folder."
     )
     assert (tmp_path / ".notes.1.repviz.tmp").read_text() == "mine"
 
@@ -144,8 +144,8 @@ def test_a_table_is_checked_when_it_is_read(tmp_path):
     with pytest.raises(Damaged) as caught:
         study.result("numbers")
     assert str(caught.value) == (
-        f"{path}: this file of the finished stage 'one' was changed since it was written. "
-        "Put it back, or start again in a new folder."
+        f"{path}: this file of the finished stage 'one' was changed since it was written. Restore "
+        "it, or start again in a new folder."
     )
 
 
@@ -159,11 +159,11 @@ def test_a_study_of_an_older_release_opens_with_a_warning(tmp_path):
     with pytest.warns(UserWarning, match="older release") as warned:
         studies.open_study(tmp_path / "s")
     assert str(warned[0].message) == (
-        f"{tmp_path / 's'}: this study was made by an older release, and its manifest carries no "
-        "checksum: damage to it cannot be seen."
+        f"{tmp_path / 's'}: this study was written by an older release, whose manifest has no "
+        "checksum: damage to it cannot be detected."
     )
     path.write_text(json.dumps({**manifest, "version": 2}))
-    with pytest.raises(Damaged, match="must carry its checksum, and has none"):
+    with pytest.raises(Damaged, match="must contain its own checksum, and has none"):
         studies.open_study(tmp_path / "s")
 
 
@@ -205,8 +205,8 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
     with begin(tmp_path / "s"), pytest.raises(StoreError) as caught, begin(tmp_path / "s"):
         pass
     assert str(caught.value) == (
-        f"{tmp_path / 's'}: only one process at a time can write to this folder, and another one "
-        "does. Wait until it ends, or choose another folder."
+        f"{tmp_path / 's'}: only one process at a time may write to this folder, and another one "
+        "is writing to it. Wait until it ends, or choose another folder."
     )
 
 
@@ -217,14 +217,13 @@ def test_what_is_no_study_is_one_sentence(tmp_path):
     with pytest.raises(Damaged) as caught:
         studies.open_study(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: manifest.json is not of a study. Choose another folder."
+        f"{tmp_path}: manifest.json must be that of a study, and is not. Choose another folder."
     )
     (tmp_path / "manifest.json").write_text(json.dumps({"format": "repviz study", "version": 9}))
     with pytest.raises(Mismatch) as caught:
         studies.open_study(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: this study is of format version 9, this program reads version 2. "
-        "Use the release that made it."
+        f"{tmp_path}: a study must have format version 2, got 9. Use the release that wrote it."
     )
 
 
@@ -233,7 +232,7 @@ def test_a_result_that_is_not_there_lists_those_that_are(tmp_path):
         study.stage("one", write)
     with pytest.raises(Damaged) as caught:
         study.result("sweep")
-    assert str(caught.value) == (f"{tmp_path / 's'}: no result is called 'sweep'. It has: numbers.")
+    assert str(caught.value) == (f"{tmp_path / 's'}: no result is called 'sweep'. Known: numbers.")
 
 
 def test_what_is_left_out_says_why(tmp_path):

@@ -133,7 +133,7 @@ def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
     layers = made.result("layers").set_index("representation")
     assert np.isnan(layers.loc["untrained 2", "dimension"])
     assert layers.loc["untrained 2", "dimension_warnings"].startswith(
-        "not measured: its rows do not tell the images apart. ("
+        "not measured: its rows do not distinguish the images. ("
     )
     assert layers.loc["untrained 0", "dimension"] > 0
     invariance = made.result("invariance").set_index("layer")
@@ -190,10 +190,10 @@ def test_what_does_not_fit_is_refused_with_the_estimate(tmp_path):
     with pytest.raises(InputError) as caught:
         cost.refuse_what_does_not_fit(needed, tmp_path / "s")
     assert str(caught.value).startswith(
-        "study layers: what it takes must be free, about 22000000.0 GB of disk, 16.5 GB of memory "
-        "and 16 minutes, got "
+        "study layers: about 22000000.0 GB of disk, 16.5 GB of memory and 16 minutes must be free, "
+        "got "
     )
-    assert str(caught.value).endswith("Give fewer images (sample=) or fewer layers.")
+    assert str(caught.value).endswith("Use fewer images (sample=) or fewer layers.")
     cost.refuse_what_does_not_fit(cost.Cost(1, 1, 1), tmp_path / "s")
 
 

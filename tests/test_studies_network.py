@@ -135,14 +135,14 @@ def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError) as error:
         study("network", open_images("digits"), out=tmp_path / "x")
     assert str(error.value) == (
-        "study network: a checkpoint or a model must be given, got neither. Write "
-        "model='torchvision:resnet18', or train one first: repviz train."
+        "study network: weights or model must be given, got neither. For example: "
+        "model='torchvision:resnet18'; or train a checkpoint first: repviz train."
     )
     with pytest.raises(Unavailable) as error:
         study("network", open_images("digits"), out=tmp_path / "x", weights=tmp_path / "none")
     assert str(error.value) == (
-        f"open_model: weights must be 'random', 'default' or the path of a checkpoint, and there "
-        f"is no file '{tmp_path / 'none'}'. Check the path."
+        "open_model: weights must be 'random', 'default' or the path of a checkpoint, got "
+        f"'{tmp_path / 'none'}', which does not exist. Check the path."
     )
     assert not (tmp_path / "x").exists()
 

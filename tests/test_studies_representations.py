@@ -89,5 +89,5 @@ def test_rows_that_are_all_the_same_say_why_they_are_not_measured():
     found = describe(dead, labels=None, split=(np.arange(30), np.arange(30, 50)), seed=0)
     assert not found.measured
     assert found.row["dimension_warnings"].startswith(
-        "not measured: its rows do not tell the images apart. ("
+        "not measured: its rows do not distinguish the images. ("
     )

@@ -136,7 +136,7 @@ def test_amounts_are_parsed_from_text():
         pytest.param(
             lambda: parse_augmentations("rotation=lots"),
             InputError,
-            "train: the amount of 'rotation' must be a number, got 'lots'. Write for example "
+            "train: the amount of 'rotation' must be a number, got 'lots'. For example: "
             "rotation=10.",
             id="amount in words",
         ),

@@ -80,7 +80,7 @@ def test_images_that_a_model_was_trained_on_are_left_out(images):
         evaluate(first, images, rows=np.arange(8, 12))
     assert str(error.value) == (
         "evaluate: the images must be new to every model, got 2 of 4 that one was trained on. "
-        "Leave them out, or say seen=True."
+        "Leave them out, or pass seen=True."
     )
 
 
@@ -141,21 +141,21 @@ def trained_on_all(classifier, images):
                 replace(classifier, classes=tuple("012345678")), images
             ),
             InputError,
-            "evaluate: every label of the images must be a class of the models, got '9' (1 such). "
-            "Their classes: 0, 1, 2, 3, 4, 5, 6, 7, 8.",
+            "evaluate: every label of the images must be a class of the models, got '9' (1 "
+            "unknown). Known: 0, 1, 2, 3, 4, 5, 6, 7, 8.",
             id="label that is no class",
         ),
         pytest.param(
             lambda classifier, images: evaluate([], images),
             InputError,
-            "evaluate: there must be a model and labels, got no model.",
+            "evaluate: at least one model and labelled images must be given, got no model.",
             id="no model",
         ),
         pytest.param(
             lambda classifier, images: evaluate(trained_on_all(classifier, images), images),
             InputError,
-            "evaluate: at least one image must be new to every model, got 0. Train them on one "
-            "split (the same split seed), or say seen=True.",
+            "evaluate: at least one image must be new to every model, got 0. Train all models on "
+            "the same split (split_seed), or pass seen=True.",
             id="no new image",
         ),
     ],

@@ -195,8 +195,8 @@ def test_alexnet_learns_who_is_who():
         pytest.param(
             10,
             {"rows": (np.arange(5), np.arange(4, 9))},
-            "train: rows must be two arrays with no row twice and neither empty, got 5 and 5 rows, "
-            "9 different.",
+            "train: rows must be two non-empty arrays without a repeated row, got 5 and 5 rows, 9 "
+            "distinct.",
             id="row in both parts",
         ),
         pytest.param(
@@ -230,6 +230,6 @@ def test_images_without_labels_are_refused(small, tmp_path):
     with pytest.raises(InputError) as caught:
         train(small(), open_images(f"array:{tmp_path / 'plain.npy'}"))
     assert str(caught.value) == (
-        f"train: images 'array:{tmp_path / 'plain.npy'}' must have labels to learn, and have "
-        "none. Sort them into one folder per label."
+        f"train: images 'array:{tmp_path / 'plain.npy'}' must have labels, got none. Sort them "
+        "into one folder per label."
     )

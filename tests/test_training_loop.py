@@ -262,8 +262,8 @@ def test_what_lies_at_the_checkpoint_or_its_curves_is_not_replaced(nets, tmp_pat
     with pytest.raises(StoreError) as error:
         train(small(), images, out=faces, recipe=settings)
     assert str(error.value) == (
-        f"{curves}: this file exists, and the curves of faces.safetensors would replace it. Choose "
-        "another name, or delete it."
+        f"{curves}: this file already exists and would be overwritten by the curves of "
+        "faces.safetensors. Choose another name, or delete it."
     )
     assert curves.read_text() == "mine"
     faces.write_text("mine")
@@ -272,8 +272,8 @@ def test_what_lies_at_the_checkpoint_or_its_curves_is_not_replaced(nets, tmp_pat
         with pytest.raises(StoreError) as error:
             train(model, images, out=faces, epochs=1)
         assert str(error.value) == (
-            f"{faces}: this file exists, and it would be replaced. Choose another file, or delete "
-            "this one."
+            f"{faces}: this file already exists and would be overwritten. Choose another file, or "
+            "delete this one."
         )
     assert faces.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.glob("*faces*")) == [
@@ -290,8 +290,8 @@ def test_one_process_at_a_time_trains_into_a_file(nets, tmp_path):
         with pytest.raises(StoreError) as error:
             train(small(), images, out=out, recipe=SETTINGS)
         assert str(error.value) == (
-            f"{out}: only one process at a time can write to this file, and another one does. Wait "
-            "until it ends, or choose another file."
+            f"{out}: only one process at a time may write to this file, and another one is "
+            "writing to it. Wait until it ends, or choose another file."
         )
     abandoned.touch()
     train(small(), images, out=out, recipe=replace(SETTINGS, epochs=1))
@@ -308,7 +308,7 @@ def digits():
         pytest.param(
             lambda: train(small(), digits(), recipe="pixels"),
             InputError,
-            "train: the recipe must be one for labels, the model's task, got 'pixels'. Use labels, "
+            "train: the recipe must be for the model's task (labels), got 'pixels'. Use labels, "
             "paper, code2012.",
             id="recipe of another task",
         ),
@@ -338,8 +338,8 @@ def test_a_file_of_another_training_is_refused(nets, tmp_path):
     with pytest.raises(Mismatch) as caught:
         train(small(), digits(), out=out, epochs=4, recipe=SETTINGS)
     assert str(caught.value) == (
-        f"{out}: it holds another training: epochs was 3 and is now 4. Choose another file, or "
-        "delete this one."
+        f"{out}: this checkpoint belongs to another training run: epochs was 3 and is now 4. "
+        "Choose another file, or delete this one."
     )
 
 
@@ -348,6 +348,6 @@ def test_a_loss_that_is_not_finite_stops_the_training(nets):
         train(small(), digits(), recipe=replace(SETTINGS, learning_rate=900.0))
     assert re.fullmatch(
         r"train: the loss must stay finite, got (nan|inf) by step \d+\. Lower the learning rate, "
-        r"check the images, or train another model\.",
+        r"or check the images\.",
         str(caught.value),
     )

@@ -151,8 +151,8 @@ class Capture:
         for name in self.layers:
             if name not in self._outputs:
                 raise InputError(
-                    f"capture: layer '{name}' must take part in the forward pass, and it did not. "
-                    "Leave it out."
+                    f"capture: layer '{name}' must run in the forward pass, and it did not. Leave "
+                    "it out."
                 )
         return {name: self._outputs[name] for name in self.layers}
 
@@ -163,8 +163,8 @@ class Capture:
                 if name not in self._named and not self._passes:
                     return
                 raise InputError(
-                    f"capture: layer '{name}' must give a tensor, got {type(output).__name__}. "
-                    "Name one of the layers inside it."
+                    f"capture: layer '{name}' must return a tensor, got {type(output).__name__}. "
+                    "Choose a layer inside it."
                 )
             self._counts[name] += 1
             if not self._passes:
@@ -227,7 +227,7 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
             found[name] = None
     if not found:
         raise InputError(
-            f"capture: at least one layer must be asked for, got none. Known: {', '.join(parts)}."
+            f"capture: at least one layer must be given, got none. Known: {', '.join(parts)}."
         )
     return tuple(found)
 

@@ -61,8 +61,8 @@ def fit_components(
             basis = np.load(file, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise Damaged(
-                f"{file}: the components are missing or damaged. Delete this folder of activations "
-                "and make it anew."
+                f"{file}: the components are missing or damaged. Delete this folder of "
+                "activations and extract them again."
             ) from error
         reduction.fitted(basis[0], basis[1:])
 
@@ -92,8 +92,8 @@ def _found(
     for name, solver in solvers.items():
         if rows < solver.size:
             raise InputError(
-                f"extract: {solver.size} components of layer '{name}' need as many readable "
-                f"images, got {rows}. Ask for fewer components."
+                f"extract: {solver.size} components of layer '{name}' need at least as many "
+                f"readable images, got {rows}. Use fewer components."
             )
     return {name: solver.components() for name, solver in solvers.items()}
 

@@ -84,8 +84,8 @@ def export(
     path = Path(out)
     if seals.card_path(path).exists():
         raise StoreError(
-            f"{seals.card_path(path)}: an export writes its card here, and this file exists "
-            "already. Choose another name."
+            f"{seals.card_path(path)}: the export's card would be written here, but this file "
+            "already exists. Choose another name."
         )
     try:
         with durable.creating(path) as temporary:

@@ -153,8 +153,8 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
             seen.append(Layer(name, rest, axes_of(parts[name], rest, expected.size)))
         elif strict:
             raise InputError(
-                f"extract: layer '{name}' must give one row per image, got shape {two} for 2 "
-                f"images and {second[name]} for 3. Name the layer around it."
+                f"extract: layer '{name}' must return one row per image, got shape {two} for 2 "
+                f"images and {second[name]} for 3. Choose the layer that contains it."
             )
     return seen
 
@@ -229,8 +229,8 @@ class _Buffers:
         """The copy of ``y``, reduced, into the buffer: the only one there is."""
         if tuple(y.shape) != (self.rows, *self.cards[name]["output"]):
             raise InputError(
-                f"extract: layer '{name}' must give the same shape for every image, got "
-                f"{tuple(y.shape)} for {self.rows} images where one gave "
+                f"extract: layer '{name}' must have the same output shape for every image, got "
+                f"{tuple(y.shape)} for {self.rows} images where one had "
                 f"{tuple(self.cards[name]['output'])}. Leave it out."
             )
         _, reduction = self.reduced[name]
@@ -349,8 +349,9 @@ def _same_images(path: Path, images: Images, manifest: dict[str, Any], done: lis
                 changed.append(images.where(row))
     if changed:
         raise Mismatch(
-            f"{path}: the images must be those that the folder was made of, and {len(changed)} "
-            f"have changed since, '{changed[0]}' first. Choose another folder, or delete this one."
+            f"{path}: the images must be those that this folder was extracted from, but "
+            f"{len(changed)} have changed since, '{changed[0]}' first. Choose another folder, or "
+            "delete this one."
         )
 
 

@@ -60,18 +60,25 @@ def import_matrix(
     name, X = name or "a matrix", _as_array(X)
     if X.ndim < 2 or X.dtype.kind not in "fiub" or not X.size:
         raise InputError(
-            f"import_matrix: X must be numbers of shape (n, ...), at least one row, got shape "
-            f"{X.shape} of {X.dtype}."
+            "import_matrix: X must be a numeric array of shape (n, ...) with at least one row, "
+            f"got shape {X.shape} of {X.dtype}."
         )
     path, n, shape = Path(out), len(X), X.shape[1:]
     names = [f"row {row}" for row in range(n)] if ids is None else [str(one) for one in ids]
     for what, values in (("ids", names), ("labels", labels)):
         if values is not None and len(values) != n:
-            raise InputError(f"import_matrix: {what} must be {n}, one per row, got {len(values)}.")
+            raise InputError(
+                f"import_matrix: {what} must have {n} entries, one per row, got {len(values)}."
+            )
     if len(set(names)) < n:
-        raise InputError(f"import_matrix: the ids must be distinct, got {len(set(names))} of {n}.")
+        raise InputError(
+            f"import_matrix: the ids must be distinct, got {len(set(names))} different ones for "
+            f"{n} rows."
+        )
     if path.exists() and (not path.is_dir() or durable.foreign_files(path)):
-        raise StoreError(f"{path}: an import needs a new folder. Choose another one.")
+        raise StoreError(
+            f"{path}: an import needs a new folder, and this one already exists. Choose another."
+        )
     dtype = _stored_type(X.dtype)
     features = int(np.prod(shape, dtype=np.int64))
     step = max(min(SHARD_BYTES // (np.dtype(dtype).itemsize * features), n), 1)
@@ -119,8 +126,8 @@ def _as_array(X: Any) -> np.ndarray:
         return np.asanyarray(X)
     except ValueError as error:
         raise InputError(
-            f"import_matrix: X must be numbers of shape (n, ...), got '{error}'. Give rows of one "
-            "length."
+            f"import_matrix: X must be a numeric array of shape (n, ...), got '{error}'. Make all "
+            "rows the same length."
         ) from error
 
 
@@ -137,8 +144,8 @@ def _block(rows: np.ndarray, dtype: str) -> np.ndarray:
         largest = max(int(rows.max()), -int(rows.min()))
         if largest > EXACT:
             raise InputError(
-                f"import_matrix: whole numbers must be at most 2^53, got {largest:,}: float64 does "
-                "not hold it exactly. Scale them first."
+                f"import_matrix: integers must be at most 2^53, got {largest:,}: float64 cannot "
+                "represent it exactly. Scale them first."
             )
     if isinstance(rows, np.ma.MaskedArray):
         rows = np.ma.filled(rows.astype(dtype), np.nan)
@@ -155,8 +162,8 @@ def _read(path: Path) -> np.ndarray:
         return np.asarray(matrix)
     except (OSError, ValueError, EOFError, SyntaxError, RecursionError) as error:
         raise InputError(
-            f"import_matrix: {path} must be a whole .npy file of numbers, got '{error}'. Write it "
-            "with numpy.save."
+            f"import_matrix: {path} must be a complete, numeric .npy file, got '{error}'. Write "
+            "it with numpy.save."
         ) from error
 
 

@@ -118,8 +118,8 @@ def read_rows(path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
 
     file = path / "rows.parquet"
     lost = Damaged(
-        f"{file}: the index of rows is missing or damaged. Delete this file and run the extraction "
-        "again with the same parameters: it is made again."
+        f"{file}: the row index is missing or damaged. Delete this file and run the extraction "
+        "again with the same parameters to rebuild it."
     )
     try:
         with durable.open_regular(file) as opened:
@@ -147,18 +147,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
     file = path / "manifest.json"
     if not file.is_file():
         raise StoreError(
-            f"{path}: this is no folder of activations, it has no manifest.json. Give a folder "
-            "that repviz extract wrote."
+            f"{path}: not a folder of activations: it has no manifest.json. Choose a folder that "
+            "repviz extract wrote."
         )
     manifest = durable.read_record(file)
     version = manifest.get("version")
     if manifest.get("format") != FORMAT or version not in (UNSEALED, VERSION):
         raise StoreError(
-            f"{path}: the manifest must be of format '{FORMAT}', version {VERSION}, got "
-            f"'{manifest.get('format')}', version {version}. Give another folder."
+            f"{path}: the manifest must have format '{FORMAT}', version {VERSION}, got "
+            f"'{manifest.get('format')}', version {version}. Choose another folder."
         )
     if version == VERSION and durable.CHECKSUM not in manifest:
-        raise Damaged(f"{file}: this file must carry its checksum, and has none. {durable.RESTORE}")
+        raise Damaged(
+            f"{file}: this file must contain its own checksum, and has none. {durable.RESTORE}"
+        )
     _check_form(file, manifest)
     return manifest
 

@@ -107,7 +107,7 @@ class _OverPlaces:
     def __init__(self, layer: Layer) -> None:
         if not layer.axes:
             raise InputError(
-                f"{WHO}: layer '{layer.name}' must give maps, tokens or features to be reduced "
+                f"{WHO}: layer '{layer.name}' must output maps, tokens or features to be reduced "
                 f"over space, got shape {layer.shape}. Use 'none' for it."
             )
         self.places = [axis for axis, kind in enumerate(layer.axes, 1) if kind in "hwt"]
@@ -136,7 +136,7 @@ class ClassToken:
     def __init__(self, layer: Layer) -> None:
         if layer.axes != "tc":
             raise InputError(
-                f"{WHO}: layer '{layer.name}' must give tokens to have a class token, got shape "
+                f"{WHO}: layer '{layer.name}' must output tokens to have a class token, got shape "
                 f"{layer.shape}. Use 'mean' for it."
             )
         self.shape = layer.shape[1:]
@@ -152,8 +152,8 @@ class Grid:
     def __init__(self, layer: Layer, side: int) -> None:
         if layer.axes not in ("chw", "hwc"):
             raise InputError(
-                f"{WHO}: layer '{layer.name}' must give maps to be laid on a grid, got shape "
-                f"{layer.shape}. Use 'none' for it."
+                f"{WHO}: layer '{layer.name}' must output maps to be averaged over a grid, got "
+                f"shape {layer.shape}. Use 'none' for it."
             )
         self.side, self.last = side, layer.axes == "hwc"
         self.shape = (layer.shape[layer.axes.index("c")], side, side)
@@ -205,8 +205,8 @@ class Components:
     def __init__(self, layer: Layer, size: int) -> None:
         if size > prod(layer.shape):
             raise InputError(
-                f"{WHO}: at most {prod(layer.shape)} components can be had of layer "
-                f"'{layer.name}', got {size}. Ask for fewer."
+                f"{WHO}: layer '{layer.name}' has at most {prod(layer.shape)} components, got "
+                f"{size}. Use fewer."
             )
         self.shape = (size,)
         self.mean: Tensor | None = None  # (d,), given by ``fitted``
@@ -310,5 +310,5 @@ def _parsed(written: str) -> tuple[Kind, list[int]]:
     kind = REDUCTIONS[checks.one_of(WHO, "reduction", head, REDUCTIONS)]
     takes = ":" in kind.usage
     if takes != bool(colon) or (takes and not number.isdecimal()):
-        raise InputError(f"{WHO}: a reduction must be written {kind.usage}, got '{written}'.")
+        raise InputError(f"{WHO}: a reduction must be written as {kind.usage}, got '{written}'.")
     return kind, [checks.integer(WHO, kind.usage, int(number), low=1)] if takes else []

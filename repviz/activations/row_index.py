@@ -53,8 +53,8 @@ def warn_of_late(capture: Capture) -> None:
     """Name the layers that did no work in the dry run, and did for the images."""
     if capture.late:
         warnings.warn(
-            f"extract: layers that only some images reach were left out: "
-            f"{', '.join(sorted(capture.late))}. They give no row for the others.",
+            "extract: layers that do not run for every image were left out: "
+            f"{', '.join(sorted(capture.late))}. They have no output for the other images.",
             stacklevel=3,
         )
 
@@ -65,7 +65,7 @@ def warn_of_rows(acts: Activations) -> None:
     if len(strange):
         shown = "; ".join(f"{row.id}: {row.reason}" for row in strange.head(NAMED).itertuples())
         warnings.warn(
-            f"extract: the network gives no finite numbers for {len(strange)} of {len(acts)} "
+            f"extract: the network's output is not finite for {len(strange)} of {len(acts)} "
             f"images: {shown}",
             stacklevel=3,
         )
@@ -78,7 +78,7 @@ def warn_of_rows(acts: Activations) -> None:
                 f"extract: at least one image must be readable, got none. {shown}{more}"
             )
         warnings.warn(
-            f"extract: {len(bad)} of {len(acts)} images could not be read, their rows are NaN: "
+            f"extract: {len(bad)} of {len(acts)} images could not be read; their rows are NaN: "
             f"{shown}{more}",
             stacklevel=3,
         )
@@ -86,7 +86,7 @@ def warn_of_rows(acts: Activations) -> None:
         counted = ", ".join(f"{name}: {count:,}" for name, count in acts.overflow.items() if count)
         if counted:
             warnings.warn(
-                "extract: numbers beyond 65,504 became infinite, for float16 holds no more "
+                "extract: values beyond 65,504, the largest float16, became infinite "
                 f"({counted}). Use float32.",
                 stacklevel=3,
             )

@@ -75,7 +75,7 @@ class Matrix:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("the matrix lies in several files: reading it makes a copy")
+            raise ValueError("the matrix is stored in several files, so reading it makes a copy")
         return self._read(np.arange(len(self))).astype(dtype or self.dtype, copy=False)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
@@ -275,15 +275,15 @@ def open_activations(path: str | Path) -> Activations:
     manifest = layout.read_manifest(path)
     if durable.CHECKSUM not in manifest:
         warnings.warn(
-            f"{path}: these activations were made by an older release, and their manifest carries "
-            "no checksum: damage to it cannot be seen.",
+            f"{path}: these activations were written by an older release, whose manifest has no "
+            "checksum: damage to it cannot be detected.",
             stacklevel=2,
         )
     if not (path / "rows.parquet").is_file():
         done = len(layout.finished_shards(path, manifest))
         raise Damaged(
-            f"{path}: the extraction must have finished, and {done} of {layout.shards(manifest)} "
-            "parts are there. Run it again with the same parameters: it goes on where it stopped."
+            f"{path}: the extraction must be finished, got {done} of {layout.shards(manifest)} "
+            "shards. Run it again with the same parameters to continue."
         )
     return Activations(path, manifest)
 

@@ -54,8 +54,8 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
     if not (path / "manifest.json").exists():
         if durable.foreign_files(path):
             raise StoreError(
-                f"{path}: activations need a folder of their own, and this one holds something "
-                "else. Choose another folder."
+                f"{path}: activations need a folder of their own, and this one contains other "
+                "files. Choose another folder."
             )
         durable.write_record(path / "manifest.json", manifest)
     stored = layout.read_manifest(path)
@@ -64,7 +64,7 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
         more = [f"and {len(phrases) - LISTED} more"] if len(phrases) > LISTED else []
         different = "; ".join(phrases[:LISTED] + more)
         raise Mismatch(
-            f"{path}: the folder holds activations made with other parameters: {different}. "
+            f"{path}: this folder holds activations extracted with other parameters: {different}. "
             "Choose another folder, or delete this one."
         )
     for file in durable.leftovers(path):
@@ -128,7 +128,7 @@ class Shard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        unfinished = StoreError(f"{self.path}: shard {self.number} was left without a commit.")
+        unfinished = StoreError(f"{self.path}: shard {self.number} was not committed.")
         self._stack.__exit__(kind or StoreError, error or unfinished, trace)
 
     def append(self, blocks: Mapping[str, np.ndarray]) -> None:

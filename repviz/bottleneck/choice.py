@@ -192,7 +192,7 @@ def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: flo
         if set(original) <= {1.0} and n_groups >= groups_needed(margin, level):
             return ""
         if not set(original) <= {1.0}:
-            return f"every image, original or not, has the score {original[0]:g}"
+            return f"every image, original or reconstructed, scores {original[0]:g}"
     if set(np.unique(scores)) <= {0.0, 1.0} and original.mean() < LEAST_ACCEPTED:
         return f"the criterion accepts only {100 * original.mean():.0f} % of the originals"
     needed = MIN_GROUPS

@@ -129,8 +129,8 @@ def load_data(
         source = open_activations(source)
     if isinstance(source, Path):
         raise InputError(
-            f"sweep: {source} must be a folder of activations, as repviz.extract writes it. To "
-            f"sweep images, write 'folder:{source}' or 'array:{source}'."
+            f"sweep: {source} must be a folder of activations that repviz.extract wrote. To sweep "
+            f"images, write 'folder:{source}' or 'array:{source}'."
         )
     if isinstance(source, Images | str):
         return _from_images(as_images(source), size)
@@ -147,8 +147,8 @@ def _from_images(images: Images, size: int | None) -> SweepData:
     _, height, width = images[0].shape
     if not (min(height, width) >= MIN_SIDE and max(height, width) <= MAX_SIDE):
         raise InputError(
-            f"sweep: images must be {MIN_SIDE} to {MAX_SIDE} pixels a side, got {width}x{height}. "
-            "Open them with size=64, for example."
+            f"sweep: images must be {MIN_SIDE} to {MAX_SIDE} pixels per side, got "
+            f"{width}x{height}. Open them with size=64, for example."
         )
     return SweepData(
         images.name,

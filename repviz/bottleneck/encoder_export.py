@@ -76,13 +76,13 @@ def export_encoder(
     if path is None:
         have = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
         raise InputError(
-            f"export_encoder: the sweep must hold an autoencoder '{engine}-{bottleneck}', got "
+            f"export_encoder: the sweep must contain the autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."
         )
     if Path(out).exists():
         raise StoreError(
-            f"{out}: this file exists, and it would be replaced. Choose another file, or delete "
-            "this one."
+            f"{out}: this file already exists and would be overwritten. Choose another file, or "
+            "delete this one."
         )
     encoder = _encoder(open_checkpoint(path), bottleneck)
     to_bytes = FORMATS[to].to_bytes

@@ -65,9 +65,9 @@ class _Fit:
         codec = self.engine.fit(self.context, self.plan.longest)
         if codec.model is None:
             raise InputError(
-                f"engine '{self.engine.name}': one that serves all sizes must return a Codec with "
-                "its model, an autoencoder of repviz, got none. Set serves_all_sizes=False to fit "
-                "it for each size."
+                f"engine '{self.engine.name}': an engine that serves all sizes must return a "
+                "Codec whose model is a repviz autoencoder, got none. Set serves_all_sizes=False "
+                "to fit it for each size."
             )
         self._save_model(draft, codec, self.engine.name, self.plan.longest)
 

@@ -126,10 +126,12 @@ def usable_sizes(
     requested = [*checks.as_list(bottlenecks), *extra]
     sizes = sorted({checks.integer("sweep", "a bottleneck", k, low=1) for k in requested})
     if not sizes:
-        raise InputError("sweep: at least one bottleneck size is needed, got none. Write 2,8,32.")
+        raise InputError(
+            "sweep: at least one bottleneck size must be given, got none. For example: 2,8,32."
+        )
     if sizes[-1] > limit.size:
         raise InputError(
             f"sweep: a bottleneck must be at most {limit.size} here ({limit.reason}), got "
-            f"{sizes[-1]}. Leave it out or give more images."
+            f"{sizes[-1]}. Leave it out, or use more images."
         )
     return sizes

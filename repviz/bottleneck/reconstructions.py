@@ -40,8 +40,8 @@ class Reconstructions:
         kept = [k for k in sizes if self._path(engine, k).exists()]
         if not kept:
             raise InputError(
-                f"choose_bottleneck: the sweep must hold reconstructions of engine '{engine}', got "
-                "errors only. Choose another engine."
+                "choose_bottleneck: the sweep must have stored reconstructions of engine "
+                f"'{engine}', got its errors only. Choose another engine."
             )
         return kept
 
@@ -64,8 +64,8 @@ def open_reconstructions(study: Study) -> Reconstructions:
     """
     if not (study.folder / "arrays" / "thumbnails.npy").is_file():
         raise InputError(
-            f"choose_bottleneck: {study.folder} must be a sweep of images, got one of other rows. "
-            "Criteria score images only."
+            f"choose_bottleneck: {study.folder} must be a sweep of images, got a sweep of other "
+            "data. Criteria score only images."
         )
     table = study.result("images")
     part = table["sweep_split"].to_numpy()

@@ -190,7 +190,7 @@ def _plan(
     requested = _with_earlier(requested, before.get("engines", []))
     seeds = [checks.seed("sweep", s) for s in checks.as_list(seed)]
     if not seeds:
-        raise InputError("sweep: at least one seed is needed, got none. Write seed=0.")
+        raise InputError("sweep: at least one seed must be given, got none. For example: seed=0.")
     seeds = list(dict.fromkeys([*before.get("seeds", []), *seeds]))
     parts = partition(data, by=setup.split, seed=seeds[0])
     mirror = setup.mirror and data.are_images
@@ -243,8 +243,8 @@ def _check_distinct(what: str, names: list[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise InputError(
-            f"sweep: {what} must have different names, got '{repeated[0]}' twice. Rename a "
-            "function, or choose another folder for out where it has changed."
+            f"sweep: {what} must have different names, got '{repeated[0]}' twice. Rename one "
+            "function or, if its code has changed, choose another folder for out."
         )
 
 
@@ -258,8 +258,8 @@ def _with_earlier_criteria(criteria: list[Criterion], before: list[str]) -> list
             continue
         if source:
             raise InputError(
-                f"sweep: this folder holds choices by your criterion '{name}', and it must be "
-                "given again. Give it too, or choose another folder for out."
+                f"sweep: your criterion '{name}', whose choices this folder holds, must be passed "
+                "again, got none. Pass it too, or choose another folder for out."
             )
         earlier.append(get_criterion(name))
     return [*earlier, *criteria]
@@ -273,8 +273,9 @@ def _with_earlier(engines: list[Engine], before: list[str]) -> list[Engine]:
             continue
         if " " in identity:
             raise InputError(
-                f"sweep: this folder holds results of your engine '{identity.split()[0]}', and it "
-                "must be given again, unchanged. Give it too, or choose another folder for out."
+                f"sweep: your engine '{identity.split()[0]}', whose results this folder holds, "
+                "must be passed again unchanged, got none. Pass it too, or choose another folder "
+                "for out."
             )
         by_identity[identity] = get_engine(identity)
     _check_distinct("engines", [engine.name for engine in by_identity.values()])

@@ -73,7 +73,8 @@ def extract(
     lines = [f"{name}: {n} x {d}" for name, (n, d) in shapes.items()]
     if len(bad):
         lines.append(
-            f"{len(bad)} images could not be read: their rows are NaN, the reasons are in rows."
+            f"{len(bad)} images could not be read; their rows are NaN, and the row index gives "
+            "the reasons."
         )
     write(
         {

@@ -110,7 +110,7 @@ def _matrix(source: Path, layer: str | None) -> Any:
         return np.load(source, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
-            f"{source}: this is no readable .npy file of numbers ({error})."
+            f"{source}: must be a readable, numeric .npy file, got '{error}'. Check the path."
         ) from error
 
 
@@ -120,16 +120,16 @@ def _column(source: Path, name: str | None) -> Any:
         return None
     if source.suffix == ".npy":
         raise InputError(
-            f"--groups: {source} must be a folder of activations, whose rows have columns, got a "
-            "matrix. Leave --groups out, or call repviz.dimension(X, groups=...) in Python."
+            f"--groups: {source} must be a folder of activations, whose row index has columns, "
+            "got a matrix. Leave --groups out, or call repviz.dimension(X, groups=...) in Python."
         )
     rows = repviz.open_activations(source).rows
     column = rows[checks.one_of("--groups", f"column of {source}", name, rows.columns)]
     lacking = int((column.isna() | (column == "")).sum())
     if lacking:
         raise InputError(
-            f"--groups: every row of {source} must have a {name}, got {lacking} of {len(column)} "
-            "without. Name another column."
+            f"--groups: every row of {source} must have a value in column '{name}', got {lacking} "
+            f"of {len(column)} without one. Choose another column."
         )
     return column.to_numpy()
 

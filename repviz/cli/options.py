@@ -45,8 +45,8 @@ def numbers(text: str | None, *, option: str = "--bottlenecks") -> list[int] | N
             found += [int(first)] if not rest else _span(int(first), *rest)
     except (ValueError, TypeError):
         raise InputError(
-            f"{option}: must be whole numbers separated by commas, or ranges, got '{text}'. "
-            "Write for example 2,8,32 or 1:16 or 2:256:log."
+            f"{option}: must be whole numbers separated by commas, or ranges, got '{text}'. For "
+            "example: 2,8,32 or 1:16 or 2:256:log."
         ) from None
     return found
 
@@ -59,8 +59,8 @@ def size(text: str, *, option: str = "--size") -> int | tuple[int, int]:
         sides = []
     if len(sides) not in (1, 2):
         raise InputError(
-            f"{option}: must be a number of pixels, or height x width, got '{text}'. Write for "
-            "example 64 or 96x84."
+            f"{option}: must be a number of pixels, or height x width, got '{text}'. For example: "
+            "64 or 96x84."
         )
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
@@ -95,7 +95,7 @@ def named_values(written: list[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise InputError(
-                f"--option: must be NAME=VALUE, got '{text}'. Write for example --option k=20."
+                f"--option: must be NAME=VALUE, got '{text}'. For example: --option k=20."
             )
         found[name] = _value(value)
     return found
@@ -117,7 +117,7 @@ def by_layer(text: str) -> str | dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(pattern and written for pattern, _, written in pairs):
         raise InputError(
-            f"--reduce: must be one reduction, or layer=reduction with commas between, got "
-            f"'{text}'. Write for example conv*=mean,fc*=none."
+            "--reduce: must be one reduction, or layer=reduction pairs separated by commas, got "
+            f"'{text}'. For example: conv*=mean,fc*=none."
         )
     return {pattern: written for pattern, _, written in pairs}

@@ -86,9 +86,7 @@ def _sweep_command() -> Any:
     ) -> None:
         given = source or images
         if given is None:
-            raise InputError(
-                "sweep: images must be named, got none. Write --images orl, for example."
-            )
+            raise InputError("sweep: images must be given, got none. For example: --images orl.")
         with progress_bars():
             source_is_images = not (Path(given) / "layers").is_dir()
             if source_is_images:

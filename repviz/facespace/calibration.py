@@ -158,7 +158,7 @@ def calibrate(
     _, person = np.unique(known.groups, return_inverse=True)
     people = int(person.max()) + 1
     if reason := cannot_calibrate(known):
-        raise InputError(f"{who}: {reason}. Give more and different images.")
+        raise InputError(f"{who}: {reason}. Use more, and more varied, images.")
     part = stream(seed, "folds").permutation(people)[person] % min(folds, people)
     values = [np.empty((len(person), len(judge.statistics))) for judge in chosen]
     # A larger face space leaves smaller residuals: one size for the folds and for all faces.
@@ -187,9 +187,9 @@ def cannot_calibrate(known: Known) -> str:
     """Why judges cannot be calibrated with these faces, as a clause; empty where they can."""
     n, people = len(known.faces), len(np.unique(known.groups))
     if n < LEAST or people < 2:
-        return f"at least {LEAST} known images of 2 people or more are needed, got {n} of {people}"
+        return f"at least {LEAST} known images of at least 2 people are needed, got {n} of {people}"
     if (known.faces == known.faces[0]).all():
-        return f"the known images must differ, got {n} equal ones"
+        return f"the known images must differ, got {n} identical ones"
     return ""
 
 

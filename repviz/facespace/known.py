@@ -61,8 +61,8 @@ class Known:
         side = round(self.faces.shape[1] ** 0.5)
         if side * side != self.faces.shape[1]:
             raise InputError(
-                "facespace: rows must be square images, got rows of "
-                f"{self.faces.shape[1]} pixels. Bring the images to one size: size=64."
+                f"facespace: rows must be square images, got rows of {self.faces.shape[1]} "
+                "pixels. Open the images as squares: size=64."
             )
         return side
 
@@ -82,7 +82,7 @@ def pixels(who: str, what: str, X: Any) -> np.ndarray:
     X = checks.matrix(who, X, rows=1)
     if X.min() < 0 or X.max() > 1:
         raise InputError(
-            f"{who}: {what} must hold values from 0 to 1, got {X.min():g} to {X.max():g}. "
-            "Divide uint8 pixels by 255."
+            f"{who}: {what} must have values from 0 to 1, got {X.min():g} to {X.max():g}. Divide "
+            "uint8 pixels by 255."
         )
     return X

@@ -133,8 +133,8 @@ def _check_known(known: Known) -> None:
     pixels("ladder", "known", known.faces)
     if (known.codes is None) != (known.decode is None):
         raise InputError(
-            "ladder: codes and decode must be given together, got only one of them. "
-            "Give the known faces' codes and the function that decodes them, or neither."
+            "ladder: codes and decode must be given together, got only one of them. Pass the "
+            "known faces' codes and the function that decodes them, or neither."
         )
 
 
@@ -149,8 +149,8 @@ def _listed(names: Sequence[str] | None, known: Known) -> list[Sampler]:
     lacking = [sampler.name for sampler in listed if sampler.needs_codes]
     if lacking and names is not None:
         raise InputError(
-            f"ladder: '{lacking[0]}' needs codes and decode, got neither. "
-            "Give both or leave it out of samplers."
+            f"ladder: '{lacking[0]}' needs codes and decode, got neither. Pass both, or leave it "
+            "out of samplers."
         )
     return [sampler for sampler in listed if not sampler.needs_codes]
 

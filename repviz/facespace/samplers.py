@@ -158,7 +158,7 @@ def _photographs(known: Known) -> Draw:
 
 def _coded(name: str, known: Known) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
     if known.codes is None or known.decode is None:
-        raise InputError(f"{name}: codes and decode must be known, got neither. Give both.")
+        raise InputError(f"{name}: codes and decode must be given, got neither. Pass both.")
     return known.codes, known.decode
 
 

@@ -147,7 +147,9 @@ def columns(kind: str, table: pd.DataFrame, *names: str) -> pd.DataFrame:
             f"{', '.join(names)}, got no {', '.join(missing)}."
         )
     if table.empty:
-        raise InputError(f"figures.draw: the table of a {kind} figure must have a row, got none.")
+        raise InputError(
+            f"figures.draw: the table of a {kind} figure must have at least one row, got none."
+        )
     return table
 
 

@@ -176,12 +176,14 @@ def open_images(
     if "argument" not in source.takes and colon:
         raise InputError(f"{who}: '{head}' takes no argument, got '{argument}'. Write '{head}'.")
     if key is not None and metadata is None:
-        raise InputError(f"{who}: key belongs to metadata, got key='{key}' alone. Leave it out.")
+        raise InputError(
+            f"{who}: key must come with metadata, got key='{key}' alone. Leave it out, or give "
+            "metadata."
+        )
     if label is not None and metadata is None and "label" not in source.takes:
         able = " and ".join(s.usage for s in _ALL if "label" in s.takes)
         raise InputError(
-            f"{who}: label is an option of {able} only, got label='{label}' for '{head}'. Leave it "
-            "out."
+            f"{who}: only {able} take label, got label='{label}' for '{head}'. Leave it out."
         )
     shape = parse_size(who, size), parse_grey(who, grey)
     if limit is not None:

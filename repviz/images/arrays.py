@@ -65,8 +65,8 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
     arrays = _load(path, argument)
     if "images" not in arrays:
         raise InputError(
-            f"open_images: array:{argument} must hold an array 'images', got {_listed(arrays)}. "
-            "Rename the array that holds them."
+            f"open_images: array:{argument} must contain an array 'images', got "
+            f"{_listed(arrays)}. Rename the array of images."
         )
     pixels = _channels_first(arrays.pop("images"), argument)
     n = len(pixels)
@@ -99,7 +99,7 @@ def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
     got = kind_of(path)
     if got != "a file":
         raise InputError(
-            f"open_images: array:{argument} must name a file, got {got} there. Check the path."
+            f"open_images: array:{argument} must be the path of a file, got {got}. Check the path."
         )
     try:
         with path.open("rb") as file:
@@ -113,14 +113,14 @@ def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
         raise
     except PermissionError as error:
         raise InputError(
-            f"open_images: array:{argument} must be readable, the system says "
-            f"'{error.strerror}'. Change its permissions."
+            f"open_images: array:{argument} must be readable, got '{error.strerror}'. Change its "
+            "permissions."
         ) from error
     except (*UNREADABLE, MemoryError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            f"open_images: array:{argument} must be a whole .npy or .npz file of plain arrays, got "
-            f"'{reason}'. Write it with numpy.save or numpy.savez."
+            f"open_images: array:{argument} must be a complete .npy or .npz file of plain arrays, "
+            f"got '{reason}'. Write it with numpy.save or numpy.savez."
         ) from error
 
 
@@ -145,8 +145,8 @@ def _load_members(path: Path, argument: str) -> dict[str, np.ndarray]:
         for name, entry in wanted.items():
             if entry.file_size > max(MAX_UNPACKED, MAX_RATIO * entry.compress_size):
                 raise InputError(
-                    f"open_images: the arrays of array:{argument} must unpack to at most "
-                    f"{MAX_RATIO} times their packed size, got {entry.file_size:,} bytes from "
+                    f"open_images: the arrays of array:{argument} must decompress to at most "
+                    f"{MAX_RATIO} times their compressed size, got {entry.file_size:,} bytes from "
                     f"{entry.compress_size:,} ('{printable(name)}'). Save it with numpy.savez."
                 )
         arrays = {}
@@ -189,7 +189,9 @@ def _channels_first(images: np.ndarray, argument: str) -> np.ndarray:
             "Reshape them."
         )
     if not len(images):
-        raise InputError(f"open_images: array:{argument} must hold at least one image, got none.")
+        raise InputError(
+            f"open_images: array:{argument} must contain at least one image, got none."
+        )
     height, width = images.shape[2:]
     decoding.check_size(height, width, f"array:{argument}")
     return images
@@ -203,7 +205,7 @@ def _to_uint8(images: np.ndarray, argument: str) -> np.ndarray:
         return images.astype(np.uint8) * np.uint8(255)
     if kind not in "iuf":
         raise InputError(
-            f"open_images: the images of array:{argument} must be numbers, got {images.dtype}. "
+            f"open_images: the images of array:{argument} must be numeric, got {images.dtype}. "
             "Save them as uint8."
         )
     high = 1 if kind == "f" else 255

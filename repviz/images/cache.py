@@ -43,7 +43,7 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
     """
     if images.size is None or images.grey is None:
         raise InputError(
-            f"images '{images.name}': a cache must know their shape, got size={images.size} and "
+            f"images '{images.name}': caching needs one shape for all, got size={images.size} and "
             f"grey={images.grey}. Give both: images.at(size=64, grey=True)."
         )
     shape = (len(images), 1 if images.grey else 3, *images.size)
@@ -128,7 +128,7 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
                 for row, pixels in zip(rows, pool.map(images.read, rows), strict=True):
                     if pixels.shape != shape[1:]:
                         raise ImageError(
-                            f"images '{images.name}': all must have the shape {shape[1:]}, got "
+                            f"images '{images.name}': all images must have shape {shape[1:]}, got "
                             f"{pixels.shape} ({images.ids[row]})."
                         )
                     block[row] = pixels

@@ -210,7 +210,7 @@ class Images:
         """
         chosen = self._rows(rows)
         if not len(chosen):
-            raise InputError(f"images '{self.name}': at least one image must be asked for, got 0.")
+            raise InputError(f"images '{self.name}': at least one image must be requested, got 0.")
         first = self.read(chosen[0])
         block = np.empty((len(chosen), *first.shape), np.uint8)
         with progress.task("decode", len(chosen)) as advance:
@@ -328,7 +328,7 @@ class Images:
             The images have no labels.
         """
         if self.labels is None:
-            raise InputError(f"images '{self.name}': they must have labels, got none.")
+            raise InputError(f"images '{self.name}': labels are needed, got none.")
         return np.unique(self.labels, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
@@ -348,12 +348,13 @@ class Images:
         if sizes[0] != sizes[1]:
             (h, w), (height, width) = sizes
             return InputError(
-                f"images '{self.name}': all must have one size, got {w}x{h} ({self.ids[row]}) and "
-                f"{width}x{height} ({self.ids[other]}). Give size=, for example size=64."
+                f"images '{self.name}': all images must have the same size, got {w}x{h} "
+                f"({self.ids[row]}) and {width}x{height} ({self.ids[other]}). Give size=, for "
+                "example size=64."
             )
         kinds = ["grey" if len(pixels) == 1 else "colour" for pixels in (image, found)]
         return InputError(
-            f"images '{self.name}': all must be grey or all colour, got {kinds[0]} "
+            f"images '{self.name}': images must be all grey or all colour, got {kinds[0]} "
             f"({self.ids[row]}) and {kinds[1]} ({self.ids[other]}). Give grey=True or grey=False."
         )
 

@@ -64,7 +64,7 @@ def decode(data: bytes, where: str) -> np.ndarray:
         the policy above refuses.
     """
     if not data:
-        raise ImageError(f"{where}: the file must hold an image, got 0 bytes. Leave it out.")
+        raise ImageError(f"{where}: the file must contain an image, got 0 bytes. Leave it out.")
     try:
         if data[:3] == b"\xff\xd8\xff":
             return _decode_jpeg(data, where)
@@ -74,16 +74,16 @@ def decode(data: bytes, where: str) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise ImageError(
             f"{where}: an image must have at most {MAX_PIXELS:,} pixels, got more than twice as "
-            "many. Make it smaller first."
+            "many. Shrink it first."
         ) from error
     except Image.UnidentifiedImageError as error:
         raise ImageError(
-            f"{where}: the file must hold an image, got something else. Leave it out."
+            f"{where}: the file must contain an image, got something else. Leave it out."
         ) from error
     except Exception as error:  # decoders raise what they like: zlib.error, SyntaxError, IndexError
         raise ImageError(
-            f"{where}: the image must be whole, got '{_one_line(error)}'. Replace it or leave it "
-            "out."
+            f"{where}: the image must be complete, got '{_one_line(error)}'. Replace it or leave "
+            "it out."
         ) from error
 
 
@@ -112,7 +112,7 @@ def check_size(height: int, width: int, where: str) -> None:
     if height * width > MAX_PIXELS:
         raise ImageError(
             f"{where}: an image must have at most {MAX_PIXELS:,} pixels, got {width}x{height}. "
-            "Make it smaller first."
+            "Shrink it first."
         )
 
 
@@ -144,7 +144,7 @@ def _pixels(image: Image.Image, png: PngHeader | None, where: str) -> np.ndarray
         return _channels_first(np.array(image.convert("RGB")))
     raise ImageError(
         f"{where}: pixels must be 8- or 16-bit grey or 8-bit colour, got Pillow's mode "
-        f"'{image.mode}'. Save it as an 8-bit PNG, or use array: for such data."
+        f"'{image.mode}'. Save it as an 8-bit PNG, or open such data with array:."
     )
 
 
@@ -179,8 +179,8 @@ def _keyed_colour(
     """Colour (h, w, 3) in which one colour is transparent."""
     if png is not None and png.depth == 16:
         raise ImageError(
-            f"{where}: a 16-bit colour picture must not have a transparent colour, got one (chunk "
-            "tRNS), which 8 bits cannot tell from its neighbours. Save it with an alpha channel."
+            f"{where}: a 16-bit colour image must not have a transparent colour, got one (chunk "
+            "tRNS), which would be ambiguous at 8 bits. Save it with an alpha channel."
         )
     return _channels_first(
         np.where((pixels == key).all(axis=2, keepdims=True), 255, pixels)
@@ -273,7 +273,7 @@ def _decode_other(data: bytes, where: str) -> np.ndarray:
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             raise ImageError(
-                f"{where}: a file must hold one picture, got {frames}. Save each as its own file."
+                f"{where}: a file must contain one image, got {frames}. Save each to its own file."
             )
         png = None
         if image.format == "PNG":  # load() stays silent when a chunk behind the pixels is damaged

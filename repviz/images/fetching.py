@@ -47,7 +47,7 @@ def load_or_download(
         reason = _why_out_of_reach(url)
     except Exception as error:  # whatever the set's own reader makes of broken files
         raise Unavailable(
-            f"open_images: the files of '{name}' in {home} must be whole, got "
+            f"open_images: the files of '{name}' in {home} must be complete, got "
             f"'{_one_line(error)}'. Delete them, so that they are downloaded again."
         ) from error
     if reason is None:

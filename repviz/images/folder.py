@@ -58,7 +58,7 @@ def open_folder(argument: str) -> Images:
     shown, got = printable(argument), kind_of(root)
     if got != "a folder":
         raise InputError(
-            f"open_images: folder:{shown} must name a folder, got {got} there. Check the path."
+            f"open_images: folder:{shown} must be the path of a folder, got {got}. Check the path."
         )
     files = _walk(root)
     paths = sorted(
@@ -67,16 +67,16 @@ def open_folder(argument: str) -> Images:
     )
     if not paths:
         raise InputError(
-            f"open_images: folder:{shown} must hold images ({' '.join(ENDINGS)}), got "
-            f"{_kinds(files)}. Name a folder of images."
+            f"open_images: folder:{shown} must contain images ({' '.join(ENDINGS)}), got "
+            f"{_kinds(files)}. Choose a folder of images."
         )
     relative = [path.relative_to(root) for path in paths]
     inside = sum(len(path.parts) > 1 for path in relative)
     if 0 < inside < len(relative):
         raise InputError(
-            f"open_images: the images of folder:{shown} must lie all in sub-folders, which are "
-            f"the labels, or all directly in it, got {len(relative) - inside} directly and {inside}"
-            " in sub-folders. Move the ones or the others."
+            f"open_images: the images of folder:{shown} must be either all in sub-folders, whose "
+            f"names are the labels, or all directly in it, got {len(relative) - inside} directly "
+            f"and {inside} in sub-folders. Move one kind or the other."
         )
     labels = np.array([printable(path.parts[0]) for path in relative]) if inside else None
     return Images(
@@ -108,7 +108,7 @@ def _walk(root: Path) -> list[Path]:
 
 def _unreadable(error: OSError) -> None:
     raise InputError(
-        f"open_images: every folder must be readable, the system says '{error.strerror}' of "
+        f"open_images: every folder must be readable, got '{error.strerror}' for "
         f"{printable(str(error.filename))}. Change its permissions or leave it out."
     ) from error
 
@@ -121,8 +121,8 @@ def _shared_colour(paths: list[Path], shown: str) -> bool | None:
     if not n_grey or n_colour < n_grey:
         return None
     progress.say(
-        f"folder:{shown}: {n_grey} of {len(paths)} images are grey and are read as colour with "
-        "three equal channels, as the others are. Give grey=True to make all of them grey."
+        f"folder:{shown}: {n_grey} of {len(paths)} images are grey and are read as colour, with "
+        "three equal channels, like the others. Give grey=True to read all of them as grey."
     )
     return False
 

@@ -39,7 +39,7 @@ class Items:
         except Exception as error:  # a Dataset is the user's own code and raises what it likes
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise ImageError(
-                f"{where}: the item must be there, got '{reason}'. Leave it out."
+                f"{where}: the item must be readable, got '{reason}'. Leave it out."
             ) from error
         if isinstance(item, tuple | list) and len(item):
             item = item[0]  # (picture, label), as torch's data sets give
@@ -80,14 +80,14 @@ def images_from(
     """
     if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
         raise InputError(
-            "images_from: images must be the name of a source, Images, or a sequence of pictures, "
-            f"got {type(items).__name__}. Make a list of it."
+            "images_from: images must be the name of a source, Images, or a sequence of arrays or "
+            f"PIL images, got {type(items).__name__}. Make a list of it."
         )
     if isinstance(items, np.ma.MaskedArray):
-        raise InputError("images_from: pictures must not be a masked array. Fill it: x.filled(0).")
+        raise InputError("images_from: images must not be a masked array. Fill it: x.filled(0).")
     n = len(items)
     if not n:
-        raise InputError("images_from: there must be at least one image, got an empty sequence.")
+        raise InputError("images_from: at least one image must be given, got an empty sequence.")
     names = tuple(f"image {row}" for row in range(n)) if ids is None else tuple(map(str, ids))
     if len(set(names)) < len(names):
         raise InputError(
@@ -124,7 +124,7 @@ def _pixels(item: Any, where: str) -> np.ndarray:
     if isinstance(item, Image.Image):
         return decoding.from_pillow(item, where)
     if isinstance(item, np.ma.MaskedArray):
-        raise ImageError(f"{where}: a picture must not be a masked array. Fill it: x.filled(0).")
+        raise ImageError(f"{where}: an image must not be a masked array. Fill it: x.filled(0).")
     if hasattr(item, "detach"):  # a tensor; numpy knows neither gradients nor bfloat16
         item = item.detach().cpu()
         item = item.float() if item.is_floating_point() else item
@@ -132,14 +132,14 @@ def _pixels(item: Any, where: str) -> np.ndarray:
         picture = np.asarray(item)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ImageError(
-            f"{where}: an item must be a picture, got {type(item).__name__}."
+            f"{where}: an item must be an array or a PIL image, got {type(item).__name__}."
         ) from error
     if picture.ndim == 2:
         picture = picture[None]
     elif picture.ndim == 3 and picture.shape[0] not in (1, 3) and picture.shape[2] in (1, 3):
         picture = picture.transpose(2, 0, 1)
     if picture.ndim != 3 or picture.shape[0] not in (1, 3):
-        raise ImageError(f"{where}: a picture must be {PICTURE}, got shape {picture.shape}.")
+        raise ImageError(f"{where}: an image must be {PICTURE}, got shape {picture.shape}.")
     decoding.check_size(picture.shape[1], picture.shape[2], where)
     return _to_uint8(picture, where)
 
@@ -148,13 +148,13 @@ def _to_uint8(picture: np.ndarray, where: str) -> np.ndarray:
     if picture.dtype == np.uint8:
         return picture
     if picture.dtype.kind not in "fiub":
-        raise ImageError(f"{where}: pixels must be numbers, got {picture.dtype}.")
+        raise ImageError(f"{where}: pixels must be numeric, got {picture.dtype}.")
     high = 1 if picture.dtype.kind in "fb" else 255
     low, top = picture.min(), picture.max()
     if not (low >= 0 and top <= high):
         kinds = "floats in [0, 1]" if high == 1 else "whole numbers from 0 to 255"
         raise ImageError(
-            f"{where}: pixels must be {kinds}, got values from {low:g} to {top:g}. Give them "
-            "before they are normalised; the model does that."
+            f"{where}: pixels must be {kinds}, got values from {low:g} to {top:g}. Pass them "
+            "before normalisation; the model does that itself."
         )
     return np.rint(picture * 255).astype(np.uint8) if high == 1 else picture.astype(np.uint8)

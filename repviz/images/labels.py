@@ -23,9 +23,9 @@ def label_texts(who: str, labels: Iterable[Any]) -> np.ndarray:
     if missing:
         row = missing[0]
         raise InputError(
-            f"{who}: every image must have a label or none at all, got {values[row]} for image "
-            f"{row} ({len(missing)} of {len(values)} images). Leave those images out, or label "
-            "them."
+            f"{who}: either every image or no image must have a label, got {values[row]} for "
+            f"image {row} ({len(missing)} of {len(values)} images). Leave those images out, or "
+            "label them."
         )
     return np.array([_text(label) for label in values])
 

@@ -46,18 +46,19 @@ def read_bytes(path: Path) -> bytes:
             status = os.fstat(file.fileno())
             kind = _KINDS[stat.S_IFMT(status.st_mode)]
             if kind != "a file":
-                raise ImageError(f"{where}: it must be a regular file, got {kind}. Leave it out.")
+                raise ImageError(
+                    f"{where}: an image must be a regular file, got {kind}. Leave it out."
+                )
             if status.st_size > MAX_BYTES:
                 raise ImageError(
-                    f"{where}: an image file must have at most {MAX_BYTES:,} bytes, got "
+                    f"{where}: an image file must be at most {MAX_BYTES:,} bytes, got "
                     f"{status.st_size:,}. Leave it out."
                 )
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or error
         raise ImageError(
-            f"{where}: the file must be readable, the system says '{reason}'. "
-            "Put it back or leave it out."
+            f"{where}: the file must be readable, got '{reason}'. Restore it or leave it out."
         ) from error
 
 

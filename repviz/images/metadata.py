@@ -73,9 +73,9 @@ def _read(path: Path, key: str | None) -> tuple[list[str], Table]:
     """The columns besides the key, and the rows by key."""
     shown, got = printable(str(path)), kind_of(path)
     if got != "a file":
-        raise InputError(f"{WHO}: metadata must name a file, got {got} at {shown}.")
+        raise InputError(f"{WHO}: metadata must be the path of a file, got {got} at {shown}.")
     if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{WHO}: {shown} must have at most {MAX_BYTES:,} bytes. Split it.")
+        raise InputError(f"{WHO}: {shown} must be at most {MAX_BYTES:,} bytes. Split it.")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line]
@@ -128,7 +128,7 @@ def _match(images: Images, table: Table, shown: str) -> list[dict[str, str]]:
         )
     unused = sorted(set(table) - set(found.values()))
     if unused:
-        progress.say(f"{shown}: no image belongs to {_some(unused)} of {len(table)} rows.")
+        progress.say(f"{shown}: no image matches {_some(unused)} of {len(table)} rows.")
     return [table[found[place]] for place in range(len(images))]
 
 

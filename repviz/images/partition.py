@@ -71,14 +71,14 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
     """
     if len(images) < 10:
         raise InputError(
-            f"partition: a study needs at least 10 images, got {len(images)}. Give it more."
+            f"partition: a study needs at least 10 images, got {len(images)}. Use more images."
         )
     by = by or ("label" if labels_are_identities(images) else "image")
     train, validation, test = split(images, SHARES, by=by, seed=seed)
     if len(test) < 2:
         raise InputError(
-            f"partition: at least 2 images must be left to test on, got {len(test)} of "
-            f"{len(images)}. Give it more."
+            f"partition: at least 2 images must be left for testing, got {len(test)} of "
+            f"{len(images)}. Use more images."
         )
     groups = np.arange(len(images))
     # Of labels kept apart one alone says nothing of others; where they are not, its images do.

@@ -119,8 +119,8 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
         or abs(shares.sum() - 1) > 1e-6
     ):
         raise InputError(
-            f"split: fractions must be numbers above 0 that sum to 1, got {fractions!r}. "
-            "For example (0.7, 0.3)."
+            f"split: fractions must be numbers above 0 that sum to 1, got {fractions!r}. For "
+            "example: (0.7, 0.3)."
         )
     return shares
 
@@ -134,6 +134,6 @@ def _refuse_empty(
         shares = ", ".join(f"{fraction:g}" for fraction in fractions)
         raise InputError(
             f"split: every part must get at least one image, got none for part {empty[0]} of "
-            f"{len(parts)} ({len(images)} images, {labels}, fractions {shares}). Give more images "
+            f"{len(parts)} ({len(images)} images, {labels}, fractions {shares}). Use more images "
             "or larger fractions."
         )

@@ -78,8 +78,8 @@ class Items:
         except Exception as error:  # each set has a reader of its own, which raises what it likes
             reason = " ".join(str(error).split())
             raise ImageError(
-                f"{self.where(row)}: the image must be whole, got '{reason}'. "
-                "Delete the set's folder, so that it is downloaded again."
+                f"{self.where(row)}: the image must be complete, got '{reason}'. Delete the set's "
+                "folder, so that it is downloaded again."
             ) from error
         return decoding.from_pillow(picture, self.where(row))
 

@@ -66,7 +66,7 @@ def nearest_identity(
     labels = np.asarray(labels)
     if labels.shape != (len(X),):
         raise InputError(
-            f"nearest_identity: labels must hold one entry for each of {len(X)} rows, got shape "
+            f"nearest_identity: labels must have one entry for each of {len(X)} rows, got shape "
             f"{labels.shape}."
         )
     known = np.arange(len(X)) if known is None else np.asarray(known)

@@ -77,7 +77,7 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
     # Two images are apart by twice the variance, on average over all pairs.
     apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))
     if not apart.any():
-        raise InputError("invariance: the rows of X must not all be the same.")
+        raise InputError("invariance: the rows of X must not all be identical.")
     pairs = np.stack([moved, apart], axis=1)
 
     def ratio(means: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ def encode_groups(who: str, groups: Any, n: int) -> np.ndarray:
     """
     names, found = np.unique(checks.labels(who, "groups", groups, n), return_inverse=True)
     if len(names) < 2:
-        raise InputError(f"{who}: groups must name at least two groups, got one.")
+        raise InputError(f"{who}: groups must contain at least two groups, got one.")
     return found.astype(np.int64)
 
 
@@ -239,7 +239,7 @@ def neighbors_between(
     if queries.shape[1] != X.shape[1]:
         raise InputError(
             f"{who}: queries and X must have the same number of columns, got {queries.shape[1]} "
-            f"and {X.shape[1]}. Compare images of one size, or codes of one bottleneck."
+            f"and {X.shape[1]}. Use images of the same size, or codes of the same bottleneck."
         )
     _enough(who, len(X), k)
     indices, squared = nearest(
@@ -276,8 +276,8 @@ def count_within(
 def _enough(who: str, available: int, k: int) -> None:
     if available < k:
         raise InputError(
-            f"{who}: k must be at most {available} for so few rows, got k = {k}. "
-            "Take a smaller k or give it more images."
+            f"{who}: k must be at most {available} for so few rows, got k = {k}. Use a smaller k "
+            "or more images."
         )
 
 
@@ -291,7 +291,7 @@ def _comparable(who: str, X: np.ndarray, metric: str) -> Rows:
     if not norms.all():
         raise InputError(
             f"{who}: a row of zeros has no direction, got one in row {int(np.argmin(norms))} "
-            f"({int((norms == 0).sum())} of {len(X)} rows). Leave it out or take 'euclidean'."
+            f"({int((norms == 0).sum())} of {len(X)} rows). Leave it out, or use 'euclidean'."
         )
     return Rows(X, 1 / norms)
 

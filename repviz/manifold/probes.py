@@ -109,7 +109,7 @@ def probe(
         y = checks.matrix("probe", y[:, None])[:, 0].astype(np.float64)
     names, classes = np.unique(y, return_inverse=True)
     if len(names) < 2:
-        raise InputError("probe: target must have at least two values, got one.")
+        raise InputError("probe: target must have at least two different values, got one.")
     fold_of = _folds(n, folds, None if numeric else classes, groups, stream(seed, "probe folds"))
     predicted = np.empty(n)
     for fold in range(folds):
@@ -230,6 +230,6 @@ def _folds(
     names, member = np.unique(checks.labels("probe", "groups", groups, n), return_inverse=True)
     if len(names) < folds:
         raise InputError(
-            f"probe: groups must be at least as many as folds, got {len(names)} and {folds}."
+            f"probe: there must be at least as many groups as folds, got {len(names)} and {folds}."
         )
     return (rng.permutation(len(names)) % folds)[member]

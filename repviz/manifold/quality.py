@@ -152,15 +152,15 @@ def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
 def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
     if not isinstance(graph, Neighbors):
         raise InputError(
-            f"{who}: the graph must come from neighbors(X, k=50), got {type(graph).__name__}. Give "
-            "it the graph that the map was drawn from."
+            f"{who}: the graph must come from neighbors(X, k=50), got {type(graph).__name__}. "
+            "Pass the graph that the map was made from."
         )
     k = checks.integer(who, "k", k, low=1, high=min(graph.k, (graph.n - 1) // 2))
     embedding = checks.matrix(who, embedding)
     if len(embedding) != graph.n:
         raise InputError(
-            f"{who}: the embedding must hold one row for each of the graph's {graph.n} rows, "
-            f"got {len(embedding)}."
+            f"{who}: the embedding must have one row for each of the graph's {graph.n} rows, got "
+            f"{len(embedding)}."
         )
     return neighbors(embedding, k=k)
 

@@ -97,7 +97,7 @@ def similarity(
         )
     for name, rows in (("X", X), ("Y", Y)):
         if not (rows != rows[0]).any():
-            raise InputError(f"similarity: the rows of {name} must not all be the same.")
+            raise InputError(f"similarity: the rows of {name} must not all be identical.")
     n = len(X)
     k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
     seed = checks.seed("similarity", seed)
@@ -127,8 +127,8 @@ def _cka(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
     for name, gram, value in (("X", K, self_hsic[0]), ("Y", L, self_hsic[1])):
         if not value > ROUNDING * float(np.square(gram).sum()):
             raise InputError(
-                f"similarity: the rows of {name} must differ by more than one row or by more than "
-                "equal distances, or debiased CKA is 0 / 0. Use method='procrustes'."
+                f"similarity: the rows of {name} must not be identical but for one, nor all "
+                "equally far apart: debiased CKA would be 0 / 0. Use method='procrustes'."
             )
     scale = np.sqrt(self_hsic[0] * self_hsic[1])
     return lambda order: float(_hsic(K, L[np.ix_(order, order)]) / scale)
@@ -233,7 +233,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
             )
             sums += _hsic(K, L), _hsic(K, K), _hsic(L, L)
     if sums[1] <= 0 or sums[2] <= 0:
-        raise InputError("minibatch_cka: the rows must not all be the same. Give it other rows.")
+        raise InputError("minibatch_cka: the rows must not all be identical.")
     return float(sums[0] / np.sqrt(sums[1] * sums[2]))
 
 

@@ -107,7 +107,7 @@ def build(
     if map_dropout and variant == "torchvision":
         raise InputError(
             "open_model('alexnet'): map_dropout needs one of the 2012 variants, got "
-            "variant='torchvision'. Leave one of the two out."
+            "variant='torchvision'. Leave one of them out."
         )
     with torch.device("meta"):  # weights are drawn once, below
         module: nn.Module = (
@@ -209,9 +209,9 @@ def _wrong_input(shape: tuple[int, ...], side: int) -> str:
     text = f"AlexNet: the input must be 3x{side}x{side}, got {got}."
     if side == 227 and shape[-2:] == (224, 224):
         return (
-            f"{text} Three ways lead to conv1's 55 x 55 maps: 227 pixels without padding, "
+            f"{text} There are three ways to conv1's 55 x 55 maps: 227 pixels without padding, "
             "(227 - 11) / 4 + 1 = 55, as here; 224 pixels and 3 zeros to the right and below, as "
             "in variant='code2012'; or 224 pixels padded by 2, (224 + 4 - 11) / 4 + 1 = 55.25, "
             "rounded down, as in variant='torchvision'. Resize to 227."
         )
-    return f"{text} Give pixels through model.preprocessing, which resizes them."
+    return f"{text} Apply model.preprocessing to the images first: it resizes them."

@@ -70,14 +70,14 @@ def _call(
         )
     if argument and not takes_argument:
         raise InputError(
-            f"open_model('{name}'): this model takes nothing after a colon, got '{argument}'. "
-            f"Write {architecture.usage} and give options by name."
+            f"open_model('{name}'): this model takes no argument after a colon, got '{argument}'. "
+            f"Write {architecture.usage} and pass options by name."
         )
     if takes_argument:
         return architecture.build(argument, pretrained=pretrained, **options)
     if pretrained:
         raise Unavailable(
-            f"open_model('{name}'): there are no published weights of this model. Use "
+            f"open_model('{name}'): there are no published weights for this model. Use "
             "weights='random', or the path of a checkpoint that you trained."
         )
     return architecture.build(**options)

@@ -105,8 +105,8 @@ def save_checkpoint(
             save_file(contiguous, temporary, metadata=metadata)
         except SafetensorError as error:
             raise StoreError(
-                f"{path}: the checkpoint cannot be written, the system says '{error}'. Free some "
-                "space and run again: what was saved before is still there."
+                f"{path}: the checkpoint cannot be written ('{error}'). Free some space and run "
+                "again: the previous checkpoint is intact."
             ) from error
         temporary.chmod(mode)
     return path
@@ -124,26 +124,29 @@ def read_card(path: str | Path) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise Unavailable(
-            f"open_model: weights must be 'random', 'default' or the path of a checkpoint, and "
-            f"there is no file '{path}'. Check the path."
+            "open_model: weights must be 'random', 'default' or the path of a checkpoint, got "
+            f"'{path}', which does not exist. Check the path."
         )
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise Damaged(
-            f"{path}: this file is not a complete safetensors file ({error}). Train again, or copy "
-            "it again from where it came."
+            f"{path}: this file is not a complete safetensors file ({error}). Copy it again from "
+            "its source, or train again."
         ) from error
     total, _, text = metadata.get(CARD, "").rpartition("\n")
     if total and total != provenance.sha256(text.encode()):
         raise Damaged(
-            f"{path}: the card of this checkpoint has changed since it was written. Train again, "
-            "or copy the file again from where it came."
+            f"{path}: the metadata of this checkpoint has changed since it was written. Copy the "
+            "file again from its source, or train again."
         )
     card = _parsed(path, text)
     if not total:
-        progress.say(f"{path}: this checkpoint has no sum of its card, so changes cannot be seen.")
+        progress.say(
+            f"{path}: this checkpoint has no checksum of its metadata, so changes to it cannot be "
+            "detected."
+        )
     return card
 
 
@@ -156,14 +159,14 @@ def _parsed(path: str | Path, text: str) -> dict[str, Any]:
     card = card if isinstance(card, dict) else {}
     if card.get("format") != FORMAT or card.get("version") != VERSION:
         raise Damaged(
-            f"{path}: this safetensors file holds no {FORMAT} of version {VERSION}. Give a file "
-            "that repviz wrote."
+            f"{path}: this safetensors file must contain a {FORMAT}, version {VERSION}, and does "
+            "not. Choose a file that repviz wrote."
         )
     wrong = [name for name, kind in FIELDS.items() if not isinstance(card.get(name, ...), kind)]
     if wrong:
         raise Damaged(
-            f"{path}: the card of a checkpoint must have a field '{wrong[0]}' of its type, and "
-            "this one has none. Give a file that repviz wrote."
+            f"{path}: the checkpoint's metadata must have a valid field '{wrong[0]}', and has "
+            "none. Choose a file that repviz wrote."
         )
     return card
 
@@ -232,8 +235,8 @@ def verify_checkpoint(path: str | Path) -> None:
     with safe_open(path, framework="pt") as file:
         if "\n" not in (file.metadata() or {})[CARD]:
             raise Damaged(
-                f"{path}: this checkpoint has no sum of its card, so it cannot be verified. Train "
-                "again, or copy the file again from where it came."
+                f"{path}: this checkpoint has no checksum of its metadata, so it cannot be "
+                "verified. Copy the file again from its source, or train again."
             )
         weights = {
             name: file.get_tensor(name)
@@ -251,8 +254,8 @@ def must_be_of(path: str | Path, name: str, options: dict[str, Any]) -> None:
     there = {"model": card["model"], **{key: card["options"].get(key) for key in options}}
     if different := provenance.differences(there, here):
         raise Mismatch(
-            f"{path}: the checkpoint is of another model: {'; '.join(different)}. Open the model "
-            "that it was made with; options left out are taken from it."
+            f"{path}: this checkpoint belongs to another model: {'; '.join(different)}. Open the "
+            "model that it was trained as; options left out are taken from the checkpoint."
         )
 
 
@@ -262,8 +265,8 @@ def _check_named(path: str | Path, card: dict[str, Any], model: str | None) -> N
         must_be_of(path, model, {})
     elif find_architecture(card["model"])[0].imports_user_code:
         raise InputError(
-            f"open_checkpoint: a file may not name the code that is run, and {path} names "
-            f"'{card['model']}'. If that network is yours, say so: model='{card['model']}'."
+            f"open_checkpoint: a checkpoint may not choose the code to run, and {path} names "
+            f"'{card['model']}'. If that code is yours, pass model='{card['model']}'."
         )
 
 
@@ -273,8 +276,8 @@ def _built(path: str | Path, card: dict[str, Any]) -> Model:
     except INVALID as error:
         reason = str(error).split("\n")[0].rstrip(".")
         raise Damaged(
-            f"{path}: the card does not describe a model that can be built ({reason}). Give a file "
-            "that repviz wrote."
+            f"{path}: the checkpoint's metadata must describe a model that can be built, and does "
+            f"not ({reason}). Choose a file that repviz wrote."
         ) from error
 
 
@@ -283,8 +286,8 @@ def _preprocessing(path: str | Path, card: dict[str, Any]) -> Preprocessing:
         return Preprocessing.from_card(card["preprocessing"])
     except INVALID as error:
         raise Damaged(
-            f"{path}: the card must describe a preprocessing, and it does not ({error}). Give a "
-            "file that repviz wrote."
+            f"{path}: the checkpoint's metadata must describe a preprocessing, and does not "
+            f"({error}). Choose a file that repviz wrote."
         ) from error
 
 
@@ -319,8 +322,8 @@ def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> 
             module.load_state_dict({name: file.get_tensor(name) for name in names})
     except (SafetensorError, RuntimeError) as error:
         raise Damaged(
-            f"{path}: the weights do not fit the model that the file says it is. Train again, or "
-            "copy the file again from where it came."
+            f"{path}: the weights do not fit the model that the file names. Copy the file again "
+            "from its source, or train again."
         ) from error
     if weights_hash(module) != card["weights_hash"]:
         raise _changed(path)
@@ -328,6 +331,6 @@ def _read_weights(path: str | Path, card: dict[str, Any], module: nn.Module) -> 
 
 def _changed(path: str | Path) -> Damaged:
     return Damaged(
-        f"{path}: the weights have changed since they were written. Train again, or copy the "
-        "file again from where it came."
+        f"{path}: the weights have changed since they were written. Copy the file again from its "
+        "source, or train again."
     )

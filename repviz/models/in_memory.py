@@ -80,8 +80,8 @@ def check_materialised(who: str, module: Any) -> None:
         lazy = isinstance(value, nn.parameter.UninitializedTensorMixin)
         if lazy or value.device == torch.device("meta"):
             raise InputError(
-                f"{who}: every parameter must have values, got '{key}' without any. Call the "
-                "network once on an input of its size, or load its weights first."
+                f"{who}: every parameter must be initialised, got '{key}' without values. Call "
+                "the network once on an input of its size, or load its weights first."
             )
 
 
@@ -90,14 +90,14 @@ def open_module(model: Any, weights: str, options: dict[str, Any]) -> Model:
     if not isinstance(model, nn.Module):
         raise InputError(
             f"open_model: model must be a name or a torch.nn.Module, got {type(model).__name__}. "
-            "Write for example 'torchvision:resnet18'."
+            "For example: 'torchvision:resnet18'."
         )
     who = f"open_model('{options.get('name') or type(model).__name__}')"
     for option in options:
         checks.one_of(who, "option of a network in memory", option, OPTIONS)
     if weights != "random":  # the default: there is nothing to draw
         raise InputError(
-            f"{who}: the weights of a network in memory are its own, got weights='{weights}'. Load "
+            f"{who}: a network in memory already has its weights, got weights='{weights}'. Load "
             "them into it, and leave weights out."
         )
     return from_module(model, **options)

@@ -117,10 +117,8 @@ def _check_crop_mode(who: str, config: dict[str, Any]) -> None:
     mode = config.get("crop_mode") or "center"
     if mode != "center":
         raise InputError(
-            f"{who}: the pictures must be cropped at their centre, and these weights were made "
-            f"with timm's crop mode '{mode}', which shows the network another picture. Choose "
-            "another set of weights, or open the network in memory with a preprocessing of your "
-            "own."
+            f"{who}: the crop mode must be 'center', got '{mode}' for these weights. Choose other "
+            "weights, or open the network in memory with a preprocessing of your own."
         )
 
 
@@ -170,7 +168,8 @@ def own_model(
         module = _called(who, module, given)
     if not isinstance(module, nn.Module):
         raise InputError(
-            f"{who}: it must be a torch.nn.Module or return one, got {type(module).__name__}."
+            f"{who}: the attribute must be a torch.nn.Module or a function that returns one, got "
+            f"{type(module).__name__}."
         )
     check_materialised(who, module)
     own = getattr(module, "preprocessing", None)
@@ -188,8 +187,8 @@ def _attribute(who: str, argument: str) -> Any:
         module = import_module(place)
     except ImportError as error:
         raise InputError(
-            f"{who}: '{place}' must be a module that Python can import, got '{error}'. "
-            "Run in its folder, or install it."
+            f"{who}: '{place}' must be a module that Python can import, got '{error}'. Run repviz "
+            "in its folder, or install it."
         ) from error
     return getattr(module, checks.one_of(who, f"attribute of {place}", name, dir(module)))
 
@@ -200,8 +199,8 @@ def _called(who: str, function: Any, given: dict[str, Any]) -> Any:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")
         raise InputError(
-            f"{who}: the function must return a network, and it failed ({reason}). Try it in "
-            "Python first."
+            f"{who}: the function must return a network, and it failed ({reason}). Call it in "
+            "Python to see the error."
         ) from error
 
 
@@ -210,7 +209,8 @@ def _accepted(who: str, function: Any, **values: Any) -> dict[str, Any]:
 
     if not callable(function):
         raise InputError(
-            f"{who}: it must be a torch.nn.Module or return one, got {type(function).__name__}."
+            f"{who}: the attribute must be a torch.nn.Module or a function that returns one, got "
+            f"{type(function).__name__}."
         )
     names = inspect.signature(function).parameters
     given = {name: value for name, value in values.items() if value is not None}
@@ -229,8 +229,8 @@ def _check_classes(who: str, pretrained: bool | str, classes: int) -> None:
 
 def _no_weights(who: str, library: str, error: Exception) -> Unavailable:
     return Unavailable(
-        f"{who}: the weights could not be had from {library} ({error}). Use weights='random', or "
-        "run once where there is a network."
+        f"{who}: the weights could not be loaded from {library} ({error}). Use weights='random', "
+        "or run once with an internet connection."
     )
 
 

@@ -58,7 +58,7 @@ class Preprocessing:
         if self.resize is not None and self.resize < max(self.size):
             raise InputError(
                 f"Preprocessing: resize must be at least the larger side of size {self.size}, got "
-                f"{self.resize}. Leave it out to scale the picture to its size."
+                f"{self.resize}. Leave it out to resize images directly to size."
             )
         if self.channels not in (1, 3):
             raise InputError(
@@ -66,7 +66,7 @@ class Preprocessing:
             )
         if not len(self.mean) == len(self.std) == self.channels:
             raise InputError(
-                f"Preprocessing: mean and std must hold one number per channel ({self.channels}), "
+                f"Preprocessing: mean and std must have one number per channel ({self.channels}), "
                 f"got {len(self.mean)} and {len(self.std)}."
             )
 
@@ -216,8 +216,8 @@ def named_failure(who: str, model: Model) -> Iterator[None]:
         reason = f"{type(error).__name__}: {error}".split("\n")[0].rstrip(".")
         shape = ", ".join(str(n) for n in (model.preprocessing.channels, *model.preprocessing.size))
         raise InputError(
-            f"{who}: the network '{model.name}' must take float32 input of shape (b, {shape}), and "
-            f"it failed ({reason}). Give the size and channels that it takes, or mend it."
+            f"{who}: the network '{model.name}' must take float32 input of shape (b, {shape}), "
+            f"and it failed ({reason}). Pass its input size and channels, or fix the network."
         ) from error
 
 

@@ -61,6 +61,6 @@ def _reset(name: str, module: nn.Module) -> None:
             where = f"'{path}' ({type(part).__name__})" if path else type(part).__name__
             raise Unavailable(
                 f"untrained_copy: each module of '{name}' with parameters must have a method "
-                f"reset_parameters, and {where}, which holds '{own[0]}', has none. Write one, or "
-                "do without an untrained control."
+                f"reset_parameters, and {where}, which owns '{own[0]}', has none. Add one, or "
+                "skip the untrained control."
             )

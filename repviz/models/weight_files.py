@@ -77,8 +77,8 @@ def load_state_file(module: nn.Module, path: str | Path) -> None:
     if faults:
         more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise Mismatch(
-            f"{path}: the weights must be those of this network, and {', '.join(faults[:SHOWN])}"
-            f"{more}. Open the network that they belong to, with the same number of classes."
+            f"{path}: the weights must fit this network, but {', '.join(faults[:SHOWN])}{more}. "
+            "Open the network that they belong to, with the same number of classes."
         )
     module.load_state_dict(state)
 
@@ -95,17 +95,17 @@ def _read(path: str | Path) -> dict[str, Tensor]:
     ) as error:
         reason = str(error).split("\n")[0].rstrip(".")
         if isinstance(error, pickle.UnpicklingError):  # torch's own text advises to run the code
-            reason = "it holds Python objects that are no tensors, and such a file can run code"
+            reason = "it contains Python objects other than tensors, and loading those can run code"
         raise Damaged(
             f"{path}: this file is not a complete state dict of tensors ({reason}). Write it with "
-            "torch.save(net.state_dict(), ...), or copy it again from where it came."
+            "torch.save(net.state_dict(), ...), or copy it again from its source."
         ) from error
     for key in WRAPPED:
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
         raise Damaged(
-            f"{path}: this file must hold a state dict of tensors, got {type(found).__name__}. "
+            f"{path}: this file must contain a state dict of tensors, got {type(found).__name__}. "
             "Write it with torch.save(net.state_dict(), ...)."
         )
     return {str(name): value for name, value in found.items()}

@@ -65,8 +65,8 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     k = most if components is None else checks.integer("pca", "components", components, low=1)
     if k > most:
         raise InputError(
-            f"pca: components must be at most min(n - 1, d) = {most}, got {k}. "
-            "Ask for fewer components or give it more images."
+            f"pca: components must be at most min(n - 1, d) = {most}, got {k}. Use fewer "
+            "components or more images."
         )
     if solver == "exact":
         from repviz.principal.exact import exact

@@ -78,12 +78,11 @@ def fit_mirrored_pca(
         spread = float(np.ptp(copies[0], axis=0).max())
         if spread > 0:
             raise InputError(
-                f"sweep: the training images must differ by values whose squares float32 holds, "
-                f"got differences of at most {spread:.3g}. Scale them to [0, 1]."
+                "sweep: the training images must differ by enough for float32, got differences of "
+                f"at most {spread:.3g}. Scale them to [0, 1]."
             )
         raise InputError(
-            "sweep: the training images must differ, got the same image throughout. "
-            "Give it other images."
+            "sweep: the training images must differ, got identical images. Use other images."
         )
     owner = np.concatenate([np.full(len(f[0]), i) for i, f in enumerate(found)])
     place = np.concatenate([np.arange(len(f[0])) for f in found])

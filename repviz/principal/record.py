@@ -95,5 +95,5 @@ def turned(directions: np.ndarray) -> np.ndarray:
 def _columns(who: str, what: str, given: np.ndarray, wanted: int) -> None:
     if given.shape[1] != wanted:
         raise InputError(
-            f"{who}: {what} must have {wanted} columns, as the fit has, got {given.shape[1]}."
+            f"{who}: {what} must have {wanted} columns, as in fitting, got {given.shape[1]}."
         )

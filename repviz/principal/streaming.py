@@ -119,8 +119,8 @@ def _first_pass(
         if not np.isfinite(block).all():
             row = part.start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise InputError(
-                f"pca: every value of X must be finite, got one that is not in row {row}. "
-                "Leave out the rows whose image could not be read."
+                f"pca: every value of X must be finite, got NaN or an infinity in row {row}. "
+                "Leave out the rows of unreadable images."
             )
         sums += block.sum(axis=0, dtype=np.float64)
         total += float(np.einsum("ij,ij->", block, block, dtype=np.float64))

@@ -109,8 +109,8 @@ def refuse_what_does_not_fit(cost: Cost, out: str | Path) -> None:
     disk, memory = shutil.disk_usage(folder).free, _free_memory()
     if cost.disk > disk or cost.memory > memory:
         raise InputError(
-            f"study layers: what it takes must be free, {cost}, got {_bytes(disk)} of disk at "
-            f"{folder} and {_bytes(memory)} of memory. Give fewer images (sample=) or fewer layers."
+            f"study layers: {cost} must be free, got {_bytes(disk)} of disk at {folder} and "
+            f"{_bytes(memory)} of memory. Use fewer images (sample=) or fewer layers."
         )
 
 

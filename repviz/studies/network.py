@@ -80,8 +80,8 @@ def network(
     """
     if weights is None and model is None:
         raise InputError(
-            "study network: a checkpoint or a model must be given, got neither. Write "
-            "model='torchvision:resnet18', or train one first: repviz train."
+            "study network: weights or model must be given, got neither. For example: "
+            "model='torchvision:resnet18'; or train a checkpoint first: repviz train."
         )
     images = as_images(images)
     units = checks.integer("study network", "units", units, low=1, high=64)

@@ -136,7 +136,7 @@ def describe(
     try:
         return _measured(representation, labels, split, seed)
     except InputError as error:  # a dead layer ends its own row, not the study
-        reason = f"not measured: its rows do not tell the images apart. ({error})"
+        reason = f"not measured: its rows do not distinguish the images. ({error})"
         n = len(representation.matrix)
         return Description(
             {**representation.identify(), "n": n, "dimension_warnings": reason, "seed": seed}
@@ -165,8 +165,8 @@ def write_descriptions(
     measured = [one for one in descriptions if one.measured]
     if not measured:
         raise InputError(
-            "study: at least one representation must tell the images apart, got none. Give it "
-            f"other images. ({descriptions[0].row['dimension_warnings']})"
+            "study: at least one representation must distinguish the images, got none. Use other "
+            f"images. ({descriptions[0].row['dimension_warnings']})"
         )
     # The first that was measured has every column, in order.
     table = pd.DataFrame([one.row for one in (measured[0], *descriptions)])[1:]

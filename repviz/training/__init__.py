@@ -153,8 +153,8 @@ def _recipe(model: Model, recipe: str | Settings | None) -> tuple[Recipe, Settin
     if entry.task != model.task:
         usable = ", ".join(key for key, other in RECIPES.items() if other.task == model.task)
         raise InputError(
-            f"train: the recipe must be one for {model.task}, the model's task, got '{name}'. "
-            f"Use {usable}."
+            f"train: the recipe must be for the model's task ({model.task}), got '{name}'. Use "
+            f"{usable}."
         )
     return entry, entry.settings if isinstance(recipe, str) or recipe is None else recipe
 
@@ -213,14 +213,14 @@ def _split(images: Images, recipe: Recipe, held_out: float, seed: int) -> Parts:
 def _checked(rows: Sequence[np.ndarray], n: int) -> Parts:
     if len(rows) != 2:
         raise InputError(
-            f"train: rows must be two arrays, to train on and held out, got {len(rows)}."
+            f"train: rows must be two arrays, one for training and one held out, got {len(rows)}."
         )
     first, second = (np.asarray(part, dtype=np.int64) for part in rows)
     both = np.concatenate([first, second])
     if not len(first) or not len(second) or len(np.unique(both)) < len(both):
         raise InputError(
-            "train: rows must be two arrays with no row twice and neither empty, got "
-            f"{len(first)} and {len(second)} rows, {len(np.unique(both))} different."
+            f"train: rows must be two non-empty arrays without a repeated row, got {len(first)} "
+            f"and {len(second)} rows, {len(np.unique(both))} distinct."
         )
     if both.min() < 0 or both.max() >= n:
         raise InputError(

@@ -323,8 +323,8 @@ class _Evaluator:
 def _classes(model: Model, images: Images) -> tuple[tuple[str, ...], Tensor]:
     if images.labels is None:
         raise InputError(
-            f"train: images '{images.name}' must have labels to learn, and have none. "
-            "Sort them into one folder per label."
+            f"train: images '{images.name}' must have labels, got none. Sort them into one folder "
+            "per label."
         )
     classes = tuple(str(label) for label in images.classes)
     outputs = [part for part in model.module.modules() if isinstance(part, nn.Linear)]

@@ -164,7 +164,7 @@ def _fit(
         inner, batches, error = _on_pixels(module, data, batch, noise, seed)
     else:
         raise InputError(
-            f"train: the model must be an autoencoder of repviz, got {type(module).__name__}."
+            f"train: the model must be a repviz autoencoder, got {type(module).__name__}."
         )
     best = _BestEpoch(inner, error)
     is_prefix = isinstance(inner, prefix.PrefixTraining)

@@ -62,16 +62,16 @@ class FileCheckpointer:
         saved = saved if isinstance(saved, dict) else {}
         if different := provenance.differences(saved, self.identity):
             raise Mismatch(
-                f"{self.path}: it holds another training: {'; '.join(different)}. Choose another "
-                "file, or delete this one."
+                f"{self.path}: this checkpoint belongs to another training run: "
+                f"{'; '.join(different)}. Choose another file, or delete this one."
             )
         progress, tensors = load_training(self.path, self.model.module)
         try:
             state = State(**progress["state"], tensors=tensors)
         except (KeyError, TypeError) as error:
             raise Damaged(
-                f"{self.path}: the state of this training cannot be read ({error}). Delete the "
-                "file and train again."
+                f"{self.path}: the training state cannot be read ({error}). Delete the file and "
+                "train again."
             ) from error
         if state.history:
             self._write_curves(state.history)
@@ -139,13 +139,13 @@ def reserved(checkpoint: Path, *, resumes: bool) -> Iterator[None]:
             durable.remove_abandoned(path)
         if checkpoint.exists() and not (resumes and _is_checkpoint(checkpoint)):
             raise StoreError(
-                f"{checkpoint}: this file exists, and it would be replaced. Choose another file, "
-                "or delete this one."
+                f"{checkpoint}: this file already exists and would be overwritten. Choose another "
+                "file, or delete this one."
             )
         if curves.exists() and not checkpoint.exists():
             raise StoreError(
-                f"{curves}: this file exists, and the curves of {checkpoint.name} would replace "
-                "it. Choose another name, or delete it."
+                f"{curves}: this file already exists and would be overwritten by the curves of "
+                f"{checkpoint.name}. Choose another name, or delete it."
             )
         yield
 
@@ -163,7 +163,7 @@ def _summary_writer(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise Unavailable(
-            "train: the package tensorboard is needed for its curves and is not installed. Run: "
-            "pip install tensorboard."
+            "train: the package tensorboard is needed and is not installed. Run: pip install "
+            "tensorboard."
         ) from error
     return SummaryWriter(folder)

@@ -46,7 +46,7 @@ def contact_sheet(
     """
     if not settings.augment:
         raise InputError(
-            "train: the recipe must augment the images, got no augmentation. Name some: "
+            "train: there must be augmentations to show, got none. For example: "
             "augment='crop,flip'."
         )
     channels, size = model.preprocessing.channels, model.preprocessing.size

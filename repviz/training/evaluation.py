@@ -146,12 +146,12 @@ def evaluate(
     if not seen and known[rows].any():
         raise InputError(
             f"evaluate: the images must be new to every model, got {int(known[rows].sum())} of "
-            f"{len(rows)} that one was trained on. Leave them out, or say seen=True."
+            f"{len(rows)} that one was trained on. Leave them out, or pass seen=True."
         )
     if not len(rows):
         raise InputError(
-            "evaluate: at least one image must be new to every model, got 0. Train them on one "
-            "split (the same split seed), or say seen=True."
+            "evaluate: at least one image must be new to every model, got 0. Train all models on "
+            "the same split (split_seed), or pass seen=True."
         )
     own = rows[machine.share(len(rows))]
     each = []
@@ -218,7 +218,9 @@ def _label_indices(models: list[Model], images: Images) -> np.ndarray:
     """The index of each image's label among the models' classes."""
     if not models or images.labels is None:
         got = "no model" if not models else f"images '{images.name}' without labels"
-        raise InputError(f"evaluate: there must be a model and labels, got {got}.")
+        raise InputError(
+            f"evaluate: at least one model and labelled images must be given, got {got}."
+        )
     classes = models[0].classes
     for model in models:
         if model.classes is None or model.classes != classes:
@@ -230,8 +232,8 @@ def _label_indices(models: list[Model], images: Images) -> np.ndarray:
     unknown = [label for label in images.classes if label not in index]
     if unknown:
         raise InputError(
-            f"evaluate: every label of the images must be a class of the models, got "
-            f"'{unknown[0]}' ({len(unknown)} such). Their classes: {', '.join(list(index)[:20])}."
+            "evaluate: every label of the images must be a class of the models, got "
+            f"'{unknown[0]}' ({len(unknown)} unknown). Known: {', '.join(list(index)[:20])}."
         )
     return np.array([index[str(label)] for label in images.labels], dtype=np.int64)
 

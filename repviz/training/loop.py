@@ -248,8 +248,7 @@ class _Run:
         if not math.isfinite(self.state.loss):
             raise InputError(
                 f"train: the loss must stay finite, got {self.state.loss} by step "
-                f"{self.state.step}. Lower the learning rate, check the images, or train another "
-                "model."
+                f"{self.state.step}. Lower the learning rate, or check the images."
             )
 
     def save_if_due(self, stop_request: StopRequest) -> None:

@@ -118,8 +118,8 @@ def native_bf16(device: torch.device) -> bool:
 def _check_bf16(machine: Machine) -> None:
     if machine.precision == "bf16" and not native_bf16(machine.device):
         raise Unavailable(
-            f"train: precision 'bf16' must be native to the {machine.device.type}, and here it "
-            "would be emulated, several times slower than fp32. Use precision='auto'."
+            f"train: precision 'bf16' must be supported by the {machine.device.type}'s hardware, "
+            "and here it would be emulated, several times slower than fp32. Use precision='auto'."
         )
 
 

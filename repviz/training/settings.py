@@ -110,7 +110,7 @@ def parse_augmentations(text: str) -> dict[str, float]:
             amounts[name] = float(value) if equals else AUGMENTATIONS[name].default
         except ValueError:
             raise InputError(
-                f"train: the amount of '{name}' must be a number, got '{value}'. Write for example "
+                f"train: the amount of '{name}' must be a number, got '{value}'. For example: "
                 f"{name}={AUGMENTATIONS[name].default:g}."
             ) from None
     return amounts

@@ -185,7 +185,7 @@ def get_criterion(criterion: str | Score | Criterion) -> Criterion:
         entry = CRITERIA[checks.one_of("sweep", "criterion", family, CRITERIA)]
         if colon and not entry.argument:
             raise InputError(
-                f"criterion '{family}': it takes nothing after a colon, got '{argument}'."
+                f"criterion '{family}': it takes no argument after a colon, got '{argument}'."
             )
         entry = replace(entry, argument=argument or entry.argument)
         if entry.argument:
@@ -210,6 +210,6 @@ def argument_as_number(family: str, argument: str, *, low: float, high: float) -
     if not low <= value <= high:
         raise InputError(
             f"criterion '{family}': a number from {low:g} to {high:g} must follow the colon, got "
-            f"'{argument}'. Write for example {family}:{CRITERIA[family].argument}."
+            f"'{argument}'. For example, write {family}:{CRITERIA[family].argument}."
         )
     return value

@@ -73,7 +73,7 @@ class Judge:
                 raise InputError(
                     f"judge '{self.name}': statistics must be {len(self.statistics)} numbers per "
                     f"image, shape ({len(X)}, {len(self.statistics)}), got shape {values.shape}"
-                    f"{' with NaN' if np.isnan(values).any() else ''}. Mend its function."
+                    f"{' with NaN' if np.isnan(values).any() else ''}. Fix its function."
                 )
             return values
 
@@ -167,6 +167,6 @@ def get_judges(judges: Any, *, oriented: bool = True) -> list[Judge]:
     names = [judge.name for judge in found]
     if not names or len(set(names)) < len(names):
         raise InputError(
-            f"ladder: judges must be one or more of different names, got {names}. Rename one."
+            f"ladder: judges must be at least one, with different names, got {names}. Rename one."
         )
     return found

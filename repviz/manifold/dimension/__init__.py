@@ -182,8 +182,8 @@ def dimension_by_label(
             first_reason = first_reason or f"'{label}': {error}"
     if not estimates:
         raise InputError(
-            "dimension_by_label: at least one label must be measurable, got none. "
-            f"For {first_reason}"
+            "dimension_by_label: at least one label must have enough images, got none. For "
+            f"{first_reason}"
         )
     return estimates
 

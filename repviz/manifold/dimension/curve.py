@@ -78,8 +78,8 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     scales = [m for m in gride.SCALES if 2 * m <= X.k and 4 * m < X.n]
     if len(scales) < 2:
         raise InputError(
-            f"scale_curve: the graph must hold at least 4 neighbours of more than 8 rows, got "
-            f"{X.k} of {X.n}. Build it with neighbors(X, k=64)."
+            "scale_curve: the graph must have at least 4 neighbours per row and more than 8 rows, "
+            f"got {X.k} and {X.n}. Build it with neighbors(X, k=64)."
         )
     estimates = tuple(gride.estimate(X, m=m) for m in scales)
     first, last = _plateau(estimates)

@@ -151,7 +151,7 @@ def _distinct(graph: Neighbors, k: int) -> Distinct:
     if graph.k < k:
         more = "Add rows" if graph.n <= k else f"Build it with neighbors(X, k={2 * k})"
         raise InputError(
-            f"dimension: the graph must hold at least {k} neighbours per row, got {graph.k}. "
+            f"dimension: the graph must have at least {k} neighbours per row, got {graph.k}. "
             f"{more}."
         )
     near_duplicates = near_duplicate_pairs(graph)
@@ -161,15 +161,15 @@ def _distinct(graph: Neighbors, k: int) -> Distinct:
         found = _deduplicated(graph, k, near_duplicates)
     if len(found.distances) < MIN_ROWS:
         raise InputError(
-            f"dimension: at least {MIN_ROWS} different rows with {k} different neighbours each are "
-            f"needed, got {len(found.distances)} of {graph.n} rows. Give it more images, or leave "
-            "out copies: np.unique(X, axis=0)."
+            f"dimension: at least {MIN_ROWS} distinct rows with {k} distinct neighbours each are "
+            f"needed, got {len(found.distances)} of {graph.n} rows. Use more images, or remove "
+            "duplicates: np.unique(X, axis=0)."
         )
     near, far = found.distances[:, 0], found.distances[:, -1]
     if (far <= (1 + ROUNDING[int(graph.X.dtype == np.float32)]) * near).all():
         raise InputError(
-            f"dimension: a row's {k} nearest rows must not all be equally far, got that in every "
-            "row. The values are too coarse; give it the rows before they were rounded."
+            f"dimension: the {k} nearest neighbours of a row must differ in distance, got all "
+            "equal in every row. The values are too coarse; use them before rounding."
         )
     return found
 

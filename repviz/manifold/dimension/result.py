@@ -220,8 +220,8 @@ def maximum_likelihood(score: Callable[[float], np.ndarray]) -> tuple[float, np.
     if not total(low) > 0 > total(high):
         raise InputError(
             f"dimension: some dimension from {SEARCH_RANGE[0]:g} to {SEARCH_RANGE[1]:,.0f} must "
-            "fit the distances, got none: rows are tied or lie on a grid. Give it the rows before "
-            "they were rounded, or randomly sampled rows."
+            "fit the distances, got none: distances are tied, or the rows lie on a grid. Use the "
+            "values before rounding, or randomly sampled rows."
         )
     root = scipy.optimize.brentq(total, low, high, xtol=1e-13)
     value, step = float(np.exp(root)), 1e-4

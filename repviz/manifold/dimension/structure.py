@@ -112,6 +112,6 @@ def _clusters(sizes: np.ndarray, k: int) -> str:
             f"neighbourhoods of {k} rows reach from one cluster to the next."
         )
     return (
-        f"the rows form separate clusters, the median row in one of {median} rows: each has the "
-        f"bias of its own number of rows, not that of {n}."
+        f"the rows form separate clusters, with the median row in one of {median} rows: each has "
+        f"the bias of its own number of rows, not that of {n}."
     )

@@ -107,8 +107,8 @@ def _placed(
 ) -> np.ndarray:
     if X.shape[1] != rows.shape[1]:
         raise InputError(
-            f"LandmarkMap.transform: X must have the map's {rows.shape[1]} columns, "
-            f"got {X.shape[1]}."
+            f"LandmarkMap.transform: X must have {rows.shape[1]} columns, as in fitting, got "
+            f"{X.shape[1]}."
         )
     indices, distances = neighbors_between(X, rows, k=near)
     lengths = distances.astype(np.float32)

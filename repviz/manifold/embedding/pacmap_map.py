@@ -46,8 +46,8 @@ def pacmap(
         from pacmap import PaCMAP
     except ImportError as error:
         raise Unavailable(
-            "pacmap: the package pacmap is needed and is not installed. pip install pacmap, or "
-            "take method='umap'."
+            "pacmap: the package pacmap is needed and is not installed. Run: pip install pacmap, "
+            "or use method='umap'."
         ) from error
     components = checks.integer("pacmap", "components", components, low=1, high=10)
     seed = checks.seed("pacmap", seed)
@@ -57,8 +57,9 @@ def pacmap(
         graph = nearest(rows, k=min(near, len(rows) - 1))
     if graph.k < near or graph.n <= 2 * near:
         raise InputError(
-            f"pacmap: the graph must hold at least neighbors = {near} neighbours of more than "
-            f"{2 * near} rows, got {graph.k} of {graph.n}. Make it with neighbors(X, k={near})."
+            f"pacmap: the graph must have at least {near} neighbours per row (the option "
+            f"neighbors) and more than {2 * near} rows, got {graph.k} and {graph.n}. Build it "
+            f"with neighbors(X, k={near})."
         )
     pairs = np.stack(
         [np.repeat(np.arange(graph.n), near), graph.indices[:, :near].ravel()], axis=1

@@ -49,8 +49,8 @@ def tsne(
         from openTSNE.nearest_neighbors import PrecomputedNeighbors
     except ImportError as error:
         raise Unavailable(
-            "tsne: the package openTSNE is needed and is not installed. pip install openTSNE, or "
-            "take method='umap'."
+            "tsne: the package openTSNE is needed and is not installed. Run: pip install "
+            "openTSNE, or use method='umap'."
         ) from error
     components = checks.integer("tsne", "components", components, low=1, high=2)
     seed = checks.seed("tsne", seed)

@@ -86,8 +86,8 @@ def umap(
     near = min(checks.integer("umap", "neighbors", neighbors, low=2), graph.n) - 1
     if graph.k < near:
         raise InputError(
-            f"umap: the graph must hold at least neighbors - 1 = {near} neighbours a row, "
-            f"got {graph.k}. Make it with neighbors(X, k={near}) or take neighbors={graph.k + 1}."
+            f"umap: the graph must have at least neighbors - 1 = {near} neighbours per row, got "
+            f"{graph.k}. Build it with neighbors(X, k={near}), or use neighbors={graph.k + 1}."
         )
     if labels is not None:
         labels = checks.labels("umap", "labels", labels, graph.n)
@@ -191,7 +191,7 @@ def _given(init: Any, graph: Neighbors, components: int) -> np.ndarray:
     start = checks.matrix("umap", init, columns=components)
     if len(start) != graph.n:
         raise InputError(
-            f"umap: init must hold one row for each of the graph's {graph.n} rows, "
-            f"got {len(start)}."
+            f"umap: init must have one row for each of the graph's {graph.n} rows, got "
+            f"{len(start)}."
         )
     return start[:, :components]

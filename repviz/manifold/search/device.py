@@ -69,8 +69,8 @@ def _ready(device: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise InputError(
-            f"neighbors: device must be one that torch can use here, got '{device}' ({reason}). "
-            "Leave it out to search on the processor."
+            f"neighbors: device must be usable by torch on this machine, got '{device}' "
+            f"({reason}). Leave it out to search on the processor."
         ) from error
     return place
 

@@ -30,8 +30,8 @@ def kept(path: Path, find: Callable[[], Found]) -> Found:
                 return file["numbers"].astype(np.int64), file["squared"], float(file["recall"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise Damaged(
-                f"{path}: this neighbour graph is damaged. Delete the file: the graph is found "
-                "again."
+                f"{path}: this neighbour graph is damaged. Delete the file, and the graph is "
+                "computed again."
             ) from error
     numbers, squared, recall = find()
     small = numbers.astype(np.int32) if len(numbers) < 2**31 else numbers

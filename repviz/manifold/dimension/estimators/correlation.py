@@ -43,9 +43,9 @@ def estimate(graph: Neighbors) -> Dimension:
     counts = _counts(rows, radii)
     if not 0 < counts[:, 0].sum() < counts[:, 1].sum():
         raise InputError(
-            "dimension: the number of near pairs must grow with the radius, got as many within the "
-            "median distance to the near as to the far neighbour. Rows are tied; give it the rows "
-            "before they were rounded."
+            "dimension: the number of close pairs must grow with the radius, got no growth "
+            "between the median distances to the near and the far neighbour. Distances are tied; "
+            "use the values before rounding."
         )
     value, influence = slope(counts, radii)
     log_se = standard_error(counts, influence)

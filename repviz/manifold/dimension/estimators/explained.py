@@ -52,7 +52,9 @@ def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = N
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError("dimension: the rows must not all be the same. Give it other rows.")
+        raise InputError(
+            f"dimension: the rows must not all be identical, got {len(X)} identical rows."
+        )
     held = np.cumsum(spectrum) / spectrum.sum()
     count = int(np.searchsorted(held, share * (1 - 1e-12)) + 1)
     power = fit.scores**2

@@ -86,7 +86,9 @@ def separability(X: np.ndarray) -> tuple[float, float, np.ndarray]:
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError("dimension: the rows must not all be the same. Give it other rows.")
+        raise InputError(
+            f"dimension: the rows must not all be identical, got {len(X)} identical rows."
+        )
     retained = spectrum > spectrum[0] / CONDITION
     rows = fit.scores[:, retained] / np.sqrt(spectrum[retained])
     sizes = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -95,7 +97,7 @@ def separability(X: np.ndarray) -> tuple[float, float, np.ndarray]:
     if not counts[0].any():
         raise InputError(
             f"dimension: 'fishers' needs inseparable pairs of rows, got none among {len(X)} rows, "
-            "which shows only that the dimension is high. Give it more rows."
+            "which shows only that the dimension is high. Use more rows."
         )
     usable = np.flatnonzero(counts.any(axis=1))
     alpha = int(usable[np.abs(ALPHAS[usable] - 0.9 * ALPHAS[usable[-1]]).argmin()])

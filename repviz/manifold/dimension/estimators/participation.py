@@ -49,7 +49,9 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError("dimension: the rows must not all be the same. Give it other rows.")
+        raise InputError(
+            f"dimension: the rows must not all be identical, got {len(X)} identical rows."
+        )
     total, squares = float(spectrum.sum()), float(spectrum @ spectrum)
     value = total**2 / squares
     power = fit.scores**2
