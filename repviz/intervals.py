@@ -142,6 +142,45 @@ def jackknife(
     return float(centre - reach), float(centre + reach)
 
 
+def over_splits(
+    values: np.ndarray, *, test_share: float, level: float = 0.95
+) -> tuple[float, float]:
+    """The interval of the mean of an estimate that was made on several random splits.
+
+    Training sets of different splits share rows, and so do test sets: the estimates are no
+    independent draws. Their variance is multiplied by 1 / splits + test rows / training rows
+    instead of 1 / splits.
+
+    Parameters
+    ----------
+    values : ndarray, shape (splits,)
+        The estimate of each split; best on a scale where its error is even.
+    test_share : float
+        Test rows as a multiple of training rows, above 0.
+    level : float
+        Confidence, in (0, 1).
+
+    Returns
+    -------
+    low, high : float
+        NaN where there are fewer than two splits.
+
+    References
+    ----------
+    Nadeau & Bengio 2003, Machine Learning 52:239-281, equation 9: the corrected resampled t.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    n = len(values)
+    if n < 2:
+        return float("nan"), float("nan")
+    spread = np.sqrt((1 / n + test_share) * np.var(values, ddof=1))
+    reach = float(t.ppf((1 + level) / 2, n - 1) * spread)
+    centre = float(np.mean(values))
+    return centre - reach, centre + reach
+
+
 def resampled(
     values: np.ndarray,
     groups: np.ndarray,

@@ -43,7 +43,7 @@ SENTENCES = {
 }
 EMPTY = ("dimension_warnings", "factor", "left_out", "sole_refusing_judge", "undecided", "warnings")
 WORDS = (*TEXT, "criterion", "formula", "kind", "output", "per_size_short", "baseline_title")
-COUNTS = {"seed": 0, "seeds": 1, "groups": 40, "groups_test": 6, "n": 60, "n_test": 60}
+COUNTS = {"seed": 0, "seeds": 1, "splits": 1, "groups": 40, "groups_test": 6, "n": 60, "n_test": 60}
 COUNTS |= {"trustworthiness_k": 15, "repeats": 19}
 
 

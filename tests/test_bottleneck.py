@@ -22,9 +22,10 @@ from repviz.bottleneck.choice import choice_from_scores, choose_bottleneck
 from repviz.bottleneck.criteria import CRITERIA, Reference, get_criterion
 from repviz.bottleneck.knee import knee
 from repviz.bottleneck.non_inferiority import continuous_bound, discrete_bound, groups_needed
-from repviz.bottleneck.pca_equivalent import equivalent
+from repviz.bottleneck.pca_equivalent import PCACurve
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError, Mismatch, StoreError
+from repviz.principal.mirrored import fit_mirrored_pca
 
 SETUP = SweepSetup(effort=0.05)
 
@@ -113,11 +114,59 @@ def test_psnr_of_a_known_error():
     assert distortion.psnr(X + 0.1, X)[0] == pytest.approx(20)
 
 
-def test_the_equivalent_dimension_of_pcas_own_errors_is_their_size():
-    sizes, errors = np.array([1, 2, 4, 8]), np.array([0.4, 0.2, 0.1, 0.05])
-    assert equivalent(0.1, sizes, errors) == pytest.approx(4)
-    assert equivalent(0.1 / np.sqrt(2), sizes, errors) == pytest.approx(4 * np.sqrt(2))
-    assert np.isnan(equivalent(0.04, sizes, errors))
+def test_what_pca_needs_is_a_whole_number_and_its_own_size_for_its_own_error():
+    from sklearn.decomposition import PCA
+
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(2, 60, 12)).astype(np.float32) * np.linspace(2, 0.1, 12)
+    train, test = train.astype(np.float32), test.astype(np.float32)
+    linear = fit_mirrored_pca([train], (1, 1, 12), 12, mirror=False)
+    curve = PCACurve(linear, test, clip=False)
+    for k in (1, 5, 11):
+        reference = PCA(k).fit(train)
+        output = reference.inverse_transform(reference.transform(test))
+        assert curve.error(k) == pytest.approx(np.square(output - test).mean(), rel=1e-4)
+        assert curve.needed(curve.error(k)) == k
+        assert curve.needed((curve.error(k) + curve.error(k + 1)) / 2) == k + 1
+    assert curve.needed(curve.error(0)) == 0
+    assert np.isnan(curve.needed(0.5 * curve.error(curve.largest)))
+
+
+def test_over_splits_the_interval_is_the_corrected_resampled_t():
+    values = np.array([0.1, 0.3, 0.2, 0.4])
+    low, high = intervals.over_splits(values, test_share=0.25)
+    reach = stats.t.ppf(0.975, 3) * np.sqrt((1 / 4 + 0.25) * values.var(ddof=1))
+    assert (low, high) == pytest.approx((0.25 - reach, 0.25 + reach))
+    assert np.isnan(intervals.over_splits(values[:1], test_share=0.25)).all()
+
+
+def test_the_interval_over_splits_covers_the_difference_of_two_methods():
+    """Two linear regressions, one of which lacks a feature; the truth is their mean difference."""
+    rng = np.random.default_rng(0)
+
+    def difference(rows, test, X, y):
+        errors = []
+        for d in (3, 2):
+            fitted = np.linalg.lstsq(X[rows, :d], y[rows], rcond=None)[0]
+            errors.append(np.square(y[test] - X[test, :d] @ fitted).mean())
+        return np.log(errors[1] / errors[0])
+
+    def drawn(n):
+        X = rng.normal(size=(n, 3))
+        return X, X @ [1, 1, 0.6] + rng.normal(size=n)
+
+    X, y = drawn(200_000)  # many training sets of 40, each tested on as many rows as are left
+    starts = range(0, 40_000, 40)
+    rest = slice(100_000, 200_000)
+    truth = np.mean([difference(slice(s, s + 40), rest, X, y) for s in starts])
+    covered = 0
+    for _ in range(200):
+        X, y = drawn(50)
+        orders = [rng.permutation(50) for _ in range(6)]
+        values = np.array([difference(order[:40], order[40:], X, y) for order in orders])
+        low, high = intervals.over_splits(values, test_share=0.25)
+        covered += low <= truth <= high
+    assert covered / 200 > 0.9
 
 
 def test_drawing_rows_and_trainings_again_covers_a_mean():
@@ -228,12 +277,21 @@ def test_judges_tell_an_original_from_noise(faces):
 def test_every_size_and_engine_has_a_row(made):
     table = made.table.set_index(["engine", "bottleneck"])
     assert set(table.index) == {
-        (engine, k) for engine in ("pca", "pca-augmented", "linear-start", "prefix") for k in (2, 8)
+        (engine, k)
+        for engine in ("pca", "pca-all", "pca-augmented", "linear-start", "prefix")
+        for k in (2, 8)
     }
-    assert (table.loc["pca", "ratio"] == 1).all()
-    assert (table["seeds"] == [1, 1, 1, 1, 2, 2, 2, 2]).all()
+    baselines = table[table["is_baseline"]]
+    best = baselines.groupby("bottleneck")["mse"].idxmin()
+    assert (table.loc[best, "ratio"] == 1).all()
+    assert (baselines["ratio"] >= 1).all()
+    for (_, k), row in table.iterrows():
+        assert (row["baseline"], k) == best[k]
+        expected = row["mse"] / table.loc[best[k], "mse"]
+        assert row["ratio"] == pytest.approx(expected, rel=1e-6)
+    assert (table["seeds"] == [1] * 6 + [2] * 4).all()
     assert ((table["mse_low"] <= table["mse"]) & (table["mse"] <= table["mse_high"])).all()
-    assert table.loc[("pca", 8), "pca_equivalent"] == pytest.approx(8, rel=0.1)
+    assert table.loc["pca", "pca_equivalent"].tolist() == [2, 8]
     each = made.result("sweep_images").groupby(["engine", "bottleneck"])["mse"].mean()
     np.testing.assert_allclose(each[table.index].to_numpy(), table["mse"], rtol=1e-6)
     audit = made.result("audit").iloc[0]
@@ -285,6 +343,7 @@ def test_more_sizes_repeat_nothing(made, faces, tmp_path):
     assert all(before[name] == after[name] for name in kept)
     assert set(after) - set(before) == {
         "pca 4, seed 0",
+        "pca-all 4, seed 0",
         "pca-augmented 4, seed 0",
         "linear-start 4, seed 0",
         "linear-start 4, seed 1",
@@ -326,9 +385,51 @@ def test_rows_that_are_no_images_are_swept(tmp_path):
     random = np.random.default_rng(0)
     X = random.normal(size=(120, 3)) @ random.normal(size=(3, 12))
     made = repviz.sweep(X, bottlenecks=[3], engines=["pca"], out=tmp_path / "s")
-    assert made.table["mse"].item() < 1e-10 * X.var()
-    assert np.isnan(made.table["psnr"].item())
+    assert (made.table["mse"] < 1e-10 * X.var()).all()
+    assert made.table["psnr"].isna().all()
     assert made.report.is_file()
+
+
+def test_where_pca_is_exact_there_is_no_ratio_but_the_reason(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3)) @ rng.normal(size=(3, 12))
+
+    def halves(context, k):
+        return lambda X: X[:, :k], lambda Z: np.repeat(Z, 4, axis=1)
+
+    made = repviz.sweep(X, bottlenecks=[3], engines=[halves], out=tmp_path / "s")
+    row = made.table.set_index("engine").loc["halves"]
+    assert np.isnan(row[["ratio", "ratio_low", "ratio_high"]].astype(float)).all()
+    assert row["left_out"] == "PCA is exact with this size"
+    assert made.result("findings")["sentence"].tolist() == [
+        "No ratio is given for the engine halves with 3 numbers per image: PCA is exact with this "
+        "size."
+    ]
+
+
+def test_several_splits_are_other_images_other_trainings_and_one_interval(faces, tmp_path):
+    def mean_image(context, k):
+        mean = context.train.mean(axis=0)
+        return lambda X: np.zeros((len(X), k)), lambda Z: np.repeat(mean[None], len(Z), axis=0)
+
+    options = {"bottlenecks": [2], "engines": [mean_image], "out": tmp_path / "s"}
+    once = repviz.sweep(faces, **options).table.set_index("engine")
+    made = repviz.sweep(faces, **options, setup=SweepSetup(splits=4))  # a finished sweep grows
+    splits = made.result("splits").set_index(["engine", "split"])["mse"]
+    row = made.table.set_index("engine").loc["mean-image"]
+    assert splits["mean-image"].nunique() == 4
+    assert splits["mean-image", 0] == pytest.approx(once.loc["mean-image", "mse"])
+    best = splits.groupby("engine").mean().drop("mean-image").idxmin()
+    logs = np.log(splits["mean-image"] / splits[best]).to_numpy()
+    low, high = np.exp(intervals.over_splits(logs, test_share=row["n_test"] / row["n_train"]))
+    assert row["splits"] == 4
+    values = row[["ratio", "ratio_low", "ratio_high"]].astype(float)
+    assert values.tolist() == pytest.approx([np.exp(logs.mean()), low, high], rel=1e-6)
+    (sentence,) = made.result("findings")["sentence"]
+    assert sentence.endswith(
+        "(12 test images; the interval is over 4 splits, each with trainings of its own, and new "
+        "drawn faces)."
+    )
 
 
 @pytest.mark.slow

@@ -236,7 +236,7 @@ def test_a_member_from_elsewhere_is_swept_and_drawn(tmp_path):
         setup=SweepSetup(split="image"),
     )
     table = study.table
-    assert table["engine"].unique().tolist() == ["pca", "toy"]
+    assert table["engine"].unique().tolist() == ["pca", "pca-all", "toy"]
     roles = table.groupby("engine")["role"].unique().str[0]
     assert roles["toy"] not in {engine.role for engine in ENGINES.values() if engine.role}
     choices = study.result("choices").set_index(["criterion", "engine"])
@@ -245,7 +245,7 @@ def test_a_member_from_elsewhere_is_swept_and_drawn(tmp_path):
     figure = figures.draw("sweep", table)
     looks = [(line.get_color(), line.get_marker()) for line in figure.axes[0].get_lines()]
     assert (LIGHT[roles["toy"]], MARKERS[roles["toy"]]) in looks
-    assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 2
+    assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 3
     page = study.report.read_text(encoding="utf-8")
     assert "random directions" in page
     assert "a mean difference of at most 0.1" in page

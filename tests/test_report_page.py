@@ -115,7 +115,7 @@ def page(text: str) -> Page:
     ("section", "table", "columns"),
     [
         ("sweep", "sweep", {1: "bottleneck", 2: "mse", 4: "psnr", 5: "ssim", 6: "ratio"}),
-        ("sweep", "sweep", {8: "pca_equivalent", 9: "n_test"}),
+        ("sweep", "sweep", {9: "pca_equivalent", 10: "n_test"}),
         ("training", "training", {0: "epoch", 1: "train_loss", 5: "n_held_out"}),
         ("dimension", "layers", {2: "n", 3: "d", 4: "dimension_calibrated", 6: "dimension"}),
         ("spectrum", "layers", {4: "components_90", 5: "participation_ratio"}),

@@ -19,7 +19,11 @@ pytestmark = pytest.mark.slow
 OPTIONS = {"size": 16, "bottlenecks": [2, 4], "epochs": 1, "samples": 200, "seed": 3}
 STAGES = [
     "images",
-    *(f"{engine} {k}, seed 3" for engine in ("pca", "conv", "linear-start") for k in (2, 4)),
+    *(
+        f"{engine} {k}, seed 3"
+        for engine in ("pca", "pca-all", "pca-augmented", "conv", "linear-start")
+        for k in (2, 4)
+    ),
     "sweep",
     "anatomy",
     "extract untrained",
@@ -200,7 +204,7 @@ def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
 def test_a_sweep_stands_alone(people, tmp_path):
     images = repviz.open_images(f"array:{people}")
     made = repviz.sweep(images, bottlenecks=[2], engines=["linear-start"], out=tmp_path / "s")
-    assert made.table["engine"].tolist() == ["pca", "linear-start"]
+    assert made.table["engine"].tolist() == ["pca", "pca-all", "linear-start"]
     assert made.report.is_file()
     assert "people" not in made.result("findings")["sentence"].iloc[0]
 

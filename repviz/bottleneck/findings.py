@@ -4,33 +4,52 @@ from __future__ import annotations
 
 from typing import Any
 
+from repviz.nouns import Nouns
 from repviz.number_format import missing, percent, plain
 from repviz.study_folder import Study, records
 
 
 def sweep_findings(study: Study, k: int | None = None) -> list[str]:
-    """Each engine's error against PCA's at ``k`` numbers, and its range over all sizes.
+    """Each engine's error against the best PCA's at ``k`` numbers, and its range over all sizes.
 
     ``k`` is fixed before the results are seen; it is the middle size if left out.
     """
     table = study.result("sweep")
     sizes = sorted(table["bottleneck"].unique())
     k = k or sizes[len(sizes) // 2]
-    labels, sentences = study.nouns.labels, []
+    sentences = []
     compared = table[~table["is_baseline"]]
     if compared.empty:
-        return [_alone(table[table["bottleneck"] == k].iloc[0])]
+        return [_alone(table[table["bottleneck"] == k].sort_values("mse").iloc[0])]
     for name in reversed(compared["engine"].unique()):
         rows = compared[compared["engine"] == name]
         if not (rows["bottleneck"] == k).any():
             continue
         row: Any = rows[rows["bottleneck"] == k].iloc[0]
-        groups = f" of {row.groups_test} {labels} not trained on" if row.split == "label" else ""
+        if missing(row.ratio):
+            sentences.append(
+                f"No ratio is given for {row.title} with {k} numbers per image: {row.left_out}."
+            )
+            continue
+        groups = f" of {row.groups_test} {study.nouns.labels} not trained on"
         sentences.append(
             f"With {k} numbers per image {row.title} leaves {_beside_pca(row)}; "
-            f"{row.n_test} test images{groups}{_over_sizes(rows)}."
+            f"{row.n_test} test images{groups if row.split == 'label' else ''}; "
+            f"{covers(row, study.nouns)}{_over_sizes(rows)}."
         )
     return sentences
+
+
+def covers(row: Any, nouns: Nouns) -> str:
+    """What the interval of a row of sweep.csv includes, and what it does not."""
+    new = f"new {nouns.labels if row.split == 'label' else nouns.images}"
+    if row.splits > 1:
+        return (
+            f"the interval is over {row.splits} splits, each with trainings of its own, and {new}"
+        )
+    if row.seeds > 1:
+        return f"the interval is over {row.seeds} trainings and {new}, not over other splits"
+    return f"the interval is over {new}, not over other trainings or splits"
 
 
 def choice_findings(study: Study, engine: str = "linear-start") -> list[str]:
@@ -75,8 +94,8 @@ def _alone(row: Any) -> str:
 
 
 def _beside_pca(row: Any) -> str:
-    """The error beside PCA's, chosen by the interval of their ratio."""
-    times = f"{row.ratio:.2f} times PCA's squared error"
+    """The error beside the best PCA's, chosen by the interval of their ratio."""
+    times = f"{row.ratio:.2f} times the squared error of {row.baseline_title}"
     if row.ratio_low != row.ratio_low:  # NaN: one label in the test says nothing about others
         return f"{times}, with no interval"
     if row.ratio_low <= 1 <= row.ratio_high:
@@ -85,11 +104,12 @@ def _beside_pca(row: Any) -> str:
     low, high = sorted(abs(1 - ratio) for ratio in (row.ratio_low, row.ratio_high))
     return (
         f"{percent(abs(1 - row.ratio), 0)} {'less' if row.ratio < 1 else 'more'} squared error "
-        f"than PCA (95 % CI {percent(low, 0)} to {percent(high, 0)})"
+        f"than {row.baseline_title} (95 % CI {percent(low, 0)} to {percent(high, 0)})"
     )
 
 
 def _over_sizes(rows: Any) -> str:
+    rows = rows[rows["ratio"].notna()]
     if len(rows) < 2:
         return ""
     sizes = sorted(rows["bottleneck"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from repviz import distortion
 from repviz.bottleneck.engines import Codec, Engine, FitContext
 from repviz.bottleneck.engines.codec import codec_of
+from repviz.bottleneck.engines.output import checked
 from repviz.bottleneck.fitted import stem
 from repviz.bottleneck.plan import Plan
+from repviz.bottleneck.splits import split_stages
 from repviz.bottleneck.tables import write_tables
 from repviz.errors import InputError
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
@@ -40,7 +41,9 @@ def fit_stages(study: Study, plan: Plan) -> None:
                 inputs=None if engine.serves_all_sizes else engine.identity,
                 about={**about, "bottleneck": k, "fit": not engine.serves_all_sizes},
             )
-    inputs = [[job.engine.name, list(job.sizes), job.seed] for job in plan.jobs]
+    split_stages(study, plan)
+    fitted = [[job.engine.name, list(job.sizes), job.seed] for job in plan.jobs]
+    inputs = [plan.splits, *fitted]
     write = partial(write_tables, study=study, plan=plan, data=data, test=test)
     study.stage("sweep", write, inputs=inputs)
 
@@ -96,9 +99,9 @@ class _Fit:
         are_images = self.plan.data.are_images
         name = stem(self.engine.name, k, self.context.seed)
         rows = self.context.data.rows(self.plan.data.X)
-        codes = _checked(self.engine, "encode", codec.encode(rows), len(rows), max_columns=k)
+        codes = checked(self.engine, "encode", codec.encode(rows), len(rows), max_columns=k)
         output = codec.decode(codes[self.plan.parts.test])
-        output = _checked(self.engine, "decode", output, len(self.test), self.test.shape[1])
+        output = checked(self.engine, "decode", output, len(self.test), self.test.shape[1])
         output = np.clip(output, 0, 1) if are_images else output
         draft.array(f"{name}_errors", distortion.squared_errors(output, self.test))
         draft.array(f"{name}_parameters", np.array(codec.parameters or 0))
@@ -118,30 +121,3 @@ def _spread(sizes: list[int]) -> set[int]:
         return set(sizes)
     places = np.unique(np.rint(np.geomspace(1, len(sizes), MAX_DECODED)).astype(int))
     return {sizes[place - 1] for place in places}
-
-
-def _checked(
-    engine: Engine, what: str, output: Any, n: int, d: int | None = None, *, max_columns: int = 0
-) -> np.ndarray:
-    """``output`` of a user's engine, which must be (n, d) or, without d, (n, at most k)."""
-    try:
-        array = np.asarray(output)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"engine '{engine.name}': {what} must return a matrix of numbers, got {error}."
-        ) from error
-    if array.dtype.kind not in "fiub":
-        raise InputError(
-            f"engine '{engine.name}': {what} must return real numbers, got {array.dtype}."
-        )
-    shape = f"({n}, {f'k), k at most {max_columns}' if d is None else f'{d})'}"
-    fits = array.ndim == 2 and (array.shape[1] <= max_columns if d is None else array.shape[1] == d)
-    if not fits or len(array) != n:
-        raise InputError(
-            f"engine '{engine.name}': {what} must return a matrix of shape {shape}, got shape "
-            f"{array.shape}."
-        )
-    if not np.isfinite(array).all():
-        value = "NaN" if np.isnan(array).any() else "an infinity"
-        raise InputError(f"engine '{engine.name}': {what} must return finite numbers, got {value}.")
-    return array

@@ -16,6 +16,11 @@ def stem(engine: str, k: int, seed: int) -> str:
     return f"sweep_{engine}_{k}_{seed}"
 
 
+def split_stem(engine: str, k: int, seed: int, split: int) -> str:
+    """The same of a fit in a split after the first, which is split 0."""
+    return stem(engine, k, seed) + (f"_split{split}" if split else "")
+
+
 @dataclass(frozen=True, eq=False)
 class Fits:
     """The finished fits of a sweep."""
@@ -35,11 +40,17 @@ class Fits:
         exists = (self.study.folder / "arrays" / f"{name}.npy").exists()
         return self.study.array(name) if exists else None
 
-    def errors(self, engine: str, k: int) -> np.ndarray:
+    def errors(self, engine: str, k: int, split: int = 0) -> np.ndarray:
         """Squared errors, shape (seeds, n_test); no rows where there is no such fit."""
-        by_seed = [self.array(engine, k, seed, "errors") for seed in self.plan.seeds]
+        suffix = f"split{split}_errors" if split else "errors"
+        by_seed = [self.array(engine, k, seed, suffix) for seed in self.plan.seeds]
         finished = [errors for errors in by_seed if errors is not None]
         return np.stack(finished) if finished else np.empty((0, len(self.plan.parts.test)))
+
+    def mean_errors(self, engine: str, k: int) -> np.ndarray:
+        """The mean squared error of each split, shape (splits,); NaN where there is no such fit."""
+        by_split = [self.errors(engine, k, split) for split in range(self.plan.splits)]
+        return np.array([errors.mean() if len(errors) else np.nan for errors in by_split])
 
     def parameters(self, engine: str, k: int) -> int:
         """The number of fitted parameters; 0 where it is not known."""

@@ -7,28 +7,46 @@ import numpy as np
 from repviz.distortion import squared_errors
 from repviz.principal.mirrored import MirroredPCA
 
-
-def pca_curve(
-    linear: MirroredPCA, X: np.ndarray, sizes: list[int], *, clip: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes (m,) and PCA's mean squared error (m,) on rows ``X`` with as many components."""
-    scores = linear.scores(X)
-    errors = []
-    for k in sizes:
-        output = linear.mean + scores[:, :k] @ linear.basis[:k]
-        errors.append(squared_errors(np.clip(output, 0, 1) if clip else output, X).mean())
-    return np.array(sizes), np.array(errors)
+NEAR = 1e-6  # relative difference of two errors that are taken as equal
 
 
-def equivalent(mse: float, sizes: np.ndarray, errors: np.ndarray) -> float:
-    """How many components PCA needs for an error of ``mse``: interpolated, on logarithmic scales.
+class PCACurve:
+    """PCA's mean squared error on some rows by the number of components.
 
-    NaN where the curve does not reach that far down; 0 components give the curve's first error.
+    Parameters
+    ----------
+    linear : MirroredPCA
+        The fitted PCA.
+    X : ndarray, shape (n, d)
+        The rows.
+    clip : bool
+        Whether reconstructions are clipped to [0, 1].
     """
-    falling = np.minimum.accumulate(errors)
-    if mse < falling[-1]:
-        return float("nan")
-    if mse >= falling[0]:
-        return float(sizes[0])
-    x, y = np.log(sizes[::-1]), np.log(np.maximum(falling[::-1], 1e-300))
-    return float(np.exp(np.interp(np.log(mse), y, x)))
+
+    def __init__(self, linear: MirroredPCA, X: np.ndarray, *, clip: bool) -> None:
+        self.linear, self.X, self.clip = linear, X, clip
+        self.scores = linear.scores(X)
+        self.largest = len(linear.basis)
+        self._known: dict[int, float] = {}
+
+    def error(self, k: int) -> float:
+        """The error with ``k`` components, from 0 to :attr:`largest`."""
+        if k not in self._known:
+            output = self.linear.mean + self.scores[:, :k] @ self.linear.basis[:k]
+            output = np.clip(output, 0, 1) if self.clip else output
+            self._known[k] = float(squared_errors(output, self.X).mean())
+        return self._known[k]
+
+    def needed(self, mse: float) -> float:
+        """The smallest number of components whose error is at most ``mse``.
+
+        A whole number, from 0 to :attr:`largest`; NaN where even all of them leave more.
+        """
+        mse *= 1 + NEAR
+        if self.error(self.largest) > mse:
+            return float("nan")
+        low, high = -1, self.largest  # the error of low is above mse, that of high is not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.error(middle) <= mse else (middle, high)
+        return float(high)

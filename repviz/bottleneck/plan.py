@@ -37,11 +37,13 @@ class Plan:
     sizes : list of int
         Bottleneck sizes, ascending.
     engines : list of Engine
-        "pca" first; each has a colour role.
+        "pca" and "pca-all" first; each has a colour role.
     seeds : list of int
         Seeds of the trainings.
     audit : list of int
         Sizes at which an engine that serves all sizes is compared with one training per size.
+    further_parts : list of Partition
+        Further splits, on which everything is fitted and tested again.
     longest : int
         The longest code of an engine that serves all sizes.
     mirror, shift, effort
@@ -55,14 +57,20 @@ class Plan:
     engines: list[Engine]
     seeds: list[int]
     audit: list[int] = field(default_factory=list)
+    further_parts: list[Partition] = field(default_factory=list)
     longest: int = 64
     mirror: bool = True
     shift: float = 0.0
     effort: float = 1.0
 
-    def training_data(self) -> TrainingData:
-        """The images to train and to validate on."""
-        X, parts = self.data.X, self.parts
+    @property
+    def splits(self) -> int:
+        """The number of splits, at least 1."""
+        return 1 + len(self.further_parts)
+
+    def training_data(self, split: int = 0) -> TrainingData:
+        """The images to train and to validate on in a split, counted from 0."""
+        X, parts = self.data.X, [self.parts, *self.further_parts][split]
         return TrainingData(
             X[parts.train],
             X[parts.validation],

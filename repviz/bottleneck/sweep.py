@@ -25,6 +25,7 @@ from repviz.bottleneck.engines import Engine, get_engine, with_colours
 from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
+from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.traversals import traversal_stage
 from repviz.errors import InputError
 from repviz.images.partition import Partition, partition
@@ -33,7 +34,8 @@ from repviz.report.page import write_report
 from repviz.study_folder import Draft, Study, begin
 
 LONGEST = 256  # the longest code of an engine that serves all sizes
-ENGINES = ("pca", "pca-augmented", "conv", "linear-start")
+BASELINES = ("pca", "pca-all")  # of every sweep: validation images choose nothing for PCA
+ENGINES = (*BASELINES, "pca-augmented", "conv", "linear-start")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class SweepSetup:
     audit : iterable of int
         Sizes at which an engine that serves all sizes ("prefix", "nested") is compared with one
         training per size.
+    splits : int
+        How many times everything is fitted and tested, each time with another split into
+        training, validation and test images and another seed, at least 1. From 2 on the intervals
+        of errors and ratios are over splits, seeds and people; pictures, codes and choices are
+        those of the first.
     """
 
     layer: str | None = None
@@ -68,11 +75,13 @@ class SweepSetup:
     shift: float | None = None
     effort: float = 1.0
     audit: Iterable[int] | int = ()
+    splits: int = 1
 
     def __post_init__(self) -> None:
         if self.shift is not None:
             checks.real("sweep", "shift", self.shift, low=0, high=0.25)
         checks.real("sweep", "effort", self.effort, low=1e-6, high=1000)
+        checks.integer("sweep", "splits", self.splits, low=1, high=1000)
 
 
 class Sweep(Study):
@@ -80,7 +89,7 @@ class Sweep(Study):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per engine and size: the test error with its interval, and its ratio to PCA's."""
+        """One row per engine and size: the test error, and its ratio to that of the best PCA."""
         return self.result("sweep")
 
 
@@ -110,7 +119,8 @@ def sweep(
         The study folder. A killed sweep is resumed; other parameters are refused.
     engines : iterable of str or callable
         Names in ``repviz.bottleneck.engines.ENGINES``, or functions ``(context, k)`` that return a
-        pair ``(encode, decode)``. "pca" is always among them: it is the baseline.
+        pair ``(encode, decode)``. "pca" and "pca-all" are always among them: whichever PCA leaves
+        the lower error at a size is the baseline there.
     criteria : iterable of str or callable
         When a reconstruction is good enough: names in ``repviz.bottleneck.criteria.CRITERIA``
         ("psnr:25", "person"), or functions ``(images, reference)`` that return one number per
@@ -162,6 +172,7 @@ def sweep(
             "engines": [engine.identity for engine in plan.engines],
             "seeds": plan.seeds,
             "audits": plan.audit,
+            "splits": list(range(plan.splits)),
             "criteria": [criterion.identity for criterion in scored_by],
         },
     ) as study:
@@ -186,16 +197,19 @@ def _plan(
     before: dict[str, Any],
 ) -> Plan:
     """The fits that are requested now, with those that the folder had ``before``."""
-    requested = [get_engine(engine) for engine in ("pca", *checks.as_list(engines))]
+    requested = [get_engine(engine) for engine in (*BASELINES, *checks.as_list(engines))]
     requested = _with_earlier(requested, before.get("engines", []))
     seeds = [checks.seed("sweep", s) for s in checks.as_list(seed)]
     if not seeds:
         raise InputError("sweep: at least one seed must be given, got none. For example: seed=0.")
     seeds = list(dict.fromkeys([*before.get("seeds", []), *seeds]))
     parts = partition(data, by=setup.split, seed=seeds[0])
+    n_splits = max(setup.splits, len(before.get("splits", [])))
+    further = further_partitions(data, n_splits, by=setup.split, seed=seeds[0])
     mirror = setup.mirror and data.are_images
     audit = [*before.get("audits", []), *checks.as_list(setup.audit)]
-    limit = size_limit(parts, int(np.prod(data.X.shape[1:])), mirror=mirror)
+    fewest = min([parts, *further], key=lambda part: len(part.train))
+    limit = size_limit(fewest, int(np.prod(data.X.shape[1:])), mirror=mirror)
     sizes = usable_sizes(bottlenecks, limit, extra=[*before.get("bottlenecks", []), *audit])
     all_sizes = any(engine.serves_all_sizes for engine in requested)
     return Plan(
@@ -206,6 +220,7 @@ def _plan(
         seeds,
         audit=usable_sizes(audit, limit) if audit else [],
         longest=max(sizes[-1], min(LONGEST, limit.size)) if all_sizes else sizes[-1],
+        further_parts=further,
         mirror=mirror,
         shift=data.default_shift if setup.shift is None or not data.are_images else setup.shift,
         effort=setup.effort,
@@ -266,7 +281,7 @@ def _with_earlier_criteria(criteria: list[Criterion], before: list[str]) -> list
 
 
 def _with_earlier(engines: list[Engine], before: list[str]) -> list[Engine]:
-    """``engines``, each once, with those that the sweep had before; "pca" first."""
+    """``engines``, each once, with those that the sweep had before; baselines first."""
     by_identity = {engine.identity: engine for engine in engines}
     for identity in before:
         if identity in by_identity:
@@ -279,4 +294,4 @@ def _with_earlier(engines: list[Engine], before: list[str]) -> list[Engine]:
             )
         by_identity[identity] = get_engine(identity)
     _check_distinct("engines", [engine.name for engine in by_identity.values()])
-    return sorted(by_identity.values(), key=lambda engine: engine.name != "pca")
+    return sorted(by_identity.values(), key=lambda engine: engine.name not in BASELINES)

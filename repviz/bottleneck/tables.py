@@ -8,33 +8,43 @@ import numpy as np
 import pandas as pd
 
 from repviz import intervals
+from repviz.bottleneck.engines import Engine
 from repviz.bottleneck.fitted import Fits
 from repviz.bottleneck.panels import write_panels
-from repviz.bottleneck.pca_equivalent import equivalent, pca_curve
+from repviz.bottleneck.pca_equivalent import PCACurve
 from repviz.bottleneck.plan import Plan
 from repviz.study_folder import Draft, Study
 from repviz.training.data import TrainingData
 
-CURVE = 40  # sizes at which PCA's error is taken for the equivalent dimension
+CURVE = 40  # sizes at which PCA's error is written to pca_curve.csv
+# Share of the variance of the test rows below which a baseline's error is rounding, and no ratio
+# to it means anything.
+EXACT = 1e-9
+LEFT_OUT = "PCA is exact with this size"
+Interval = tuple[float, float, float]
 
 
 def write_tables(
     draft: Draft, *, study: Study, plan: Plan, data: TrainingData, test: np.ndarray
 ) -> None:
-    """Write sweep.csv, baselines.csv, sweep_images.csv, pca_curve.csv, audit.csv and the panels."""
+    """Write sweep.csv and the tables beside it: by baseline, image and split; audit; panels."""
     groups = plan.parts.groups[plan.parts.test]
     are_images = plan.data.are_images
-    curve_sizes = np.unique(np.rint(np.geomspace(1, len(data.linear.basis), CURVE)).astype(int))
-    curve_sizes, curve = pca_curve(data.linear, test, curve_sizes.tolist(), clip=are_images)
-    draft.table("pca_curve", pd.DataFrame({"components": curve_sizes, "mse": curve}))
+    curve = PCACurve(data.linear, test, clip=are_images)
+    shown = np.unique(np.rint(np.geomspace(1, curve.largest, CURVE)).astype(int)).tolist()
+    errors_shown = [curve.error(k) for k in shown]
+    draft.table("pca_curve", pd.DataFrame({"components": shown, "mse": errors_shown}))
     fits = Fits(study, plan)
+    exact_below = EXACT * float(test.var(axis=0).mean())
     rows, image_tables = [], []
     for engine, k in fits.all:
         errors = fits.errors(engine.name, k)  # (seeds, n_test)
         mean = errors.mean(axis=0)
         ssim = fits.array(engine.name, k, plan.seeds[0], "ssim")
-        mse, low, high = mean_error(errors, groups)
-        ratio = error_ratio(errors, fits.errors("pca", k), groups)
+        mse, low, high = _error(fits, plan, engine, k)
+        baseline = strongest_baseline(fits, plan, k)
+        is_exact = float(fits.mean_errors(baseline.name, k).mean()) <= exact_below
+        ratio = (np.nan,) * 3 if is_exact else _ratio(fits, plan, engine, baseline, k)
         row = {
             **engine.columns,
             "bottleneck": k,
@@ -46,11 +56,15 @@ def write_tables(
             "mse_low": low,
             "mse_high": high,
             "psnr": float(-10 * np.log10(mse)) if are_images else float("nan"),
+            "baseline": baseline.name,
+            "baseline_title": baseline.title,
             **dict(zip(("ratio", "ratio_low", "ratio_high"), ratio, strict=True)),
+            "left_out": LEFT_OUT if is_exact else "",
             "ssim": float("nan") if ssim is None else float(np.mean(ssim)),
-            "pca_equivalent": equivalent(float(mean.mean()), curve_sizes, curve),
+            "pca_equivalent": curve.needed(float(mean.mean())),
             "parameters": fits.parameters(engine.name, k),
             "split": plan.parts.by,
+            "splits": plan.splits,
             "seed": plan.seeds[0],
         }
         rows.append(row)
@@ -58,7 +72,8 @@ def write_tables(
         image_tables.append(pd.DataFrame({**table, **({} if ssim is None else {"ssim": ssim})}))
     draft.table("sweep", pd.DataFrame(rows))
     draft.table("sweep_images", pd.concat(image_tables))
-    draft.table("baselines", _baselines(fits, plan, groups))
+    draft.table("baselines", _baselines(fits, plan, exact_below))
+    draft.table("splits", _splits(fits, plan))
     audit = _audit(fits, plan, groups)
     if len(audit):
         draft.table("audit", audit)
@@ -93,16 +108,63 @@ def _on_log_scale(
     return float(np.exp(centre)), float(np.exp(low)), float(np.exp(high))
 
 
-def _baselines(fits: Fits, plan: Plan, groups: np.ndarray) -> pd.DataFrame:
+def strongest_baseline(fits: Fits, plan: Plan, k: int) -> Engine:
+    """The baseline whose mean error over test images and splits is lowest with ``k`` numbers."""
+    baselines = [engine for engine in plan.engines if engine.is_baseline]
+    return min(baselines, key=lambda engine: fits.mean_errors(engine.name, k).mean())
+
+
+def _error(fits: Fits, plan: Plan, engine: Engine, k: int) -> Interval:
+    """The mean squared error with its interval, over splits where there are several."""
+    if plan.splits == 1:
+        return mean_error(fits.errors(engine.name, k), plan.parts.groups[plan.parts.test])
+    return _over_splits(plan, np.log(np.maximum(fits.mean_errors(engine.name, k), 1e-12)))
+
+
+def _ratio(fits: Fits, plan: Plan, engine: Engine, baseline: Engine, k: int) -> Interval:
+    """The ratio of two mean squared errors with its interval, over splits where there are."""
+    if plan.splits == 1:
+        errors, others = fits.errors(engine.name, k), fits.errors(baseline.name, k)
+        return error_ratio(errors, others, plan.parts.groups[plan.parts.test])
+    pair = [np.maximum(fits.mean_errors(one.name, k), 1e-12) for one in (engine, baseline)]
+    return _over_splits(plan, np.log(pair[0] / pair[1]))
+
+
+def _over_splits(plan: Plan, logs: np.ndarray) -> Interval:
+    share = len(plan.parts.test) / len(plan.parts.train)
+    low, high = intervals.over_splits(logs, test_share=share)
+    return float(np.exp(logs.mean())), float(np.exp(low)), float(np.exp(high))
+
+
+def _splits(fits: Fits, plan: Plan) -> pd.DataFrame:
+    """The error of every engine and size in each split."""
+    parts = [plan.parts, *plan.further_parts]
+    return pd.DataFrame(
+        {
+            "split": split,
+            "engine": engine.name,
+            "bottleneck": k,
+            "n_test": len(parts[split].test),
+            "groups_test": len(np.unique(parts[split].groups[parts[split].test])),
+            "mse": mse,
+        }
+        for engine, k in fits.all
+        for split, mse in enumerate(fits.mean_errors(engine.name, k))
+    )
+
+
+def _baselines(fits: Fits, plan: Plan, exact_below: float) -> pd.DataFrame:
     """The error of every engine as a multiple of the error of every baseline."""
     baselines = [engine for engine in plan.engines if engine.is_baseline]
     rows = []
     for engine, k in fits.all:
         for baseline in baselines:
-            errors, others = fits.errors(engine.name, k), fits.errors(baseline.name, k)
-            if engine.name == baseline.name or not len(others):
+            if engine.name == baseline.name:
                 continue
-            ratio, low, high = error_ratio(errors, others, groups)
+            is_exact = float(fits.mean_errors(baseline.name, k).mean()) <= exact_below
+            ratio, low, high = (
+                (np.nan,) * 3 if is_exact else _ratio(fits, plan, engine, baseline, k)
+            )
             rows.append(
                 {
                     "engine": engine.name,
@@ -113,11 +175,12 @@ def _baselines(fits: Fits, plan: Plan, groups: np.ndarray) -> pd.DataFrame:
                     "ratio": ratio,
                     "ratio_low": low,
                     "ratio_high": high,
-                    "n_test": errors.shape[1],
+                    "left_out": LEFT_OUT if is_exact else "",
+                    "n_test": len(plan.parts.test),
                 }
             )
     columns = ["engine", "short", "bottleneck", "baseline", "baseline_title"]
-    columns += ["ratio", "ratio_low", "ratio_high", "n_test"]
+    columns += ["ratio", "ratio_low", "ratio_high", "left_out", "n_test"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -23,7 +23,7 @@ RATIO_TICKS = (
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
-    """Two panels: test error, and its ratio to PCA's at the same size; bands are 95 % intervals.
+    """Two panels: test error, and its ratio to the best PCA's; bands are 95 % intervals.
 
     Parameters
     ----------
@@ -33,10 +33,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         Width in CSS pixels.
     """
     columns("sweep", table, "engine", "short", "role", "bottleneck", "mse", "mse_low", "mse_high")
-    columns("sweep", table, "ratio", "ratio_low", "ratio_high")
+    columns("sweep", table, "ratio", "ratio_low", "ratio_high", "is_baseline")
     figure, left, right = two_panels(width, HEIGHT)
-    is_reference = (table["ratio"] == 1).groupby(table["engine"]).transform("all")
-    compared = table[~is_reference]
+    compared = table[~table["is_baseline"]]
     for _, rows in table.groupby("engine", sort=False):
         curve(left, rows, "mse", "mse_low", "mse_high")
     for _, rows in compared.groupby("engine", sort=False):
@@ -51,7 +50,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     in_view = [[tick for tick in ticks if low <= tick <= high] for ticks in RATIO_TICKS]
     ticks = next((ticks for ticks in in_view if len(ticks) >= 3), in_view[-1])
     right.yaxis.set_major_locator(FixedLocator(ticks))
-    right.set_title("The same, as a multiple of\nPCA’s error")
+    right.set_title("The same, as a multiple of\nthe best PCA’s error")
     for axes, rows, quantity in ((left, table, "mse"), (right, compared, "ratio")):
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _decimal(value)))

@@ -23,6 +23,7 @@ from repviz.bottleneck.engines import ENGINES
 from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
+from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.sweep import write_images
 from repviz.images import as_images, split
 from repviz.images.collection import Images
@@ -56,7 +57,7 @@ LEDE = (
     "What does each layer of a network hold, how small can a face be squeezed, what shape is the "
     "set that faces form, and how far from it is a random point?"
 )
-SWEPT = ["pca", "conv", "linear-start"]
+SWEPT = ["pca", "pca-all", "pca-augmented", "conv", "linear-start"]
 CRITERIA = ["person", "psnr:22"]  # when a code is large enough: who it is, and how near it is
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 MEASURED = 2000  # images that are measured, at most; of more, so many are drawn by label
@@ -71,6 +72,7 @@ def faces(
     bottlenecks: Iterable[int] | None = None,
     epochs: int | None = None,
     samples: int = 10_000,
+    splits: int = 1,
     seed: int = 0,
 ) -> Study:
     """A study folder with the five questions answered on ``images``, and its report.
@@ -91,6 +93,9 @@ def faces(
         Of AlexNet's training; the recipe's own number where it is not given.
     samples : int
         Random points a rung of the ladder from noise to face, 100 to 1,000,000.
+    splits : int
+        How many times autoencoders and PCA are fitted and tested, each time with another split, at
+        least 1; from 2 on the intervals of their errors are over splits, seeds and people.
     seed : int
         Of everything random.
 
@@ -105,18 +110,25 @@ def faces(
     if epochs is not None:
         epochs = checks.integer("study faces", "epochs", epochs, low=1)
     grey = images.at(size=size, grey=True)
+    splits = checks.integer("study faces", "splits", splits, low=1, high=1000)
     parts = partition(grey, seed=seed)
-    sizes = usable_sizes(bottlenecks, size_limit(parts, size * size, mirror=True))
     # Decoded before anything is written: a bad image ends it here.
     engines = [ENGINES[name] for name in SWEPT]
     data = load_data(grey)
-    plan = Plan(data, parts, sizes, engines, [seed], longest=sizes[-1], shift=data.default_shift)
+    further = further_partitions(data, splits, by=None, seed=seed)
+    fewest = min([parts, *further], key=lambda part: len(part.train))
+    sizes = usable_sizes(bottlenecks, size_limit(fewest, size * size, mirror=True))
+    plan = Plan(
+        data, parts, sizes, engines, [seed], further_parts=further, longest=sizes[-1],
+        shift=data.default_shift,
+    )  # fmt: skip
     parameters = {
         "images": portable(images.name),
         "size": size,
         "bottlenecks": sizes,
         "epochs": epochs,
         "samples": samples,
+        "splits": splits,
         "split": parts.by,
         "seed": seed,
     }

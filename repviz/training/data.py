@@ -87,6 +87,12 @@ class TrainingData:
         )
 
     @cached_property
+    def linear_all(self) -> MirroredPCA:
+        """PCA of the training and the validation images and, with ``mirror``, of their mirrors."""
+        both = np.concatenate([self.rows(self.train), self.rows(self.validation)])
+        return fit_mirrored_pca([both], self.shape, self.max_bottleneck, mirror=self.mirror)
+
+    @cached_property
     def linear_augmented(self) -> MirroredPCA:
         """PCA of all the shifted copies that autoencoders are trained on."""
         copies = [self.shifted(shift) for shift in self.shifts]

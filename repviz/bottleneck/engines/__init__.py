@@ -47,7 +47,8 @@ class Engine:
     role : str
         Its colour, a role of :data:`repviz.figures.theme.PALETTE`; assigned by the sweep where "".
     is_baseline : bool
-        Whether the other engines' errors are compared with its error.
+        Whether the other engines' errors are compared with its error; the headline is with that
+        baseline whose error is lowest at the same size.
     error_only : bool
         Whether only its error is reported: no codes, reconstructions or criteria.
     serves_all_sizes : bool
@@ -127,12 +128,24 @@ _LINES = (
         is_random=False,
     ),
     Engine(
+        "pca-all",
+        "PCA on training and validation images",
+        "PCA, all",
+        "principal components of the training and validation images: autoencoders use both",
+        _PCA,
+        {"images": "linear_all"},
+        role="eighth",
+        is_baseline=True,
+        error_only=True,
+        is_random=False,
+    ),
+    Engine(
         "pca-augmented",
         "PCA on shifted images",
         "PCA, shifted",
         "principal components of all the shifted and mirrored images that autoencoders see",
         _PCA,
-        {"moved": True},
+        {"images": "linear_augmented"},
         role="muted",
         is_baseline=True,
         error_only=True,

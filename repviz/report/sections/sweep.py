@@ -13,7 +13,8 @@ from repviz.study_folder import Study, records
 TABLES = {
     "sweep": (
         "engine title short role is_baseline bottleneck n_train n_test groups_test mse mse_low "
-        "mse_high psnr ssim ratio ratio_low ratio_high pca_equivalent seeds split"
+        "mse_high psnr ssim ratio ratio_low ratio_high baseline_title left_out "
+        "pca_equivalent seeds split splits"
     ),
     "baselines": "engine short bottleneck baseline_title ratio ratio_low ratio_high n_test",
 }
@@ -24,8 +25,9 @@ _COLUMNS = (
     interval("95 % interval", "mse_low", "mse_high", plain),
     field("PSNR, dB", "psnr", plain),
     field("SSIM", "ssim", plain),
-    field("error / PCA’s", "ratio", plain),
+    field("error / best PCA’s", "ratio", plain),
     interval("95 % interval", "ratio_low", "ratio_high", plain),
+    field("best PCA", "baseline_title", text),
     field("PCA needs", "pca_equivalent", plain),
     field("n test", "n_test", count),
     field("seeds", "seeds", count),
@@ -48,12 +50,16 @@ def render(study: Study) -> Content | None:
     first = records(table)[0]
     clustered = first["groups_test"] < first["n_test"]
     resampled = f"their {study.nouns.labels}" if clustered else "those images"
-    seeds = int(table["seeds"].max())
+    seeds, splits = int(table["seeds"].max()), int(first["splits"])
     how = f"leaving out one of {resampled} at a time"
-    if seeds > 1:
+    if splits > 1:
+        how = f"{splits} splits into training and test images, each with trainings of its own"
+    elif seeds > 1:
         how = f"resampling {resampled} and the {seeds} trainings"
     caption = f"Error on {unseen_images(study)}; bands are 95 % intervals from {how}."
-    alt = "Reconstruction error against bottleneck size, and its ratio to the error of PCA."
+    alt = (
+        "Reconstruction error against bottleneck size, and its ratio to the error of the best PCA."
+    )
     baselines = study.result("baselines", TABLES["baselines"])
     body = join(
         [
@@ -65,17 +71,21 @@ def render(study: Study) -> Content | None:
     training = (
         "once, with one seed, for a short and fixed time, so another training may end lower or "
         "higher than the band"
-        if seeds == 1
-        else f"with {seeds} seeds, for a short and fixed time: longer trainings may end lower"
+        if seeds == splits == 1
+        else f"with {seeds * splits} seeds, for a short and fixed time: longer trainings may end "
+        "lower"
     )
+    left_out = sorted(set(table["left_out"].dropna()) - {""})
+    missing = f" No ratio stands where {left_out[0]}." if left_out else ""
     return Content(
         body,
         reading="Each image is encoded as as many numbers as the bottleneck has, and reconstructed "
         "from them alone. First: the error that remains, lower is better. Then: each "
-        "autoencoder’s error as a multiple of that of PCA, the best linear code, with as many "
-        "numbers; below 1 it is ahead. In the table, “PCA needs” is how many components PCA needs "
-        "for the same error, and SSIM is the structural similarity (1 where nothing is lost). What "
-        "each training cost is listed in the study’s manifest.json.",
+        "autoencoder’s error as a multiple of that of the best PCA with as many numbers; below 1 "
+        "it is ahead. PCA is fitted to the training images alone, with the validation images, or "
+        f"with shifted copies; the best is that with the lowest test error.{missing} “PCA needs” "
+        "is how many components PCA needs for the same error; SSIM is the structural similarity "
+        "(1 where nothing is lost). What each training cost is in manifest.json.",
         limits="The error counts grey levels, not similarity to the eye: a blurred image "
         "scores well. The "
         f"autoencoders were trained {training}; their recipe was chosen on the ORL collection. A "
