@@ -427,8 +427,8 @@ def test_several_splits_are_other_images_other_trainings_and_one_interval(faces,
     assert values.tolist() == pytest.approx([np.exp(logs.mean()), low, high], rel=1e-6)
     (sentence,) = made.result("findings")["sentence"]
     assert sentence.endswith(
-        "(12 test images; the interval is over 4 splits, each with trainings of its own, and new "
-        "drawn faces)."
+        "; 12 test images; the interval is over 4 splits, each with trainings of its own, and new "
+        "drawn faces."
     )
 
 

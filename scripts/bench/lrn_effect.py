@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
 """What response normalisation changes: AlexNet trained with and without it, two input scales.
 
-    python scripts/bench/lrn_effect.py OUT [OBJECTS]
+    python scripts/bench/lrn_effect.py OUT [--objects FOLDER] [--seeds 2] [--trainings 1]
 
-Writes OUT/lrn.csv, one row per training. ``standardised`` is the variant ``paper`` on pixels
-divided by their standard deviation, trained as the recipe ``labels``; ``0 to 255`` is the variant
-``code2012`` from its own first weights, with its recipe's optimizer and a rate that suits so few
-steps. Without normalisation the layers are left out and nothing else changes: same first weights,
-order and dropout. OBJECTS holds train/ and val/, a sub-folder per kind; about 100 images of each
-kind are used. The divisor is that of ``norm1`` over held-out images before training, k alone
-being 1.
+Writes OUT/lrn.csv, one row per training, and adds those that it lacks, --trainings at most.
+``standardised`` is the variant ``paper`` on pixels divided by their standard deviation, trained as
+the recipe ``labels``; ``0 to 255`` is the variant ``code2012`` from its own first weights, with its
+recipe's optimizer and a rate and batch that suit so few steps. Without normalisation the layers are
+left out and nothing else changes: same first weights, order and dropout. FOLDER holds train/ and
+val/, a sub-folder per kind. The divisor is that of ``norm1`` over held-out images before training,
+k alone being 1.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: others may use the processor
@@ -29,13 +30,15 @@ import repviz
 from repviz.images.concatenation import concatenate
 from repviz.training.recipes import recipe_settings
 
-EPOCHS, SEEDS, PER_KIND = 8, (0, 1), 100
+EPOCHS, BATCH = 15, 8
+PEOPLE, TRAINED, HELD_OUT = 10, 15, 10  # AT&T people; images of each kind of object
+NAMES = ["images", "input", "normalised", "seed"]
 SCALES = {
-    "standardised": ("paper", recipe_settings("labels", epochs=EPOCHS)),
+    "standardised": ("paper", recipe_settings("labels", epochs=EPOCHS, batch=BATCH)),
     "0 to 255": (
         "code2012",
         recipe_settings(
-            "code2012", epochs=EPOCHS, batch=16, learning_rate=2e-3, schedule="cosine",
+            "code2012", epochs=EPOCHS, batch=BATCH, learning_rate=2e-3, schedule="cosine",
             augment="shift", precision="fp32",
         ),
     ),
@@ -46,15 +49,24 @@ NORMS = ("norm1", "norm2", "mapnorm2")
 def sets(objects):
     """Name to images, and the rows to train on and to hold out."""
     faces = repviz.open_images("orl")
-    yield "AT&T faces", faces, repviz.split(faces, (0.7, 0.3), seed=0)
+    few = np.flatnonzero(faces.label_indices < PEOPLE)
+    faces = faces.take(few)
+    yield f"AT&T faces, {PEOPLE} people", faces, repviz.split(faces, (0.7, 0.3), seed=0)
     if objects:
         parts = [repviz.open_images(f"folder:{objects}/{part}") for part in ("train", "val")]
         images, (train, held_out) = concatenate(*parts)
         labels, rng = np.asarray(images.labels), np.random.default_rng(0)
-        train = np.concatenate(
-            [rng.permutation(train[labels[train] == kind])[:PER_KIND] for kind in images.classes]
-        )
-        yield "ten kinds of objects", images, (np.sort(train), held_out[::2])
+        rows = [
+            np.sort(
+                np.concatenate(
+                    [rng.permutation(part[labels[part] == kind])[:n] for kind in images.classes]
+                )
+            )
+            for part, n in ((train, TRAINED), (held_out, HELD_OUT))
+        ]
+        few = np.concatenate(rows)
+        sides = np.arange(len(rows[0])), np.arange(len(rows[0]), len(few))
+        yield "ten kinds of objects", images.take(few), sides
 
 
 def divisors(model, images, rows):
@@ -80,35 +92,48 @@ def without(model):
     return model
 
 
-def main(out, objects=None):
+def trained(data, images, parts, scale, normalised, seed):
+    """One row of the table."""
+    variant, settings = SCALES[scale]
+    model = repviz.open_model("alexnet", variant=variant, classes=len(images.classes), seed=seed)
+    low, middle, high = divisors(model, images, parts[1])
+    if not normalised:
+        model = replace(without(model), options={})
+    wide = images.at(size=model.preprocessing.size, grey=False)
+    last = repviz.train(model, wide, rows=parts, recipe=settings, seed=seed).table.iloc[-1]
+    columns = ["epoch", "n_train", "n_held_out", "chance", "train_loss", "train_accuracy"]
+    columns += ["held_out_accuracy", "held_out_low", "held_out_high"]
+    return {
+        **dict(zip(NAMES, (data, scale, normalised, seed), strict=True)),
+        **last[columns].astype(float),
+        "divisor_low": low,
+        "divisor_median": middle,
+        "divisor_high": high,
+    }
+
+
+def main():
     """Train, and write the table after each training."""
-    Path(out).mkdir(parents=True, exist_ok=True)
-    rows = []
-    for data, images, parts in sets(objects):
-        for scale, (variant, settings) in SCALES.items():
-            for seed in SEEDS:
-                for normalised in (True, False):
-                    model = repviz.open_model(
-                        "alexnet", variant=variant, classes=len(images.classes), seed=seed
-                    )
-                    low, middle, high = divisors(model, images, parts[1])
-                    if not normalised:
-                        model = replace(without(model), options={})
-                    wide = images.at(size=model.preprocessing.size, grey=False)
-                    made = repviz.train(model, wide, rows=parts, recipe=settings, seed=seed)
-                    last = made.table.iloc[-1]
-                    rows.append(
-                        {
-                            "images": data, "input": scale, "normalised": normalised, "seed": seed,
-                            **last[["epoch", "n_train", "n_held_out", "chance"]].astype(float),
-                            **last[["train_accuracy", "held_out_accuracy", "held_out_low",
-                                    "held_out_high"]].astype(float),
-                            "divisor_low": low, "divisor_median": middle, "divisor_high": high,
-                        }
-                    )  # fmt: skip
-                    print(rows[-1], flush=True)
-                    pd.DataFrame(rows).to_csv(Path(out) / "lrn.csv", index=False)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--objects")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--trainings", type=int, default=1000)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "lrn.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    done = [tuple(row[name] for name in NAMES) for row in rows]
+    left = options.trainings
+    for data, images, parts in sets(options.objects):
+        for place in product([data], SCALES, (True, False), range(options.seeds)):
+            if place in done or not left:
+                continue
+            rows.append(trained(data, images, parts, *place[1:]))
+            print(rows[-1], flush=True)
+            pd.DataFrame(rows).to_csv(path, index=False)
+            left -= 1
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
