@@ -13,19 +13,26 @@ FORMAT, VERSION = "repviz export", 1
 _PAGE = re.compile(rb"<!-- sha256: (?P<sum>[0-9a-f]{64}) -->\n\Z")
 
 
-def write_page(path: str | Path, page: str) -> None:
-    """Write an HTML page whose last line is a comment with the SHA-256 of all before it."""
-    content = (page.rstrip("\n") + "\n").encode()
+def write_page(path: str | Path, page: str, results: str) -> None:
+    """Write an HTML page that ends with the key of its results and the SHA-256 of all before it."""
+    content = (page.rstrip("\n") + "\n" + _results_line(results)).encode()
     durable.write_bytes(path, content + f"<!-- sha256: {provenance.sha256(content)} -->\n".encode())
 
 
-def check_page(path: str | Path) -> None:
+def check_page(path: str | Path, results: str | None = None) -> None:
     """Refuse an HTML page that is not as :func:`write_page` wrote it.
+
+    Parameters
+    ----------
+    path : path
+        The page.
+    results : str or None
+        The key of the results that it must show; None for any.
 
     Raises
     ------
     Damaged
-        The page cannot be read, has no checksum, or does not match it.
+        The page cannot be read, has no checksum, does not match it, or shows other results.
     """
     try:
         with durable.open_regular(path) as file:
@@ -44,6 +51,17 @@ def check_page(path: str | Path) -> None:
             f"{path}: the content of this report does not match its checksum. Write it again: "
             "repviz report."
         )
+    if results is not None and not content[: found.start()].endswith(
+        _results_line(results).encode()
+    ):
+        raise Damaged(
+            f"{path}: this page shows other results than the study in this folder. Write the "
+            "report again."
+        )
+
+
+def _results_line(results: str) -> str:
+    return f"<!-- results: {results} -->\n"
 
 
 def card_path(path: str | Path) -> Path:

@@ -118,6 +118,11 @@ class Study:
         """The path of the report."""
         return self.folder / "report.html"
 
+    @property
+    def results_key(self) -> str:
+        """The hash of the question and of all results, whenever they were computed."""
+        return study_manifest.results_key(self.manifest)
+
     def has(self, *paths: str) -> bool:
         """Whether the folder holds every one of these files."""
         return all((self.folder / path).is_file() for path in paths)

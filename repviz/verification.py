@@ -60,13 +60,14 @@ def _study(path: Path) -> int:
     study = open_study(path)
     checked = 1 + sum(study.check(stage) for stage in study.manifest["stages"])
     if study.report.exists():
-        seals.check_page(study.report)
+        seals.check_page(study.report, study.results_key)
         checked += 1
     return checked
 
 
 def _activations(path: Path) -> int:
     from repviz.activations import integrity
+    from repviz.manifold.search.keeping import read_graph
 
     result = integrity.verify(path)
     if not result.ok:
@@ -75,7 +76,10 @@ def _activations(path: Path) -> int:
             f"they were written, the first '{result.damaged[0]}'. Extract the activations again, "
             "into another folder."
         )
-    return result.files
+    graphs = sorted((path / "graphs").glob("*/*.npz"))
+    for graph in graphs:
+        read_graph(graph)
+    return result.files + len(graphs)
 
 
 def _checkpoint(path: Path) -> int:

@@ -54,7 +54,8 @@ def fit_components(
                 np.save(out, basis)
             sums[name] = provenance.file_checksum(file)
         shares = {name: share for name, (_, share) in found.items()}
-        durable.write_record(record, {layout.SUMS: sums, "explained_variance_ratio": shares})
+        commit = {layout.SUMS: sums, "explained_variance_ratio": shares}
+        layout.write_commit(path, "components", commit)
     for name, reduction in wanted.items():
         file = layout.components_path(path, name)
         try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "repviz activations", 3
 UNSEALED = 2  # the version whose JSON files carry no checksum over themselves
 SUMS = "xxh3_128"  # the entry of a commit that lists the checksums of its files
+MANIFEST = "manifest"  # the entry of a commit that holds the key of its folder's manifest
 PAGE = 4096  # bytes: what disks and the system's memory are divided into
 # Entries of the manifest on which the numbers do not depend.
 NOT_PARAMETERS = ("format", "version", "versions", "key", durable.CHECKSUM)
@@ -99,6 +100,15 @@ def read_commit(path: Path, number: int | str) -> dict[str, Any]:
     record = durable.read_record(file)
     durable.check_fields(file, record, {SUMS: dict})
     return record
+
+
+def write_commit(path: Path, number: int | str, record: dict[str, Any]) -> None:
+    """Write the record of a shard, of the "rows" or of the "components".
+
+    It holds the key of the manifest, so that neither passes for that of another folder.
+    """
+    key = read_manifest(path)["key"]
+    durable.write_record(commit_path(path, number), {MANIFEST: key, **record})
 
 
 def sums(path: Path, commit: int | str) -> dict[str, str]:

@@ -144,7 +144,7 @@ class Shard:
         progress.announce(progress.Event("shard", name, "written"))
         sums = {layer: file.checksum() for layer, file in self._files.items()}
         commit = {layout.SUMS: sums, **record}
-        durable.write_record(layout.commit_path(self.path, self.number), commit)
+        layout.write_commit(self.path, self.number, commit)
         progress.announce(progress.Event("shard", name, "finished"))
 
 
@@ -152,7 +152,7 @@ def finish(path: Path, rows: pd.DataFrame) -> None:
     """Write the index of rows, which completes the folder."""
     content = rows.to_parquet(index=False)
     sums = {"rows": provenance.checksum(content).hexdigest()}
-    durable.write_record(layout.commit_path(path, "rows"), {layout.SUMS: sums})
+    layout.write_commit(path, "rows", {layout.SUMS: sums})
     durable.write_bytes(path / "rows.parquet", content)
 
 

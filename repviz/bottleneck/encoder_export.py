@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from repviz import checks, durable
+from repviz import checks, durable, seals
 from repviz.errors import InputError, StoreError
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
@@ -44,6 +44,8 @@ def export_encoder(
 ) -> Path:
     """The path of the file with the encoder of one size of a finished sweep.
 
+    TorchScript and ONNX files have a card beside them, ``FILE.json``, for :func:`repviz.verify`.
+
     Parameters
     ----------
     sweep : Sweep
@@ -79,17 +81,21 @@ def export_encoder(
             f"export_encoder: the sweep must contain the autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."
         )
-    if Path(out).exists():
-        raise StoreError(
-            f"{out}: this file already exists and would be overwritten. Choose another file, or "
-            "delete this one."
-        )
-    encoder = _encoder(open_checkpoint(path), bottleneck)
     to_bytes = FORMATS[to].to_bytes
+    for written in (Path(out), *([] if to_bytes is None else [seals.card_path(out)])):
+        if written.exists():
+            raise StoreError(
+                f"{written}: this file already exists and would be overwritten. Choose another "
+                "file, or delete this one."
+            )
+    encoder = _encoder(open_checkpoint(path), bottleneck)
+    recipe = {"encoder_of": path.stem, "sweep": portable(sweep.folder.absolute())}
     if to_bytes is None:
-        recipe = {"encoder_of": path.stem, "sweep": portable(sweep.folder.absolute())}
         return save_checkpoint(encoder, out, recipe=recipe)
     durable.write_bytes(out, to_bytes(encoder))
+    about = {"model": encoder.name, "options": encoder.options, "weights_hash": encoder.key}
+    preprocessing = {"preprocessing": encoder.preprocessing.card()}
+    seals.write_card(out, {"kind": to, **recipe, **about, **preprocessing})
     return Path(out)
 
 

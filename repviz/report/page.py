@@ -23,7 +23,7 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
 
     The page holds everything inline and asks for nothing over a network. Its content security
     policy allows the page's own scripts and style by their hashes, images as data, and no more.
-    The same folder gives the same bytes. The last line is a checksum of all before it.
+    The same results give the same bytes. The last lines are their key and a checksum of the page.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
     """
     study = open_study(study_folder)
     path = Path(out) if out is not None else study.folder / "report.html"
-    seals.write_page(path, _page(study))
+    seals.write_page(path, _page(study), study.results_key)
     return path
 
 

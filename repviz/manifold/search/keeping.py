@@ -1,8 +1,10 @@
-"""Graphs on disk: found once for the same rows, and read where they are asked for again."""
+"""Graphs on disk: computed once for the same rows, and read where they are needed again."""
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,29 +14,60 @@ from repviz import durable
 from repviz.errors import Damaged
 
 Found = tuple[np.ndarray, np.ndarray, float]
+# What numpy and zipfile raise for a damaged file; its members carry checksums of their own.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 def kept(path: Path, find: Callable[[], Found]) -> Found:
-    """Numbers, squared distances and recall: from the file, or found and written there.
+    """Neighbours, squared distances and recall: from the file, or computed and written there.
+
+    Parameters
+    ----------
+    path : Path
+        The file ``KEY.npz``, where the key says what the graph is of.
+    find : callable
+        Computes the graph.
 
     Raises
     ------
     Damaged
-        The file cannot be read.
+        The file cannot be read, or holds another graph.
     StoreError
         The file cannot be written.
     """
     if path.is_file():
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return file["numbers"].astype(np.int64), file["squared"], float(file["recall"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise Damaged(
-                f"{path}: this neighbour graph is damaged. Delete the file, and the graph is "
-                "computed again."
-            ) from error
+        return read_graph(path)
     numbers, squared, recall = find()
     small = numbers.astype(np.int32) if len(numbers) < 2**31 else numbers
     with durable.replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, numbers=small, squared=squared, recall=recall)
+        np.savez(file, numbers=small, squared=squared, recall=recall, key=path.stem)
     return numbers, squared, recall
+
+
+def read_graph(path: Path) -> Found:
+    """Neighbours (n, k), squared distances (n, k) and recall of the graph in ``path``.
+
+    Raises
+    ------
+    Damaged
+        The file cannot be read, or holds another graph than its name says.
+    """
+    try:
+        with durable.open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
+            if str(file["key"]) != path.stem:
+                raise ValueError("the graph of other rows")
+            return file["numbers"].astype(np.int64), file["squared"], float(file["recall"])
+    except _UNREADABLE as error:
+        raise Damaged(
+            f"{path}: this neighbour graph is damaged. Delete the file, and the graph is "
+            "computed again."
+        ) from error
