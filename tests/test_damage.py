@@ -48,7 +48,7 @@ def artefacts(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["store", "study", "checkpoint", "export"])
-@pytest.mark.parametrize(("kind", "times"), [(FLIP, 24), (TRUNCATION, 6), (DELETION, 6), (SWAP, 6)])
+@pytest.mark.parametrize(("kind", "times"), [(FLIP, 20), (TRUNCATION, 4), (DELETION, 4), (SWAP, 4)])
 def test_damage_is_named_or_changes_no_value(artefacts, name, kind, times):
     artefact, rng = artefacts[name], random.Random(f"{name} {kind}")
     before = artefact.read(artefact.path)
@@ -97,6 +97,7 @@ def test_a_graph_of_other_rows_is_named(artefacts, tmp_path):
         repviz.verify(store)
 
 
+@pytest.mark.slow
 def test_a_damaged_torchscript_encoder_is_named(tmp_path):
     images = repviz.open_images("digits", limit=40)
     sweep = repviz.sweep(images, bottlenecks=[2], engines=["linear-start"], out=tmp_path / "sweep")
