@@ -91,7 +91,7 @@ def test_a_graph_of_other_rows_is_named(artefacts, tmp_path):
     one, other = sorted(acts["code"].graphs.iterdir())
     shutil.copy(other, one)
     sentence = (
-        f"{one}: this neighbour graph is damaged. Delete the file: the graph is computed again."
+        f"{one}: this neighbour graph is damaged. Delete the file, and the graph is computed again."
     )
     with pytest.raises(Damaged, match=f"^{re.escape(sentence)}$"):
         repviz.verify(store)
