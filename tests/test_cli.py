@@ -59,6 +59,13 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
     assert out.stdout.endswith("[]\n")
 
 
+@pytest.mark.parametrize("words", [("--help",), ("study", "--help")])
+def test_no_summary_is_cut_short(run, words):
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "..." not in out.split("Commands:")[1]
+
+
 def test_list_shows_every_family(run):
     code, out, _ = run("list", "--json")
     families = json.loads(out)

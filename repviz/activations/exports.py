@@ -196,7 +196,5 @@ EXPORTS: dict[str, Export] = {
     ),
     "zarr": Export("a zarr array, (n, d), with the ids as an attribute", _zarr),
     "anndata": Export("an .h5ad file: features as X, the index of rows as obs", _anndata),
-    "projector": Export(
-        "TSV files for the Embedding Projector, thumbnails beside them", _projector
-    ),
+    "projector": Export("TSV files and thumbnails for the Embedding Projector", _projector),
 }

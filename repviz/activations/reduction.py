@@ -252,13 +252,15 @@ class Kind:
 
 
 REDUCTIONS: dict[str, Kind] = {
-    "none": Kind("none", "every number of the layer, flattened", Whole),
+    "none": Kind("none", "all values of the layer, flattened", Whole),
     "mean": Kind("mean", "the mean over space or over tokens", Mean),
     "max": Kind("max", "the largest value over space or over tokens", Max),
-    "cls": Kind("cls", "the first token, which stands for the image in a transformer", ClassToken),
-    "grid": Kind("grid:SIDE", "means over SIDE x SIDE fields of the maps", Grid),
-    "project": Kind("project:SIZE", "a random projection, by the seed", Projection, seeded=True),
-    "pca": Kind("pca:SIZE", "principal components, fitted in a pass of their own", Components),
+    "cls": Kind("cls", "the class token of a transformer (its first token)", ClassToken),
+    "grid": Kind("grid:SIDE", "average pooling of the maps to SIDE x SIDE", Grid),
+    "project": Kind(
+        "project:SIZE", "a seeded random projection to SIZE numbers", Projection, seeded=True
+    ),
+    "pca": Kind("pca:SIZE", "SIZE principal components, fitted in a first pass", Components),
 }
 
 

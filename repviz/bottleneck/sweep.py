@@ -45,19 +45,19 @@ class SweepSetup:
     Attributes
     ----------
     layer : str or None
-        The layer, where the data are activations; the last if None.
+        Layer to sweep, if the data are activations; the last if None.
     split : {"label", "image"} or None
-        Whether the images of one label (a person) stay on one side of the split; see
+        "label" keeps all images of one label (a person) on one side of the split; see
         :func:`repviz.images.partition`.
     mirror : bool
-        Whether mirror images are added, to PCA's and to the autoencoders' training. False for
+        Whether PCA and the autoencoders also train on mirror images. False for
         images with a left and a right, such as digits.
     shift : float or None
-        The largest shift of an image in training, as a share of its side, from 0 to 0.25. If None,
+        Largest random shift in training, as a fraction of the image side, from 0 to 0.25. If None,
         1/32, and 0 for images of a known manifold (drawn faces): a code that must also hold the
         shift needs two numbers more.
     effort : float
-        Length of the autoencoders' training, as a multiple of the default (about 20 CPU-seconds
+        Training length, as a multiple of the default (about 20 CPU-seconds
         per size on 8,000 images of 64x64), above 0.
     audit : iterable of int
         Sizes at which an engine that serves all sizes ("prefix", "nested") is compared with one
@@ -112,9 +112,9 @@ def sweep(
         Images of one size, or the name of a source (then give ``size``); activations, or their
         folder; any matrix.
     bottlenecks : iterable of int, optional
-        Sizes of the code, each at least 1 and below the number of training images (twice that
-        where they are mirrored) and the number of pixels. By default those of 2, 4, 8, 16, 32 and
-        64 that fit. A finished sweep in ``out`` is extended by new sizes and repeats none.
+        Code sizes, at least 1 and less than the numbers of pixels and of training images (mirror
+        images included). By default those of 2, 4, 8, 16, 32 and 64 that fit. A finished sweep in
+        ``out`` is extended by new sizes and repeats none.
     out : path
         The study folder. A killed sweep is resumed; other parameters are refused.
     engines : iterable of str or callable
@@ -122,14 +122,14 @@ def sweep(
         pair ``(encode, decode)``. "pca" and "pca-all" are always among them: whichever PCA leaves
         the lower error at a size is the baseline there.
     criteria : iterable of str or callable
-        When a reconstruction is good enough: names in ``repviz.bottleneck.criteria.CRITERIA``
+        Criteria for a good enough reconstruction: names in ``repviz.bottleneck.criteria.CRITERIA``
         ("psnr:25", "person"), or functions ``(images, reference)`` that return one number per
         image.
     size : int, optional
-        Side in pixels to which the images are resized; their own size if left out.
+        Resize the images to this many pixels per side; unchanged if None.
     seed : int or iterable of int
-        Seeds of the trainings, from 0 to ``repviz.streams.SEED_LIMIT``; the first is also that of
-        the split. A finished sweep can be extended by further ones.
+        Random seeds, one training each, from 0 to ``repviz.streams.SEED_LIMIT``; the first also
+        seeds the split. A finished sweep can be extended by further ones.
     setup : SweepSetup, optional
         Layer, split, augmentation, effort and audit.
 

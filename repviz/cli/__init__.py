@@ -45,7 +45,7 @@ def _print_version(wanted: bool) -> None:
 def _everywhere(
     context: typer.Context,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress: results and errors only.")
+        bool, typer.Option("--quiet", "-q", help="Print results and errors, no progress.")
     ] = False,
     private: Annotated[
         bool, typer.Option("--private", help="Record no command, machine or path in files.")
@@ -95,7 +95,7 @@ def main() -> None:
         print(f"repviz: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt as stop:
-        print("repviz: stopped. What is finished is kept; run again to go on.", file=sys.stderr)
+        print("repviz: stopped. Finished work is kept; run again to continue.", file=sys.stderr)
         raise SystemExit(128 + getattr(stop, "signal", signal.SIGINT)) from None
     except BrokenPipeError:  # the reader of our output (head, less) went away: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -15,9 +15,9 @@ from repviz.cli.output import progress_bars, write, write_table
 def extract(
     model: Annotated[str, typer.Argument(help="alexnet, torchvision:NAME, module:attribute, ...")],
     images: option.ImagesName,
-    out: Annotated[Path, typer.Option(help="Folder of the activations.")],
+    out: Annotated[Path, typer.Option(help="Folder for the activations.")],
     layers: Annotated[
-        str | None, typer.Option(help="Names, globs or type:Conv2d, with commas.")
+        str | None, typer.Option(help="Names, globs or type:Conv2d, comma-separated.")
     ] = None,
     weights: option.Weights = "random",
     variant: option.Variant = None,
@@ -25,11 +25,14 @@ def extract(
     reduce: Annotated[
         str, typer.Option(help="mean, max, cls, grid:3, ...; or conv*=mean,fc*=none.")
     ] = "none",
-    dtype: Annotated[str, typer.Option(help="float32, or float16.")] = "float32",
-    batch: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
-    strict: Annotated[bool, typer.Option(help="Stop at an unreadable image.")] = False,
+    dtype: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
+    batch: Annotated[int | None, typer.Option(help="Batch size.")] = None,
+    strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     cache: Annotated[
-        bool, typer.Option(help="Decode once for all passes; needs --size and --grey/--colour.")
+        bool,
+        typer.Option(
+            help="Decode images once for all passes; needs --size and --grey or --colour."
+        ),
     ] = False,
     size: option.Size = None,
     grey: option.Grey = None,
@@ -40,7 +43,7 @@ def extract(
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """Store the activations of a model's layers."""
+    """Extract and store the activations of layers."""
     with progress_bars():
         opened = repviz.open_images(
             images,
@@ -94,7 +97,7 @@ def layers(
     classes: option.Classes = None,
     as_json: option.Json = False,
 ) -> None:
-    """List a model's layers with the shape of their outputs."""
+    """List a model's layers and their output shapes."""
     options = option.given({"variant": variant, "classes": classes})
     found = repviz.layers(repviz.open_model(model, **options))
     write_table(found, as_json, layers=len(found))
@@ -102,15 +105,15 @@ def layers(
 
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder of activations.")],
-    out: Annotated[Path, typer.Option(help="The file or folder to make.")],
+    out: Annotated[Path, typer.Option(help="File or folder to write.")],
     to: Annotated[str, typer.Option(help="npy, parquet, zarr, anndata or projector.")],
-    layer: Annotated[str | None, typer.Option(help="Which layer (default: the last).")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer to export (default: last).")] = None,
     images: Annotated[
-        str | None, typer.Option(help="projector: the images that were extracted, as thumbnails.")
+        str | None, typer.Option(help="projector: the extracted images, for thumbnails.")
     ] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Write one layer in a format of other programs."""
+    """Export one layer to another file format."""
     acts = repviz.open_activations(folder)
     made = repviz.export(
         acts,
@@ -124,12 +127,12 @@ def export(
 
 def import_matrix(
     matrix: Annotated[Path, typer.Argument(help="A .npy file of shape (n, ...).")],
-    out: Annotated[Path, typer.Option(help="Folder of the activations.")],
-    layer: Annotated[str, typer.Option(help="What to call the layer.")] = "matrix",
-    name: Annotated[str | None, typer.Option(help="What to call the data.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the activations.")],
+    layer: Annotated[str, typer.Option(help="Name of the layer.")] = "matrix",
+    name: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Store a matrix that was made elsewhere."""
+    """Import a matrix as a folder of activations."""
     acts = repviz.import_matrix(matrix, out, layer=layer, **option.given({"name": name}))
     n, d = acts[layer].shape
     bad = n - int(acts.readable.sum())

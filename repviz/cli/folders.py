@@ -13,10 +13,10 @@ from repviz.cli.output import write
 
 
 def catalog(
-    family: Annotated[str | None, typer.Argument(help="One family only.")] = None,
+    family: Annotated[str | None, typer.Argument(help="Show only this family.")] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Show every source, model, layer, method and section."""
+    """List every source, model, method and section."""
     families = repviz.catalog(family)
     lines = []
     for name, members in families.items():
@@ -26,10 +26,12 @@ def catalog(
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A folder of activations or of a study.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Activations, study, report, checkpoint or export.")
+    ],
     as_json: option.Json = False,
 ) -> None:
-    """Hash a folder's files again: are they as written?"""
+    """Check that files on disk are as they were written."""
     files = repviz.verify(folder)
     write(
         {"folder": str(folder), "files": files, "sound": True}, as_json, [f"{files} files, sound"]

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from repviz.manifold.dimension import Dimension
 
 Source = Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")]
-Layer = Annotated[str | None, typer.Option(help="Which layer of the folder.")]
+Layer = Annotated[str | None, typer.Option(help="Layer of the folder (default: last).")]
 Groups = Annotated[
     str | None,
-    typer.Option(help="Column of the folder's rows that says which are not independent."),
+    typer.Option(help="Column of the row index that groups dependent rows, such as label."),
 ]
 _NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_high")
 
@@ -28,14 +28,17 @@ _NUMBERS = ("value", "low", "high", "calibrated", "calibrated_low", "calibrated_
 def dimension(
     source: Source,
     layer: Layer = None,
-    method: Annotated[str, typer.Option(help="twonn, gride, mle, ...: `repviz list`.")] = "twonn",
+    method: Annotated[
+        str, typer.Option(help="twonn, gride, mle, ...; see repviz list estimators.")
+    ] = "twonn",
     groups: Groups = None,
     options: Annotated[
-        list[str] | None, typer.Option("--option", help="Of the estimator, such as k=20; repeat.")
+        list[str] | None,
+        typer.Option("--option", help="Estimator option such as k=20; may be repeated."),
     ] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Estimate an intrinsic dimension: calibrated, with sampling and model error, and raw."""
+    """Estimate the intrinsic dimension, with intervals."""
     more = option.named_values(options or [])
     got = repviz.dimension(
         _matrix(source, layer), method=method, groups=_column(source, groups), **more
@@ -52,7 +55,7 @@ def scales(
     groups: Groups = None,
     as_json: option.Json = False,
 ) -> None:
-    """Estimate the intrinsic dimension at each scale, and the plateau where it stays constant."""
+    """Estimate the intrinsic dimension at each scale."""
     got = repviz.scale_curve(_matrix(source, layer), groups=_column(source, groups))
     rows: list[dict[str, Any]] = []
     lines = []
@@ -78,20 +81,20 @@ def scales(
 
 def similarity(
     one: Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")],
-    other: Annotated[Path, typer.Argument(help="Another, of the same images.")],
+    other: Annotated[Path, typer.Argument(help="Another one, of the same images.")],
     layer: Layer = None,
     other_layer: Annotated[
         str | None, typer.Option(help="Layer of the second folder (default: --layer).")
     ] = None,
-    method: Annotated[str, typer.Option(help="cka, procrustes, mutual-neighbours.")] = "cka",
+    method: Annotated[str, typer.Option(help="cka, procrustes or mutual-neighbours.")] = "cka",
     permutations: Annotated[
-        int | None, typer.Option(help="Shuffles behind the null distribution.")
+        int | None, typer.Option(help="Permutations for the null distribution.")
     ] = None,
-    k: Annotated[int | None, typer.Option(help="mutual-neighbours: how many neighbours.")] = None,
+    k: Annotated[int | None, typer.Option(help="mutual-neighbours: number of neighbours.")] = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """Estimate how similar two representations of the same images are."""
+    """Compare two representations of the same images."""
     given = option.given({"permutations": permutations, "k": k})
     first, second = _matrix(one, layer), _matrix(other, other_layer or layer)
     got = repviz.similarity(first, second, method=method, seed=seed, **given)

@@ -16,35 +16,38 @@ from repviz.cli.output import progress_bars, save_figure, write, write_table
 def train(
     model: Annotated[str, typer.Argument(help="alexnet, autoencoder, torchvision:NAME, ...")],
     images: option.ImagesName,
-    out: Annotated[Path, typer.Option(help="The checkpoint to write (.safetensors).")],
+    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
     weights: option.Weights = "random",
     variant: option.Variant = None,
     init: Annotated[str | None, typer.Option(help="alexnet: robust, paper or code2012.")] = None,
     map_dropout: Annotated[
-        float | None, typer.Option(help="alexnet: share of whole feature maps dropped out.")
+        float | None, typer.Option(help="alexnet: dropout rate for complete feature maps.")
     ] = None,
     bottleneck: option.Bottleneck = None,
     recipe: Annotated[str | None, typer.Option(help="labels, paper, code2012 or pixels.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="How many.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
-    rate: Annotated[float | None, typer.Option(help="The highest learning rate.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Number of epochs.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size, over all processes.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     augment: Annotated[
-        str | None, typer.Option(help="crop,flip,colour,rotation=15,shear,noise,shift; or none.")
+        str | None, typer.Option(help="For example crop,flip,rotation=15; or none.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="fp32, tf32, bf16 or auto.")] = None,
     compile_: Annotated[
-        bool | None, typer.Option("--compile", help="Let torch compile the network first.")
+        bool | None, typer.Option("--compile", help="Compile the network with torch.compile.")
     ] = None,
     validation: Annotated[
-        str | None, typer.Option(help="A source of its own for the images held out.")
+        str | None, typer.Option(help="Separate source of held-out images.")
     ] = None,
-    held_out: Annotated[float, typer.Option(help="Share of the images held out.")] = 0.3,
-    split_seed: Annotated[int | None, typer.Option(help="Of the split (default: --seed).")] = None,
+    held_out: Annotated[float, typer.Option(help="Fraction of the images held out.")] = 0.3,
+    split_seed: Annotated[
+        int | None, typer.Option(help="Seed of the split (default: --seed).")
+    ] = None,
     show_augmentation: Annotated[
-        bool, typer.Option("--show-augmentation", help="Only draw what the changes look like.")
+        bool,
+        typer.Option("--show-augmentation", help="Draw examples of the augmentation and stop."),
     ] = False,
     tensorboard: Annotated[
-        bool | None, typer.Option("--tensorboard", help="Write the curves for it too.")
+        bool | None, typer.Option("--tensorboard", help="Also write TensorBoard logs.")
     ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
@@ -53,7 +56,7 @@ def train(
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """Train a model on images; keep a checkpoint, and go on from it."""
+    """Train a model, or continue from its checkpoint."""
     from repviz.training.recipes import recipe_settings
 
     network = {
@@ -100,15 +103,19 @@ def train(
 
 
 def evaluate(
-    checkpoints: Annotated[list[str], typer.Argument(help="Trained classifiers; several vote.")],
+    checkpoints: Annotated[
+        list[str], typer.Argument(help="Trained classifiers; several form an ensemble.")
+    ],
     images: option.ImagesName,
-    views: Annotated[str, typer.Option(help="centre, or ten for ten crops.")] = "centre",
+    views: Annotated[
+        str, typer.Option(help="centre for one crop, or ten for ten crops.")
+    ] = "centre",
     seen: Annotated[
-        bool, typer.Option("--seen", help="Count images that a model was trained on too.")
+        bool, typer.Option("--seen", help="Include images that a model was trained on.")
     ] = False,
     precision: Annotated[str, typer.Option(help="fp32, tf32, bf16 or auto.")] = "fp32",
     model: Annotated[
-        str | None, typer.Option(help="module:attribute, if the checkpoints are of your own.")
+        str | None, typer.Option(help="module:attribute, if the network is your own.")
     ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
@@ -117,7 +124,7 @@ def evaluate(
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
-    """How often classifiers are right on images new to them: each, and all together."""
+    """Test classifiers, and their ensemble, on new images."""
     from repviz.training.machine import Machine
 
     with progress_bars():
@@ -139,15 +146,15 @@ def anatomy(
     variant: option.Variant = None,
     classes: option.Classes = None,
     bottleneck: option.Bottleneck = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table there too.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Draw the shares there (.png).")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Also write the table to this CSV file.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Plot the shares to this PNG file.")] = None,
     differences: Annotated[
         bool,
         typer.Option("--differences", help="alexnet: list how the variant differs from 2012's."),
     ] = False,
     as_json: option.Json = False,
 ) -> None:
-    """Count shapes, parameters, neurons and work by layer."""
+    """Count parameters, neurons and multiply-adds by layer."""
     if differences:
         from repviz.models.alexnet_differences import differences as table_of
 

@@ -12,26 +12,26 @@ ImagesName = Annotated[
     str, typer.Option("--images", help="An image source: orl, folder:PATH, array:FILE, ...")
 ]
 Size = Annotated[
-    str | None, typer.Option(help="Pixels per side, or HEIGHTxWIDTH (default: as they are).")
+    str | None, typer.Option(help="Resize to this many pixels per side, or HEIGHTxWIDTH.")
 ]
-Grey = Annotated[bool | None, typer.Option("--grey/--colour", help="Grey levels or colour.")]
-Limit = Annotated[int | None, typer.Option(help="At most this many images, drawn with the seed.")]
-Label = Annotated[str | None, typer.Option(help="The array or factor that serves as the label.")]
+Grey = Annotated[
+    bool | None, typer.Option("--grey/--colour", help="Convert the images to grey or colour.")
+]
+Limit = Annotated[int | None, typer.Option(help="Use a random subset of this many images.")]
+Label = Annotated[str | None, typer.Option(help="Array or factor to use as the label.")]
 Metadata = Annotated[
-    str | None, typer.Option(help="A CSV of labels and factors, joined to the images by --key.")
+    str | None, typer.Option(help="CSV of labels and factors, joined to the images by --key.")
 ]
 Key = Annotated[
-    str | None, typer.Option(help="The metadata's column of image names (default: the first).")
+    str | None, typer.Option(help="Metadata column with the image names (default: first).")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Weights = Annotated[
-    str, typer.Option(help="random, default (pretrained), a published name, or a file.")
-]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Weights = Annotated[str, typer.Option(help="random, default (pretrained), a name, or a file.")]
 Variant = Annotated[str | None, typer.Option(help="alexnet: paper, ungrouped, code2012, ...")]
-Classes = Annotated[int | None, typer.Option(help="alexnet: how many classes.")]
-Bottleneck = Annotated[int | None, typer.Option(help="autoencoder: size of the code.")]
-Sizes = Annotated[str | None, typer.Option(help="Sizes of the code: 2,8,32 or 1:16 or 2:256:log.")]
+Classes = Annotated[int | None, typer.Option(help="alexnet: number of classes.")]
+Bottleneck = Annotated[int | None, typer.Option(help="autoencoder: code size.")]
+Sizes = Annotated[str | None, typer.Option(help="Code sizes: 2,8,32 or 1:16 or 2:256:log.")]
 
 
 def numbers(text: str | None, *, option: str = "--bottlenecks") -> list[int] | None:

@@ -37,7 +37,7 @@ class Studies(TyperGroup):
 
 study = Studies(
     name="study",
-    help="From images to an HTML report; run again, it goes on.",
+    help="Run a study, from images to an HTML report.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -71,11 +71,13 @@ def _study_command(name: str) -> Any:
     )
 
 
-_OptionalFolder = Annotated[Path | None, typer.Option(help="Folder (default: reports/NAME).")]
+_OptionalFolder = Annotated[
+    Path | None, typer.Option(help="Folder of the study (default: reports/NAME).")
+]
 _Source = Annotated[str | None, typer.Argument(help="An image source, or a folder of activations.")]
-_SameSource = Annotated[str | None, typer.Option(help="The same, as an option.")]
+_SameSource = Annotated[str | None, typer.Option(help="The source, as an option.")]
 _SweepFolder = Annotated[Path, typer.Option(help="Folder of the sweep.")]
-_SWEEP_HELP = "Autoencoders at each bottleneck size, with PCA beside."
+_SWEEP_HELP = "Compare autoencoders with PCA at each bottleneck size."
 
 
 def _sweep_command() -> Any:
@@ -132,13 +134,13 @@ def _opened(images: str, own: list[Parameter], values: dict[str, Any]) -> Any:
 
 def encoder(
     folder: Annotated[Path, typer.Argument(help="A finished sweep.")],
-    bottleneck: Annotated[int, typer.Option(help="Which size of its code.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")],
-    engine: Annotated[str, typer.Option(help="Which engine.")] = "linear-start",
-    to: Annotated[str, typer.Option(help="repviz, torchscript or onnx.")] = "repviz",
+    bottleneck: Annotated[int, typer.Option(help="Bottleneck size of the encoder.")],
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    engine: Annotated[str, typer.Option(help="Engine that trained it.")] = "linear-start",
+    to: Annotated[str, typer.Option(help="Format: repviz, torchscript or onnx.")] = "repviz",
     as_json: option.Json = False,
 ) -> None:
-    """Write the encoder of one size of a sweep, for `repviz extract` or any other program."""
+    """Export one trained encoder of a sweep."""
     path = repviz.export_encoder(
         repviz.open_study(folder), out, bottleneck=bottleneck, engine=engine, to=to
     )
@@ -149,10 +151,10 @@ def encoder(
 def report(
     folder: Annotated[Path, typer.Argument(help="A study folder.")],
     out: Annotated[
-        Path | None, typer.Option(help="The file to write (default: report.html in the folder).")
+        Path | None, typer.Option(help="File to write (default: report.html in the folder).")
     ] = None,
     as_json: option.Json = False,
 ) -> None:
-    """Write a study's HTML report again, from its tables."""
+    """Rebuild the HTML report of a study."""
     path = repviz.write_report(folder, out=out)
     write({"report": str(path)}, as_json, [f"Report: {path}"])

@@ -80,21 +80,21 @@ _ALL = [
     Source(
         "array",
         "array:FILE",
-        "a .npy, or a .npz with images and label or factor arrays",
+        "a .npy file, or a .npz with images, labels and factors",
         arrays.open_array,
         ("argument", "label"),
     ),
     Source(
         "drawn-faces",
         "drawn-faces:N@D",
-        "N drawn faces, grey, 64x64, that D known factors (1 to 12) make; @D is 6 if left out",
+        "N drawn faces, grey, 64x64, from D known factors (1 to 12, default 6)",
         drawn_faces.open_drawn_faces,
         ("argument", "label", "seed"),
     ),
     Source(
         "torchvision",
         "torchvision:NAME@ROOT",
-        "a training set of torchvision's; @ROOT is its folder, the user's cache if left out",
+        "a torchvision training set; @ROOT is its folder (default: the user's cache)",
         torchvision_sets.open_torchvision,
         ("argument",),
     ),
@@ -137,21 +137,21 @@ def open_images(
         just covers this size (bilinear with antialias, proportions kept), then cropped at its
         centre. Left out, each keeps its own size.
     grey : bool, optional
-        True: one channel, by ITU-R BT.601. False: three channels. Left out: as stored; but a folder
+        True: one channel (ITU-R BT.601). False: three channels. Left out: as stored; but a folder
         of which most files are colour is colour throughout, which is said once.
     limit : int, optional
-        At most this many images: a random subset that ``seed`` chooses, in the original order.
+        Use a random subset of this many images, chosen by ``seed``, in the original order.
     label : str, optional
-        For ``array:`` the key that holds the labels (``labels`` or ``label`` if left out), for
-        ``drawn-faces:`` the factor whose thirds are the labels (identity if left out). With
+        For ``array:``, the key of the labels (default: ``labels`` or ``label``); for
+        ``drawn-faces:``, the factor whose thirds are the labels (default: identity). With
         ``metadata``, for every source, the column that holds the labels.
     seed : int
         Chooses the subset and the drawn faces.
     metadata : path, optional
-        A CSV file with one row per image, whose columns become factors; see
+        CSV file with one row per image; its columns become factors. See
         :func:`repviz.images.metadata.add_metadata`.
     key : str, optional
-        The column of ``metadata`` that names the image; the first if left out.
+        Column of ``metadata`` with the image names; the first if left out.
 
     Returns
     -------

@@ -71,7 +71,7 @@ MODELS: dict[str, Architecture] = {
     ),
     "autoencoder": Architecture(
         "autoencoder",
-        "an autoencoder that starts at PCA, or a convolutional one",
+        "an autoencoder: PCA plus corrections, or convolutional",
         "repviz.models.autoencoder:build",
     ),
     "torchvision": Architecture(

@@ -28,7 +28,7 @@ class Entry:
     function : str
         The study's function, as ``"module:function"``.
     summary : str
-        Its question in one line.
+        Its question in one line, at most 55 characters.
     """
 
     function: str
@@ -38,19 +38,19 @@ class Entry:
 STUDIES: dict[str, Entry] = {
     "faces": Entry(
         "repviz.studies.faces:faces",
-        "from faces to bottleneck, layers, dimension and random points",
+        "faces: bottleneck, layers, dimension, random images",
     ),
     "layers": Entry(
         "repviz.studies.layers:layers",
-        "a network's layers over depth, trained beside untrained, with controls",
+        "how representations change with depth, with controls",
     ),
     "bottleneck": Entry(
         "repviz.bottleneck.sweep:sweep",
-        "how small the code can be, with PCA beside every autoencoder",
+        "how small the code can be: autoencoders against PCA",
     ),
     "network": Entry(
         "repviz.studies.network:network",
-        "a trained classifier: its layers, curves, filters, units, and accuracy",
+        "a classifier: accuracy, curves, filters and units",
     ),
 }
 

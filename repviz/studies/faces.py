@@ -86,18 +86,18 @@ def faces(
     out : path
         The folder.
     size : int
-        Side of the square grey images of the face space, in pixels, 16 to 128.
+        Resize the face-space images, grey and square, to this many pixels per side, 16 to 128.
     bottlenecks : iterable of int, optional
-        Sizes of the code; those of 2, 4, 8, 16, 32 and 64 that the images allow if left out.
+        Code sizes; by default those of 2, 4, 8, 16, 32 and 64 that the images allow.
     epochs : int, optional
-        Of AlexNet's training; the recipe's own number where it is not given.
+        Training epochs of AlexNet; by default the recipe's own number.
     samples : int
-        Random points a rung of the ladder from noise to face, 100 to 1,000,000.
+        Random images per rung of the ladder from noise to face, 100 to 1,000,000.
     splits : int
-        How many times autoencoders and PCA are fitted and tested, each time with another split, at
+        Number of train-test splits on which autoencoders and PCA are fitted and tested, at
         least 1; from 2 on the intervals of their errors are over splits, seeds and people.
     seed : int
-        Of everything random.
+        Random seed of the whole study.
 
     Returns
     -------

@@ -91,20 +91,20 @@ def layers(
     out : path
         The folder.
     model : str
-        As :func:`repviz.open_model` takes it.
+        A model name, as for :func:`repviz.open_model`.
     weights : str, optional
         The trained weights: "default" or a checkpoint. Without them only the untrained network is
         measured, and the report says so.
     layers : str or iterable of str, optional
-        Layers, by name or glob. Left out, the model's own choice, and of a model that names fewer
-        than six, ten over its depth (:mod:`repviz.models.depth`).
+        Layers to measure, by name or glob. By default those that the model names or, if it names
+        fewer than six, ten over its depth (:mod:`repviz.models.depth`).
     sample : int
-        Images measured at most, from 40: of more, so many are drawn, in proportion from each label.
-        Beyond some thousands time grows with their square.
+        Largest number of images to measure, at least 40; of more, a random sample, stratified by
+        label. Beyond a few thousand, time grows with its square.
     classes : int, optional
-        The number of outputs, where the model takes it.
+        Number of outputs of the network, for models that take it.
     seed : int
-        Seed of everything random, the untrained network's weights included.
+        Random seed, also of the untrained network's weights.
 
     Returns
     -------

@@ -60,18 +60,18 @@ def network(
     out : path
         The folder.
     weights : str or path, optional
-        A checkpoint that :func:`repviz.train` wrote; with ``model``, whatever
-        :func:`repviz.open_model` takes, and random weights if left out.
+        A checkpoint that :func:`repviz.train` wrote; with ``model``, any weights of
+        :func:`repviz.open_model` (default: random).
     model : str, optional
-        The name of any network (``"torchvision:resnet18"``, ``"mypackage.nets:make_net"``). It must
-        be given where the checkpoint is of your own network: no code that a file names is ever
-        imported.
+        A model name, as for :func:`repviz.open_model` (``"torchvision:resnet18"``,
+        ``"mypackage.nets:make_net"``). Required where the checkpoint is of your own network: no
+        code that a file names is ever imported.
     units : int
-        Units per layer that are shown with the images that activate them most, 1 to 64.
+        Number of units per layer to show with their most activating images, 1 to 64.
     photographs : bool
-        Whether the report may show the images; without, it holds numbers and filters only.
+        Whether the report may show the images; if not, it shows numbers and filters only.
     seed : int
-        Kept with the study; nothing here is random.
+        Recorded with the study; nothing in it is random.
 
     Returns
     -------

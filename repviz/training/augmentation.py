@@ -221,7 +221,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         "mirrored left to right with this probability", 0.5, 1, _uniform(1), _flipped
     ),
     "colour": Augmentation(
-        "along the principal axes of the training colours, by this many standard deviations",
+        "PCA colour shift, by this many standard deviations",
         0.1,
         2,
         _normal(3),

@@ -60,7 +60,7 @@ class Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "labels": Recipe(
-        "classify the labels, from few images: data-dependent init, shifts, 6 epochs",
+        "classify labels from few images: data-dependent init, shifts, 6 epochs",
         "repviz.training.alexnet_recipe:train_on_labels",
         by="image",
         task="labels",
@@ -84,7 +84,7 @@ RECIPES: dict[str, Recipe] = {
         resumes=True,
     ),
     "pixels": Recipe(
-        "reconstruct the images: from PCA where the model can, best validated epoch",
+        "reconstruct the images: starts at PCA where it can, keeps the best validation epoch",
         "repviz.training.autoencoder_recipe:train_on_pixels",
         by="label",
         task="pixels",

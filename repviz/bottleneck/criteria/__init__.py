@@ -160,7 +160,7 @@ _LINES = (
     Criterion(
         "factors",
         "the known factors can be read off",
-        "the share of the factors' variance (R2) that a linear fit predicts from the image",
+        "the R2 of a linear fit of the known factors to the image",
         f"{_HERE}.factors:criterion",
         "factors",
     ),

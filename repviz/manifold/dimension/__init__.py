@@ -62,7 +62,7 @@ ESTIMATORS: dict[str, Estimator] = {
     entry.name: entry
     for entry in (
         _graph("twonn", "local: ratio of the two nearest distances", "twonn"),
-        _graph("gride", "local: ratio of two distances farther out, beyond noise", "gride"),
+        _graph("gride", "local: ratio of two farther distances, less sensitive to noise", "gride"),
         _graph("mle", "local: spread of the k nearest distances", "mle"),
         _graph("mind-ml", "local: ratio of the nearest distance and the (k + 1)-th", "mindml"),
         _graph("moments", "local: mean of the k nearest distances", "moments"),

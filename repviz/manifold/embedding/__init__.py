@@ -44,7 +44,7 @@ EMBEDDINGS: dict[str, Embedding] = {
     "umap": Embedding("neighbourhoods, by attraction and repulsion", f"{_PACKAGE}.umap_map:umap"),
     "tsne": Embedding("neighbourhoods, by probabilities (openTSNE)", f"{_PACKAGE}.tsne_map:tsne"),
     "pacmap": Embedding("near, mid-near and far pairs (PaCMAP)", f"{_PACKAGE}.pacmap_map:pacmap"),
-    "pca": Embedding("the directions of most variance: linear", f"{_PACKAGE}.pca_map:principal"),
+    "pca": Embedding("linear: the directions of largest variance", f"{_PACKAGE}.pca_map:principal"),
 }
 
 
