@@ -64,7 +64,7 @@ def test_a_manifest_of_another_folder_is_named(artefacts, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(artefacts["store"].path, store)
     shutil.copy(artefacts["store"].twin / "manifest.json", store)
-    with pytest.raises(Damaged, match=r"'commits/000000\.json' first"):
+    with pytest.raises(Damaged, match=r"the first 'commits/000000\.json'"):
         repviz.verify(store)
 
 
