@@ -92,6 +92,50 @@ def share_of_groups(
     return low, high
 
 
+def accuracy(
+    hits: np.ndarray, groups: np.ndarray | None = None, *, level: float = 0.95
+) -> tuple[float, float]:
+    """The interval of a share: :func:`share_of_groups`, or :func:`share` of independent trials.
+
+    Parameters
+    ----------
+    hits : ndarray of bool, shape (n,)
+        Which trials succeed.
+    groups : ndarray, shape (n,), optional
+        The group of each trial (a person); trials are independent if None.
+    level : float
+        Confidence, in (0, 1).
+    """
+    if groups is None:
+        return share(int(hits.sum()), len(hits), level=level)
+    return share_of_groups(hits, groups, level=level)
+
+
+def paired_difference(
+    one: np.ndarray, other: np.ndarray, groups: np.ndarray | None = None
+) -> dict[str, float]:
+    """The difference of two shares of the same trials, with its 95 % interval, as table columns.
+
+    Parameters
+    ----------
+    one, other : ndarray of bool, shape (n,)
+        Which trials succeed in either case, such as two layers.
+    groups : ndarray, shape (n,), optional
+        The group of each trial, left out as a whole by the jackknife; each its own if None.
+
+    Returns
+    -------
+    dict of str to float
+        ``difference``, of the first from the second, in [-1, 1]; ``low``, ``high``; ``n``.
+    """
+    import numpy as np
+
+    apart = one.astype(float) - other
+    groups = np.arange(len(apart)) if groups is None else groups
+    low, high = jackknife(apart[:, None], groups, lambda means: means[..., 0])
+    return {"difference": float(apart.mean()), "low": low, "high": high, "n": len(apart)}
+
+
 def jackknife(
     values: np.ndarray,
     groups: np.ndarray,

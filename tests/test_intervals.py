@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import binom, binomtest, ttest_1samp
 
 from repviz import intervals
@@ -103,3 +104,17 @@ def test_the_interval_of_a_share_over_groups_covers_the_truth(agreement):
         low, high = intervals.share_of_groups(rng.random(120) < chance[people], people)
         covered += low <= 0.8 <= high
     assert covered / 600 > 0.935
+
+
+def test_the_paired_difference_is_the_jackknifes_of_the_difference_of_each_trial():
+    rng = np.random.default_rng(0)
+    one, other = rng.random((2, 120)) < 0.7
+    people = np.repeat(np.arange(40), 3)
+    found = intervals.paired_difference(one, other, people)
+    apart = one.astype(float) - other
+    by_person = apart.reshape(40, 3).mean(axis=1)
+    reach = stats.t.ppf(0.975, 39) * by_person.std(ddof=1) / np.sqrt(40)
+    assert found["difference"] == pytest.approx(apart.mean())
+    assert found["low"] == pytest.approx(apart.mean() - reach)
+    assert found["high"] == pytest.approx(apart.mean() + reach)
+    assert intervals.paired_difference(one, one)["low"] == 0

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import repviz
+from repviz import intervals
 from repviz.activations.reduction import Layer
 from repviz.errors import InputError
 from repviz.images.perturbations import PERTURBATIONS
 from repviz.studies import cost
+from repviz.studies.layer_findings import _difference
+from repviz.studies.layer_tables import probe_differences
 from repviz.studies.representations import draw_by_label
 
 NET = """
@@ -202,3 +205,28 @@ def test_an_estimate_counts_every_row_that_is_kept():
     assert found.disk == (2 * 700 + 1200) * 5096 * 4
     assert found.memory > cost.BASE_MEMORY
     assert found.seconds > 2 * 1900 * 0.1
+
+
+def test_a_layer_is_compared_with_its_untrained_self_paired_by_image():
+    rng = np.random.default_rng(0)
+    one, other = rng.random((2, 60)) < 0.8
+    people = np.repeat(np.arange(20), 3)
+    rows = [
+        {"representation": "pixels", "weights": "none", "layer": "pixels"},
+        {"representation": "trained fc", "weights": "trained", "layer": "fc"},
+        {"representation": "untrained fc", "weights": "untrained", "layer": "fc"},
+    ]
+    table = probe_differences(rows, [other, one, other], people)
+    assert table[["one", "other"]].to_numpy().tolist() == [
+        ["trained fc", "pixels"],
+        ["trained fc", "untrained fc"],
+    ]
+    expected = intervals.paired_difference(one, other, people)
+    assert table.iloc[1][["difference", "low", "high"]].tolist() == pytest.approx(
+        [expected["difference"], expected["low"], expected["high"]]
+    )
+    points = f"{100 * expected['difference']:+.1f}"
+    assert _difference(table.iloc[1]).startswith(f" (a difference of {points} points [")
+    assert _difference(table.iloc[1]).endswith(
+        "paired by image, so no benefit of training is shown)"
+    )

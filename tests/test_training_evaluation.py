@@ -110,7 +110,7 @@ def test_processes_share_the_images_and_add_up(images, monkeypatch):
         monkeypatch.setattr(Machine, "process", process)
         rows += evaluate(classifier, images).rows.tolist()
     assert sorted(rows) == [*range(40)]
-    assert sum(float(count[0]) for count in counts) == 30
+    assert sum(float(hits.sum()) for hits in counts) == 30
 
 
 def trained_on_all(classifier, images):

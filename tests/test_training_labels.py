@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,6 +141,22 @@ def test_data_dependent_init_gives_units_mean_0_and_variance_1():
         torch.testing.assert_close(units.std(0), torch.ones(9), atol=1e-3, rtol=0)
     assert torch.equal(net[5].weight, last)
     assert not net[0]._forward_hooks
+
+
+def test_the_interval_of_an_accuracy_is_over_people_where_labels_are_identities(small):
+    images = open_images("digits", limit=600, size=16)
+    people = np.array([f"p{row % 25}" for row in range(600)])
+    images = replace(images, labels=people)
+    made = train(small(25), images, epochs=1, batch=60)
+    _, held_out = split(images, (0.7, 0.3), by="image", seed=0)
+    with torch.no_grad():
+        x = made.model.preprocessing(torch.from_numpy(images.pixels(held_out)))
+        found = made.model.module(x).argmax(1).numpy()
+    hits = found == images.label_indices[held_out]
+    expected = intervals.share_of_groups(hits, people[held_out])
+    last = made.table.iloc[-1]
+    assert (last["held_out_low"], last["held_out_high"]) == pytest.approx(expected)
+    assert expected != pytest.approx(intervals.share(int(hits.sum()), len(hits)))
 
 
 def test_the_rate_rises_and_falls():

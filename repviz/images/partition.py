@@ -87,6 +87,16 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
     return Partition(train, validation, test, groups, by)
 
 
+def identities(labels: np.ndarray | None) -> np.ndarray | None:
+    """``labels`` (n,) where they are identities; None where rows are independent draws.
+
+    For the intervals of shares: images of one person are more alike than those of two.
+    """
+    if labels is None or len(np.unique(labels)) < MIN_IDENTITIES:
+        return None
+    return labels
+
+
 def labels_are_identities(images: Labelled) -> bool:
     """Whether labels are so many that each is taken for one thing, a person, and not for a kind."""
     return len(images.classes) >= MIN_IDENTITIES

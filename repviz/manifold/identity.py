@@ -78,10 +78,7 @@ def nearest_identity(
     if overlap:
         other = np.where(nearest[:, 0] == queries, nearest[:, 1], nearest[:, 0])
     hits = labels[other] == labels[queries]
-    if groups is None:
-        low, high = intervals.share(int(hits.sum()), len(queries))
-    else:
-        low, high = intervals.share_of_groups(hits, np.asarray(groups)[queries])
+    low, high = intervals.accuracy(hits, None if groups is None else np.asarray(groups)[queries])
     same = (labels[queries][:, None] == np.unique(labels[known])[None, :]) @ np.unique(
         labels[known], return_counts=True
     )[1]

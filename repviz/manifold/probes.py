@@ -8,7 +8,7 @@ only that a model this simple does not find it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,9 @@ class Probe:
         For labels, the accuracy, in [0, 1]; for a factor, R2, at most 1: 0 is as good as predicting
         its mean, below 0 is worse.
     low, high : float
-        The 95 % interval: Clopper-Pearson for labels, a jackknife over folds for a factor. It holds
-        for probes trained on as many images, and assumes independent rows (or groups).
+        The 95 % interval: Clopper-Pearson for labels, at the effective number of images where there
+        are ``clusters``; a jackknife over folds for a factor. It holds for probes trained on as
+        many images.
     chance : float
         For labels, the accuracy of always predicting the most frequent label; 0 for a factor.
     n : int
@@ -43,6 +44,8 @@ class Probe:
         The number of folds of the cross-validation.
     method : str
         A name in :data:`PROBES`.
+    hits : ndarray of bool, shape (n,), or None
+        For labels, which images are classified correctly, for paired comparisons.
     """
 
     value: float
@@ -52,6 +55,7 @@ class Probe:
     n: int
     folds: int
     method: str
+    hits: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 def probe(
@@ -62,6 +66,7 @@ def probe(
     folds: int = 5,
     k: int = 5,
     groups: Any = None,
+    clusters: Any = None,
     seed: int = 0,
 ) -> Probe:
     """The cross-validated performance of a simple model that predicts labels or a factor from rows.
@@ -82,6 +87,9 @@ def probe(
         Neighbours of "knn", from 1; the nearest decides a tie.
     groups : array_like, shape (n,), optional
         The group of each row; a group is never split between folds.
+    clusters : array_like, shape (n,), optional
+        Which rows are not independent draws, such as the images of one person, for the interval of
+        an accuracy; the groups if None.
     seed : int
         Seed of the assignment of images to folds.
 
@@ -118,10 +126,13 @@ def probe(
         predicted[test] = PROBES[method].predict(X[train], targets, X[test], k)
     if numeric:
         return _r2(y, predicted, fold_of, folds)
-    correct = int((predicted == classes).sum())
-    low, high = intervals.share(correct, n)
+    hits = predicted == classes
+    clusters = groups if clusters is None else clusters
+    low, high = intervals.accuracy(
+        hits, None if clusters is None else checks.labels("probe", "clusters", clusters, n)
+    )
     chance = float(np.bincount(classes).max() / n)
-    return Probe(correct / n, low, high, chance, n, folds, method)
+    return Probe(float(hits.mean()), low, high, chance, n, folds, method, hits)
 
 
 def _r2(y: np.ndarray, predicted: np.ndarray, fold_of: np.ndarray, folds: int) -> Probe:

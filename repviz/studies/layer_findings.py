@@ -14,7 +14,7 @@ def layer_findings(study: Study) -> dict[str, list[str]]:
     invariance = study.result("invariance").dropna(subset=["relative_displacement"])
     sentences = {"profile": [_dimension_finding(profile)]}
     if "knn" in profile and (profile["weights"] != "none").any():
-        sentences["profile"].append(_probe_finding(profile))
+        sentences["profile"].append(_probe_finding(profile, study.result("probe_differences")))
     if not invariance.empty:
         sentences["invariance"] = [_invariance_finding(invariance)]
     if "similarity" in study.manifest["stages"]:
@@ -46,7 +46,7 @@ def _dimension(row: Any) -> str:
     return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def _probe_finding(table: Any) -> str:
+def _probe_finding(table: Any, differences: Any) -> str:
     trained = table[table["weights"] == "trained"]
     rows = trained if not trained.empty else table[table["weights"] == "untrained"]
     best: Any = rows.loc[rows["linear"].idxmax()]
@@ -54,14 +54,21 @@ def _probe_finding(table: Any) -> str:
     control = ""
     if best.weights == "trained" and not same.empty:
         other: Any = same.iloc[0]
-        shown = best.linear_low > other.linear_high
-        verdict = "" if shown else " (the intervals overlap, so no benefit of training is shown)"
-        control = f", {_share(other, 'linear')} from the same layer untrained{verdict}"
+        pairs = differences.set_index(["one", "other"])
+        control = f", {_share(other, 'linear')} from the same layer untrained"
+        control += _difference(pairs.loc[(best.representation, other.representation)])
     return (
         f"{_share(best, 'linear')} of held-out images are classified correctly by a linear probe "
         f"of {best.representation}{control}; with shuffled labels it is "
         f"{percent(best.linear_shuffled)}."
     )
+
+
+def _difference(row: Any) -> str:
+    """What a paired difference shows of a benefit of training."""
+    points = f"{100 * row.difference:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
+    shown = "" if row.low > 0 else ", so no benefit of training is shown"
+    return f" (a difference of {points}, paired by image{shown})"
 
 
 def _invariance_finding(table: Any) -> str:

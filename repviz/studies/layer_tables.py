@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import progress
+from repviz import intervals, progress
 from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
 from repviz.manifold.dimension.curve import scale_curve
@@ -25,9 +25,50 @@ COMPARED = 500  # images that similarity compares, at most
 SHUFFLES = 99
 
 
-def profile_row(representation: Representation, labels: np.ndarray | None, seed: int) -> Any:
-    """One row of profile.csv: dimension by several estimators, its control, and the probes."""
-    return {**_dimensions(representation, seed), **_label_probes(representation, labels, seed)}
+def profile_row(
+    representation: Representation, labels: np.ndarray | None, seed: int
+) -> tuple[Any, np.ndarray | None]:
+    """One row of profile.csv, and which images the linear probe classifies correctly, if any.
+
+    The row holds the dimension by several estimators, its control, and the probes.
+    """
+    read, hits = _label_probes(representation, labels, seed)
+    return {**_dimensions(representation, seed), **read}, hits
+
+
+def probe_differences(
+    representations: Sequence[dict[str, Any]],
+    hits: Sequence[np.ndarray | None],
+    clusters: np.ndarray | None,
+) -> pd.DataFrame:
+    """Paired differences in the linear probe's accuracy of each trained layer from its controls.
+
+    Parameters
+    ----------
+    representations : sequence of dict
+        Rows of profile.csv.
+    hits : sequence of ndarray of bool, shape (n,)
+        Which images are classified correctly from each.
+    clusters : ndarray, shape (n,), or None
+        Which images are not independent draws.
+
+    Returns
+    -------
+    DataFrame
+        one, other (the pixels, or the same layer untrained), difference, low, high, n.
+    """
+    by_name = {
+        row["representation"]: (row, own)
+        for row, own in zip(representations, hits, strict=True)
+        if own is not None
+    }
+    rows = []
+    for name, (row, own) in by_name.items():
+        for other in ("pixels", f"untrained {row['layer']}"):
+            if row["weights"] == "trained" and other in by_name:
+                difference = intervals.paired_difference(own, by_name[other][1], clusters)
+                rows.append({"one": name, "other": other, **difference})
+    return pd.DataFrame(rows, columns=["one", "other", "difference", "low", "high", "n"])
 
 
 def factor_rows(
@@ -117,18 +158,20 @@ def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:
 
 def _label_probes(
     representation: Representation, labels: np.ndarray | None, seed: int
-) -> dict[str, float]:
-    """How well labels are read, and how well shuffled ones are."""
+) -> tuple[dict[str, float], np.ndarray | None]:
+    """How well labels are read, and shuffled ones; which images the linear probe gets right."""
     if labels is None or len(np.unique(labels)) < 2:
-        return {}
+        return {}, None
     shuffled = stream(seed, "layers", "label shuffle").permutation(labels)
     row: dict[str, float] = {}
+    clusters, hits = representation.clusters, None
     for method in ("knn", "linear"):
-        read = probe(representation.scores, labels, method=method, seed=seed)
+        read = probe(representation.scores, labels, method=method, clusters=clusters, seed=seed)
+        hits = read.hits
         control = probe(representation.scores, shuffled, method=method, seed=seed)
         row |= {**_columns(read, method), f"{method}_shuffled": control.value}
         row["chance"] = read.chance
-    return row
+    return row, hits
 
 
 def _columns(read: Probe, name: str) -> dict[str, float]:

@@ -46,6 +46,7 @@ from repviz.studies.layer_tables import (
     COMPARED,
     factor_rows,
     invariance_row,
+    probe_differences,
     profile_row,
     similarity_table,
 )
@@ -289,8 +290,9 @@ def _representations(
 
 def _manifold(draft: Draft, read: Read, images: Images, identity: Split, seed: int) -> None:
     """Measure every representation: layers.csv, spectrum.csv, map.csv, profile.csv, factors.csv."""
-    described, profile, factors = [], [], []
+    described, profile, factors, hits = [], [], [], []
     depths: dict[str, int] = {}
+    clusters: np.ndarray | None = None
     total = sum(1 for _ in read())
     with progress.task("manifold", total, "layers") as advance:
         for one in read():
@@ -298,12 +300,16 @@ def _manifold(draft: Draft, read: Read, images: Images, identity: Split, seed: i
             depth = depths.setdefault(one.layer, len(depths))
             names = {**one.identify(), "depth": depth, "n": len(one.matrix)}
             if described[-1].measured:
-                profile.append({**names, **profile_row(one, images.labels, seed)})
+                row, own_hits = profile_row(one, images.labels, seed)
+                profile.append({**names, **row})
+                hits.append(own_hits)
                 rows = factor_rows(one, images.factors, seed)
                 factors += [{**names, **row} for row in rows]
+                clusters = one.clusters
             advance(1)
     write_descriptions(draft, described)
     draft.table("profile", pd.DataFrame(profile))
+    draft.table("probe_differences", probe_differences(profile, hits, clusters))
     if factors:
         draft.table("factors", pd.DataFrame(factors))
 

@@ -212,10 +212,7 @@ def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
 def _difference(one: Description, other: Description) -> dict[str, float]:
     assert one.hits is not None
     assert other.hits is not None
-    apart = one.hits.astype(float) - other.hits
-    groups = np.arange(len(apart)) if one.groups is None else one.groups
-    low, high = intervals.jackknife(apart[:, None], groups, lambda means: means[..., 0])
-    return {"difference": float(apart.mean()), "low": low, "high": high, "n": len(apart)}
+    return intervals.paired_difference(one.hits, other.hits, one.groups)
 
 
 def draw_by_label(

@@ -35,6 +35,7 @@ from repviz import intervals
 from repviz.errors import InputError
 from repviz.images import split
 from repviz.images.cache import cached_pixels
+from repviz.images.partition import identities
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.training import loop
 from repviz.training.augmentation import AUGMENTATIONS, SHIFT, Augmenter, principal_colours
@@ -283,15 +284,16 @@ class _Evaluator:
         self.label_indices, self.parts, self.machine = label_indices, parts, machine
 
     def row(self, epoch: loop.Epoch) -> loop.Row:
-        n_correct, n = self._n_correct("held_out"), len(self.parts["held_out"])
-        low, high = intervals.share(n_correct, n)
+        hits, n = self._hits("held_out"), len(self.parts["held_out"])
         labels = self.label_indices[self.parts["held_out"]]
+        clusters = identities(self.label_indices.numpy())
+        low, high = intervals.accuracy(hits, None if clusters is None else labels.numpy())
         row: loop.Row = {
             "epoch": epoch.number,
             "train_loss": epoch.loss,
-            "train_accuracy": self._n_correct("train") / len(self.parts["train"]),
+            "train_accuracy": float(self._hits("train").mean()),
             "batch_accuracy": epoch.score,
-            "held_out_accuracy": n_correct / n,
+            "held_out_accuracy": float(hits.mean()),
             "held_out_low": low,
             "held_out_high": high,
             "chance": torch.bincount(labels).max().item() / n,
@@ -301,23 +303,24 @@ class _Evaluator:
         }
         if n_validation := len(self.parts["validation"]):
             row |= {
-                "validation_accuracy": self._n_correct("validation") / n_validation,
+                "validation_accuracy": float(self._hits("validation").mean()),
                 "n_validation": n_validation,
             }
         return row
 
-    def _n_correct(self, part: str) -> int:
-        """How many images of a part are classified correctly, over all processes, each once."""
+    def _hits(self, part: str) -> np.ndarray:
+        """Which images of a part are classified correctly, (n,) of bool, over all processes."""
         rows = self.parts[part]
-        own = rows[self.machine.share(len(rows))]
-        n_correct = torch.zeros(1)
-        for start in range(0, len(own), BATCH):  # mapped images are read as they are needed
-            block = own[start : start + BATCH]
+        hits, own = torch.zeros(len(rows)), self.machine.share(len(rows))
+        for start in range(own.start, own.stop, BATCH):  # mapped images are read as needed
+            stop = min(start + BATCH, own.stop)
+            block = rows[start:stop]
             predicted = probabilities(
                 self.module, self.preprocessing, self.data.pixels[block], machine=self.machine
             )
-            n_correct += (predicted.argmax(1) == self.label_indices[block]).sum()
-        return int(self.machine.summed(n_correct).item())
+            hits[start:stop] = (predicted.argmax(1) == self.label_indices[block]).float()
+        found: np.ndarray = self.machine.summed(hits).cpu().numpy() > 0
+        return found
 
 
 def _classes(model: Model, images: Images) -> tuple[tuple[str, ...], Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
+from repviz.images.partition import identities
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.training.machine import Machine
 
@@ -86,7 +87,8 @@ class Evaluation:
     ----------
     table : DataFrame
         One row per model, and one for the ensemble where there are several: ``model``; ``views``;
-        ``accuracy``, ``low``, ``high`` (in [0, 1]; Clopper-Pearson, 95 %); ``n_correct``, ``n``;
+        ``accuracy``, ``low``, ``high`` (in [0, 1]; 95 %, over people where there are 20 labels or
+        more, else over images); ``n_correct``, ``n``;
         ``chance``, the fraction of the commonest label.
     rows : ndarray of int, shape (n,)
         The rows of the images that were classified.
@@ -172,13 +174,17 @@ def evaluate(
     predictions = list(zip(names, each, strict=True))
     predictions += [(f"ensemble of {len(models)}", ensemble)] if len(models) > 1 else []
     targets = torch.from_numpy(label_indices[own])
-    counts = [float((predicted.argmax(1) == targets).sum()) for _, predicted in predictions]
-    n_correct = machine.summed(torch.tensor(counts))
+    hits = torch.zeros(len(predictions), len(rows))
+    for own_hits, (_, predicted) in zip(hits, predictions, strict=True):
+        own_hits[machine.share(len(rows))] = (predicted.argmax(1) == targets).float()
+    hits = machine.summed(hits) > 0
+    groups = identities(label_indices)
+    clusters = None if groups is None else groups[rows]
     chance = np.bincount(label_indices[rows]).max() / len(rows)
     table = pd.DataFrame(
         [
-            _row(name, views, int(count), len(rows), float(chance))
-            for (name, _), count in zip(predictions, n_correct.tolist(), strict=True)
+            _row(name, views, own_hits, clusters, float(chance))
+            for (name, _), own_hits in zip(predictions, hits.cpu().numpy(), strict=True)
         ]
     )
     return Evaluation(table, own, ensemble.numpy())
@@ -200,8 +206,11 @@ def at_training_size(images: Images, model: Model, views: str = "centre") -> Ima
     )
 
 
-def _row(name: str, views: str, n_correct: int, n: int, chance: float) -> dict[str, object]:
-    low, high = intervals.share(n_correct, n)
+def _row(
+    name: str, views: str, hits: np.ndarray, clusters: np.ndarray | None, chance: float
+) -> dict[str, object]:
+    n_correct, n = int(hits.sum()), len(hits)
+    low, high = intervals.accuracy(hits, clusters)
     return {
         "model": name,
         "views": views,

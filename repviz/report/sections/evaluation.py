@@ -34,7 +34,8 @@ def render(study: Study) -> Content | None:
         reading="“centre” is one central crop; “ten” averages the class probabilities of the four "
         "corners and the centre and of their mirror images. Always guessing the most frequent "
         f"label would score {percent(chance)}.",
-        limits="The interval is Clopper-Pearson’s and treats the images as independent. It covers "
+        limits="The interval treats labels as the independent draws where there are 20 or more, "
+        "and images elsewhere. It covers "
         "the sampling of images, not another training: one network with one seed was trained. "
         "Two accuracies on the same images are paired, so their difference is known better than "
         "their intervals suggest.",
