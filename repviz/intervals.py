@@ -152,7 +152,7 @@ def jackknife(
     Parameters
     ----------
     values : ndarray, shape (n, m)
-        m numbers a row.
+        m numbers per row.
     groups : ndarray, shape (n,)
         The group of each row (a person; the row itself where rows are independent).
     statistic : callable
@@ -225,7 +225,7 @@ def over_splits(
     return centre - reach, centre + reach
 
 
-def resampled(
+def group_bootstrap(
     values: np.ndarray,
     groups: np.ndarray,
     statistic: Callable[[np.ndarray], np.ndarray],
@@ -234,28 +234,28 @@ def resampled(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The interval of a statistic of means over repetitions and rows, from drawing both again.
+    """The percentile interval of a statistic of means, resampling both repetitions and groups.
 
     Parameters
     ----------
     values : ndarray, shape (r, n, m)
-        m numbers a row, in each of r repetitions (trainings with another seed).
+        m numbers per row, in each of r repetitions (trainings with another seed).
     groups : ndarray, shape (n,)
-        The group of each row; groups are drawn whole.
+        The group of each row; all rows of a group are drawn together.
     statistic : callable
         From means, shape (..., m), to the statistic, shape (...).
     draws : int
-        How often both are drawn.
+        Number of bootstrap samples.
     level : float
         Confidence, in (0, 1).
     seed : int
-        Of the draws.
+        Random seed of the bootstrap samples.
 
     Returns
     -------
     low, high : float
-        Percentiles of the draws. With few repetitions or groups they are too narrow: three
-        trainings say little about all that might have been.
+        NaN where there are fewer than two groups. With few repetitions or groups they are too
+        narrow: three trainings say little about all that might have been.
 
     References
     ----------
@@ -263,19 +263,48 @@ def resampled(
     """
     import numpy as np
 
-    names, member = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
+    if len(np.unique(groups)) < 2:
         return float("nan"), float("nan")
-    r, _, m = values.shape
-    sums = np.zeros((r, len(names), m))
-    for own, of in zip(sums, values, strict=True):
-        np.add.at(own, member, of)
-    sizes = np.bincount(member).astype(float)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    which = rng.multinomial(r, np.full(r, 1 / r), size=draws) / r
-    totals = np.einsum("dg,rgm->drm", weights.astype(float), sums, optimize=True)
-    means = np.einsum("dr,drm->dm", which, totals) / (weights @ sizes)[:, None]
+    r, rng = len(values), np.random.default_rng(seed)
+    sums, counts = resample_groups(values, groups, draws=draws, rng=rng)
+    weights = rng.multinomial(r, np.full(r, 1 / r), size=draws) / r
+    means = np.einsum("dr,drm->dm", weights, sums) / counts[:, None]
     tail = (1 - level) / 2
     low, high = np.quantile(statistic(means), [tail, 1 - tail])
     return float(low), float(high)
+
+
+def resample_groups(
+    values: np.ndarray, groups: np.ndarray, *, draws: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The sums and the numbers of rows of groups drawn with replacement, as many as there are.
+
+    Parameters
+    ----------
+    values : ndarray, shape (r, n, m)
+        m numbers per row, in each of r repetitions.
+    groups : ndarray, shape (n,)
+        The group of each row; all rows of a group are drawn together.
+    draws : int
+        Number of bootstrap samples.
+    rng : Generator
+        Draws the groups.
+
+    Returns
+    -------
+    sums : ndarray, shape (draws, r, m)
+        Sums over the rows of each sample.
+    counts : ndarray of float64, shape (draws,)
+        The number of those rows.
+    """
+    import numpy as np
+
+    names, member = np.unique(groups, return_inverse=True)
+    r, _, m = values.shape
+    sums = np.zeros((r, len(names), m))
+    for total, repetition in zip(sums, values, strict=True):
+        np.add.at(total, member, repetition)
+    sizes = np.bincount(member).astype(float)
+    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    resampled = np.einsum("dg,rgm->drm", weights.astype(float), sums, optimize=True)
+    return resampled, weights @ sizes

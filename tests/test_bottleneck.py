@@ -172,7 +172,7 @@ def test_the_interval_over_splits_covers_the_difference_of_two_methods():
 def test_drawing_rows_and_trainings_again_covers_a_mean():
     random = np.random.default_rng(0)
     values = random.normal(3, 1, (1, 400, 1))
-    low, high = intervals.resampled(values, np.arange(400), lambda m: m[..., 0])
+    low, high = intervals.group_bootstrap(values, np.arange(400), lambda m: m[..., 0])
     assert low < values.mean() < high
     assert high - low == pytest.approx(2 * 1.96 / 20, rel=0.15)
 

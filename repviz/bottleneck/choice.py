@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import checks
+from repviz import checks, intervals
 from repviz.bottleneck.criteria import Criterion, Score, get_criterion
 from repviz.bottleneck.non_inferiority import (
     MIN_GROUPS,
@@ -225,15 +225,11 @@ def _interval(
     draws: int,
     seed: int,
 ) -> tuple[float, float]:
-    names, member = np.unique(groups, return_inverse=True)
-    if len(names) < 2:
+    if len(np.unique(groups)) < 2:
         return float("nan"), float("nan")
-    sums = np.zeros((len(names), len(losses)))
-    np.add.at(sums, member, losses.T)
-    counts = np.bincount(member).astype(float)
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    means = (weights @ sums) / (weights @ counts)[:, None]
+    sums, counts = intervals.resample_groups(losses.T[None], groups, draws=draws, rng=rng)
+    means = sums[:, 0] / counts[:, None]
     smallest = np.sort(_smallest(means < margin, sizes))
     tail = (1 - level) / 2
     return float(smallest[int(tail * (draws - 1))]), float(smallest[int((1 - tail) * (draws - 1))])

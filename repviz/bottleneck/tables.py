@@ -103,7 +103,7 @@ def _on_log_scale(
     if len(values) == 1:
         low, high = intervals.jackknife(values[0], groups, log_statistic)
     else:
-        low, high = intervals.resampled(values, groups, log_statistic)
+        low, high = intervals.group_bootstrap(values, groups, log_statistic)
     centre = float(log_statistic(values.mean(axis=(0, 1))))
     return float(np.exp(centre)), float(np.exp(low)), float(np.exp(high))
 
