@@ -13,7 +13,7 @@ import numpy as np
 
 MAX_VALUES = 10  # distinct scores up to which a criterion counts as discrete
 MIN_GROUPS = 12  # independent groups below which no continuous loss is tested
-RESERVE = 0.2  # share of the error that is reserved for the estimate of the skewness
+RESERVE = 0.35  # share of the error that is reserved for the estimate of the skewness
 
 
 def is_discrete(scores: np.ndarray) -> bool:
