@@ -333,7 +333,7 @@ def test_train_on_images_gives_a_copy_and_a_checkpoint(tmp_path):
             0,
             {"bottleneck": 2},
             InputError,
-            "sweep: the training images must differ, got identical images. Use other images.",
+            "train: the training images must differ, got identical images. Use other images.",
             id="one image throughout",
         ),
     ],

@@ -77,6 +77,7 @@ class Plan:
             mirror=self.mirror,
             shift=self.shift,
             max_bottleneck=self.longest,
+            who="sweep",
         )
 
     @property

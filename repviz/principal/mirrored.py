@@ -40,7 +40,7 @@ class MirroredPCA:
 
 
 def fit_mirrored_pca(
-    copies: list[np.ndarray], shape: Shape, components: int, *, mirror: bool
+    copies: list[np.ndarray], shape: Shape, components: int, *, mirror: bool, who: str = "pca"
 ) -> MirroredPCA:
     """The principal components of the rows of all ``copies`` and of their mirror images, exactly.
 
@@ -57,6 +57,8 @@ def fit_mirrored_pca(
         How many to keep at most; fewer where the rows have no more variance.
     mirror : bool
         Whether to count the mirror images.
+    who : str
+        The function that refuses the rows, for the message.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def fit_mirrored_pca(
         A value is not finite, or all rows are equal.
     """
     for X in copies[:1]:
-        checks.matrix("sweep", X)
+        checks.matrix(who, X)
     halves = [_halves(X, shape) for X in copies] if mirror else [(X, None) for X in copies]
     even = [pair[0] for pair in halves]
     count = sum(map(len, even))
@@ -78,11 +80,11 @@ def fit_mirrored_pca(
         spread = float(np.ptp(copies[0], axis=0).max())
         if spread > 0:
             raise InputError(
-                "sweep: the training images must differ by enough for float32, got differences of "
+                f"{who}: the training images must differ by enough for float32, got differences of "
                 f"at most {spread:.3g}. Scale them to [0, 1]."
             )
         raise InputError(
-            "sweep: the training images must differ, got identical images. Use other images."
+            f"{who}: the training images must differ, got identical images. Use other images."
         )
     owner = np.concatenate([np.full(len(f[0]), i) for i, f in enumerate(found)])
     place = np.concatenate([np.arange(len(f[0])) for f in found])

@@ -30,6 +30,8 @@ class TrainingData:
         The largest shift of an image while autoencoders are trained, as a fraction of its side.
     max_bottleneck : int
         The longest code that will be trained.
+    who : str
+        The function that refuses images, for messages.
     """
 
     train: np.ndarray = field(repr=False)
@@ -37,6 +39,7 @@ class TrainingData:
     mirror: bool = True
     shift: float = SHIFT
     max_bottleneck: int = 64
+    who: str = "train"
 
     @property
     def shape(self) -> Shape:
@@ -83,20 +86,24 @@ class TrainingData:
     def linear(self) -> MirroredPCA:
         """PCA of the training images and, with ``mirror``, their mirror images."""
         return fit_mirrored_pca(
-            [self.shifted((0, 0))], self.shape, self._n_components, mirror=self.mirror
+            [self.shifted((0, 0))], self.shape, self._n_components, mirror=self.mirror, who=self.who
         )
 
     @cached_property
     def linear_all(self) -> MirroredPCA:
         """PCA of the training and the validation images and, with ``mirror``, of their mirrors."""
         both = np.concatenate([self.rows(self.train), self.rows(self.validation)])
-        return fit_mirrored_pca([both], self.shape, self.max_bottleneck, mirror=self.mirror)
+        return fit_mirrored_pca(
+            [both], self.shape, self.max_bottleneck, mirror=self.mirror, who=self.who
+        )
 
     @cached_property
     def linear_augmented(self) -> MirroredPCA:
         """PCA of all the shifted copies that autoencoders are trained on."""
         copies = [self.shifted(shift) for shift in self.shifts]
-        return fit_mirrored_pca(copies, self.shape, self.max_bottleneck, mirror=self.mirror)
+        return fit_mirrored_pca(
+            copies, self.shape, self.max_bottleneck, mirror=self.mirror, who=self.who
+        )
 
     @cached_property
     def copies(self) -> Tensor:
