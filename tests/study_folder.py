@@ -119,6 +119,15 @@ def build(
     return folder
 
 
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The content of every file of a study but its manifest, which alone holds times."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / "manifest.json"
+    }
+
+
 def reseal(folder: Path, **entries: object) -> None:
     """Give the manifest the hashes of the files as they are now, and other ``entries``."""
     manifest = durable.read_record(folder / "manifest.json") | entries

@@ -59,11 +59,13 @@ class Matrix:
 
     ndim = 2
 
-    def __init__(self, folder: Path, layer: str, card: dict[str, Any], n: int, step: int) -> None:
+    def __init__(self, acts: Activations, layer: str) -> None:
+        card, folder = acts.manifest["layers"][layer], acts.path
         self.layer, self.dtype = layer, np.dtype(card["dtype"])
-        self.shape = (n, int(card["features"]))
+        self.shape = (len(acts), int(card["features"]))
         self.feature_shape = tuple(card["shape"])
-        self._folder, self._step = layout.layer_path(folder, layer), step
+        self._acts, self._folder = acts, layout.layer_path(folder, layer)
+        self._step = int(acts.manifest["rows_per_shard"])
         self.graphs = folder / "graphs" / layout.file_name(layer)
         self._open: dict[int, np.ndarray] = {}  # shards that were asked for, as memory maps
 
@@ -85,6 +87,24 @@ class Matrix:
         picked = np.arange(len(self))[rows]  # numpy's own rules for slices, masks and -1
         block = self._read(np.atleast_1d(picked))[:, columns]
         return block if np.ndim(picked) else block[0]
+
+    @property
+    def readable(self) -> np.ndarray:
+        """Mask of the rows that hold activations, bool of shape (n,); the others are NaN."""
+        return self._acts.readable
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The id of each row's image, (n,)."""
+        return self._acts.rows["id"].to_numpy()
+
+    @property
+    def content_hashes(self) -> np.ndarray | None:
+        """The hash of each row's image, (n,); None where rows were imported, whose images are not
+        known.
+        """
+        known = "decoding" in self._acts.manifest["images"]
+        return self._acts.rows["content_hash"].to_numpy() if known else None
 
     def blocks(self, rows: int = 1024) -> Iterator[tuple[int, np.ndarray]]:
         """Pairs of a first row and the block (m, d) that starts there, in order, m <= ``rows``."""
@@ -220,8 +240,7 @@ class Activations:
 
     def __getitem__(self, layer: str) -> Matrix:
         checks.one_of(f"activations '{self.path}'", "layer", layer, self.layers)
-        card, step = self.manifest["layers"][layer], self.manifest["rows_per_shard"]
-        return Matrix(self.path, layer, card, len(self), step)
+        return Matrix(self, layer)
 
     def __repr__(self) -> str:
         return f"<activations '{self.path}': {len(self)} images, {', '.join(self.layers)}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from repviz import checks, provenance
 from repviz.errors import InputError
 from repviz.images import as_images
 from repviz.images.collection import Images
+from repviz.manifold.stored_rows import left_out
 from repviz.nouns import ROWS, Nouns
 from repviz.training.augmentation import SHIFT
 
@@ -41,6 +43,8 @@ class SweepData:
         The hash of X.
     from_known_manifold : bool
         As in :class:`repviz.images.collection.Images`.
+    left_out : int
+        How many rows of the source hold no activations, and are not among these.
     nouns : Nouns
         What one row and one label are called in reports.
     """
@@ -54,6 +58,7 @@ class SweepData:
     key: str = field(repr=False)
     from_known_manifold: bool = False
     nouns: Nouns = ROWS
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.X)
@@ -96,6 +101,7 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
         "size": [height, width],
         "grey": channels == 1,
         "nouns": data.nouns.as_json(),
+        **({"left_out": data.left_out} if isinstance(data, SweepData) and data.left_out else {}),
     }
 
 
@@ -165,7 +171,10 @@ def _from_images(images: Images, size: int | None) -> SweepData:
 
 def _from_activations(acts: Any, layer: str | None) -> SweepData:
     layer = checks.one_of("sweep", "layer", layer or acts.layers[-1], acts.layers)
-    rows = acts.rows
+    readable = acts.readable
+    rows = acts.rows[readable]
+    if not readable.all():
+        warnings.warn(f"sweep: {left_out(readable)}", stacklevel=4)
     labels = rows["label"].to_numpy()
     known = not any(label is None or label != label for label in labels)
     factors = {
@@ -174,7 +183,8 @@ def _from_activations(acts: Any, layer: str | None) -> SweepData:
         if name.startswith("factor_")
     }
     return replace(
-        _from_matrix(f"{acts.path.name} {layer}", acts[layer][:]),
+        _from_matrix(f"{acts.path.name} {layer}", acts[layer][readable]),
+        left_out=int((~readable).sum()),
         ids=tuple(rows["id"].astype(str)),
         labels=labels.astype(str) if known else None,
         factors=factors,

@@ -100,7 +100,7 @@ def similarity(
     got = repviz.similarity(first, second, method=method, seed=seed, **given)
     values = {name: getattr(got, name) for name in ("value", "null", "p", "n", "method", "seed")}
     line = f"{method}: {got.value:.3f}; 95 % of shuffles below {got.null:.3f} (n = {got.n})"
-    write(values, as_json, [line])
+    write({**values, "warnings": list(got.warnings)}, as_json, [line, *got.warnings])
 
 
 def _matrix(source: Path, layer: str | None) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from repviz import checks, intervals
 from repviz.errors import InputError
 from repviz.manifold.neighbors import encode_groups, neighbors_between
+from repviz.manifold.stored_rows import matching_rows
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
         The representation of n images.
     changed : array_like, shape (n, d)
         That of the same images, each changed in the same way, as by
-        :func:`repviz.images.perturbations.perturb`.
+        :func:`repviz.images.perturbations.perturb`. The rows of two stored layers are paired by
+        their ids; ``n`` counts those that both hold.
     groups : array_like, shape (n,), optional
         Whose image each is; the interval leaves out whole groups.
 
@@ -64,6 +66,10 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
     InputError
         The two are not of one shape, or the rows of ``X`` are all the same.
     """
+    own, others, _ = matching_rows("invariance", X, changed, by="id")
+    if own is not None:
+        groups = None if groups is None else np.asarray(groups)[own]
+        X, changed = X[own], changed[others]
     X = checks.matrix("invariance", X, rows=3)
     changed = checks.matrix("invariance", changed, rows=3)
     if X.shape != changed.shape:

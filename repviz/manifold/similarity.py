@@ -8,6 +8,7 @@ paired at random.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import neighbors
+from repviz.manifold.stored_rows import matching_rows
 
 ROUNDING = 1e-12  # of a Gram matrix's squares: a smaller debiased HSIC is 0 up to rounding
 
@@ -42,6 +44,8 @@ class Similarity:
         The number of shuffles.
     seed : int
         Seed of the shuffles.
+    warnings : tuple of str
+        Which rows were left out, where any were.
     """
 
     value: float
@@ -51,6 +55,7 @@ class Similarity:
     method: str
     permutations: int
     seed: int
+    warnings: tuple[str, ...] = ()
 
 
 def similarity(
@@ -67,7 +72,9 @@ def similarity(
     Parameters
     ----------
     X, Y : array_like, shapes (n, d) and (n, e)
-        The same n images in two representations, in the same order.
+        The same n images in two representations, in the same order. The rows of two stored layers
+        are paired by the content of their images (by their ids, where one was imported), and those
+        that only one of them holds are left out.
     method : str
         A name in :data:`SIMILARITIES`.
     permutations : int
@@ -84,11 +91,15 @@ def similarity(
     Raises
     ------
     InputError
-        The two have different numbers of rows, fewer than 4, or rows that are all the same.
+        The two have different numbers of rows, fewer than 4, rows that are all the same, or are of
+        other images.
     UnknownName
         There is no such method.
     """
     checks.one_of("similarity", "method", method, SIMILARITIES)
+    own, others, notes = matching_rows("similarity", X, Y)
+    if own is not None:
+        X, Y = X[own], Y[others]
     X, Y = (checks.matrix("similarity", rows, rows=4).astype(np.float64) for rows in (X, Y))
     permutations = checks.integer("similarity", "permutations", permutations, low=0)
     if len(X) != len(Y):
@@ -113,6 +124,7 @@ def similarity(
         method=method,
         permutations=permutations,
         seed=seed,
+        warnings=notes,
     )
 
 
@@ -195,7 +207,8 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
     Parameters
     ----------
     X, Y : array_like, shapes (n, d) and (n, e)
-        Arrays or stored layers of the same images; rows are read batch by batch.
+        Arrays or stored layers of the same images; rows are read batch by batch. Stored layers are
+        paired as in :func:`similarity`.
     batch : int
         Rows in a batch, from 4 to n.
     epochs : int
@@ -212,11 +225,21 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
     ------
     InputError
         The two have different numbers of rows, or an option is out of its range.
+
+    Warns
+    -----
+    UserWarning
+        Rows of a stored layer were left out.
     """
-    n = len(X)
-    if len(Y) != n:
+    own, others, notes = matching_rows("minibatch_cka", X, Y)
+    if own is None or others is None:
+        own, others = np.arange(len(X)), np.arange(len(Y))
+    for note in notes:
+        warnings.warn(f"minibatch_cka: {note}", stacklevel=2)
+    n = len(own)
+    if len(others) != n:
         raise InputError(
-            f"minibatch_cka: X and Y must be of the same images, got {n} and {len(Y)} rows."
+            f"minibatch_cka: X and Y must be of the same images, got {n} and {len(others)} rows."
         )
     batch = checks.integer("minibatch_cka", "batch", batch, low=4, high=n)
     epochs = checks.integer("minibatch_cka", "epochs", epochs, low=1)
@@ -228,8 +251,8 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
         for start in range(0, n - batch + 1, batch):
             rows = np.sort(order[start : start + batch])
             K, L = (
-                _hollow(checks.matrix("minibatch_cka", matrix[rows]).astype(np.float64))
-                for matrix in (X, Y)
+                _hollow(checks.matrix("minibatch_cka", matrix[place[rows]]).astype(np.float64))
+                for matrix, place in ((X, own), (Y, others))
             )
             sums += _hsic(K, L), _hsic(K, K), _hsic(L, L)
     if sums[1] <= 0 or sums[2] <= 0:

@@ -94,7 +94,8 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     Parameters
     ----------
     X : Neighbors or array_like, shape (n, d)
-        A graph from :func:`repviz.neighbors`, which serves every method, or the rows.
+        A graph from :func:`repviz.neighbors`, which serves every method, or the rows. Rows of a
+        stored layer that hold no activations are left out, with a warning.
     method : str
         A name in :data:`ESTIMATORS`.
     groups : array_like, shape (n,), optional
@@ -118,7 +119,9 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     from repviz.manifold.dimension.structure import structure_warnings
     from repviz.manifold.dimension.warnings import matrix_warnings
     from repviz.manifold.neighbors import Neighbors, neighbors
+    from repviz.manifold.stored_rows import readable_rows
 
+    X, groups, notes = readable_rows(X, groups)
     estimator = ESTIMATORS[checks.one_of("dimension", "method", method, ESTIMATORS)]
     _, *allowed = inspect.signature(estimator.estimate).parameters
     allowed = [name for name in allowed if name != "groups" and name not in estimator.preset]
@@ -127,14 +130,15 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     if estimator.reads == "matrix":
         rows, group_indices = _rows_and_groups("dimension", X, groups)
         estimate = estimator.estimate(rows, groups=group_indices, **estimator.preset, **options)
-        return replace(estimate, warnings=(*matrix_warnings(rows), *estimate.warnings))
+        return replace(estimate, warnings=(*notes, *matrix_warnings(rows), *estimate.warnings))
     graph = X
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("dimension", X, rows=3)
         graph = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))
     graph = graph.with_groups(groups, who="dimension")
     estimate = estimator.estimate(graph, **options)
-    return replace(estimate, warnings=(*estimate.warnings, *structure_warnings(graph, estimate.k)))
+    found = (*notes, *estimate.warnings, *structure_warnings(graph, estimate.k))
+    return replace(estimate, warnings=found)
 
 
 def dimension_by_label(

@@ -12,6 +12,7 @@ from repviz.errors import InputError
 from repviz.manifold.dimension.estimators import gride
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.neighbors import Neighbors, neighbors
+from repviz.manifold.stored_rows import readable_rows
 
 PLATEAU_TOLERANCE = 0.1  # relative difference of calibrated values within a plateau
 
@@ -58,7 +59,8 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     Parameters
     ----------
     X : Neighbors or array_like, shape (n, d)
-        A graph with k neighbours gives the scales up to k / 2; a matrix, all that n allows.
+        A graph with k neighbours gives the scales up to k / 2; a matrix, all that n allows. Rows of
+        a stored layer that hold no activations are left out, with a warning.
     groups : array_like, shape (n,), optional
         The group of each row, as in :func:`repviz.dimension`.
 
@@ -71,6 +73,7 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     InputError
         Fewer than two scales are available, or ``groups`` is invalid.
     """
+    X, groups, warnings = readable_rows(X, groups)
     if not isinstance(X, Neighbors):
         rows = checks.matrix("scale_curve", X, rows=3)
         X = neighbors(rows, k=min(2 * gride.SCALES[-1] + 8, len(rows) - 1))
@@ -87,9 +90,9 @@ def scale_curve(X: Neighbors | Any, *, groups: Any = None) -> ScaleCurve:
     value = float(np.exp(np.mean([np.log(estimate.calibrated) for estimate in plateau])))
     calibrated = [estimate.calibrated for estimate in estimates]
     fold_change = max(calibrated) / min(calibrated)
-    warnings: tuple[str, ...] = ()
     if last - first + 1 < (len(scales) + 1) // 2:
         warnings = (
+            *warnings,
             f"the dimension depends on the scale: its calibrated value changes {fold_change:.2g}-"
             f"fold between the {2 * scales[0]} and the {2 * scales[-1]} nearest rows, with a "
             f"plateau from m = {scales[first]} to {scales[last]} only.",

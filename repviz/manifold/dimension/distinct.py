@@ -19,7 +19,7 @@ import scipy.sparse.csgraph
 
 from repviz.errors import InputError
 from repviz.manifold.dimension.uncertainty import Dependence, dependent_neighbours, find_dependence
-from repviz.manifold.neighbors import Neighbors
+from repviz.manifold.neighbors import Neighbors, neighbors
 
 NEAR_DUPLICATE_RATIO = (
     20.0  # the second nearest row over the nearest, from which on two rows are near copies
@@ -159,6 +159,8 @@ def _distinct(graph: Neighbors, k: int) -> Distinct:
         found = _undeduplicated(graph, k)
     else:
         found = _deduplicated(graph, k, near_duplicates)
+        if found.dropped and k < len(found.representatives):
+            found = _searched_again(found, k)
     if len(found.distances) < MIN_ROWS:
         raise InputError(
             f"dimension: at least {MIN_ROWS} distinct rows with {k} distinct neighbours each are "
@@ -210,6 +212,20 @@ def _undeduplicated(graph: Neighbors, k: int) -> Distinct:
     own = np.arange(graph.n)
     neighborhoods = np.hstack([own[:, None], graph.indices[:, :k]])
     return Distinct(_lengths(graph, graph.distances[:, :k]), neighborhoods, own, own, 0, 0, graph)
+
+
+def _searched_again(found: Distinct, k: int) -> Distinct:
+    """``found`` with neighbours searched among the distinct rows: copies filled the graph."""
+    graph, rows = found.graph, found.representatives
+    search = "exact" if graph.recall == 1 else "approximate"
+    again = neighbors(graph.X[rows], k=k, metric=graph.metric, search=search)
+    neighborhoods = np.hstack([np.arange(len(rows))[:, None], again.indices])
+    return replace(
+        found,
+        distances=_lengths(graph, again.distances),
+        neighborhoods=neighborhoods,
+        dropped=0,
+    )
 
 
 def _deduplicated(graph: Neighbors, k: int, near_duplicates: np.ndarray) -> Distinct:
