@@ -124,8 +124,16 @@ def trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
     InputError
         The map has not one row for each of the graph's, or ``k`` is out of its range.
     """
+    return float(local_trustworthiness(graph, embedding, k=k).mean())
+
+
+def local_trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> np.ndarray:
+    """How far each row's map neighbours are to be trusted, (n,), in [0, 1].
+
+    The mean over the rows is :func:`trustworthiness`, whose parameters and errors these are.
+    """
     mapped = _mapped("trustworthiness", graph, embedding, k)
-    return float(_rank_preservation(graph, mapped.indices, graph.indices[:, :k]).mean())
+    return _rank_preservation(graph, mapped.indices, graph.indices[:, :k])
 
 
 def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:

@@ -258,6 +258,7 @@ def _images(draft: Draft, images: Images, identity: Split) -> None:
         "id": images.ids,
         "label": "" if images.labels is None else images.labels,
         "identity_split": part,
+        **{f"factor_{name}": values for name, values in images.factors.items()},
     }
     draft.table("images", pd.DataFrame(table))
     pixels = images.pixels()

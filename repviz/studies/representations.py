@@ -16,7 +16,7 @@ from repviz.manifold.dimension import Dimension, dimension
 from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.identity import NearestIdentity, nearest_identity
 from repviz.manifold.neighbors import Neighbors, neighbors
-from repviz.manifold.quality import trustworthiness
+from repviz.manifold.quality import local_trustworthiness
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
@@ -25,6 +25,8 @@ from repviz.study_folder import Draft
 COMPONENTS = 50  # of the spectrum that is kept
 DRAWN = 12  # principal components shown as pictures
 NEIGHBORS = 72  # of the one graph: the scale curve compares neighbours 32 and 64, copies aside
+LOCAL = 20  # neighbours from which the dimension around one image is estimated
+LINKED = 10  # nearest images of each image that the report lists beside its neighbours on the map
 TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP uses
 
 Split = tuple[np.ndarray, np.ndarray]  # rows that are known, rows that are held out
@@ -100,6 +102,8 @@ class Description:
         ``dimension_warnings``, the reason.
     spectrum, points : DataFrame or None
         One row per component, one per image.
+    neighbors : ndarray of int64, shape (n, at most 10), or None
+        The nearest images of each image, nearest first.
     hits, groups : ndarray, shape (held-out images,), or None
         Whether each held-out image's nearest known image carries its label, and the cluster of each
         held-out image, for paired comparisons.
@@ -108,6 +112,7 @@ class Description:
     row: dict[str, Any]
     spectrum: pd.DataFrame | None = None
     points: pd.DataFrame | None = None
+    neighbors: np.ndarray | None = None
     hits: np.ndarray | None = None
     groups: np.ndarray | None = None
 
@@ -148,6 +153,9 @@ def write_descriptions(
 ) -> None:
     """Write layers.csv, spectrum.csv and map.csv: a row per representation, component, point.
 
+    The array ``map_neighbors``, shape (representations, n, at most 10), holds the rows of the
+    nearest images of each image, in the order of map.csv.
+
     Parameters
     ----------
     draft : Draft
@@ -176,6 +184,8 @@ def write_descriptions(
     if rows is not None:
         points["row"] = rows[points["row"]]
     draft.table("map", points)
+    nearest = np.stack([one.neighbors for one in measured if one.neighbors is not None])
+    draft.array("map_neighbors", (nearest if rows is None else rows[nearest]).astype(np.int32))
     compared = compare_identity(measured)
     if not compared.empty:
         draft.table("identity_differences", compared)
@@ -279,6 +289,8 @@ def _measured(
     cumulative = np.cumsum(ratio)
     clusters = representation.clusters
     identity = _identity(representation, labels, split)
+    # Ranks are taken from the scores, whose distances are the rows'.
+    trusted = local_trustworthiness(replace(graph, X=representation.scores), xy, k=trust)
     row = {
         **representation.identify(),
         "n": graph.n,
@@ -287,8 +299,7 @@ def _measured(
         **representation.twonn.as_row("dimension"),
         "participation_ratio": components.participation_ratio,
         "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
-        # Ranks are taken from the scores, whose distances are the rows'.
-        "trustworthiness": trustworthiness(replace(graph, X=representation.scores), xy, k=trust),
+        "trustworthiness": float(trusted.mean()),
         "trustworthiness_k": trust,
         **_identity_columns(identity),
         "seed": seed,
@@ -299,13 +310,24 @@ def _measured(
         "cumulative": cumulative,
     }
     name = representation.name
+    local = {"trustworthiness": trusted, "local_dimension": _local_dimension(graph)}
     return Description(
         row,
         pd.DataFrame(shares)[:COMPONENTS].assign(representation=name),
-        pd.DataFrame(xy, columns=["x", "y"]).assign(representation=name),
+        pd.DataFrame(xy, columns=["x", "y"]).assign(representation=name, **local),
+        neighbors=graph.indices[:, :LINKED],
         hits=None if identity is None else identity.hits,
         groups=None if clusters is None else clusters[split[1]],
     )
+
+
+def _local_dimension(graph: Neighbors) -> np.ndarray:
+    """The dimension around each row (n,); NaN where too few distinct rows are there for it."""
+    try:
+        local = dimension(graph, method="mle", k=LOCAL).local
+    except InputError:
+        local = None
+    return np.full(graph.n, np.nan) if local is None else local
 
 
 def _identity(
