@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from repviz.principal.parallel import parallel_analysis
     from repviz.provenance import private
     from repviz.report.page import write_report
+    from repviz.report.selection import selection
     from repviz.studies import study
     from repviz.studies.augmentation import draw_augmentation
     from repviz.study_folder import open_study
@@ -89,6 +90,7 @@ _VERBS = {
     "study": "repviz.studies",
     "open_study": "repviz.study_folder",
     "write_report": "repviz.report.page",
+    "selection": "repviz.report.selection",
     "verify": "repviz.verification",
     "private": "repviz.provenance",
     "catalog": "repviz.families",
@@ -132,6 +134,7 @@ __all__ = [
     "study",
     "open_study",
     "write_report",
+    "selection",
     "verify",
     "private",
     "catalog",

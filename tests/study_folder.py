@@ -179,8 +179,11 @@ def _findings(draft: Draft, images: Images) -> None:
 def _images(draft: Draft, images: Images) -> None:
     draft.array("thumbnails", images.pixels)
     labels = images.labels or [""] * images.n
-    named = zip(images.ids, labels, strict=True)
-    table(draft, "images", [{"row": i, "id": a, "label": b} for i, (a, b) in enumerate(named)])
+    rows = [
+        {"row": i, "id": name, "label": label, "factor_turn": i * 0.5}
+        for i, (name, label) in enumerate(zip(images.ids, labels, strict=True))
+    ]
+    table(draft, "images", rows)
 
 
 def _sweep(draft: Draft, images: Images) -> None:
@@ -307,7 +310,7 @@ def _manifold(draft: Draft, images: Images) -> None:
     size = images.sizes[-1]
     code = {"representation": f"code {size}", "model": "autoencoder", "d": size}
     rows = [pixels, code | {"weights": "trained", "layer": "code"}, *network]
-    spectrum, points = [], []
+    spectrum, points, nearest = [], [], []
     for place, row in enumerate(rows):
         row |= {
             "n": images.n,
@@ -324,13 +327,18 @@ def _manifold(draft: Draft, images: Images) -> None:
         steps = range(1, images.n)
         spectrum += [{**named, "component": i, "cumulative": i / images.n} for i in steps]
         places = rng.normal(size=(images.n, 2)) + 2 * (np.arange(images.n) // 4)[:, None]
-        points += [{**named, "row": i, "x": x, "y": y} for i, (x, y) in enumerate(places)]
+        local = {"trustworthiness": 0.9, "local_dimension": 6.0}
+        for i, (x, y) in enumerate(places):
+            trust = {name: value + 0.01 * i for name, value in local.items()}
+            points.append({**named, "row": i, "x": x, "y": y, **trust})
+        nearest.append([[(i + step) % images.n for step in range(1, 6)] for i in range(images.n)])
     table(draft, "layers", rows)
     pairs = [("trained fc7", other) for other in ("untrained fc7", "pixels")]
     gain = {"difference": 0.03, "low": -0.01, "high": 0.07, "n": images.n}
     table(draft, "identity_differences", [{"one": a, "other": b, **gain} for a, b in pairs])
     table(draft, "spectrum", spectrum)
     table(draft, "map", points)
+    draft.array("map_neighbors", np.array(nearest, dtype=np.int32))
     shares = enumerate(zip((0.4, 0.2, 0.05, 0.04), (0.1, 0.08, 0.06, 0.05), strict=True), 1)
     table(draft, "components", [{"component": i, "ratio": r, "null": p} for i, (r, p) in shares])
     draft.array("components", rng.normal(size=(4, 1, *images.pixels.shape[-2:])))

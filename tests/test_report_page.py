@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import shutil
-import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
 from repviz.nouns import DIGITS, FACES, Nouns
 from repviz.report.html import join
+from repviz.report.map_data import read_block
 from repviz.report.page import write_report
 from repviz.report.parts import unseen_images
 from repviz.report.sections import SECTIONS, get_section
@@ -214,20 +214,19 @@ def test_findings_keep_their_words_and_point_to_their_section(study: Path, text:
 
 
 def test_the_map_holds_the_points_of_the_table(study: Path, text: str) -> None:
-    def unpacked(name: str) -> bytes:
-        found = re.search(f'id="{name}">([^<]*)<', text)
-        assert found
-        return zlib.decompress(base64.b64decode(found[1]))
-
-    words = json.loads(unpacked("map-words"))
+    words, packed = (read_block(text, f"map-{name}") for name in ("words", "points"))
+    assert words is not None
+    assert packed is not None
+    words = json.loads(words)
     table = pd.read_csv(study / "results" / "map.csv")
-    points = np.frombuffer(unpacked("map-points"), "<u2").reshape(12, -1, 2).astype(float)
+    planes = np.frombuffer(packed, np.uint8).reshape(2, -1).astype(float)
+    points = (planes[0] + 256 * planes[1]).reshape(12, 2, -1)
     names = [view["name"] for view in words["representations"]]
     assert names[:4] == ["pixels", "code 8", "untrained pool1", "trained pool1"]
     for name, drawn in zip(names, points, strict=True):
         rows = table[table["representation"] == name]
         for axis, column in enumerate("xy"):
-            assert np.corrcoef(drawn[:, axis], rows[column])[0, 1] > 0.999999
+            assert np.corrcoef(drawn[axis], rows[column])[0, 1] > 0.999999
 
 
 # ---- laws ---------------------------------------------------------------------------------------
@@ -348,7 +347,7 @@ def test_the_lede_is_the_one_that_the_study_wrote(text: str) -> None:
 def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
     text = written(build(tmp_path / "s", labels=[]))
     assert "identity" not in shown(text)
-    assert "map-label" not in text.split("<script>")[0]
+    assert 'id="map-label"' not in text.split("<script>")[0]
     assert "4 test faces not in training" in text
     assert "people not in training" not in text
 

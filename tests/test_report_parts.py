@@ -17,9 +17,9 @@ from PIL import Image
 from repviz import number_format as numbers
 from repviz.report import pictures
 from repviz.report.html import Markup, join, tag
+from repviz.report.map_data import quantised
 from repviz.report.parts import warnings
 from repviz.report.private import command_without_folders, without_folders
-from repviz.report.sections.map import _quantised
 
 
 class Reader(HTMLParser):
@@ -151,14 +151,14 @@ def test_a_picture_never_gets_smaller_than_sixteen_pixels() -> None:
 
 def test_both_axes_of_the_map_have_one_scale() -> None:
     rows = pd.DataFrame({"row": [0, 1, 2], "x": [0.0, 4.0, 2.0], "y": [0.0, 2.0, 1.0]})
-    points = _quantised(rows, 4)
-    assert points[:3].tolist() == [[0, 16384], [65534, 49150], [32767, 32767]]
-    assert points[3].tolist() == [65535, 65535]  # not in this map
+    points = quantised(rows, 4)
+    assert points[:, :3].T.tolist() == [[0, 16384], [65534, 49150], [32767, 32767]]
+    assert points[:, 3].tolist() == [65535, 65535]  # not in this map
 
 
 def test_a_map_of_one_point_is_in_the_middle() -> None:
     rows = pd.DataFrame({"row": [0, 1], "x": [3.0, np.nan], "y": [5.0, 1.0]})
-    assert _quantised(rows, 2).tolist() == [[32767, 32767], [65535, 65535]]
+    assert quantised(rows, 2).T.tolist() == [[32767, 32767], [65535, 65535]]
 
 
 # ---- words without folders ----------------------------------------------------------------------

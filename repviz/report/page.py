@@ -15,7 +15,15 @@ from repviz.report.private import without_folders
 from repviz.report.sections import SECTIONS, Content, get_section
 from repviz.study_folder import Study, open_study
 
-SCRIPTS = ("page.js", "map.js")
+SCRIPTS = (
+    "page.js",
+    "map-data.js",
+    "map-selection.js",
+    "map-raster.js",
+    "map-view.js",
+    "map-panel.js",
+    "map.js",
+)
 
 
 def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> Path:

@@ -8,12 +8,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from repviz.report.html import Markup, tag
 
 _PIXELS = 4_000_000  # of a sprite sheet, at most, while its pictures keep the least edge
 _GAP = 1  # weights between two pictures
+_SCATTER = 600  # pixels: the side of a picture of points
+_DOT = (58, 132, 190)  # seen on a light page and on a dark one
 _LEAST = 16  # pixels: below this a thumbnail shows nothing
 
 
@@ -71,6 +73,28 @@ def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
         y, x = place // across * (h + _GAP), place % across * (w + _GAP)
         whole[:, y : y + h, x : x + w] = picture
     return whole.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+def scatter(xy: np.ndarray, alt: str, class_: str) -> Markup:
+    """Points as one picture of dots on a transparent square.
+
+    Parameters
+    ----------
+    xy : ndarray, shape (n, 2)
+        Places in [0, 1], from the left and from the top.
+    alt : str
+        What it shows.
+    """
+    shown = Image.new("P", (_SCATTER, _SCATTER))
+    shown.putpalette([0, 0, 0, *_DOT])
+    pen = ImageDraw.Draw(shown)
+    radius = max(1.0, min(5.0, 120 / math.sqrt(max(1, len(xy)))))
+    for x, y in (xy * (_SCATTER - 20) + 10).tolist():
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
+    buffer = io.BytesIO()
+    shown.save(buffer, "png", optimize=True, transparency=0)
+    source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return tag("img", src=source, alt=alt, width=_SCATTER, height=_SCATTER, class_=class_)
 
 
 def sheet(pixels: np.ndarray) -> Sheet:

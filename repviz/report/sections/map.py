@@ -1,70 +1,39 @@
-"""An interactive map of the images in every representation."""
+"""The explorer: linked maps of the images in every representation."""
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
-
 import numpy as np
-import pandas as pd
 
 from repviz import number_format as numbers
-from repviz.report.html import Markup, join, tag
+from repviz.report.html import Child, Markup, join, tag
+from repviz.report.map_data import ABSENT, SPAN, TABLES, MapData, map_data
 from repviz.report.parts import figure
-from repviz.report.pictures import sheet
+from repviz.report.pictures import Sheet, scatter, sheet
 from repviz.report.sections import Content, Section
-from repviz.study_folder import Study, records
+from repviz.study_folder import Study
 
-TABLES = {
-    "map": "representation row x y",
-    "images": "row id label",
-    "layers": ("representation model layer n trustworthiness trustworthiness_k"),
-}
-
-_SPAN = 65534  # the largest coordinate; 65535 marks an image that is not in this map
-_ABSENT = 65535
+PICTURED = 20_000  # images up to which the page holds a thumbnail of each
 
 
 def render(study: Study) -> Content | None:
-    """The interactive map with its data; without JavaScript, a sentence that says so."""
-    table, images = (
-        study.result("map", TABLES["map"]),
-        study.result("images", TABLES["images"]).sort_values("row"),
-    )
-    if table.empty:
+    """The explorer with its data; without JavaScript, a picture of one of its maps."""
+    if study.result("map", TABLES["map"]).empty:
         return None
-    names = _names(study, table)
-    points = np.stack(
-        [_quantised(table[table["representation"] == name], len(images)) for name in names]
-    )
-    pictures = sheet(study.array("thumbnails"))
-    labelled, nouns = bool(images["label"].ne("").any()), study.nouns
-    words = {
-        "ids": images["id"].tolist(),
-        "label_noun": nouns.label,
-        "labels": images["label"].tolist() if labelled else None,
-        "representations": [{"name": name, "note": note} for name, note in _notes(study, names)],
-        "sheet": {"columns": pictures.columns, "width": pictures.width, "height": pictures.height},
-    }
+    pictures = _sheet(study)
+    data = map_data(study, pictures)
+    nouns = study.nouns
     body = [
-        tag(
-            "div",
-            _stage(labelled),
-            _panel(nouns.label if labelled else None),
-            tag("div", id="map-views", class_="views", role="group", aria_label="Representation"),
-            class_="map-layout",
-        ),
-        tag("p", "The map needs JavaScript and a browser of 2024 or later.", id="map-missing"),
-        tag("img", src=pictures.uri, alt="", id="map-sheet", hidden=True),
-        _data("map-points", points.astype("<u2").tobytes()),
-        _data("map-words", json.dumps(words, ensure_ascii=False).encode()),
+        tag("div", _stage(), _views(), _panel(nouns.label, data), class_="map-layout"),
+        _without_scripts(data),
+        tag("img", src=pictures.uri, alt="", id="map-sheet", hidden=True) if pictures else None,
+        data.blocks(),
     ]
+    names = data.words["representations"]
     caption = (
-        f"UMAP of {numbers.count(len(images))} images in {len(names)} representations. Point at "
-        f"an image to see it and, in every map, the other images of the same {nouns.label}; click "
-        "to pin it. With the keyboard: the arrow keys move to the next image in that direction, "
-        "Escape unpins."
+        f"UMAP of {numbers.count(data.n)} images in {len(names)} representations. Point at an "
+        "image to see it in every map; click to pin it. Draw around images with Lasso, or with "
+        "Shift and the mouse, to select them in every map. Keys: arrows move, Enter pins, Space "
+        "selects, + and - zoom, Escape clears."
     )
     return Content(
         figure(join(body), caption, class_="broad"),
@@ -78,17 +47,52 @@ def render(study: Study) -> Content | None:
     )
 
 
-def _stage(labelled: bool) -> Markup:
-    return tag(
+def _sheet(study: Study) -> Sheet | None:
+    if not study.has("arrays/thumbnails.npy"):
+        return None
+    pixels = study.array("thumbnails")
+    return sheet(pixels) if len(pixels) <= PICTURED else None
+
+
+def _without_scripts(data: MapData) -> Markup:
+    """The last map as a picture, which a browser reads only where scripts do not run."""
+    points, name = data.points[-1], data.words["representations"][-1]["name"]
+    there = points[0] != ABSENT
+    xy = np.stack([points[0][there], SPAN - points[1][there]], axis=1) / SPAN
+    alt = f"UMAP of {numbers.count(there.sum())} images in {name}, one dot per image"
+    words = "With JavaScript, this map shows every image and every representation."
+    return tag("noscript", scatter(xy, alt, "static-map"), tag("p", f"{name}. {words}"))
+
+
+def _button(words: str, name: str, *, pressed: bool | None = None, hidden: bool = False) -> Markup:
+    state = None if pressed is None else str(pressed).lower()
+    return tag("button", words, type="button", id=f"map-{name}", aria_pressed=state, hidden=hidden)
+
+
+def _field(words: str, control: Child) -> Markup:
+    return tag("label", f"{words} ", control)
+
+
+def _stage() -> Markup:
+    """The large map under its controls, and what is written below it."""
+    search = tag("input", type="search", id="map-search", placeholder="id, label, factor > 1")
+    choices = [
+        _field("Search", search),
+        _button("Select all found", "found", hidden=True),
+        _field("Colour by", tag("select", id="map-colour")),
+    ]
+    plot = tag(
         "div",
         tag(
             "canvas",
             id="map-canvas",
             tabindex=0,
-            role="img",
+            role="application",
+            aria_roledescription="map",
             aria_label="Map of the images",
             aria_describedby="map-said",
         ),
+        tag("canvas", id="map-overlay", aria_hidden="true"),
         tag(
             "div",
             tag("canvas", id="map-face"),
@@ -96,101 +100,80 @@ def _stage(labelled: bool) -> Markup:
             id="map-card",
             hidden=True,
         ),
-        tag(
-            "div",
-            tag("p", id="map-note", class_="facts"),
-            tag(
-                "div",
-                tag("button", "Images", type="button", id="map-images", aria_pressed="false"),
-                tag("button", "Colours", type="button", id="map-colours", aria_pressed="true")
-                if labelled
-                else None,
-                tag("button", "Zoom in", type="button", id="map-closer"),
-                tag("button", "Zoom out", type="button", id="map-farther"),
-                tag("button", "Whole map", type="button", id="map-all"),
-                tag("button", "CSV of the selection", type="button", id="map-csv"),
-                class_="tools",
-            ),
-            class_="under",
-        ),
+        class_="plot",
+    )
+    tools = [
+        _button("Lasso", "lasso", pressed=False),
+        _button("Images", "images", pressed=False),
+        _button("Names", "names", pressed=True),
+        _button("Zoom in", "closer"),
+        _button("Zoom out", "farther"),
+        _button("Whole map", "all"),
+    ]
+    scale = tag("p", id="map-scale", class_="scale", hidden=True)
+    return tag(
+        "div",
+        tag("div", choices, class_="under choices"),
+        plot,
+        scale,
+        tag("p", id="map-note", class_="facts"),
+        tag("div", tools, class_="tools"),
         class_="stage",
     )
 
 
-def _panel(label: str | None) -> Markup:
-    none = tag("option", "none", value="")
+def _views() -> Markup:
+    return tag(
+        "div",
+        tag("canvas", id="map-marks", aria_hidden="true"),
+        id="map-views",
+        class_="views",
+        role="group",
+        aria_label="Representation",
+    )
+
+
+def _panel(label: str, data: MapData) -> Markup:
+    """The image in focus with its neighbours, and the selection."""
+    neighbours = [
+        tag("p", id="map-true-said", class_="facts"),
+        tag("div", id="map-true", class_="strip"),
+        tag("p", id="map-near-said", class_="facts"),
+        tag("div", id="map-near", class_="strip"),
+    ]
+    labelled = data.words["labels"] is not None
+    chosen = tag("select", tag("option", "none", value=""), id="map-label")
+    actions = [
+        _field(f"Select a {label}", chosen) if labelled else None,
+        _button("Clear", "clear"),
+        _button("CSV", "csv"),
+        _button("Copy link", "link"),
+    ]
     return tag(
         "div",
         tag(
             "div",
-            tag("label", f"{label.capitalize()} ", tag("select", none, id="map-label"))
-            if label
-            else None,
-            tag("label", "Search ", tag("input", type="search", id="map-search")),
+            tag("h3", "Image"),
             tag("p", "Point at an image.", id="map-said", aria_live="polite"),
-            class_="under",
+            tag("div", neighbours, id="map-neighbours", hidden=True),
         ),
-        tag("div", id="map-strip", class_="strip"),
+        tag(
+            "div",
+            tag("h3", "Selection"),
+            tag("p", id="map-count", aria_live="polite"),
+            tag("div", actions, class_="tools"),
+            tag("ul", id="map-mix", class_="mix"),
+            tag("div", id="map-profile"),
+        ),
         class_="panel",
     )
-
-
-def _quantised(rows: pd.DataFrame, n: int) -> np.ndarray:
-    """Points on a square grid of 65,535 steps, both axes to one scale, centred; (n, 2) uint16."""
-    points = np.full((n, 2), _ABSENT, dtype=np.uint16)
-    xy = rows[["x", "y"]].to_numpy(dtype=np.float64)
-    there = np.isfinite(xy).all(axis=1)
-    if not there.any():
-        return points
-    xy, where = xy[there], rows["row"].to_numpy()[there]
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    scale = _SPAN / (float((high - low).max()) or 1.0)
-    points[where] = np.rint((xy - (low + high) / 2) * scale + _SPAN / 2).astype(np.uint16)
-    return points
-
-
-def _names(study: Study, table: pd.DataFrame) -> list[str]:
-    """The representations in the map, one layer's trained and untrained forms side by side."""
-    names = list(dict.fromkeys(table["representation"]))
-    if not study.has("results/layers.csv"):
-        return names
-    layers = study.result("layers", TABLES["layers"])
-    order = [
-        name
-        for _, rows in layers.groupby(["model", "layer"], sort=False, dropna=False)
-        for name in rows["representation"]
-        if name in names
-    ]
-    return order + [name for name in names if name not in order]
-
-
-def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
-    """(representation, trustworthiness of its map) for each name."""
-    notes: dict[str, str] = {}
-    if study.has("results/layers.csv"):
-        for row in records(study.result("layers", TABLES["layers"])):
-            if not numbers.missing(row["trustworthiness"]):
-                k, n = numbers.count(row["trustworthiness_k"]), numbers.count(row["n"])
-                trust = numbers.plain(row["trustworthiness"])
-                notes[row["representation"]] = f"trustworthiness {trust} (k = {k}, n = {n})"
-    return [(name, notes.get(name, "")) for name in names]
-
-
-def _data(name: str, content: bytes) -> Markup:
-    """A block of data: zlib in base64, whose letters cannot close the element that holds them."""
-    packed = base64.b64encode(zlib.compress(content, 9)).decode()
-    return tag("script", Markup(packed), type="application/octet-stream", id=name)
 
 
 SECTION = Section(
     title="Map of the images in each representation",
     short="Map",
     stage="manifold",
-    needs=(
-        "results/map.csv",
-        "results/images.csv",
-        "arrays/thumbnails.npy",
-    ),
+    needs=("results/map.csv", "results/images.csv"),
     tables=TABLES,
     render=render,
 )

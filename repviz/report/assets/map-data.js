@@ -1,0 +1,197 @@
+"use strict";
+// The data of the explorer: what repviz/report/map_data.py packed, and a grid over each map that
+// finds points by place.
+
+const ABSENT = 65535; // the coordinate of an image that a map lacks
+const SPAN = 65534; // the largest coordinate
+const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+const fromBase64 = (text) =>
+  Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+const unpack = async (id) => {
+  const element = document.getElementById(id);
+  const bytes = fromBase64(element.textContent);
+  element.remove(); // its text would stay in memory
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+};
+
+// All low bytes, then all high bytes, as 16-bit integers.
+const joined = (buffer) => {
+  const half = buffer.byteLength / 2;
+  const low = new Uint8Array(buffer, 0, half);
+  const high = new Uint8Array(buffer, half);
+  const values = new Uint16Array(half);
+  for (let i = 0; i < half; i++) values[i] = low[i] | (high[i] << 8);
+  return values;
+};
+
+class MapData {
+  static async read() {
+    const names = ["words", "ids", "points", "labels", "columns", "neighbors"];
+    const blocks = await Promise.all(names.map((name) => unpack(`map-${name}`)));
+    return new MapData(Object.fromEntries(names.map((name, i) => [name, blocks[i]])));
+  }
+
+  constructor(blocks) {
+    const text = (buffer) => new TextDecoder().decode(buffer);
+    Object.assign(this, JSON.parse(text(blocks.words)));
+    this.idText = blocks.ids;
+    const points = joined(blocks.points);
+    const { n } = this;
+    this.views = this.representations.map((about, view) => ({
+      ...about,
+      x: points.subarray(2 * view * n, (2 * view + 1) * n),
+      y: points.subarray((2 * view + 1) * n, (2 * view + 2) * n),
+    }));
+    this.label = new Uint32Array(blocks.labels);
+    const Indices = n < ABSENT ? Uint16Array : Uint32Array;
+    this.nearest = new Indices(blocks.neighbors);
+    let start = 0;
+    for (const column of this.columns) {
+      const length = column.views ? this.views.length * n : 2 * n;
+      const part = blocks.columns.slice(start, start + length);
+      column.values = column.views ? new Uint8Array(part) : new Uint16Array(part);
+      column.top = column.views ? 254 : 65534; // the integer of the high end; one more is missing
+      start += length;
+    }
+  }
+
+  // The ids are read when the first is wanted: a million take longer than all else.
+  get ids() {
+    this.idList ??= JSON.parse(new TextDecoder().decode(this.idText));
+    return this.idList;
+  }
+
+  get members() {
+    if (!this.memberLists) {
+      this.memberLists = (this.labels ?? [""]).map(() => []);
+      for (let i = 0; i < this.n; i++) this.memberLists[this.label[i]].push(i);
+    }
+    return this.memberLists;
+  }
+
+  name(i) {
+    return this.labels ? this.labels[this.label[i]] : "";
+  }
+
+  // The value of a numeric column for an image in a view; NaN where there is none.
+  value(column, view, i) {
+    const code = column.values[(column.views ? view * this.n : 0) + i];
+    return code > column.top ? NaN : column.low + ((column.high - column.low) * code) / column.top;
+  }
+
+  // The nearest images in the representation itself, as the study stored them.
+  neighborsOf(view, i) {
+    const at = (view * this.n + i) * this.neighbors;
+    return [...this.nearest.subarray(at, at + this.neighbors)].filter((other) => other < this.n);
+  }
+
+  grid(view) {
+    return (this.views[view].grid ??= new Grid(this.views[view]));
+  }
+
+  present(view, i) {
+    return this.views[view].x[i] !== ABSENT;
+  }
+}
+
+// The points of a map in square cells of about four each.
+class Grid {
+  constructor({ x, y }) {
+    const n = x.length;
+    this.x = x;
+    this.y = y;
+    this.side = Math.max(1, Math.min(1024, Math.floor(Math.sqrt(n / 4))));
+    this.width = (SPAN + 1) / this.side;
+    this.start = new Uint32Array(this.side * this.side + 1);
+    const cells = new Uint32Array(n);
+    const perUnit = 1 / this.width;
+    for (let i = 0; i < n; i++) {
+      if (x[i] === ABSENT) continue;
+      cells[i] = ((y[i] * perUnit) | 0) * this.side + ((x[i] * perUnit) | 0);
+      this.start[cells[i] + 1]++;
+    }
+    for (let cell = 0; cell < this.start.length - 1; cell++) this.start[cell + 1] += this.start[cell];
+    this.rows = new Uint32Array(this.start[this.start.length - 1]);
+    const next = this.start.slice();
+    for (let i = 0; i < n; i++) if (x[i] !== ABSENT) this.rows[next[cells[i]]++] = i;
+  }
+
+  cell(value) {
+    return Math.max(0, Math.min(this.side - 1, Math.floor(value / this.width)));
+  }
+
+  // The `count` points nearest to a place, nearest first, at most `reach` away, without `except`.
+  near(atX, atY, count, reach = Infinity, except = -1) {
+    const found = []; // [squared distance, row], ascending
+    let limit = reach * reach;
+    const [column, row] = [this.cell(atX), this.cell(atY)];
+    const visit = (cellX, cellY) => {
+      if (cellX < 0 || cellY < 0 || cellX >= this.side || cellY >= this.side) return;
+      const cell = cellY * this.side + cellX;
+      for (let at = this.start[cell]; at < this.start[cell + 1]; at++) {
+        const i = this.rows[at];
+        const far = (this.x[i] - atX) ** 2 + (this.y[i] - atY) ** 2;
+        if (far > limit || i === except) continue;
+        let place = found.length;
+        while (place > 0 && found[place - 1][0] > far) place--;
+        found.splice(place, 0, [far, i]);
+        if (found.length > count) found.pop();
+        if (found.length === count) limit = found[count - 1][0];
+      }
+    };
+    for (let ring = 0; ring < this.side; ring++) {
+      // Nothing in this ring or beyond is nearer than what was found.
+      if (ring > 0 && ((ring - 1) * this.width) ** 2 > limit) break;
+      for (let step = -ring; step <= ring; step++) {
+        visit(column + step, row - ring);
+        if (ring > 0) visit(column + step, row + ring);
+        if (Math.abs(step) < ring) {
+          visit(column - ring, row + step);
+          visit(column + ring, row + step);
+        }
+      }
+    }
+    return found.map(([, i]) => i);
+  }
+
+  // Marks with 1 the points inside a polygon [[x, y], ...]; the even-odd rule decides. A cell that
+  // no edge crosses lies inside or outside as a whole, so its centre decides for all of it.
+  inside(polygon, mask) {
+    const { side, width, start, rows, x, y } = this;
+    const crossed = new Uint8Array(side * side);
+    const edges = polygon.map((point, i) => [...point, ...polygon[(i + 1) % polygon.length]]);
+    for (const [ax, ay, bx, by] of edges) {
+      const steps = Math.ceil((4 * Math.hypot(bx - ax, by - ay)) / width) + 1;
+      for (let step = 0; step <= steps; step++) {
+        const column = this.cell(ax + ((bx - ax) * step) / steps);
+        const row = this.cell(ay + ((by - ay) * step) / steps);
+        // A step of a quarter of a cell can cut a corner: the cells around are tested, too.
+        for (let down = Math.max(0, row - 1); down <= Math.min(side - 1, row + 1); down++)
+          for (let across = Math.max(0, column - 1); across <= Math.min(side - 1, column + 1); across++)
+            crossed[down * side + across] = 1;
+      }
+    }
+    const holds = (px, py) => {
+      let odd = false;
+      for (const [ax, ay, bx, by] of edges)
+        if (ay > py !== by > py && px < ax + ((py - ay) / (by - ay)) * (bx - ax)) odd = !odd;
+      return odd;
+    };
+    const [left, right] = [0, 1].map((end) => this.cell(Math[end ? "max" : "min"](...polygon.map(([px]) => px))));
+    const [top, bottom] = [0, 1].map((end) => this.cell(Math[end ? "max" : "min"](...polygon.map(([, py]) => py))));
+    for (let row = top; row <= bottom; row++)
+      for (let column = left; column <= right; column++) {
+        const cell = row * side + column;
+        if (start[cell] === start[cell + 1]) continue;
+        if (crossed[cell]) {
+          for (let at = start[cell]; at < start[cell + 1]; at++)
+            if (holds(x[rows[at]], y[rows[at]])) mask[rows[at]] = 1;
+        } else if (holds((column + 0.5) * width, (row + 0.5) * width)) {
+          for (let at = start[cell]; at < start[cell + 1]; at++) mask[rows[at]] = 1;
+        }
+      }
+  }
+}

@@ -1,0 +1,135 @@
+"use strict";
+// Points as pixels: a raster of its own, since a canvas's paths take seconds for a million points.
+
+const pixelOf = ([r, g, b, a]) =>
+  LITTLE ? ((a << 24) | (b << 16) | (g << 8) | r) >>> 0 : ((r << 24) | (g << 16) | (b << 8) | a) >>> 0;
+
+// The colours of the page, light or dark.
+class Theme {
+  constructor(labels) {
+    const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const rgba = (colour) => {
+      context.clearRect(0, 0, 1, 1);
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 1, 1);
+      return [...context.getImageData(0, 0, 1, 1).data];
+    };
+    const swatch = (name) => {
+      const element = document.createElement("i");
+      element.className = name;
+      document.body.append(element);
+      const { color } = getComputedStyle(element);
+      element.remove();
+      return color;
+    };
+    [this.ink, this.paper, this.first, this.second, this.muted] = ["ink", "paper", "first", "second", "muted"].map(swatch);
+    const dark = rgba(this.paper)[0] < 128;
+    const [r, g, b] = rgba(this.muted);
+    this.grey = [r, g, b, dark ? 90 : 80];
+    this.plain = rgba(this.first);
+    // Golden-angle steps of one lightness: neighbours in the list differ most in hue.
+    this.hues = labels.map((_, i) =>
+      rgba(`oklch(${dark ? 0.75 : 0.54} ${i % 2 ? 0.13 : 0.18} ${(i * 137.508) % 360})`),
+    );
+    // From low to high by lightness first, so that it is read without colour, too.
+    this.ramp = Array.from({ length: 256 }, (_, i) => {
+      const share = i / 255;
+      const light = dark ? 0.5 + 0.44 * share : 0.66 - 0.4 * share;
+      return rgba(`oklch(${light} ${0.13 + 0.03 * Math.sin(share * 3.14)} ${dark ? 290 - 200 * share : 80 + 210 * share})`);
+    });
+  }
+}
+
+const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+
+// What an image's colour is: an index (n,) into a table of pixels, the last entry for "missing".
+const colouring = (data, theme, colour, view) => {
+  if (colour === "none") return { codes: null, colours: [theme.plain] };
+  if (colour === "label") return { codes: data.label, colours: theme.hues };
+  const column = data.columns[colour];
+  const codes = new Uint16Array(data.n);
+  const start = column.views ? view * data.n : 0;
+  for (let i = 0; i < data.n; i++) {
+    const code = column.values[start + i];
+    codes[i] = code > column.top ? 256 : Math.round((code / column.top) * 255);
+  }
+  return { codes, colours: [...theme.ramp, theme.grey] };
+};
+
+// A disc: the offsets of its full pixels, and those of its rim with their opacity.
+const discs = new Map();
+const disc = (radius, stride) => {
+  const key = `${radius} ${stride}`;
+  if (!discs.has(key)) {
+    const half = Math.ceil(radius);
+    const [core, rim, opacity] = [[], [], []];
+    for (let y = -half; y <= half; y++)
+      for (let x = -half; x <= half; x++) {
+        const cover = radius + 0.5 - Math.hypot(x, y);
+        if (cover >= 1 || (x === 0 && y === 0)) core.push(y * stride + x);
+        else if (cover > 0.05) {
+          rim.push(y * stride + x);
+          opacity.push(Math.round(cover * 255));
+        }
+      }
+    discs.set(key, { half, core: Int32Array.from(core), rim: Int32Array.from(rim), opacity });
+  }
+  return discs.get(key);
+};
+
+const over = (under, colour, opacity) => {
+  const below = under >>> 24;
+  if (below === 0) return ((colour & 0xffffff) | (((opacity * (colour >>> 24)) / 255) << 24)) >>> 0;
+  const above = (opacity * (colour >>> 24)) / 255;
+  const rest = (below * (255 - above)) / 255;
+  const total = above + rest;
+  const mix = (shift) => ((((colour >>> shift) & 255) * above + ((under >>> shift) & 255) * rest) / total) << shift;
+  return ((mix(0) & 0xff) | (mix(8) & 0xff00) | (mix(16) & 0xff0000) | (total << 24)) >>> 0;
+};
+
+// Draws all points of a map on a canvas. Where some are selected, the others are grey and below.
+class Raster {
+  // `place` is {scale, left, top}: a point's pixel is left + scale x, top - scale y.
+  draw(canvas, { x, y }, place, radius, { codes, colours }, theme, selection) {
+    const { width: side } = canvas;
+    const pad = 2 * (Math.ceil(radius) + 1);
+    const stride = side + 2 * pad;
+    if (this.image?.width !== stride) {
+      this.image = new ImageData(stride, stride);
+      this.pixels = new Uint32Array(this.image.data.buffer);
+    }
+    this.pixels.fill(0);
+    const table = Uint32Array.from(colours, pixelOf);
+    const grey = Uint32Array.of(pixelOf(theme.grey));
+    const spot = disc(radius, stride);
+    const put = (mask, wanted, indices, pixels) =>
+      this.stamp(x, y, place, { side, pad, stride }, spot, mask, wanted, indices, pixels);
+    if (selection.empty) put(null, 0, codes, table);
+    else {
+      put(selection.mask, 0, null, grey);
+      put(selection.mask, 1, codes, table);
+    }
+    canvas.getContext("2d").putImageData(this.image, -pad, -pad);
+  }
+
+  stamp(x, y, { scale, left, top }, { side, pad, stride }, { half, core, rim, opacity }, mask, wanted, codes, table) {
+    const { pixels } = this;
+    const [low, high] = [-half, side + half];
+    const full = core.length;
+    const edge = LITTLE ? rim.length : 0;
+    for (let i = 0; i < x.length; i++) {
+      if (mask !== null && mask[i] !== wanted) continue;
+      if (x[i] === ABSENT) continue;
+      const px = Math.round(left + scale * x[i]);
+      const py = Math.round(top - scale * y[i]);
+      if (px < low || py < low || px > high || py > high) continue;
+      const at = (py + pad) * stride + px + pad;
+      const colour = table[codes === null ? 0 : codes[i]];
+      for (let k = 0; k < full; k++) pixels[at + core[k]] = colour;
+      for (let k = 0; k < edge; k++) {
+        const to = at + rim[k];
+        pixels[to] = over(pixels[to], colour, opacity[k]);
+      }
+    }
+  }
+}

@@ -1,0 +1,144 @@
+"use strict";
+// The selection: which images, in words that survive the page (the address, a CSV), and how a
+// search finds them.
+
+class Selection {
+  constructor(n) {
+    this.mask = new Uint8Array(n);
+    this.count = 0;
+  }
+
+  get empty() {
+    return this.count === 0;
+  }
+
+  replace(mask) {
+    this.mask = mask;
+    this.count = 0;
+    for (let i = 0; i < mask.length; i++) this.count += mask[i];
+  }
+
+  pick(rows) {
+    const mask = new Uint8Array(this.mask.length);
+    for (const i of rows) mask[i] = 1;
+    this.replace(mask);
+  }
+
+  toggle(i) {
+    this.mask[i] ^= 1;
+    this.count += this.mask[i] ? 1 : -1;
+  }
+
+  rows(most = Infinity) {
+    const found = [];
+    for (let i = 0; i < this.mask.length && found.length < most; i++) if (this.mask[i]) found.push(i);
+    return found;
+  }
+
+  // Runs of rows as integers of seven bits a byte, the gap before a run and its length; base64url.
+  encode() {
+    const bytes = [];
+    const put = (value) => {
+      for (; value > 127; value >>>= 7) bytes.push((value & 127) | 128);
+      bytes.push(value);
+    };
+    const { mask } = this;
+    for (let at = 0, end = 0; at < mask.length; at++) {
+      if (!mask[at]) continue;
+      put(at - end);
+      for (end = at; end < mask.length && mask[end]; ) end++;
+      put(end - at);
+      at = end;
+    }
+    let letters = "";
+    for (let at = 0; at < bytes.length; at += 8192) letters += String.fromCharCode(...bytes.slice(at, at + 8192));
+    return btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  }
+
+  // The mask of an encoded selection; null where it is none of `n` images.
+  static decode(text, n) {
+    let letters;
+    try {
+      letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    } catch {
+      return null;
+    }
+    const mask = new Uint8Array(n);
+    let [at, value, scale, run] = [0, 0, 1, false];
+    for (const letter of letters) {
+      const byte = letter.charCodeAt(0);
+      value += (byte & 127) * scale;
+      scale *= 128;
+      if (byte > 127) continue;
+      if (at + value > n) return null;
+      if (run) mask.fill(1, at, at + value);
+      at += value;
+      [value, scale, run] = [0, 1, !run];
+    }
+    return scale > 1 || run ? null : mask;
+  }
+}
+
+// A spreadsheet runs text that begins like a formula: an apostrophe makes it text.
+const csvCell = (text) => `"${(/^[=+\-@\t\r]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+
+const csv = (data, view, rows) => {
+  const { x, y, name } = data.views[view];
+  const place = (value) => (value === ABSENT ? "" : (value / SPAN).toFixed(5));
+  const number = (value) => (Number.isNaN(value) ? "" : Number(value.toPrecision(5)));
+  const head = ["row", "id", "label", `x ${name}`, `y ${name}`, ...data.columns.map((column) => column.name)];
+  const lines = rows.map((i) =>
+    [
+      i,
+      csvCell(data.ids[i]),
+      csvCell(data.name(i)),
+      place(x[i]),
+      place(y[i]),
+      ...data.columns.map((column) => number(data.value(column, view, i))),
+    ].join(","),
+  );
+  return [head.map(csvCell).join(","), ...lines, ""].join("\r\n");
+};
+
+// The rows that a search finds: by id or label, or `name > number` for a numeric column.
+class Search {
+  constructor(data) {
+    this.data = data;
+  }
+
+  find(text, view) {
+    const sought = text.trim().toLowerCase();
+    if (!sought) return [];
+    return this.byNumber(sought, view) ?? this.byText(sought);
+  }
+
+  byNumber(sought, view) {
+    const parts = /^(.+?)\s*(<=|>=|<|>|=)\s*(-?\d*\.?\d+)$/.exec(sought);
+    const column = parts && this.data.columns.find(({ name }) => name.toLowerCase().startsWith(parts[1]));
+    if (!column) return null;
+    const bound = Number(parts[3]);
+    const step = (column.high - column.low) / column.top; // what the page rounds to
+    const holds = {
+      "<": (value) => value < bound,
+      ">": (value) => value > bound,
+      "<=": (value) => value <= bound + step / 2,
+      ">=": (value) => value >= bound - step / 2,
+      "=": (value) => Math.abs(value - bound) <= step / 2,
+    }[parts[2]];
+    const found = [];
+    for (let i = 0; i < this.data.n; i++) if (holds(this.data.value(column, view, i))) found.push(i);
+    return found;
+  }
+
+  byText(sought) {
+    const { data } = this;
+    this.ids ??= data.ids.map((id) => id.toLowerCase());
+    const named = (data.labels ?? []).map((name) => name.toLowerCase().includes(sought));
+    const found = [];
+    for (let i = 0; i < data.n; i++) if (named[data.label[i]] || this.ids[i].includes(sought)) found.push(i);
+    // What is exactly sought comes first.
+    const exact = found.findIndex((i) => this.ids[i] === sought);
+    if (exact > 0) found.unshift(...found.splice(exact, 1));
+    return found;
+  }
+}

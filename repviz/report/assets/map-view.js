@@ -1,0 +1,338 @@
+"use strict";
+// What is seen: the large map and the small ones. Points are drawn once per view, zoom, colour and
+// selection; what follows the pointer is drawn on canvases of its own above them.
+
+const WHOLE = { scale: 1, x: 0.5, y: 0.5 }; // magnification, and the point in the middle
+const MANY = 20000; // images from which on maps do not morph
+const PEERS = 100; // images of one label up to which all stand out under the pointer
+const NAMED = 20; // labels up to which their names stand in the map
+
+const fit = (canvas, width, height = width) => {
+  const ratio = window.devicePixelRatio;
+  const [across, down] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width === across && canvas.height === down) return;
+  canvas.width = across;
+  canvas.height = down;
+};
+
+const dot = (n) => Math.max(0.8, Math.min(5, 120 / Math.sqrt(n)));
+
+// The image of each label nearest to the median of its points in a view.
+const centres = (data, view) => {
+  const { x, y } = view;
+  return (view.centres ??= data.members.map((members) => {
+    const there = members.filter((i) => x[i] !== ABSENT);
+    if (there.length === 0) return -1;
+    const step = Math.ceil(there.length / 2000);
+    const middle = (values) => Uint16Array.from(there.filter((_, at) => at % step === 0), (i) => values[i]).sort();
+    const half = (sorted) => sorted[sorted.length >> 1];
+    const [mx, my] = [half(middle(x)), half(middle(y))];
+    const far = (i) => (x[i] - mx) ** 2 + (y[i] - my) ** 2;
+    return there.reduce((best, i) => (far(i) < far(best) ? i : best));
+  }));
+};
+
+class Thumbnails {
+  constructor(image, sheet) {
+    this.image = image;
+    this.sheet = sheet;
+  }
+
+  get shape() {
+    return this.sheet.height / this.sheet.width;
+  }
+
+  draw(context, i, x, y, width) {
+    const { columns, width: w, height: h } = this.sheet;
+    context.drawImage(this.image, (i % columns) * w, Math.floor(i / columns) * h, w, h, x, y, width, width * this.shape);
+  }
+}
+
+class LargeMap {
+  constructor(data, thumbnails, state) {
+    Object.assign(this, { data, thumbnails, state });
+    this.canvas = document.getElementById("map-canvas");
+    this.overlay = document.getElementById("map-overlay");
+    this.raster = new Raster();
+    this.points = data.views[state.view]; // in between two maps: where the points are on the way
+  }
+
+  get side() {
+    return this.canvas.clientWidth;
+  }
+
+  get radius() {
+    // Points grow as the map does, since fewer of them share its space.
+    return Math.min(6, dot(this.data.n) * this.state.zoom.scale ** 0.4) * window.devicePixelRatio;
+  }
+
+  get place() {
+    const { scale, x, y } = this.state.zoom;
+    const side = this.canvas.width;
+    const span = (side - 24 * window.devicePixelRatio) * scale;
+    return { scale: span / SPAN, left: side / 2 - x * span, top: side / 2 + y * span };
+  }
+
+  pixel(i) {
+    const { scale, left, top } = this.place;
+    return [left + scale * this.points.x[i], top - scale * this.points.y[i]];
+  }
+
+  // A place on the screen, CSS pixels from the canvas's corner, in the map's own units.
+  toMap(x, y) {
+    const { scale, left, top } = this.place;
+    const ratio = window.devicePixelRatio;
+    return [(x * ratio - left) / scale, (top - y * ratio) / scale];
+  }
+
+  pick(x, y, reach) {
+    const far = (reach * window.devicePixelRatio) / this.place.scale;
+    return this.data.grid(this.state.view).near(...this.toMap(x, y), 1, far)[0] ?? -1;
+  }
+
+  // The nearest image in a direction on the screen, for the arrow keys.
+  next(from, dirX, dirY) {
+    const { x, y } = this.points;
+    const [fromX, fromY] = from >= 0 ? [x[from], y[from]] : this.toMap(this.side / 2, this.side / 2);
+    let [best, least] = [-1, Infinity];
+    for (let i = 0; i < this.data.n; i++) {
+      if (x[i] === ABSENT || i === from) continue;
+      const [dx, dy] = [x[i] - fromX, fromY - y[i]];
+      const along = dx * dirX + dy * dirY;
+      const across = Math.abs(dx * dirY) + Math.abs(dy * dirX);
+      if (along > 0 && across <= along && along + across < least) [best, least] = [i, along + across];
+    }
+    return best;
+  }
+
+  zoomBy(factor, atX = this.side / 2, atY = this.side / 2) {
+    const { scale, x, y } = this.state.zoom;
+    const next = Math.min(256, Math.max(1, scale * factor));
+    const shift = (1 / scale - 1 / next) / (this.side - 24); // what is under (atX, atY) stays there
+    this.state.zoom =
+      next === 1
+        ? WHOLE
+        : { scale: next, x: x + (atX - this.side / 2) * shift, y: y - (atY - this.side / 2) * shift };
+    this.canvas.classList.toggle("held", next > 1);
+  }
+
+  panBy(dx, dy) {
+    const { scale, x, y } = this.state.zoom;
+    const span = (this.side - 24) * scale;
+    const inside = (value) => Math.min(1, Math.max(0, value));
+    this.state.zoom = { scale, x: inside(x - dx / span), y: inside(y + dy / span) };
+  }
+
+  draw(theme) {
+    const { data, state } = this;
+    fit(this.canvas, this.side);
+    fit(this.overlay, this.side);
+    const colours = colouring(data, theme, state.colour, state.view);
+    this.raster.draw(this.canvas, this.points, this.place, this.radius, colours, theme, state.selection);
+    const context = this.canvas.getContext("2d");
+    if (state.pictures && this.thumbnails) this.drawPictures(context, colours);
+    if (state.names && data.labels && data.labels.length > 1 && data.labels.length <= NAMED) this.drawNames(context, theme);
+  }
+
+  // As many thumbnails as have room; every image keeps its point.
+  drawPictures(context, { codes, colours }) {
+    const { data, state, points } = this;
+    const ratio = window.devicePixelRatio;
+    const edge = Math.max(22, Math.min(44, (this.side * 1.1 * Math.sqrt(state.zoom.scale)) / Math.sqrt(data.n))) * ratio;
+    const { scale, left, top } = this.place;
+    const taken = new Set();
+    const selected = state.selection.empty ? null : state.selection.mask;
+    for (const wanted of selected ? [1, 0] : [0])
+      for (let i = 0; i < data.n; i++) {
+        if (points.x[i] === ABSENT || (selected && selected[i] !== wanted)) continue;
+        const [x, y] = [left + scale * points.x[i], top - scale * points.y[i]];
+        if (x < -edge || y < -edge || x > this.canvas.width + edge || y > this.canvas.width + edge) continue;
+        const cell = `${Math.round((1.6 * x) / edge)} ${Math.round((1.6 * y) / edge)}`;
+        if (taken.has(cell)) continue;
+        taken.add(cell);
+        const height = edge * this.thumbnails.shape;
+        context.globalAlpha = selected && !wanted ? 0.25 : 1;
+        this.thumbnails.draw(context, i, x - edge / 2, y - height / 2, edge);
+        context.lineWidth = 2 * ratio;
+        context.strokeStyle = css(colours[codes === null ? 0 : codes[i]]);
+        context.strokeRect(x - edge / 2, y - height / 2, edge, height);
+      }
+    context.globalAlpha = 1;
+  }
+
+  drawNames(context, theme) {
+    const { data, state, thumbnails } = this;
+    const ratio = window.devicePixelRatio;
+    const edge = 26 * ratio;
+    const placed = [];
+    context.font = `600 ${12 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    const found = centres(data, data.views[state.view]).map((i, label) => ({ i, label }));
+    for (const { i, label } of found.filter((one) => one.i >= 0)) {
+      const name = data.labels[label].length > 18 ? `${data.labels[label].slice(0, 17)}…` : data.labels[label];
+      const [width, height] = [(thumbnails ? edge + 4 * ratio : 0) + context.measureText(name).width, thumbnails ? edge : 16 * ratio];
+      let [x, y] = this.pixel(i);
+      x = Math.max(2, Math.min(this.canvas.width - width - 2, x - width / 2));
+      const meets = (other) => Math.abs(other.y - y) < height && x < other.x + other.width && other.x < x + width;
+      for (let step = 0; step < 40 && placed.some(meets); step++) y += 6 * ratio;
+      placed.push({ x, y, width });
+      if (thumbnails) {
+        thumbnails.draw(context, i, x, y - edge / 2, edge);
+        context.lineWidth = 2 * ratio;
+        context.strokeStyle = css(state.colour === "label" ? theme.hues[label] : theme.plain);
+        context.strokeRect(x, y - edge / 2, edge, edge * thumbnails.shape);
+      }
+      const start = x + (thumbnails ? edge + 4 * ratio : 0);
+      context.lineWidth = 4 * ratio;
+      context.strokeStyle = theme.paper;
+      context.strokeText(name, start, y);
+      context.fillStyle = theme.ink;
+      context.fillText(name, start, y);
+    }
+  }
+
+  // What follows the pointer: the image, its peers and neighbours, the pin, the lasso.
+  mark(theme, { focus, peers, near }) {
+    const { state, points } = this;
+    const ratio = window.devicePixelRatio;
+    const context = this.overlay.getContext("2d");
+    context.clearRect(0, 0, this.overlay.width, this.overlay.height);
+    const circle = (i, radius) => {
+      const [x, y] = this.pixel(i);
+      context.moveTo(x + radius, y);
+      context.arc(x, y, radius, 0, 7);
+    };
+    const there = (i) => i >= 0 && points.x[i] !== ABSENT;
+    if (there(focus)) {
+      const [fromX, fromY] = this.pixel(focus);
+      context.strokeStyle = theme.muted;
+      context.lineWidth = ratio;
+      context.beginPath();
+      for (const i of near.filter(there)) {
+        context.moveTo(fromX, fromY);
+        context.lineTo(...this.pixel(i));
+      }
+      context.stroke();
+      context.fillStyle = css(state.colour === "label" ? theme.hues[this.data.label[focus]] : theme.plain);
+      context.strokeStyle = theme.paper;
+      context.beginPath();
+      for (const i of [focus, ...peers].filter(there)) circle(i, Math.max(this.radius * 1.3, 3.5 * ratio));
+      context.fill();
+      context.stroke();
+    }
+    context.strokeStyle = theme.ink;
+    context.lineWidth = 2 * ratio;
+    for (const [i, dash] of [[focus, []], [state.pin, [4 * ratio, 3 * ratio]]]) {
+      if (!there(i)) continue;
+      context.setLineDash(dash);
+      context.beginPath();
+      circle(i, this.radius + (dash.length ? 7 : 4) * ratio);
+      context.stroke();
+    }
+    context.setLineDash([]);
+    if (state.path.length > 1) {
+      const { scale, left, top } = this.place;
+      context.beginPath();
+      for (const [x, y] of state.path) context.lineTo(left + scale * x, top - scale * y);
+      context.closePath();
+      context.stroke();
+    }
+  }
+
+  // Moves the points from where they are to another view: 0.7 s, unless motion is unwelcome.
+  morph(view, changed) {
+    const from = this.points;
+    const to = this.data.views[view];
+    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.points = to;
+    if (calm || this.data.n > MANY || from === to) return changed();
+    const start = performance.now();
+    const between = { x: new Float32Array(this.data.n), y: new Float32Array(this.data.n) };
+    const step = (time) => {
+      if (this.state.view !== view) return;
+      const share = Math.min(1, Math.max(0, (time - start) / 700));
+      const eased = share * share * (3 - 2 * share);
+      for (const axis of ["x", "y"])
+        for (let i = 0; i < this.data.n; i++) {
+          const [a, b] = [from[axis][i], to[axis][i]];
+          between[axis][i] = a === ABSENT || b === ABSENT ? b : a + (b - a) * eased;
+        }
+      this.points = share === 1 ? to : between;
+      changed();
+      if (share < 1) requestAnimationFrame(step);
+    };
+    step(start);
+  }
+}
+
+// One button per representation with its map on it; one canvas above all of them for the marks.
+class SmallMaps {
+  constructor(data, state, choose) {
+    Object.assign(this, { data, state });
+    this.box = document.getElementById("map-views");
+    this.marks = document.getElementById("map-marks");
+    this.rasters = new Raster();
+    this.maps = data.views.map(({ name }, view) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      const canvas = document.createElement("canvas");
+      canvas.setAttribute("aria-hidden", "true");
+      const title = document.createElement("span");
+      title.textContent = name;
+      button.append(canvas, title);
+      button.addEventListener("click", () => choose(view));
+      this.box.append(button);
+      return { button, canvas };
+    });
+  }
+
+  place(canvas) {
+    const side = canvas.width;
+    const span = side - 8 * window.devicePixelRatio;
+    return { scale: span / SPAN, left: side / 2 - span / 2, top: side / 2 + span / 2 };
+  }
+
+  measure() {
+    const outer = this.box.getBoundingClientRect();
+    const ratio = window.devicePixelRatio;
+    fit(this.marks, outer.width, outer.height);
+    for (const map of this.maps) {
+      const inner = map.canvas.getBoundingClientRect();
+      fit(map.canvas, inner.width);
+      map.x = (inner.left - outer.left) * ratio;
+      map.y = (inner.top - outer.top) * ratio;
+    }
+  }
+
+  draw(theme) {
+    const { data, state } = this;
+    const radius = Math.min(1.6, Math.max(0.6, dot(data.n) / 2)) * window.devicePixelRatio;
+    this.maps.forEach(({ canvas }, view) => {
+      const colours = colouring(data, theme, state.colour, view);
+      this.rasters.draw(canvas, data.views[view], this.place(canvas), radius, colours, theme, state.selection);
+    });
+  }
+
+  mark(theme, { focus, peers }) {
+    const { data, state } = this;
+    const ratio = window.devicePixelRatio;
+    const context = this.marks.getContext("2d");
+    context.clearRect(0, 0, this.marks.width, this.marks.height);
+    if (focus < 0) return;
+    const rows = [...peers, focus];
+    context.fillStyle = css(state.colour === "label" ? theme.hues[data.label[focus]] : theme.plain);
+    context.strokeStyle = theme.ink;
+    context.lineWidth = 1.5 * ratio;
+    this.maps.forEach((map, view) => {
+      const { scale, left, top } = this.place(map.canvas);
+      const points = data.views[view];
+      for (const i of rows) {
+        if (points.x[i] === ABSENT) continue;
+        const [x, y] = [map.x + left + scale * points.x[i], map.y + top - scale * points.y[i]];
+        if (i === focus) context.strokeRect(x - 4 * ratio, y - 4 * ratio, 8 * ratio, 8 * ratio);
+        context.fillRect(x - 2 * ratio, y - 2 * ratio, 4 * ratio, 4 * ratio);
+      }
+    });
+  }
+}

@@ -1,0 +1,334 @@
+"use strict";
+// The explorer: what a reader does, and what is drawn again after it, once per animation frame.
+(async () => {
+  if (!by("map-canvas")) return;
+  const data = await MapData.read();
+  let thumbnails = null;
+  if (data.sheet) {
+    await by("map-sheet").decode();
+    thumbnails = new Thumbnails(by("map-sheet"), data.sheet);
+  }
+  const state = {
+    view: data.views.length - 1,
+    hover: -1, // the image under the pointer
+    pin: -1, // the image that was clicked
+    colour: data.labels && data.labels.length > 1 ? "label" : "none", // or the place of a column
+    zoom: WHOLE,
+    pictures: false,
+    names: true,
+    lasso: false,
+    path: [], // of the lasso while it is drawn, in the map's units
+    selection: new Selection(data.n),
+  };
+  let theme = new Theme(data.labels ?? [""]);
+  const map = new LargeMap(data, thumbnails, state);
+  const { canvas } = map;
+  const panel = new Panel(data, thumbnails, state, (i) => pin(i));
+  const small = new SmallMaps(data, state, (view) => show(view));
+  const search = new Search(data);
+
+  // ---- drawing: what changed is noted, and drawn in the next frame ---------------------------
+  const stale = new Set();
+  const changed = (...parts) => {
+    if (stale.size === 0) requestAnimationFrame(draw);
+    for (const part of parts) stale.add(part);
+  };
+  const focus = () => (state.hover >= 0 ? state.hover : state.pin);
+  const around = () => {
+    const image = focus();
+    if (image < 0) return { focus: -1, peers: [], near: [] };
+    const members = data.labels ? data.members[data.label[image]] : [];
+    const { x, y } = data.views[state.view];
+    const there = data.neighbors > 0 && data.present(state.view, image);
+    return {
+      focus: image,
+      peers: members.length <= PEERS ? members : [],
+      near: there ? data.grid(state.view).near(x[image], y[image], data.neighbors, Infinity, image) : [],
+    };
+  };
+  const draw = () => {
+    const parts = new Set(stale);
+    stale.clear();
+    if (parts.has("map")) map.draw(theme);
+    if (parts.has("small")) small.draw(theme);
+    if (parts.has("selection")) panel.selection();
+    const marks = around();
+    map.mark(theme, marks);
+    small.mark(theme, marks);
+    if (parts.has("focus")) panel.focus(marks.focus, marks.near, theme);
+    panel.card(map, marks.focus);
+    canvas.dataset.ready = "true";
+  };
+
+  // ---- what can be done -------------------------------------------------------------------------
+  const hover = (image) => {
+    if (image === state.hover) return;
+    state.hover = image;
+    changed("focus");
+  };
+  const pin = (image) => {
+    state.pin = image;
+    changed("focus");
+    write();
+  };
+  const select = () => {
+    const picked = by("map-label");
+    if (picked) picked.value = "";
+    changed("map", "small", "selection");
+    write();
+  };
+  const show = (view) => {
+    state.view = view;
+    const { name, note } = data.views[view];
+    by("map-note").textContent = note ? `${name}: ${note}` : name;
+    canvas.setAttribute("aria-label", `Map of the images, ${name}`);
+    small.maps.forEach(({ button }, i) => button.setAttribute("aria-pressed", String(i === view)));
+    map.morph(view, () => changed("map", "focus"));
+    write();
+  };
+  const recolour = (colour) => {
+    state.colour = /^\d+$/.test(colour) ? Number(colour) : colour;
+    panel.scale(theme);
+    changed("map", "small", "focus");
+  };
+  const clear = () => {
+    if (state.pin >= 0) return pin(-1);
+    state.selection.pick([]);
+    select();
+  };
+
+  // ---- the address holds selection, view and pin ------------------------------------------------
+  const write = () => {
+    if (state.selection.empty && state.pin < 0) {
+      if (location.hash.startsWith("#map?")) replace("#map");
+      return;
+    }
+    const fields = { key: data.key, view: state.view, rows: state.selection.encode() };
+    if (state.pin >= 0) fields.pin = state.pin;
+    replace(`#map?${new URLSearchParams(fields)}`);
+  };
+  const replace = (hash) => {
+    try {
+      history.replaceState(null, "", hash);
+    } catch {
+      // A frame without an address of its own, as in a notebook.
+    }
+    by("map-link").textContent = "Copy link";
+  };
+  const read = () => {
+    if (!location.hash.startsWith("#map?")) return false;
+    const fields = new URLSearchParams(location.hash.slice(5));
+    const mask = fields.get("key") === data.key ? Selection.decode(fields.get("rows") ?? "", data.n) : null;
+    if (!mask) {
+      by("map-said").textContent = "The selection in the address is of another report.";
+      return false;
+    }
+    const [view, pinned] = [Number(fields.get("view")), Number(fields.get("pin") ?? -1)];
+    if (view in data.views) state.view = view;
+    if (Number.isInteger(pinned) && pinned < data.n) state.pin = pinned;
+    state.selection.replace(mask);
+    by("map").scrollIntoView();
+    return true;
+  };
+
+  // ---- pointer, touch and wheel -----------------------------------------------------------------
+  const place = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  const under = (event) => map.pick(...place(event), event.pointerType === "mouse" ? 18 : 32);
+  const pointers = new Map(); // id -> place on the canvas
+  let gesture = ""; // "", "pan", "lasso" or "pinch"
+  let moved = 0; // CSS pixels since the pointer went down
+  canvas.addEventListener("pointerdown", (event) => {
+    pointers.set(event.pointerId, place(event));
+    moved = 0;
+    gesture = pointers.size > 1 ? "pinch" : state.lasso || event.shiftKey ? "lasso" : "pan";
+    state.path = gesture === "lasso" ? [map.toMap(...place(event))] : [];
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return hover(under(event));
+    const now = place(event);
+    const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
+    moved += Math.hypot(dx, dy);
+    if (moved > 6) hover(-1);
+    pointers.set(event.pointerId, now);
+    if (gesture === "lasso") {
+      state.path.push(map.toMap(...now));
+      changed("marks");
+    } else if (gesture === "pinch" && pointers.size === 2) {
+      const other = [...pointers].find(([id]) => id !== event.pointerId)[1];
+      const apart = (one) => Math.max(1, Math.hypot(one[0] - other[0], one[1] - other[1]));
+      map.zoomBy(apart(now) / apart(before), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+      if (state.zoom.scale > 1) map.panBy(dx / 2, dy / 2);
+      changed("map");
+    } else if (state.zoom.scale > 1) {
+      map.panBy(dx, dy);
+      changed("map");
+    }
+  });
+  const up = (event) => {
+    pointers.delete(event.pointerId);
+    if (gesture === "lasso" && moved > 6) {
+      const mask = event.ctrlKey || event.metaKey ? state.selection.mask.slice() : new Uint8Array(data.n);
+      data.grid(state.view).inside(state.path, mask);
+      state.selection.replace(mask);
+      select();
+    } else if (gesture !== "pinch" && moved <= 6 && event.type === "pointerup") {
+      const image = under(event);
+      if (event.shiftKey && image >= 0) {
+        state.selection.toggle(image);
+        select();
+      } else pin(image);
+    }
+    state.path = [];
+    if (pointers.size === 0) gesture = "";
+    changed("marks");
+  };
+  canvas.addEventListener("pointerup", up);
+  canvas.addEventListener("pointercancel", up);
+  canvas.addEventListener("pointerleave", () => hover(-1));
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      // A page scrolls over a map that nobody has taken hold of.
+      if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      map.zoomBy(2 ** (-event.deltaY / 300), ...place(event));
+      changed("map");
+    },
+    { passive: false },
+  );
+
+  // ---- keys --------------------------------------------------------------------------------------
+  const zoom = (factor) => {
+    map.zoomBy(factor);
+    changed("map");
+  };
+  const step = (x, y) => {
+    const next = map.next(focus(), x, y);
+    if (next >= 0) hover(next);
+  };
+  const keys = {
+    ArrowLeft: () => step(-1, 0),
+    ArrowRight: () => step(1, 0),
+    ArrowUp: () => step(0, -1),
+    ArrowDown: () => step(0, 1),
+    Enter: () => pin(focus()),
+    " ": () => {
+      if (focus() < 0) return;
+      state.selection.toggle(focus());
+      select();
+    },
+    "+": () => zoom(2),
+    "-": () => zoom(0.5),
+    0: () => zoom(0),
+  };
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+    keys[event.key]();
+    event.preventDefault();
+  });
+  canvas.addEventListener("blur", () => hover(-1));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") clear();
+  });
+
+  // ---- controls ------------------------------------------------------------------------------------
+  const click = (name, work) => by(`map-${name}`).addEventListener("click", work);
+  const toggle = (name, key, then) =>
+    click(name, () => {
+      state[key] = !state[key];
+      by(`map-${name}`).setAttribute("aria-pressed", String(state[key]));
+      then();
+    });
+  toggle("images", "pictures", () => changed("map"));
+  toggle("names", "names", () => changed("map"));
+  toggle("lasso", "lasso", () => canvas.classList.toggle("lasso", state.lasso));
+  by("map-images").hidden = !thumbnails;
+  by("map-names").hidden = !data.labels || data.labels.length < 2 || data.labels.length > NAMED;
+  click("closer", () => zoom(2));
+  click("farther", () => zoom(0.5));
+  click("all", () => zoom(0));
+  click("clear", () => {
+    state.selection.pick([]);
+    select();
+  });
+  click("csv", () => {
+    const rows = state.selection.empty ? Array.from({ length: data.n }, (_, i) => i) : state.selection.rows();
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([csv(data, state.view, rows)], { type: "text/csv" }));
+    link.download = "selection.csv";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+  click("link", async () => {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      by("map-link").textContent = "Copied";
+    } catch {
+      by("map-link").textContent = "It is in the address bar";
+    }
+  });
+
+  const option = (text, value) => element("option", text, { value });
+  const sorted = (names) =>
+    names.map((name, i) => [name, i]).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+  by("map-label")?.append(...sorted(data.labels).map(([name, i]) => option(name, i)));
+  by("map-label")?.addEventListener("change", ({ target: { value } }) => {
+    state.selection.pick(value === "" ? [] : data.members[Number(value)]);
+    select();
+    by("map-label").value = value;
+  });
+  by("map-colour").append(
+    ...(data.labels ? [option(data.label_noun, "label")] : []),
+    ...data.columns.map(({ name }, i) => option(name, i)),
+    option("none", "none"),
+  );
+  by("map-colour").value = state.colour;
+  by("map-colour").addEventListener("change", (event) => recolour(event.target.value));
+
+  let found = [];
+  by("map-search").addEventListener("input", (event) => {
+    const text = event.target.value;
+    found = search.find(text, state.view);
+    by("map-found").hidden = found.length < 2;
+    by("map-found").textContent = `Select all ${count(found.length)}`;
+    pin(found.length > 0 ? found[0] : -1);
+    if (text.trim() && found.length === 0)
+      requestAnimationFrame(() => (by("map-said").textContent = "No image has this in its id, label or numbers."));
+  });
+  const selectFound = () => {
+    state.selection.pick(found);
+    select();
+  };
+  click("found", selectFound);
+  by("map-search").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && found.length > 0) selectFound();
+  });
+
+  // ---- what changes from outside -------------------------------------------------------------------
+  document.addEventListener("themechange", () => {
+    theme = new Theme(data.labels ?? [""]);
+    panel.scale(theme);
+    changed("map", "small", "focus");
+  });
+  window.addEventListener("hashchange", () => {
+    if (!read()) return;
+    show(state.view);
+    changed("small", "selection");
+  });
+  new ResizeObserver(() => {
+    small.measure();
+    changed("map", "small");
+  }).observe(by("map-views"));
+  new ResizeObserver(() => changed("map")).observe(canvas);
+
+  read();
+  map.points = data.views[state.view];
+  show(state.view);
+  small.measure();
+  changed("small", "selection", "focus");
+})();

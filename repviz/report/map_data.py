@@ -1,0 +1,278 @@
+"""What the explorer of a report holds of a study: points, labels, numbers and neighbours, packed.
+
+A report keeps each array as a block in the page: zlib in base64, whose letters cannot close the
+element that holds them. Everything that is text (ids, labels, names) stands in JSON.
+
+Blocks
+------
+map-words
+    JSON: the key of the data, names of views, labels and numeric columns, the sprite sheet.
+map-ids
+    JSON: the id of each image.
+map-points
+    uint16, (views, 2, n): coordinates on a square grid, 65535 for an image that a view lacks.
+map-labels
+    uint32, (n,): the place of each image's label among the names.
+map-columns
+    uint16 (images), then uint8 (views): each column's value between its ends; the largest integer
+    marks a missing value.
+map-neighbors
+    uint16, or uint32 where n is above 65,535, (views, n, k): the nearest images of each image in
+    the representation, nearest first; the largest integer where there is none.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz import number_format as numbers
+from repviz.report.html import Markup, tag
+from repviz.report.pictures import Sheet
+from repviz.study_folder import Study, records
+
+TABLES = {
+    "map": "representation row x y",
+    "images": "row id label",
+    "layers": "representation model layer n trustworthiness trustworthiness_k",
+    "sweep_images": "engine bottleneck row mse",
+}
+SPAN = 65534  # the largest coordinate
+ABSENT = 65535
+MOST_NEIGHBORS = 1_000_000  # indices that a page holds, over all views; more are left out
+
+# Column of map.csv -> what it is called on the page.
+BY_VIEW = {
+    "trustworthiness": "trustworthiness of the map here",
+    "local_dimension": "local dimension (MLE)",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class MapData:
+    """The explorer's data.
+
+    Attributes
+    ----------
+    words : dict
+        What goes into the page as JSON.
+    ids : list of str
+        One per image.
+    points : ndarray of uint16, shape (views, 2, n)
+        Coordinates, and :data:`ABSENT`.
+    labels : ndarray of uint32, shape (n,)
+        Indices into ``words["labels"]``.
+    columns : bytes
+        The numeric columns, one after the other.
+    neighbors : ndarray of uint16 or uint32, shape (views, n, k)
+        Empty where the study holds none, or too many for a page.
+    """
+
+    words: dict[str, Any]
+    ids: list[str]
+    points: np.ndarray
+    labels: np.ndarray
+    columns: bytes
+    neighbors: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """The number of images."""
+        return len(self.ids)
+
+    def blocks(self) -> list[Markup]:
+        """The data as elements of the page."""
+        return [
+            _block("map-words", json.dumps(self.words, ensure_ascii=False).encode()),
+            _block("map-ids", _json(self.ids)),
+            _block("map-points", _planes(self.points)),
+            _block("map-labels", self.labels.astype("<u4").tobytes()),
+            _block("map-columns", self.columns),
+            _block("map-neighbors", self.neighbors.tobytes()),
+        ]
+
+
+def map_data(study: Study, sheet: Sheet | None) -> MapData:
+    """The explorer's data of a study that has ``map.csv`` and ``images.csv``.
+
+    Parameters
+    ----------
+    study : Study
+        Where the tables lie.
+    sheet : Sheet or None
+        The thumbnails in the page; None where it has none.
+    """
+    table = study.result("map", TABLES["map"])
+    images = study.result("images", TABLES["images"]).sort_values("row")
+    names = _names(study, table)
+    views = [table[table["representation"] == name] for name in names]
+    n, ids = len(images), images["id"].tolist()
+    points = np.stack([quantised(rows, n) for rows in views])
+    codes, labels = pd.factorize(images["label"])
+    labelled = bool(images["label"].ne("").any())
+    described, packed = _columns(study, images, views)
+    stored = list(dict.fromkeys(table["representation"]))
+    neighbors = _neighbors(study, stored, names, views, n)
+    text = _json([ids, images["label"].tolist()])
+    words = {
+        "key": hashlib.sha256(text + points.tobytes()).hexdigest()[:12],
+        "n": n,
+        "label_noun": study.nouns.label,
+        "labels": [str(label) for label in labels] if labelled else None,
+        "representations": [{"name": name, "note": note} for name, note in _notes(study, names)],
+        "columns": described,
+        "neighbors": neighbors.shape[2],
+        "sheet": sheet and {"columns": sheet.columns, "width": sheet.width, "height": sheet.height},
+    }
+    return MapData(words, ids, points, codes, packed, neighbors)
+
+
+def read_block(page: str, name: str) -> bytes | None:
+    """The content of a block of data in a page; None where it has no such block."""
+    start = page.find(f'id="{name}">')
+    if start < 0:
+        return None
+    packed = page[start : page.find("</script>", start)].partition(">")[2]
+    return zlib.decompress(base64.b64decode(packed))
+
+
+def quantised(rows: pd.DataFrame, n: int) -> np.ndarray:
+    """Points on a square grid of 65,535 steps, both axes to one scale, centred; (2, n) uint16."""
+    points = np.full((2, n), ABSENT, dtype=np.uint16)
+    xy = rows[["x", "y"]].to_numpy(dtype=np.float64)
+    there = np.isfinite(xy).all(axis=1)
+    if not there.any():
+        return points
+    xy, where = xy[there], rows["row"].to_numpy()[there]
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    scale = SPAN / (float((high - low).max()) or 1.0)
+    points[:, where] = np.rint((xy - (low + high) / 2) * scale + SPAN / 2).astype(np.uint16).T
+    return points
+
+
+def _columns(
+    study: Study, images: pd.DataFrame, views: list[pd.DataFrame]
+) -> tuple[list[dict[str, Any]], bytes]:
+    """Numbers to colour by: factors and errors of the images, then quality in each view."""
+    n = len(images)
+    described, packed = [], []
+    for name, values in {**_factors(images), **_errors(study, n)}.items():
+        finite = values[np.isfinite(values)]
+        if len(finite) and finite.min() < finite.max():
+            ends = float(finite.min()), float(finite.max())
+            described.append({"name": name, "low": ends[0], "high": ends[1], "views": False})
+            packed.append(_scaled(values, ends, np.dtype("<u2")))
+    for column, name in BY_VIEW.items():
+        if not all(column in rows for rows in views):
+            continue
+        values = np.full((len(views), n), np.nan)
+        for place, rows in enumerate(views):
+            values[place, rows["row"]] = rows[column]
+        finite = values[np.isfinite(values)]
+        if len(finite):
+            # A few extreme values would leave all others in one colour.
+            low, high = np.quantile(finite, [0.02, 0.98]).tolist()
+            if low < high:
+                described.append({"name": name, "low": low, "high": high, "views": True})
+                packed.append(_scaled(values, (low, high), np.dtype("u1")))
+    return described, b"".join(packed)
+
+
+def _scaled(values: np.ndarray, ends: tuple[float, float], dtype: np.dtype) -> bytes:
+    top = np.iinfo(dtype).max - 1
+    share = (values - ends[0]) / (ends[1] - ends[0])
+    return (
+        np.where(np.isfinite(share), np.rint(np.nan_to_num(share).clip(0, 1) * top), top + 1)
+        .astype(dtype)
+        .tobytes()
+    )
+
+
+def _factors(images: pd.DataFrame) -> Mapping[str, np.ndarray]:
+    prefix = "factor_"
+    return {
+        str(name)[len(prefix) :]: images[name].to_numpy(np.float64)
+        for name in images
+        if str(name).startswith(prefix) and pd.api.types.is_numeric_dtype(images[name])
+    }
+
+
+def _errors(study: Study, n: int) -> Mapping[str, np.ndarray]:
+    """The squared error of each test image at the largest code size, per engine."""
+    if not study.has("results/sweep_images.csv"):
+        return {}
+    table = study.result("sweep_images", TABLES["sweep_images"])
+    errors = {}
+    for engine, rows in table.groupby("engine", sort=False):
+        size = rows["bottleneck"].max()
+        rows = rows[rows["bottleneck"] == size]
+        values = np.full(n, np.nan)
+        values[rows["row"]] = rows["mse"]
+        errors[f"reconstruction error ({engine}, {numbers.count(size)} numbers)"] = values
+    return errors
+
+
+def _neighbors(
+    study: Study, stored: list[str], names: list[str], views: list[pd.DataFrame], n: int
+) -> np.ndarray:
+    """The stored neighbours in the order of the views, or none: (views, n, k)."""
+    dtype = np.dtype("<u2" if n < ABSENT else "<u4")
+    none = np.empty((len(names), n, 0), dtype)
+    if not study.has("arrays/map_neighbors.npy"):
+        return none
+    indices = study.array("map_neighbors")
+    if len(names) * n * indices.shape[2] > MOST_NEIGHBORS:
+        return none
+    nearest = np.full((len(names), n, indices.shape[2]), np.iinfo(dtype).max, dtype)
+    for place, (name, rows) in enumerate(zip(names, views, strict=True)):
+        nearest[place, rows["row"]] = indices[stored.index(name)]
+    return nearest
+
+
+def _names(study: Study, table: pd.DataFrame) -> list[str]:
+    """The representations in the map, one layer's trained and untrained forms side by side."""
+    names = list(dict.fromkeys(table["representation"]))
+    if not study.has("results/layers.csv"):
+        return names
+    layers = study.result("layers", TABLES["layers"])
+    order = [
+        name
+        for _, rows in layers.groupby(["model", "layer"], sort=False, dropna=False)
+        for name in rows["representation"]
+        if name in names
+    ]
+    return order + [name for name in names if name not in order]
+
+
+def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
+    """(representation, trustworthiness of its map) for each name."""
+    notes: dict[str, str] = {}
+    if study.has("results/layers.csv"):
+        for row in records(study.result("layers", TABLES["layers"])):
+            if not numbers.missing(row["trustworthiness"]):
+                k, n = numbers.count(row["trustworthiness_k"]), numbers.count(row["n"])
+                trust = numbers.plain(row["trustworthiness"])
+                notes[row["representation"]] = f"trustworthiness {trust} (k = {k}, n = {n})"
+    return [(name, notes.get(name, "")) for name in names]
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _planes(values: np.ndarray) -> bytes:
+    """uint16 as all low bytes, then all high bytes: the high ones compress."""
+    return np.ascontiguousarray(values.astype("<u2")).view(np.uint8).reshape(-1, 2).T.tobytes()
+
+
+def _block(name: str, content: bytes) -> Markup:
+    packed = base64.b64encode(zlib.compress(content, 9)).decode()
+    return tag("script", Markup(packed), type="application/octet-stream", id=name)

@@ -1,0 +1,113 @@
+"""A selection that was made in a report, back in Python."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from itertools import accumulate
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import numpy as np
+import pandas as pd
+
+from repviz.errors import InputError, Mismatch
+from repviz.report.map_data import read_block
+
+
+def selection(report: str | Path, link: str) -> pd.DataFrame:
+    """The images that are selected in a report's map, one row per image.
+
+    Parameters
+    ----------
+    report : path
+        The report, or the study folder in which it lies.
+    link : str
+        The address of the report with the selection, or what stands in it from the "#" on: the
+        map's button "Copy link" gives it, and the address bar shows it.
+
+    Returns
+    -------
+    DataFrame
+        row (of the study's tables), id, label; ascending by row. An image without a label has "".
+
+    Raises
+    ------
+    InputError
+        There is no such report, it has no map, or ``link`` holds no selection.
+    Mismatch
+        The selection was made in a report of other images or other maps.
+    """
+    path = Path(report)
+    path = path / "report.html" if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(
+            f"selection: report must be a report or a study folder, got {path}. Write it: "
+            "repviz report."
+        )
+    page = path.read_text(encoding="utf-8")
+    words, ids, labels = (read_block(page, f"map-{name}") for name in ("words", "ids", "labels"))
+    if words is None or ids is None or labels is None:
+        raise InputError(
+            f"selection: report must hold a map, got none in {path}. Write the report again: "
+            "repviz report."
+        )
+    about = json.loads(words)
+    key, rows = _parsed(link)
+    if key != about["key"]:
+        raise Mismatch(
+            f"selection: the link must be of this report's map {about['key']}, got one of the map "
+            f"{key}. Give the report in which the selection was made."
+        )
+    chosen = _decoded(rows, about["n"])
+    names = about["labels"] or [""]
+    codes = np.frombuffer(labels, "<u4")
+    named = json.loads(ids)
+    return pd.DataFrame(
+        {
+            "row": chosen,
+            "id": [named[row] for row in chosen],
+            "label": [names[codes[row]] for row in chosen],
+        }
+    )
+
+
+def _parsed(link: str) -> tuple[str, str]:
+    """The map's key and the encoded rows of an address or a hash."""
+    start, _, query = link.rpartition("#map?")
+    fields = parse_qs(query) if start or link.startswith("#map?") else {}
+    if not {"key", "rows"} <= fields.keys():
+        raise InputError(
+            "selection: link must be a report's address with a selection, "
+            f"'#map?key=...&rows=...', got '{link[:80]}'. Copy it from the report's address bar."
+        )
+    return fields["key"][0], fields["rows"][0]
+
+
+def _decoded(text: str, n: int) -> np.ndarray:
+    """The rows of runs: pairs of integers, seven bits a byte, the gap before a run and its length.
+
+    Returns
+    -------
+    ndarray of int64, ascending
+    """
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+    except (binascii.Error, ValueError):
+        packed = b"\xff"
+    steps, value, shift = [], 0, 0
+    for byte in packed:
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            steps.append(value)
+            value = shift = 0
+    ends = list(accumulate(steps))
+    if shift or len(ends) % 2 or (ends and ends[-1] > n):
+        raise InputError(
+            f"selection: link must hold rows below {n:,}, got '{text[:80]}', which is cut or was "
+            "changed. Copy the address again."
+        )
+    runs = [np.arange(start, end) for start, end in zip(ends[::2], ends[1::2], strict=True)]
+    return np.concatenate([np.empty(0, np.int64), *runs])
