@@ -38,19 +38,22 @@ TEXT = [
     "warnings",
     "change",
     "engine",
+    "engine_label",
+    "engine_title",
+    "baseline",
+    "baseline_title",
     "from",
     "id",
     "label",
     "layer",
     "left_out",
     "model",
-    "other",
-    "one",
     "padding",
     "kernel",
     "representation",
+    "representation_a",
+    "representation_b",
     "stride",
-    "short",
     "title",
     "to",
     "undecided",
@@ -192,7 +195,7 @@ class Study:
         name: str,
         work: Callable[[Draft], None],
         *,
-        inputs: Any = None,
+        inputs: dict[str, Any] | None = None,
         about: dict[str, Any] | None = None,
     ) -> None:
         """Do ``work`` unless the manifest lists the stage ``name`` as finished.
@@ -203,8 +206,9 @@ class Study:
             Name of the stage.
         work : callable
             Writes the stage's files through the :class:`Draft` that it is given.
-        inputs : JSON value, optional
-            What the stage summarises; it is done again once that changes.
+        inputs : dict of str to JSON value, optional
+            What its files depend on besides the study's parameters, by name; it is done again once
+            that changes.
         about : dict, optional
             What the stage fitted (engine, size, seed), recorded in the manifest.
 
@@ -229,7 +233,7 @@ class Study:
             {
                 "seconds": round(time.perf_counter() - start, 2),
                 "cpu_seconds": round(time.process_time() - busy, 2),
-                "peak_memory_mb": _peak_memory(),
+                "process_peak_memory_mb": _peak_memory(),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
                 **({} if inputs is None else {"inputs": inputs}),
@@ -324,7 +328,7 @@ def begin(
     title: str,
     parameters: dict[str, Any],
     images: dict[str, Any],
-    lede: str = "",
+    summary: str = "",
     grows: dict[str, list[Any]] | None = None,
 ) -> Iterator[Study]:
     """The study in ``folder``, new or taken up again, held by this process alone.
@@ -339,7 +343,7 @@ def begin(
         All that the results depend on. JSON values.
     images : dict
         What the images are, with ``key`` and ``labels_key``, the hashes of pixels and labels.
-    lede : str
+    summary : str
         The study's question in one sentence, which the report prints under the headline.
     grows : dict, optional
         Parameters that may have more members than before (sizes, seeds): lists that hold all that
@@ -377,7 +381,9 @@ def begin(
             manifest["parameters"] |= growing
             manifest["version"] = study_manifest.VERSION
         else:
-            manifest = study_manifest.new(study, title, parameters, grows or {}, images, lede=lede)
+            manifest = study_manifest.new(
+                study, title, parameters, grows or {}, images, summary=summary
+            )
         # Only now is the folder known to be this study's.
         for path in durable.leftovers(folder):
             path.unlink()

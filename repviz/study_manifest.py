@@ -76,7 +76,7 @@ def new(
     grows: dict[str, list[Any]],
     images: dict[str, Any],
     *,
-    lede: str,
+    summary: str,
 ) -> dict[str, Any]:
     """The manifest of a study of which no stage is finished."""
     return {
@@ -84,7 +84,7 @@ def new(
         "version": VERSION,
         "study": study,
         "title": title,
-        "lede": lede,
+        "summary": summary,
         "parameters": parameters | grows,
         "key": provenance.key(parameters),
         "command": provenance.command(),

@@ -42,8 +42,16 @@ SENTENCES = {
     "ladder": ["0 of 10,000 images of uniform noise are accepted as faces: at most 0.03 %."],
 }
 EMPTY = ("dimension_warnings", "factor", "left_out", "sole_refusing_judge", "undecided", "warnings")
-WORDS = (*TEXT, "criterion", "formula", "kind", "output", "per_size_short", "baseline_title")
-COUNTS = {"seed": 0, "seeds": 1, "splits": 1, "groups": 40, "groups_test": 6, "n": 60, "n_test": 60}
+WORDS = (*TEXT, "criterion", "formula", "kind", "output", "per_size_label", "baseline_title")
+COUNTS = {
+    "seed": 0,
+    "n_seeds": 1,
+    "n_splits": 1,
+    "groups": 40,
+    "groups_test": 6,
+    "n": 60,
+    "n_test": 60,
+}
 COUNTS |= {"trustworthiness_k": 15, "repeats": 19}
 
 
@@ -107,7 +115,7 @@ def build(
         folder,
         study="faces",
         title=f"What {n} images of orl look like from inside",
-        lede="How far is a random point from the set that faces form?",
+        summary="How far is a random point from the set that faces form?",
         parameters={"images": "orl", "size": 64, "bottlenecks": list(sizes), "seed": 0},
         images=about,
     ) as study:
@@ -192,7 +200,7 @@ def _sweep(draft: Draft, images: Images) -> None:
         "n_train": images.n * 4 // 5,
         "n_test": len(test),
         "groups_test": len({images.labels[i] for i in test} if images.labels else test),
-        "split": "label" if images.labels else "image",
+        "split_by": "label" if images.labels else "image",
     }
     rows = [
         {**ENGINES[engine].columns, "bottleneck": k, "mse": 0.02 * ratio / k, "ratio": ratio}
@@ -201,10 +209,10 @@ def _sweep(draft: Draft, images: Images) -> None:
         for k in images.sizes
     ]
     table(draft, "sweep", rows)
-    named = [{name: row[name] for name in ("engine", "short", "bottleneck")} for row in rows]
+    named = [{name: row[name] for name in ("engine", "engine_label", "bottleneck")} for row in rows]
     table(draft, "baselines", named)
     table(draft, "sweep_images", [{**row, "row": i} for row in named for i in test])
-    original = {"engine": "original", "short": "original", "bottleneck": 0}
+    original = {"engine": "original", "engine_label": "original", "bottleneck": np.nan}
     panels = [{"panel": i, **row} for i, row in enumerate([original, *named])]
     table(draft, "reconstruction_panels", panels)
     picks = enumerate(zip(test, ("best", "median", "worst", "worst"), strict=False))
@@ -216,7 +224,7 @@ def _sweep(draft: Draft, images: Images) -> None:
 
 
 def _traversals(draft: Draft, images: Images) -> None:
-    named = {"engine": "linear-start", "title": "the autoencoder", "bottleneck": 8}
+    named = {"engine": "linear-start", "engine_title": "the autoencoder", "bottleneck": 8}
     table(draft, "traversals", [{**named, "direction": i, "reach": 2.0, "r": ""} for i in (1, 2)])
     ends = {"from": images.ids[0], "to": images.ids[1], "n_train": 20}
     steps = product(("pixels", "codes"), (0.0, 0.5, 1.0))
@@ -237,7 +245,7 @@ def _criteria(draft: Draft, images: Images) -> None:
 
 def _code_probes(draft: Draft, images: Images) -> None:
     trained = ENGINES["linear-start"].columns
-    codes: list[dict[str, Any]] = [{**ORIGINAL, "bottleneck": 0}]
+    codes: list[dict[str, Any]] = [{**ORIGINAL, "bottleneck": np.nan}]
     codes += [{**trained, "bottleneck": k} for k in images.sizes]
     probes = ("same label nearest", "light")
     table(draft, "code_probes", [{**code, "probe": p} for code in codes for p in probes])
@@ -320,7 +328,7 @@ def _manifold(draft: Draft, images: Images) -> None:
             "participation_ratio": 12.4 + place,
             "components_90": 60 + 9 * place,
             "nearest_same": 0.9 + 0.008 * place if images.labels else np.nan,
-            "nearest_n": images.n,
+            "nearest_same_n": images.n,
             "trustworthiness": 0.91 + 0.007 * place,
         }
         named = {"representation": row["representation"]}
@@ -335,7 +343,11 @@ def _manifold(draft: Draft, images: Images) -> None:
     table(draft, "layers", rows)
     pairs = [("trained fc7", other) for other in ("untrained fc7", "pixels")]
     gain = {"difference": 0.03, "low": -0.01, "high": 0.07, "n": images.n}
-    table(draft, "identity_differences", [{"one": a, "other": b, **gain} for a, b in pairs])
+    table(
+        draft,
+        "identity_differences",
+        [{"representation_a": a, "representation_b": b, **gain} for a, b in pairs],
+    )
     table(draft, "spectrum", spectrum)
     table(draft, "map", points)
     draft.array("map_neighbors", np.array(nearest, dtype=np.int32))
@@ -365,7 +377,7 @@ def _invariance(draft: Draft, images: Images) -> None:
 def _similarity(draft: Draft, images: Images) -> None:
     names = ["pixels", *(f"trained {layer}" for layer in LAYERS)]
     pairs = [(one, other) for i, one in enumerate(names) for other in names[i:]]
-    table(draft, "similarity", [{"one": one, "other": other} for one, other in pairs])
+    table(draft, "similarity", [{"representation_a": a, "representation_b": b} for a, b in pairs])
 
 
 def _ladder(draft: Draft, images: Images) -> None:

@@ -292,7 +292,7 @@ def test_every_size_and_engine_has_a_row(made):
         assert (row["baseline"], k) == best[k]
         expected = row["mse"] / table.loc[best[k], "mse"]
         assert row["ratio"] == pytest.approx(expected, rel=1e-6)
-    assert (table["seeds"] == [1] * 6 + [2] * 4).all()
+    assert (table["n_seeds"] == [1] * 6 + [2] * 4).all()
     assert ((table["mse_low"] <= table["mse"]) & (table["mse"] <= table["mse_high"])).all()
     assert table.loc["pca", "pca_equivalent"].tolist() == [2, 8]
     each = made.result("sweep_images").groupby(["engine", "bottleneck"])["mse"].mean()
@@ -427,7 +427,7 @@ def test_several_splits_are_other_images_other_trainings_and_one_interval(faces,
     best = splits.groupby("engine").mean().drop("mean-image").idxmin()
     logs = np.log(splits["mean-image"] / splits[best]).to_numpy()
     low, high = np.exp(intervals.over_splits(logs, test_share=row["n_test"] / row["n_train"]))
-    assert row["splits"] == 4
+    assert row["n_splits"] == 4
     values = row[["ratio", "ratio_low", "ratio_high"]].astype(float)
     assert values.tolist() == pytest.approx([np.exp(logs.mean()), low, high], rel=1e-6)
     (sentence,) = made.result("findings")["sentence"]

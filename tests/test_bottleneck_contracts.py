@@ -109,15 +109,15 @@ LACKING = {
 def test_every_engine_says_what_it_is(name):
     engine = ENGINES[name]
     assert engine.name == name
-    assert all(text.strip() for text in (engine.title, engine.short, engine.summary))
-    assert engine.role == "" or engine.role in PALETTE.keys() & MARKERS.keys()
+    assert all(text.strip() for text in (engine.title, engine.label, engine.summary))
+    assert engine.colour_role == "" or engine.colour_role in PALETTE.keys() & MARKERS.keys()
     assert engine.serves_all_sizes == bool(engine.per_size_engine)
     if engine.per_size_engine:
         assert not ENGINES[engine.per_size_engine].serves_all_sizes
 
 
 def test_no_two_engines_look_alike():
-    for column in ("title", "short", "role"):
+    for column in ("title", "label", "colour_role"):
         values = [text for engine in ENGINES.values() if (text := getattr(engine, column))]
         assert len(set(values)) == len(values), column
 
@@ -237,8 +237,10 @@ def test_a_member_from_elsewhere_is_swept_and_drawn(tmp_path):
     )
     table = study.table
     assert table["engine"].unique().tolist() == ["pca", "pca-all", "toy"]
-    roles = table.groupby("engine")["role"].unique().str[0]
-    assert roles["toy"] not in {engine.role for engine in ENGINES.values() if engine.role}
+    roles = table.groupby("engine")["colour_role"].unique().str[0]
+    assert roles["toy"] not in {
+        engine.colour_role for engine in ENGINES.values() if engine.colour_role
+    }
     choices = study.result("choices").set_index(["criterion", "engine"])
     assert choices.loc[("toy:0.1", "toy"), "title"] == "a mean difference of at most 0.1"
     assert choices.loc[("toy:0.2", "toy"), "left_out"] == ""

@@ -11,8 +11,8 @@ import pytest
 from repviz.bottleneck.findings import choice_sentence, sweep_findings
 from repviz.nouns import FACES
 
-PCA = {"engine": "pca", "title": "PCA", "is_baseline": True, "ratio": 1.0}
-OWN = {"engine": "own", "title": "my autoencoder", "is_baseline": False}
+PCA = {"engine": "pca", "engine_title": "PCA", "is_baseline": True, "ratio": 1.0}
+OWN = {"engine": "own", "engine_title": "my autoencoder", "is_baseline": False}
 
 
 def sentence(*ratios: tuple[float, float, float]) -> str:
@@ -21,7 +21,7 @@ def sentence(*ratios: tuple[float, float, float]) -> str:
     sizes = [8 * 2**place for place in range(len(ratios))]
     rows = [{**PCA, "bottleneck": k} for k in sizes]
     rows += [{**OWN, **one, "bottleneck": k} for k, one in zip(sizes, found, strict=True)]
-    table = pd.DataFrame(rows).assign(n_test=60, groups_test=6, split="label")
+    table = pd.DataFrame(rows).assign(n_test=60, groups_test=6, split_by="label")
     return sweep_findings(SimpleNamespace(result=lambda _: table, nouns=FACES), 8)[0]  # type: ignore[arg-type]
 
 

@@ -340,7 +340,7 @@ def test_how_factors_are_read_is_not_told_where_they_were_left_out(text: str) ->
 
 
 def test_the_lede_is_the_one_that_the_study_wrote(text: str) -> None:
-    assert '<p class="lede">How far is a random point from the set that faces form?</p>' in text
+    assert '<p class="summary">How far is a random point from the set that faces form?</p>' in text
 
 
 @pytest.mark.slow
@@ -363,7 +363,7 @@ def test_without_labels_nobody_is_named(tmp_path: Path) -> None:
 def test_images_and_labels_have_the_nouns_of_their_source(
     nouns: Nouns, split: str, words: str, study: Path, tmp_path: Path
 ) -> None:
-    opened = reading.open_study(changed(study, tmp_path / "s", "sweep", split=split))
+    opened = reading.open_study(changed(study, tmp_path / "s", "sweep", split_by=split))
     reseal(opened.folder, images=opened.manifest["images"] | {"nouns": nouns.as_json()})
     assert unseen_images(opened) == words
 
@@ -391,7 +391,7 @@ def test_colour_images_are_shown(tmp_path: Path) -> None:
 def test_a_sweep_says_with_how_many_seeds(study: Path, tmp_path: Path) -> None:
     once = get_section("sweep").render(reading.open_study(study))
     twice = get_section("sweep").render(
-        reading.open_study(changed(study, tmp_path / "s", "sweep", seeds=2))
+        reading.open_study(changed(study, tmp_path / "s", "sweep", n_seeds=2))
     )
     assert once is not None
     assert twice is not None

@@ -51,7 +51,7 @@ def toy(images, *, out, scale=1.0, seed=0):
         title=f"How bright {len(images)} {images.nouns.images} are",
         parameters={"images": images.name, "scale": scale, "seed": seed},
         images=describe_images(images),
-        lede="How bright is each image?",
+        summary="How bright is each image?",
     ) as study:
         brightness = [scale * float(image.mean()) for image in images]
         table = pd.DataFrame({"row": range(len(images)), "brightness": brightness})
@@ -142,7 +142,7 @@ def test_a_finished_study_says_what_it_asks_and_what_it_found(finished):
     name, made, _ = finished
     manifest = made.manifest
     assert manifest["study"] == name
-    assert manifest["lede"].endswith("?")
+    assert manifest["summary"].endswith("?")
     assert "seed" in manifest["parameters"] or "seeds" in manifest["parameters"]
     assert "array:" not in manifest["title"]
     assert "/" not in manifest["title"]
@@ -151,7 +151,7 @@ def test_a_finished_study_says_what_it_asks_and_what_it_found(finished):
     assert all(sentence.endswith(".") for sentence in findings["sentence"])
     assert any(char.isdigit() for char in "".join(findings["sentence"]))
     page = made.report.read_text(encoding="utf-8")
-    assert manifest["lede"].replace("'", "&#x27;").split("&")[0] in page
+    assert manifest["summary"].replace("'", "&#x27;").split("&")[0] in page
     assert repviz.verify(made.folder) > 0
 
 

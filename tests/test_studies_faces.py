@@ -196,7 +196,7 @@ def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
     reason = "the images carry fewer than two labels, so there is nobody to tell apart"
     assert made.manifest["skipped"] == {"training": reason}
     assert reason[1:] in made.report.read_text(encoding="utf-8")  # it opens with a capital there
-    assert set(made.result("sweep")["split"]) == {"image"}
+    assert set(made.result("sweep")["split_by"]) == {"image"}
     assert not made.result("layers")["representation"].str.startswith("trained").any()
 
 

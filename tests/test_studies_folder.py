@@ -45,9 +45,9 @@ def test_a_stage_is_done_once_and_read_back(tmp_path):
 
 def test_the_lede_is_kept_for_the_report(tmp_path):
     with studies.begin(
-        tmp_path / "s", study="test", title="T", parameters={}, images=IMAGES, lede="Why?"
+        tmp_path / "s", study="test", title="T", parameters={}, images=IMAGES, summary="Why?"
     ) as study:
-        assert study.manifest["lede"] == "Why?"
+        assert study.manifest["summary"] == "Why?"
 
 
 def test_findings_keep_their_order_and_the_section_that_shows_them(tmp_path):

@@ -88,7 +88,7 @@ def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
     assert set(invariance["change"]) == set(PERTURBATIONS)
     assert len(invariance) == len(PERTURBATIONS) * 2 * 3
     similarity = made.result("similarity")
-    own = similarity[similarity["one"] == similarity["other"]]
+    own = similarity[similarity["representation_a"] == similarity["representation_b"]]
     assert np.allclose(own["cka"], 1)
     text = made.report.read_text()
     for section in ("profile", "factors", "invariance", "similarity", "dimension", "map"):

@@ -28,7 +28,7 @@ def test_differences_are_paired_by_image():
             described("untrained fc7", "untrained", "fc7", untrained),
             described("trained fc7", "trained", "fc7", trained),
         ]
-    ).set_index(["one", "other"])
+    ).set_index(["representation_a", "representation_b"])
     assert [*table.index] == [
         ("untrained fc7", "pixels"),
         ("trained fc7", "pixels"),
@@ -72,7 +72,7 @@ def test_a_plane_has_two_dimensions_two_components_and_its_labels(plane):
     assert found.row["dimension_low"] < 2 < found.row["dimension_high"]
     assert found.row["components_90"] <= 2
     assert found.row["nearest_same"] == 1
-    assert found.row["nearest_n"] == 40
+    assert found.row["nearest_same_n"] == 40
     assert found.row["trustworthiness"] > 0.95
     assert found.hits.all()
     assert plane.scores.shape[1] < 120

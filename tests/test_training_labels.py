@@ -31,7 +31,7 @@ COLUMNS = [
     "epoch",
     "train_loss",
     "train_accuracy",
-    "batch_accuracy",
+    "running_train_accuracy",
     "held_out_accuracy",
     "held_out_low",
     "held_out_high",

@@ -186,7 +186,7 @@ def test_two_processes_are_one(nets, tmp_path):
     assert len(hashes) == 2
     two = pd.DataFrame(json.loads((tmp_path / "net.safetensors.json").read_text()))
     np.testing.assert_allclose(two["train_loss"], one.table["train_loss"], rtol=1e-4)
-    for column in ("train_accuracy", "batch_accuracy", "held_out_accuracy", "n_held_out"):
+    for column in ("train_accuracy", "running_train_accuracy", "held_out_accuracy", "n_held_out"):
         np.testing.assert_allclose(two[column], one.table[column], rtol=1e-6)
 
 

@@ -20,11 +20,11 @@ from repviz.study_folder import Draft, Study
 def choice_stages(study: Study, plan: Plan, criteria: list[Criterion]) -> None:
     """Write choices.csv and criteria.csv where there are criteria, and knee.csv."""
     engines = plan.decoding_engines
-    inputs: list[Any] = [[engine.name for engine in engines], plan.sizes]
+    inputs = {"engines": [engine.name for engine in engines], "sizes": plan.sizes}
     if criteria and plan.data.are_images:
         identities = [criterion.identity for criterion in criteria]
         write = partial(_write_choices, study=study, criteria=criteria, engines=engines)
-        study.stage("criteria", write, inputs=[identities, *inputs])
+        study.stage("criteria", write, inputs={"criteria": identities, **inputs})
     study.stage("knee", partial(_write_knees, study=study), inputs=inputs)
 
 
@@ -41,7 +41,7 @@ def _write_choices(
             continue
         for engine in engines:
             choice = choose_bottleneck(study, criterion, engine=engine.name)
-            row = {**named, "engine": engine.name, "short": engine.short}
+            row = {**named, "engine": engine.name, "engine_label": engine.label}
             tables.append(choice.table.assign(**row, margin=choice.margin, n_test=choice.n))
             choices.append(
                 {
@@ -60,15 +60,26 @@ def _write_choices(
             )
     if tables:
         draft.table("criteria", pd.concat(tables))
-    columns = ["criterion", "title", "engine", "short", "size", "undecided", "observed", "low"]
+    columns = [
+        "criterion",
+        "title",
+        "engine",
+        "engine_label",
+        "size",
+        "undecided",
+        "observed",
+        "low",
+    ]
     columns += ["high", "margin", "level", "n_test", "groups_test", "left_out"]
     draft.table("choices", pd.DataFrame(choices, columns=columns))
 
 
 def _write_knees(draft: Draft, study: Study) -> None:
     rows = []
-    for (engine, short), table in study.result("sweep").groupby(["engine", "short"], sort=False):
+    for (engine, label), table in study.result("sweep").groupby(
+        ["engine", "engine_label"], sort=False
+    ):
         table = table.sort_values("bottleneck")
         bend = knee(table["bottleneck"].tolist(), table["mse"].tolist())
-        rows.append({"engine": engine, "short": short, "sizes": len(table), **vars(bend)})
+        rows.append({"engine": engine, "engine_label": label, "sizes": len(table), **vars(bend)})
     draft.table("knee", pd.DataFrame(rows))

@@ -22,13 +22,19 @@ from repviz.study_folder import Draft, Study
 
 MAX_COMPONENTS = 256  # to which images of more pixels are reduced before they are probed
 N_NEIGHBORS, MAX_ROWS = 20, 4000  # of the graph behind a dimension; rows that it is computed on
-ORIGINAL = {"engine": "original", "title": "the images", "short": "images", "role": "ink"}
+ORIGINAL = {
+    "engine": "original",
+    "engine_title": "the images",
+    "engine_label": "images",
+    "colour_role": "ink",
+}
 
 
 def code_contents_stages(study: Study, plan: Plan) -> None:
     """Probes of every code that was kept, and their dimension beside that of the images."""
     fits = Fits(study, plan)
-    inputs = [[engine.name for engine in plan.decoding_engines], plan.sizes]
+    engines = [engine.name for engine in plan.decoding_engines]
+    inputs = {"engines": engines, "sizes": plan.sizes}
     study.stage("code_probes", partial(_write_probes, fits=fits), inputs=inputs)
     study.stage("code_dimension", partial(_write_dimensions, fits=fits), inputs=inputs)
 
@@ -40,7 +46,7 @@ def _write_probes(draft: Draft, fits: Fits) -> None:
         X = pca(X[parts.train], components=MAX_COMPONENTS).transform(X)
     codes = [(engine.columns, k, Z) for engine, k, Z in fits.codes()]
     rows: list[dict[str, Any]] = []
-    for columns, k, Z in [(ORIGINAL, 0, X), *codes]:
+    for columns, k, Z in [(ORIGINAL, np.nan, X), *codes]:
         Z = Z.astype(np.float32)
         named = {name: columns[name] for name in ORIGINAL} | {"bottleneck": k}
         if data.labels is not None and len(data.classes) > 1:
@@ -94,7 +100,7 @@ def _write_dimensions(draft: Draft, fits: Fits) -> None:
     counts = {"n": len(rows), "groups": len(rows if clusters is None else np.unique(clusters))}
     codes = [(engine.columns, k, Z[rows]) for engine, k, Z in fits.codes()]
     table: list[dict[str, Any]] = []
-    for columns, k, matrix in [(ORIGINAL, X.shape[1], X), *codes]:
+    for columns, k, matrix in [(ORIGINAL, np.nan, X), *codes]:
         if len(matrix) < 2 * N_NEIGHBORS or not matrix.std(axis=0).any():
             continue
         row = {name: columns[name] for name in ORIGINAL} | {"bottleneck": k, **counts}

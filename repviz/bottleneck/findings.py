@@ -28,13 +28,14 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
         row: Any = rows[rows["bottleneck"] == k].iloc[0]
         if missing(row.ratio):
             sentences.append(
-                f"No ratio is given for {row.title} with {k} numbers per image: {row.left_out}."
+                f"No ratio is given for {row.engine_title} with {k} numbers per image: "
+                f"{row.left_out}."
             )
             continue
         groups = f" of {row.groups_test} {study.nouns.labels} not trained on"
         sentences.append(
-            f"With {k} numbers per image {row.title} leaves {_beside_pca(row)}; "
-            f"{row.n_test} test images{groups if row.split == 'label' else ''}; "
+            f"With {k} numbers per image {row.engine_title} leaves {_beside_pca(row)}; "
+            f"{row.n_test} test images{groups if row.split_by == 'label' else ''}; "
             f"{covers(row, study.nouns)}{_over_sizes(rows)}."
         )
     return sentences
@@ -42,13 +43,13 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
 
 def covers(row: Any, nouns: Nouns) -> str:
     """What the interval of a row of sweep.csv includes, and what it does not."""
-    new = f"new {nouns.labels if row.split == 'label' else nouns.images}"
-    if row.splits > 1:
+    new = f"new {nouns.labels if row.split_by == 'label' else nouns.images}"
+    if row.n_splits > 1:
         return (
-            f"the interval is over {row.splits} splits, each with trainings of its own, and {new}"
+            f"the interval is over {row.n_splits} splits, each with trainings of its own, and {new}"
         )
-    if row.seeds > 1:
-        return f"the interval is over {row.seeds} trainings and {new}, not over other splits"
+    if row.n_seeds > 1:
+        return f"the interval is over {row.n_seeds} trainings and {new}, not over other splits"
     return f"the interval is over {new}, not over other trainings or splits"
 
 
@@ -88,8 +89,8 @@ def _alone(row: Any) -> str:
     known = row.mse_low == row.mse_low
     interval = f"95 % CI {plain(row.mse_low)} to {plain(row.mse_high)}; " if known else ""
     return (
-        f"With {row.bottleneck} numbers per image {row.title} leaves a mean squared error of "
-        f"{plain(row.mse)} ({interval}{row.n_test} test images)."
+        f"With {row.bottleneck} numbers per image {row.engine_title} leaves a mean squared error "
+        f"of {plain(row.mse)} ({interval}{row.n_test} test images)."
     )
 
 

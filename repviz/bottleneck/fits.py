@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -32,18 +33,18 @@ def fit_stages(study: Study, plan: Plan) -> None:
         about = {"engine": engine.name, "seed": job.seed}
         training = f"{engine.name}, seed {job.seed}"
         if engine.serves_all_sizes:
-            inputs = [engine.identity, plan.longest]
+            inputs: dict[str, Any] = {"engine": engine.identity, "longest": plan.longest}
             study.stage(training, fit.train, inputs=inputs, about={**about, "fit": True})
         for k in job.sizes:
             study.stage(
                 f"{engine.name} {k}, seed {job.seed}",
                 partial(fit.decode_trained if engine.serves_all_sizes else fit.fit_size, k=k),
-                inputs=None if engine.serves_all_sizes else engine.identity,
+                inputs=None if engine.serves_all_sizes else {"engine": engine.identity},
                 about={**about, "bottleneck": k, "fit": not engine.serves_all_sizes},
             )
     split_stages(study, plan)
     fitted = [[job.engine.name, list(job.sizes), job.seed] for job in plan.jobs]
-    inputs = [plan.splits, *fitted]
+    inputs = {"splits": plan.splits, "fits": fitted}
     write = partial(write_tables, study=study, plan=plan, data=data, test=test)
     study.stage("sweep", write, inputs=inputs)
 

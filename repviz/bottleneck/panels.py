@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -29,13 +31,15 @@ def write_panels(draft: Draft, study: Study, fits: Fits, plan: Plan) -> None:
     picks = {"best": order[:2], "median": order[middle - 1 : middle + 1], "worst": order[-2:]}
     positions = np.concatenate(list(picks.values()))
     panels = [plan.data.X[test[positions]]]
-    rows = [{"engine": "original", "short": "original", "bottleneck": 0}]
+    rows: list[dict[str, Any]] = [
+        {"engine": "original", "engine_label": "original", "bottleneck": np.nan}
+    ]
     for engine in engines:
         for k in sizes:
             pixels = fits.array(engine.name, k, seed, "images")
             assert pixels is not None
             panels.append(pixels[positions])
-            rows.append({"engine": engine.name, "short": engine.short, "bottleneck": k})
+            rows.append({"engine": engine.name, "engine_label": engine.label, "bottleneck": k})
     stack = np.stack(panels)  # (panels, positions, c, h, w)
     draft.array("reconstructions", stack[:, :, 0] if stack.shape[2] == 1 else stack)
     table = pd.DataFrame(rows).rename_axis("panel").reset_index()

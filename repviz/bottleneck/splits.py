@@ -37,7 +37,7 @@ def split_stages(study: Study, plan: Plan) -> None:
             study.stage(
                 f"{engine.name}{size}, seed {job.seed}, split {split}",
                 partial(refit.fit, job=job, longest=longest),
-                inputs=[engine.identity, list(job.sizes), longest],
+                inputs={"engine": engine.identity, "sizes": list(job.sizes), "longest": longest},
                 about={"engine": engine.name, "seed": job.seed, "split": split},
             )
 

@@ -166,7 +166,7 @@ def sweep(
             "effort": plan.effort,
         },
         images=describe_images(data),
-        lede="How few numbers per image does a reconstruction need?",
+        summary="How few numbers per image does a reconstruction need?",
         grows={
             "bottlenecks": plan.sizes,
             "engines": [engine.identity for engine in plan.engines],
@@ -182,7 +182,9 @@ def sweep(
         choice_stages(study, plan, scored_by)
         code_contents_stages(study, plan)
         findings = {"sweep": sweep_findings(study), "criteria": choice_findings(study)}
-        study.stage("findings", lambda draft: draft.findings(findings), inputs=findings)
+        study.stage(
+            "findings", lambda draft: draft.findings(findings), inputs={"findings": findings}
+        )
     write_report(out)
     return Sweep(Path(out))
 

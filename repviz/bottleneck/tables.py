@@ -51,7 +51,7 @@ def write_tables(
             "n_train": len(plan.parts.train),
             "n_test": len(test),
             "groups_test": len(np.unique(groups)),
-            "seeds": len(errors),
+            "n_seeds": len(errors),
             "mse": mse,
             "mse_low": low,
             "mse_high": high,
@@ -63,8 +63,8 @@ def write_tables(
             "ssim": float("nan") if ssim is None else float(np.mean(ssim)),
             "pca_equivalent": curve.needed(float(mean.mean())),
             "parameters": fits.parameters(engine.name, k),
-            "split": plan.parts.by,
-            "splits": plan.splits,
+            "split_by": plan.parts.by,
+            "n_splits": plan.splits,
             "seed": plan.seeds[0],
         }
         rows.append(row)
@@ -168,7 +168,7 @@ def _baselines(fits: Fits, plan: Plan, exact_below: float) -> pd.DataFrame:
             rows.append(
                 {
                     "engine": engine.name,
-                    "short": engine.short,
+                    "engine_label": engine.label,
                     "bottleneck": k,
                     "baseline": baseline.name,
                     "baseline_title": baseline.title,
@@ -179,7 +179,7 @@ def _baselines(fits: Fits, plan: Plan, exact_below: float) -> pd.DataFrame:
                     "n_test": len(plan.parts.test),
                 }
             )
-    columns = ["engine", "short", "bottleneck", "baseline", "baseline_title"]
+    columns = ["engine", "engine_label", "bottleneck", "baseline", "baseline_title"]
     columns += ["ratio", "ratio_low", "ratio_high", "left_out", "n_test"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -187,7 +187,7 @@ def _baselines(fits: Fits, plan: Plan, exact_below: float) -> pd.DataFrame:
 def _audit(fits: Fits, plan: Plan, groups: np.ndarray) -> pd.DataFrame:
     """Engines that serve all sizes beside one training per size."""
     rows = []
-    shorts = {engine.name: engine.short for engine in (*plan.engines, *plan.audit_engines)}
+    labels = {engine.name: engine.label for engine in (*plan.engines, *plan.audit_engines)}
     for engine in [engine for engine in plan.engines if engine.per_size_engine]:
         for k in plan.audit:
             errors = fits.errors(engine.name, k)
@@ -198,9 +198,9 @@ def _audit(fits: Fits, plan: Plan, groups: np.ndarray) -> pd.DataFrame:
             rows.append(
                 {
                     "engine": engine.name,
-                    "short": engine.short,
+                    "engine_label": engine.label,
                     "per_size_engine": engine.per_size_engine,
-                    "per_size_short": shorts[engine.per_size_engine],
+                    "per_size_label": labels[engine.per_size_engine],
                     "bottleneck": k,
                     "mse": float(errors.mean()),
                     "per_size_mse": float(per_size.mean()),
@@ -208,7 +208,7 @@ def _audit(fits: Fits, plan: Plan, groups: np.ndarray) -> pd.DataFrame:
                     "gap_low": low - 1,
                     "gap_high": high - 1,
                     "n_test": errors.shape[1],
-                    "seeds": len(errors),
+                    "n_seeds": len(errors),
                 }
             )
     return pd.DataFrame(rows)

@@ -38,7 +38,7 @@ def traversal_stage(study: Study, plan: Plan) -> None:
         codes = fits.array(engine.name, k, plan.seeds[0], "codes")
         if path is not None and codes is not None:
             work = partial(_write, plan=plan, engine=engine, codes=np.asarray(codes), path=path)
-            study.stage("traversals", work, inputs=[engine.name, k])
+            study.stage("traversals", work, inputs={"engine": engine.name, "size": k})
             return
 
 
@@ -78,7 +78,7 @@ def _traversals(
             {
                 "direction": direction + 1,
                 "engine": engine.name,
-                "title": engine.title,
+                "engine_title": engine.title,
                 "bottleneck": codes.shape[1],
                 "variance_share": float(share),
                 "reach": REACH,

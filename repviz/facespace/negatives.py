@@ -11,7 +11,7 @@ from repviz.facespace import scrambles
 from repviz.facespace.known import Known
 from repviz.facespace.photographs import PANEL, TRAINING, crops, scaled
 
-SMEAR = 5 / 64  # standard deviation of the blur of "smears", as a share of the side
+BLUR = 5 / 64  # standard deviation of the blur of "blurred", as a share of the side
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def _natural_noise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray
     return known.faces.mean() + known.faces.std(axis=1).mean() * noise
 
 
-def _grey_cards(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
+def _constant(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
     return np.repeat(rng.random((m, 1)), known.faces.shape[1], axis=1)
 
 
-def _smear(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+def _blurred(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
-    width = SMEAR * side
+    width = BLUR * side
     return gaussian_filter(rows.reshape(-1, side, side), (0, width, width)).reshape(rows.shape)
 
 
@@ -92,12 +92,12 @@ def _upside_down(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.nd
     return rows.reshape(-1, side, side)[:, ::-1].reshape(rows.shape)
 
 
-def _quarter_turned(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
-    return rows.reshape(-1, side, side).transpose(0, 2, 1).reshape(rows.shape)
+def _rotated(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    return np.rot90(rows.reshape(-1, side, side), axes=(1, 2)).reshape(rows.shape)
 
 
-def _magnified(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
-    """A quarter of the face, from a random place, at twice the size."""
+def _zoomed_crop(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    """A quarter of the image, cropped at a random place and enlarged to twice the size."""
     half, out = side // 2, np.empty((len(rows), side, side), np.float32)
     for row, face in enumerate(rows.reshape(-1, side, side)):
         y, x = rng.integers(side - half + 1, size=2)
@@ -105,8 +105,8 @@ def _magnified(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndar
     return out.reshape(rows.shape)
 
 
-def _displaced(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
-    """Moved both ways by a fifth to two fifths of the side, the edge pixels repeated."""
+def _shifted(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
+    """Shifted along both axes by a fifth to two fifths of the side, the edge pixels repeated."""
     out, reach = np.empty((len(rows), side, side), np.float32), side // 2
     for row, face in enumerate(rows.reshape(-1, side, side)):
         moves = rng.choice([-1, 1], 2) * rng.integers(side // 5, 2 * side // 5 + 1, size=2)
@@ -153,26 +153,26 @@ def _blocks(across: int) -> Draw:
 
 
 _ALL = (
-    Negative("uniform", "Uniform noise", _clipped(_uniform)),
-    Negative("pixelwise", "Pixel-wise Gaussian noise", _clipped(_pixelwise)),
+    Negative("uniform-pixels", "Uniform random pixels", _clipped(_uniform)),
+    Negative("pixelwise-gaussian", "Independent Gaussian pixels", _clipped(_pixelwise)),
     Negative(
         "shuffled-pixels",
         "Shuffled pixels",
         _of_faces(lambda rng, rows, side: rng.permuted(rows, axis=1)),
     ),
-    Negative("natural-noise", "1/f noise", _clipped(_natural_noise)),
-    Negative("scrambled-phases", "Scrambled phases", _of_faces(scrambles.phases)),
-    Negative("mean-and-noise", "The mean {image} under noise", _clipped(_mean_and_noise)),
-    Negative("grey-cards", "Blank grey cards", _clipped(_grey_cards)),
-    Negative("smears", "Strong blur", _of_faces(_smear)),
-    Negative("negatives", "Photographic negatives", _of_faces(lambda rng, rows, side: 1 - rows)),
+    Negative("natural-noise", "Noise with a 1/f spectrum", _clipped(_natural_noise)),
+    Negative("scrambled-phases", "Randomised Fourier phases", _of_faces(scrambles.phases)),
+    Negative("mean-face-plus-noise", "Mean {image} plus noise", _clipped(_mean_and_noise)),
+    Negative("constant", "Constant grey", _clipped(_constant)),
+    Negative("blurred", "Strongly blurred", _of_faces(_blurred)),
+    Negative("inverted", "Inverted grey levels", _of_faces(lambda rng, rows, side: 1 - rows)),
     Negative("upside-down", "Upside down", _of_faces(_upside_down), faces_only=True),
-    Negative("quarter-turned", "Turned on their side", _of_faces(_quarter_turned), faces_only=True),
+    Negative("rotated-90", "Rotated by 90 degrees", _of_faces(_rotated), faces_only=True),
     Negative("blocks-2", "2 x 2 blocks shuffled", _blocks(2)),
     Negative("blocks-4", "4 x 4 blocks shuffled", _blocks(4)),
     Negative("blocks-8", "8 x 8 blocks shuffled", _blocks(8)),
-    Negative("magnified", "A quarter, enlarged", _of_faces(_magnified), faces_only=True),
-    Negative("displaced", "Out of place", _of_faces(_displaced), faces_only=True),
+    Negative("zoomed-crop", "Enlarged crop of a quarter", _of_faces(_zoomed_crop), faces_only=True),
+    Negative("shifted", "Shifted by a third", _of_faces(_shifted), faces_only=True),
     Negative(
         "photographs",
         "Photographs of other things",
@@ -181,11 +181,13 @@ _ALL = (
     ),
     Negative(
         "training-photographs",
-        "Other photographs, as in its training",
+        "Photographs from the classifier's training set",
         _clipped(lambda known, rng, m: crops(rng, m, known.side, TRAINING)),
     ),
-    Negative("patches", "Patches without faces", _clipped(_patches), trains=False, faces_only=True),
-    Negative("digits", "Digits", _clipped(_digits), trains=False, faces_only=True),
-    Negative("shapes", "Discs and boxes", _clipped(_shapes), trains=False),
+    Negative(
+        "patches", "Image patches without faces", _clipped(_patches), trains=False, faces_only=True
+    ),
+    Negative("digits", "Handwritten digits", _clipped(_digits), trains=False, faces_only=True),
+    Negative("shapes", "Random discs and boxes", _clipped(_shapes), trains=False),
 )
 NEGATIVES: dict[str, Negative] = {kind.name: kind for kind in _ALL}

@@ -118,7 +118,7 @@ def _leading_components(known: Known) -> Draw:
 
 
 def _mixtures(known: Known) -> Draw:
-    """Straight mixtures of two known faces of different people, the share uniform in [0, 1]."""
+    """Weighted averages of two known faces of different people; the weight is uniform in [0, 1]."""
 
     def draw(rng: np.random.Generator, m: int) -> np.ndarray:
         return _mixed(rng, known.faces, *_pairs(known, rng, m))
@@ -193,25 +193,25 @@ def _by_name(*samplers: Sampler) -> dict[str, Sampler]:
 
 
 SAMPLERS: dict[str, Sampler] = _by_name(
-    Sampler("uniform-pixels", "Every pixel any grey", _uniform),
-    Sampler("pixelwise-gaussian", "Each pixel as bright as in {images}", _pixelwise),
-    Sampler("shuffled-pixels", "Pixels of one {image}, shuffled", _shuffled_pixels),
-    Sampler("natural-noise", "Noise with the spectrum of photographs (1/f)", _natural_noise),
-    Sampler("scrambled-phases", "Spectrum of one {image}, phases scrambled", _scrambled_phases),
-    Sampler("shuffled-blocks", "Blocks of one {image}, shuffled", _shuffled_blocks),
+    Sampler("uniform-pixels", "Uniform random pixels", _uniform),
+    Sampler("pixelwise-gaussian", "Independent Gaussian pixels", _pixelwise),
+    Sampler("shuffled-pixels", "Shuffled pixels of one {image}", _shuffled_pixels),
+    Sampler("natural-noise", "Noise with a 1/f spectrum, as photographs have", _natural_noise),
+    Sampler("scrambled-phases", "Spectrum of one {image}, random phases", _scrambled_phases),
+    Sampler("shuffled-blocks", "Shuffled blocks of one {image}", _shuffled_blocks),
     Sampler(
         "leading-components-gaussian",
-        "Gaussian in the first 32 components of {images}",
+        "Gaussian in the first 32 principal components",
         _leading_components,
     ),
     Sampler(
         "full-covariance-gaussian", "Gaussian with the covariance of {images}", _full_covariance
     ),
-    Sampler("pixel-mixtures", "Mixtures of two {images}, pixel by pixel", _mixtures),
-    Sampler("decoded-codes", "Random codes, decoded", _decoded_codes, needs_codes=True),
+    Sampler("pixel-mixtures", "Weighted average of two {images}", _mixtures),
+    Sampler("decoded-codes", "Decoded random codes (Gaussian)", _decoded_codes, needs_codes=True),
     Sampler(
         "decoded-mixtures",
-        "Mixtures of the codes of two {images}, decoded",
+        "Decoded weighted average of two codes",
         _decoded_mixtures,
         needs_codes=True,
     ),
@@ -219,6 +219,6 @@ SAMPLERS: dict[str, Sampler] = _by_name(
 
 # Apart from the ladder: a mean face that is no face to a careful eye, and real images of others.
 CONTROLS: dict[str, Sampler] = _by_name(
-    Sampler("mean-face-plus-noise", "The mean {image} under noise", _mean_and_noise),
+    Sampler("mean-face-plus-noise", "Mean {image} plus noise", _mean_and_noise),
     Sampler("photographs", "Photographs of other things", _photographs),
 )

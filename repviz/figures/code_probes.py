@@ -22,16 +22,16 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("code_probes", table, "engine", "short", "role", "bottleneck", "probe", "score")
-    columns("code_probes", table, "low", "high", "chance")
+    columns("code_probes", table, "engine", "engine_label", "colour_role", "bottleneck", "probe")
+    columns("code_probes", table, "score", "low", "high", "chance")
     probes = table["probe"].unique()
     across = min(len(probes), 1 if width < NARROW else 2)
     down = -(-len(probes) // across)
     figure = canvas(width, 40 + HEIGHT * down)
     grid = figure.subplots(down, across, squeeze=False).ravel()
-    sizes = sorted(set(table["bottleneck"]) - {0})
+    sizes = sorted(set(table["bottleneck"].dropna().astype(int)))
     for axes, (probe, rows) in zip(grid, table.groupby("probe", sort=False), strict=False):
-        original, codes = rows[rows["bottleneck"] == 0], rows[rows["bottleneck"] > 0]
+        original, codes = rows[rows["bottleneck"].isna()], rows[rows["bottleneck"].notna()]
         for _, engine_rows in codes.groupby("engine", sort=False):
             curve(axes, engine_rows, "score", "low", "high")
         for score in original["score"]:

@@ -23,13 +23,20 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         Width in CSS pixels.
     """
     columns("identity", table, "representation", "model", "weights", "layer")
-    columns("identity", table, "nearest_same", "nearest_low", "nearest_high", "nearest_chance")
-    labels, marks = layer_marks(table, "nearest_same", "nearest_low", "nearest_high")
+    columns(
+        "identity",
+        table,
+        "nearest_same",
+        "nearest_same_low",
+        "nearest_same_high",
+        "nearest_same_chance",
+    )
+    labels, marks = layer_marks(table, "nearest_same", "nearest_same_low", "nearest_same_high")
     figure = canvas(width, 80 + 30 * len(labels))
     axes = figure.subplots()
     dots(axes, labels, marks)
-    chance = table["nearest_chance"].iloc[0]
-    start = _start(float(table["nearest_low"].min()))
+    chance = table["nearest_same_chance"].iloc[0]
+    start = _start(float(table["nearest_same_low"].min()))
     if chance >= start:
         axes.axvline(chance, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (4, 3)))
         note(axes, chance, -0.6, "chance", xytext=(4, 2), va="bottom")

@@ -16,9 +16,9 @@ MAX_TICKS = 8
 
 
 def curve(axes: Axes, rows: pd.DataFrame, quantity: str, low: str, high: str) -> None:
-    """One engine's curve over the bottleneck sizes, in its colour ``role``, with its interval."""
+    """One engine's curve over the bottleneck sizes, in its colour, with its interval."""
     rows = rows.sort_values("bottleneck")
-    role = str(rows["role"].iloc[0])
+    role = str(rows["colour_role"].iloc[0])
     style: dict[str, Any] = {"color": LIGHT[role], "marker": MARKERS[role], "markersize": 5.5}
     x = rows["bottleneck"]
     axes.fill_between(x, rows[low], rows[high], color=LIGHT[role], alpha=0.1, linewidth=0)
@@ -28,7 +28,7 @@ def curve(axes: Axes, rows: pd.DataFrame, quantity: str, low: str, high: str) ->
 def last_points(table: pd.DataFrame, quantity: str) -> list[tuple[float, float, str, str]]:
     """The last point of each engine's curve with its label and colour: see :func:`label_ends`."""
     ends = table.sort_values("bottleneck").groupby("engine", sort=False).tail(1)
-    columns = [ends["bottleneck"], ends[quantity], ends["short"], ends["role"]]
+    columns = [ends["bottleneck"], ends[quantity], ends["engine_label"], ends["colour_role"]]
     rows = zip(*columns, strict=True)
     return [(float(x), float(y), str(text), str(role)) for x, y, text, role in rows]
 

@@ -20,12 +20,14 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("similarity", table, "one", "other", "cka", "null")
-    names = list(dict.fromkeys([*table["one"], *table["other"]]))
+    columns("similarity", table, "representation_a", "representation_b", "cka", "null")
+    names = list(dict.fromkeys([*table["representation_a"], *table["representation_b"]]))
     place = {name: at for at, name in enumerate(names)}
     figure = canvas(width, width if width < NARROW else 0.92 * width)
     axes = figure.subplots()
-    for one, other, cka, null in table[["one", "other", "cka", "null"]].itertuples(index=False):
+    for one, other, cka, null in table[
+        ["representation_a", "representation_b", "cka", "null"]
+    ].itertuples(index=False):
         for x, y in {(place[one], place[other]), (place[other], place[one])}:
             square = Rectangle(
                 (x - 0.46, y - 0.46),

@@ -32,8 +32,8 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("sweep", table, "engine", "short", "role", "bottleneck", "mse", "mse_low", "mse_high")
-    columns("sweep", table, "ratio", "ratio_low", "ratio_high", "is_baseline")
+    columns("sweep", table, "engine", "engine_label", "colour_role", "is_baseline", "bottleneck")
+    columns("sweep", table, "mse", "mse_low", "mse_high", "ratio", "ratio_low", "ratio_high")
     figure, left, right = two_panels(width, HEIGHT)
     compared = table[~table["is_baseline"]]
     for _, rows in table.groupby("engine", sort=False):

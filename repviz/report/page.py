@@ -138,7 +138,7 @@ def _header(study: Study, shown: list[str]) -> Markup:
             class_="bar",
         ),
         tag("h1", without_folders(study.manifest["title"])),
-        tag("p", lede, class_="lede") if (lede := study.manifest.get("lede")) else None,
+        tag("p", words, class_="summary") if (words := study.manifest.get("summary")) else None,
         tag("p", " · ".join(facts), class_="facts"),
         _cards(study, shown),
         class_="top",

@@ -119,9 +119,9 @@ def resampled(study: Study, n: int, groups: int) -> str:
 
 def unseen_images(study: Study) -> str:
     """Which images the sweep's errors are of: ``60 test faces of people not in training``."""
-    first = records(study.result("sweep", "split n_test"))[0]
+    first = records(study.result("sweep", "split_by n_test"))[0]
     nouns, n = study.nouns, numbers.count(first["n_test"])
-    if first["split"] == "label":
+    if first["split_by"] == "label":
         return f"{n} test {nouns.images} of {nouns.labels} not in training"
     return f"{n} test {nouns.images} not in training"
 

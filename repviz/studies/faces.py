@@ -53,7 +53,7 @@ from repviz.study_folder import Draft, Study, begin
 from repviz.training import train
 from repviz.training.alexnet_recipe import untrained_control
 
-LEDE = (
+SUMMARY = (
     "What does each layer of a network hold, how small can a face be squeezed, what shape is the "
     "set that faces form, and how far from it is a random point?"
 )
@@ -138,7 +138,7 @@ def faces(
         title=f"What {len(grey):,} {images.nouns.images} look like to a network",
         parameters=parameters,
         images=describe_images(data),
-        lede=LEDE,
+        summary=SUMMARY,
     ) as study:
         known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
         identity = known, held_out
@@ -325,8 +325,10 @@ def _identity_findings(study: Study) -> list[str]:
         return []
     names = (f"trained {layers[-1]}", f"untrained {layers[-1]}", "pixels")
     trained, untrained, pixels = (_nearest(table.loc[name]) for name in names)
-    n: Any = table.loc[names[0], "nearest_n"]
-    differences = study.result("identity_differences").set_index(["one", "other"])
+    n: Any = table.loc[names[0], "nearest_same_n"]
+    differences = study.result("identity_differences").set_index(
+        ["representation_a", "representation_b"]
+    )
     return [
         f"Nearest-neighbour identity is {trained} in the trained {layers[-1]}, {untrained} in the "
         f"untrained one and {pixels} in the pixels ({n:.0f} held-out images): "
@@ -353,4 +355,5 @@ def _dimension(row: Any) -> str:
 
 
 def _nearest(row: Any) -> str:
-    return f"{percent(row.nearest_same)} [{percent(row.nearest_low)}, {percent(row.nearest_high)}]"
+    low, high = percent(row.nearest_same_low), percent(row.nearest_same_high)
+    return f"{percent(row.nearest_same)} [{low}, {high}]"

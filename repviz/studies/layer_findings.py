@@ -88,7 +88,7 @@ def _similarity_findings(table: Any) -> list[str]:
     pairs = table[
         [
             one.removeprefix("trained ") == other.removeprefix("untrained ")
-            for one, other in zip(table["one"], table["other"], strict=True)
+            for one, other in zip(table["representation_a"], table["representation_b"], strict=True)
         ]
     ]
     if pairs.empty:

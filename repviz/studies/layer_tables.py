@@ -104,10 +104,14 @@ def similarity_table(
     with progress.task("similarity", len(representations), "layers") as advance:
         for i, one in enumerate(representations):
             for j in range(i, len(representations)):
-                names = {"one": one.name, "other": representations[j].name, "n": len(rows)}
+                names = {
+                    "representation_a": one.name,
+                    "representation_b": representations[j].name,
+                    "n": len(rows),
+                }
                 table.append({**names, **_compared(scores[i], scores[j], seed)})
             advance(1)
-    return pd.DataFrame(table)[["one", "other", "cka", "null", "p", "n"]]
+    return pd.DataFrame(table)[["representation_a", "representation_b", "cka", "null", "p", "n"]]
 
 
 def invariance_row(X: np.ndarray, perturbed: np.ndarray, groups: np.ndarray | None) -> Any:

@@ -59,7 +59,7 @@ from repviz.studies.representations import (
 )
 from repviz.study_folder import Draft, Study, begin
 
-LEDE = (
+SUMMARY = (
     "What does each layer of a network hold, trained and untrained: how many degrees of freedom, "
     "which labels and known factors, and which changes of an image leave it unmoved?"
 )
@@ -138,7 +138,7 @@ def layers(
         title=_title(model, images, available),
         parameters=parameters,
         images=describe_images(thumbnails),
-        lede=LEDE,
+        summary=SUMMARY,
     ) as study:
         known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
         identity = known, held_out

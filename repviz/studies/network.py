@@ -32,7 +32,7 @@ from repviz.studies.unit_activations import strengths
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_training_size, evaluate, unseen
 
-LEDE = (
+SUMMARY = (
     "What is this network made of, how did it learn, how accurate is it on new images, and which "
     "images activate its units most?"
 )
@@ -102,7 +102,7 @@ def network(
         title=title,
         parameters=parameters,
         images=describe_images(judged),
-        lede=LEDE,
+        summary=SUMMARY,
     ) as study:
         study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(classifier)))
         if history.empty:

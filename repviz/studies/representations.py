@@ -203,8 +203,8 @@ def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        one, other, difference (of the two shares, in [-1, 1]), low, high (95 %, jackknife over
-        clusters of images), n.
+        representation_a, representation_b, difference (a less b, of the two shares, in
+        [-1, 1]), low, high (95 %, jackknife over clusters of images), n.
     """
     by_name = {one.row["representation"]: one for one in descriptions if one.hits is not None}
     rows = []
@@ -215,7 +215,13 @@ def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
                 continue
             if other != "pixels" and row["weights"] != "trained":
                 continue
-            rows.append({"one": name, "other": other, **_difference(one, by_name[other])})
+            rows.append(
+                {
+                    "representation_a": name,
+                    "representation_b": other,
+                    **_difference(one, by_name[other]),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -347,7 +353,13 @@ def _identity(
 
 
 def _identity_columns(identity: NearestIdentity | None) -> dict[str, float]:
-    columns = ["nearest_same", "nearest_low", "nearest_high", "nearest_n", "nearest_chance"]
+    columns = [
+        "nearest_same",
+        "nearest_same_low",
+        "nearest_same_high",
+        "nearest_same_n",
+        "nearest_same_chance",
+    ]
     if identity is None:
         return dict.fromkeys(columns, np.nan)
     values = (identity.share, identity.low, identity.high, identity.n, identity.chance)

@@ -88,11 +88,11 @@ def train(
     -------
     Training
         ``table`` has one row per epoch. Labels: ``epoch, train_loss, train_accuracy,
-        batch_accuracy, held_out_accuracy, held_out_low, held_out_high, chance, n_train, n_held_out,
-        learning_rate``; the held-out images decide nothing. The interval is of 95 %, over people
-        where there are 20 labels or more, else over images. Pixels: ``epoch, train_mse,
-        validation_mse, learning_rate, selected``; here the held-out images select the epoch, so
-        they are a validation set, not a test set.
+        running_train_accuracy, held_out_accuracy, held_out_low, held_out_high, chance, n_train,
+        n_held_out, learning_rate``; the held-out images decide nothing. The interval is of 95 %,
+        over people where there are 20 labels or more, else over images. Pixels: ``epoch,
+        train_mse, validation_mse, learning_rate, selected``; here the held-out images select the
+        epoch, so they are a validation set, not a test set.
 
     Raises
     ------

@@ -292,7 +292,7 @@ class _Evaluator:
             "epoch": epoch.number,
             "train_loss": epoch.loss,
             "train_accuracy": float(self._hits("train").mean()),
-            "batch_accuracy": epoch.score,
+            "running_train_accuracy": epoch.score,
             "held_out_accuracy": float(hits.mean()),
             "held_out_low": low,
             "held_out_high": high,

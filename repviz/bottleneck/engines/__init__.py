@@ -36,7 +36,7 @@ class Engine:
         What a user writes, and what stands in the tables.
     title : str
         What a sentence calls it.
-    short : str
+    label : str
         Its label in a figure.
     summary : str
         One line on how it works.
@@ -44,7 +44,7 @@ class Engine:
         The fit function, or a reference ``"module:function"`` to it.
     options : dict
         Passed to the function by name.
-    role : str
+    colour_role : str
         Its colour, a role of :data:`repviz.figures.theme.PALETTE`; assigned by the sweep where "".
     is_baseline : bool
         Whether the other engines' errors are compared with its error; the headline is with that
@@ -61,11 +61,11 @@ class Engine:
 
     name: str
     title: str
-    short: str
+    label: str
     summary: str
     function: str | FitFunction
     options: dict[str, Any] = field(default_factory=dict)
-    role: str = ""
+    colour_role: str = ""
     is_baseline: bool = False
     error_only: bool = False
     serves_all_sizes: bool = False
@@ -106,9 +106,9 @@ class Engine:
         """Its columns in the tables that figures and reports read."""
         return {
             "engine": self.name,
-            "title": self.title,
-            "short": self.short,
-            "role": self.role,
+            "engine_title": self.title,
+            "engine_label": self.label,
+            "colour_role": self.colour_role,
             "is_baseline": self.is_baseline,
         }
 
@@ -123,7 +123,7 @@ _LINES = (
         "PCA",
         "principal components of the training images and their mirror images: the linear optimum",
         _PCA,
-        role="third",
+        colour_role="third",
         is_baseline=True,
         is_random=False,
     ),
@@ -134,7 +134,7 @@ _LINES = (
         "principal components of the training and validation images: autoencoders use both",
         _PCA,
         {"images": "linear_all"},
-        role="eighth",
+        colour_role="eighth",
         is_baseline=True,
         error_only=True,
         is_random=False,
@@ -146,7 +146,7 @@ _LINES = (
         "principal components of the shifted and mirrored images that the autoencoders see",
         _PCA,
         {"images": "linear_augmented"},
-        role="muted",
+        colour_role="muted",
         is_baseline=True,
         error_only=True,
         is_random=False,
@@ -158,7 +158,7 @@ _LINES = (
         "a convolutional autoencoder from random weights",
         _AUTOENCODER,
         {"form": "conv"},
-        role="second",
+        colour_role="second",
     ),
     Engine(
         "denoising",
@@ -167,7 +167,7 @@ _LINES = (
         "a convolutional autoencoder that sees noisy images and reconstructs the clean ones",
         _AUTOENCODER,
         {"form": "conv", "noise": 0.1},
-        role="sixth",
+        colour_role="sixth",
     ),
     Engine(
         "variational",
@@ -176,25 +176,25 @@ _LINES = (
         "a variational autoencoder, convolutional",
         _AUTOENCODER,
         {"form": "conv", "variational": True},
-        role="seventh",
+        colour_role="seventh",
     ),
     Engine(
         "linear-start",
-        "the autoencoder that starts at PCA",
-        "from PCA",
+        "the linear-start autoencoder",
+        "linear-start",
         "PCA plus a correction that starts at zero, one training per size",
         _AUTOENCODER,
         {"form": "linear-start"},
-        role="first",
+        colour_role="first",
     ),
     Engine(
         "prefix",
-        "the autoencoder from PCA trained once for all sizes",
+        "the linear-start autoencoder trained once for all sizes",
         "prefix",
         "PCA plus corrections, trained once for all code sizes, from the largest down",
         _AUTOENCODER,
         {"form": "prefix"},
-        role="fourth",
+        colour_role="fourth",
         serves_all_sizes=True,
         per_size_engine="linear-start",
     ),
@@ -205,7 +205,7 @@ _LINES = (
         "a convolutional autoencoder, trained once for all sizes by random truncation of its code",
         _AUTOENCODER,
         {"form": "nested"},
-        role="fifth",
+        colour_role="fifth",
         serves_all_sizes=True,
         per_size_engine="conv",
     ),
@@ -243,6 +243,6 @@ def get_engine(engine: str | FitFunction | Engine) -> Engine:
 def with_colours(engines: Iterable[Engine]) -> list[Engine]:
     """``engines``, those without a colour role given one that no other of them has."""
     engines = list(engines)
-    used = {engine.role for engine in engines}
+    used = {engine.colour_role for engine in engines}
     free = iter([role for role in ROLES if role not in used])
-    return [e if e.role else replace(e, role=next(free, "ink")) for e in engines]
+    return [e if e.colour_role else replace(e, colour_role=next(free, "ink")) for e in engines]

@@ -8,12 +8,14 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 TABLES = {
-    "audit": ("short per_size_short bottleneck mse per_size_mse gap gap_low gap_high n_test"),
+    "audit": (
+        "engine_label per_size_label bottleneck mse per_size_mse gap gap_low gap_high n_test"
+    ),
 }
 
 _COLUMNS = (
-    field("trained once", "short", text),
-    field("trained per size", "per_size_short", text),
+    field("trained once", "engine_label", text),
+    field("trained per size", "per_size_label", text),
     field("size", "bottleneck", count),
     field("error, once", "mse", plain),
     field("error, per size", "per_size_mse", plain),

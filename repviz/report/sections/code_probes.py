@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, plain, text
+from repviz.number_format import count, missing, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import Column, chart, field, interval, numbers_of, warnings
 from repviz.report.sections import Content, Section
@@ -12,16 +12,18 @@ from repviz.report.sections.sweep import engine_keys
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "code_probes": "engine title short role bottleneck probe score low high n chance",
+    "code_probes": (
+        "engine engine_title engine_label colour_role bottleneck probe score low high n chance"
+    ),
     "code_dimension": (
-        "engine short bottleneck dimension low high calibrated calibrated_low calibrated_high n "
-        "groups warnings"
+        "engine engine_label bottleneck dimension low high calibrated calibrated_low "
+        "calibrated_high n groups warnings"
     ),
 }
 
 _PROBES = (
     field("probe", "probe", text),
-    field("code of", "short", text),
+    field("code of", "engine_label", text),
     Column("size", lambda row: _size(row)),
     field("score", "score", plain),
     interval("95 % interval", "low", "high", plain),
@@ -29,8 +31,8 @@ _PROBES = (
     field("n test", "n", count),
 )
 _DIMENSIONS = (
-    field("code of", "short", text),
-    field("size", "bottleneck", count),
+    field("code of", "engine_label", text),
+    Column("size", lambda row: _size(row)),
     field("calibrated dimension", "calibrated", plain),
     interval("95 % interval", "calibrated_low", "calibrated_high", plain),
     field("raw", "dimension", plain),
@@ -57,7 +59,7 @@ def render(study: Study) -> Content | None:
             numbers_of("results/code_probes.csv", probes, _PROBES),
         ]
     if len(dimensions):
-        names = [f"{row['short']} {_size(row)}" for row in records(dimensions)]
+        names = [f"{row['engine_label']} {_size(row)}" for row in records(dimensions)]
         parts += [
             tag("h3", "Degrees of freedom of the codes, beside those of the images"),
             warnings(names, dimensions["warnings"]),
@@ -78,7 +80,7 @@ def render(study: Study) -> Content | None:
 
 
 def _size(row: dict[str, Any]) -> str:
-    return count(row["bottleneck"]) if row["bottleneck"] else "image"
+    return "image" if missing(row["bottleneck"]) else count(row["bottleneck"])
 
 
 SECTION = Section(

@@ -14,18 +14,18 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "choices": (
-        "criterion title engine short size undecided observed low high margin n_test groups_test "
-        "left_out"
+        "criterion title engine engine_label size undecided observed low high margin n_test "
+        "groups_test left_out"
     ),
     "reconstruction_images": "position pick",
     "reconstruction_panels": "panel engine bottleneck",
-    "criteria": "criterion short bottleneck original reconstructed loss loss_high n_test",
-    "knee": "short sizes low high ranges with_knee stable",
+    "criteria": "criterion engine_label bottleneck original reconstructed loss loss_high n_test",
+    "knee": "engine_label sizes low high ranges with_knee stable",
 }
 
 _SCORES = (
     field("criterion", "criterion", text),
-    field("engine", "short", text),
+    field("engine", "engine_label", text),
     field("size", "bottleneck", count),
     field("original", "original", plain),
     field("reconstructed", "reconstructed", plain),
@@ -34,7 +34,7 @@ _SCORES = (
     field("n test", "n_test", count),
 )
 _ELBOWS = (
-    field("engine", "short", text),
+    field("engine", "engine_label", text),
     field("sizes", "sizes", count),
     field("ranges", "ranges", count),
     field("with an elbow", "with_knee", count),
@@ -66,7 +66,7 @@ def render(study: Study) -> Content | None:
         if len(done):
             columns = (
                 Column("an image is fine while", lambda row: text(row["title"]), numeric=False),
-                field("engine", "short", text),
+                field("engine", "engine_label", text),
                 Column("smallest size, tested", _size, numeric=False),
                 Column("observed", _observed),
                 Column("95 % interval of it", _interval),

@@ -19,10 +19,10 @@ from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "identity_differences": "one other difference low high",
+    "identity_differences": "representation_a representation_b difference low high",
     "layers": (
-        "representation model weights layer d nearest_same nearest_low nearest_high nearest_n "
-        "nearest_chance"
+        "representation model weights layer d nearest_same nearest_same_low "
+        "nearest_same_high nearest_same_n nearest_same_chance"
     ),
 }
 
@@ -31,9 +31,9 @@ _COLUMNS = (
     field("weights", "weights", text),
     field("features d", "d", count),
     field("same label", "nearest_same", percent),
-    interval("95 % interval", "nearest_low", "nearest_high", percent),
-    field("n", "nearest_n", count),
-    field("chance", "nearest_chance", percent),
+    interval("95 % interval", "nearest_same_low", "nearest_same_high", percent),
+    field("n", "nearest_same_n", count),
+    field("chance", "nearest_same_chance", percent),
 )
 
 
@@ -45,7 +45,7 @@ def render(study: Study) -> Content | None:
         return None
     nouns = study.nouns
     caption = (
-        f"Share of {count(table['nearest_n'].max())} held-out {nouns.images} whose nearest "
+        f"Share of {count(table['nearest_same_n'].max())} held-out {nouns.images} whose nearest "
         f"training image shows the same {nouns.label}, with 95 % intervals, beside "
         "chance."
     )
@@ -98,8 +98,8 @@ def claim(study: Study) -> Claim | None:
         Estimate(
             row["representation"],
             row["nearest_same"],
-            row["nearest_low"],
-            row["nearest_high"],
+            row["nearest_same_low"],
+            row["nearest_same_high"],
             role,
         )
         for row, role in zip(shown, ("first", "second", "third"), strict=True)
@@ -108,7 +108,7 @@ def claim(study: Study) -> Claim | None:
     value = percent(own.value, 0)
     sentence = (
         f"The nearest training image has the same {study.nouns.label} for {value} of "
-        f"{count(shown[0]['nearest_n'])} images in {own.label}, "
+        f"{count(shown[0]['nearest_same_n'])} images in {own.label}, "
         f"{percent(untrained.value, 0)} untrained and {percent(pixels.value, 0)} in raw pixels; "
         f"{verdict}."
     )
@@ -119,7 +119,7 @@ def claim(study: Study) -> Claim | None:
 def _verdict(study: Study, trained: str, untrained: str, pixels: str) -> str:
     """What the differences from both controls, paired by image, show of training."""
     table = study.result("identity_differences", TABLES["identity_differences"])
-    pairs = {(row["one"], row["other"]): row for row in records(table)}
+    pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
     found = [pairs[trained, control] for control in (untrained, pixels)]
     if all(row["low"] > 0 for row in found):
         return "training helps"

@@ -15,7 +15,7 @@ TABLES = {
     "images": "row id label",
     "sweep": (
         "engine bottleneck n_train n_test groups_test mse mse_low mse_high psnr ssim ratio "
-        "ratio_low ratio_high pca_equivalent seeds split"
+        "ratio_low ratio_high pca_equivalent n_seeds split_by"
     ),
     "training": (
         "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high chance "

@@ -17,7 +17,7 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "reconstruction_images": "position row id pick",
-    "reconstruction_panels": "panel engine short bottleneck",
+    "reconstruction_panels": "panel engine engine_label bottleneck",
     "sweep_images": "engine bottleneck row mse",
 }
 
@@ -55,9 +55,10 @@ class _Grid:
     """Which panel shows which engine and size, and how large its error is."""
 
     pixels: np.ndarray  # (panels, positions, h, w) or (panels, positions, 3, h, w), uint8
-    shorts: dict[str, str]  # engine -> its label, in the order of the rows
+    labels: dict[str, str]  # engine -> its label, in the order of the rows
     sizes: list[int]
     panels: dict[tuple[str, int], int]
+    original: int  # the panel of the images themselves
     errors: dict[tuple[str, int, int], float]
 
     def table(self, shown: pd.DataFrame) -> Markup:
@@ -75,18 +76,18 @@ class _Grid:
 
     def _rows(self, one: dict[str, Any]) -> Markup:
         """The rows of one image: the original beside one row per engine."""
-        original = self.pixels[self.panels["original", 0], one["position"]]
+        original = self.pixels[self.original, one["position"]]
         first = tag(
             "th",
             image(original, alt=f"original {one['id']}"),
             tag("span", one["pick"], class_="pick"),
             tag("span", one["id"]),
-            rowspan=len(self.shorts),
+            rowspan=len(self.labels),
             scope="rowgroup",
         )
         rows: list[Markup] = []
-        for engine in self.shorts:
-            label = tag("span", self.shorts[engine])
+        for engine in self.labels:
+            label = tag("span", self.labels[engine])
             cells = [self._cell(one, engine, size) for size in self.sizes]
             head = tag("th", label, scope="row", class_="engine")
             rows.append(tag("tr", None if rows else first, head, cells))
@@ -113,9 +114,10 @@ def _grid(study: Study, panels: list[dict[str, Any]]) -> _Grid:
     drawn = [panel for panel in panels if panel["engine"] != "original"]
     return _Grid(
         study.array("reconstructions"),
-        {panel["engine"]: panel["short"] for panel in drawn},
-        sorted({panel["bottleneck"] for panel in drawn}),
-        {(panel["engine"], panel["bottleneck"]): panel["panel"] for panel in panels},
+        {panel["engine"]: panel["engine_label"] for panel in drawn},
+        sorted({int(panel["bottleneck"]) for panel in drawn}),
+        {(panel["engine"], int(panel["bottleneck"])): panel["panel"] for panel in drawn},
+        next(panel["panel"] for panel in panels if panel["engine"] == "original"),
         {(row["engine"], row["bottleneck"], row["row"]): row["mse"] for row in errors},
     )
 

@@ -13,8 +13,8 @@ TABLES = {
 }
 
 _COLUMNS = (
-    field("one", "one", text),
-    field("other", "other", text),
+    field("one", "representation_a", text),
+    field("other", "representation_b", text),
     field("n", "n", count),
     field("CKA", "cka", plain),
     field("95 % of shuffles below", "null", plain),

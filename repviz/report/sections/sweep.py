@@ -12,11 +12,11 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "sweep": (
-        "engine title short role is_baseline bottleneck n_train n_test groups_test mse mse_low "
-        "mse_high psnr ssim ratio ratio_low ratio_high baseline_title left_out "
-        "pca_equivalent seeds split splits"
+        "engine engine_title engine_label colour_role is_baseline bottleneck n_train n_test "
+        "groups_test mse mse_low mse_high psnr ssim ratio ratio_low ratio_high baseline_title "
+        "left_out pca_equivalent n_seeds split_by n_splits"
     ),
-    "baselines": "engine short bottleneck baseline_title ratio ratio_low ratio_high n_test",
+    "baselines": "engine engine_label bottleneck baseline_title ratio ratio_low ratio_high n_test",
 }
 _COLUMNS = (
     field("engine", "engine", text),
@@ -30,7 +30,7 @@ _COLUMNS = (
     field("best PCA", "baseline_title", text),
     field("PCA needs", "pca_equivalent", plain),
     field("n test", "n_test", count),
-    field("seeds", "seeds", count),
+    field("seeds", "n_seeds", count),
 )
 _BASELINES = (
     field("engine", "engine", text),
@@ -50,7 +50,7 @@ def render(study: Study) -> Content | None:
     first = records(table)[0]
     clustered = first["groups_test"] < first["n_test"]
     resampled = f"their {study.nouns.labels}" if clustered else "those images"
-    seeds, splits = int(table["seeds"].max()), int(first["splits"])
+    seeds, splits = int(table["n_seeds"].max()), int(first["n_splits"])
     how = f"leaving out one of {resampled} at a time"
     if splits > 1:
         how = f"{splits} splits into training and test images, each with trainings of its own"
@@ -96,7 +96,10 @@ def render(study: Study) -> Content | None:
 def engine_keys(table: pd.DataFrame) -> list[Markup]:
     """The legend of the engines in ``table``: label and title of each, in its colour."""
     engines = table.drop_duplicates("engine")
-    return [key(row["role"], f"{row['short']}: {row['title']}") for row in records(engines)]
+    return [
+        key(row["colour_role"], f"{row['engine_label']}: {row['engine_title']}")
+        for row in records(engines)
+    ]
 
 
 SECTION = Section(

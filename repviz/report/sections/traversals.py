@@ -14,7 +14,7 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "traversals": "direction engine title bottleneck variance_share reach factor r n_test",
+    "traversals": "direction engine engine_title bottleneck variance_share reach factor r n_test",
     "interpolation": "space engine bottleneck weight nearest_distance n_train from to",
 }
 
@@ -44,7 +44,7 @@ def render(study: Study) -> Content | None:
     reach = float(first["reach"])
     steps = [_signed(at) for at in np.linspace(-reach, reach, along.shape[1])]
     rows = [(_label(row), along[place]) for place, row in enumerate(records(directions))]
-    engine = f"{first['title']} with {count(first['bottleneck'])} numbers"
+    engine = f"{first['engine_title']} with {count(first['bottleneck'])} numbers"
     traversal = (
         f"The mean code of {engine}, moved along each principal direction of the training codes by "
         "as many standard deviations as stand above the column, and decoded. At the left: the "
