@@ -98,7 +98,7 @@ def new(
 
 def results_key(manifest: dict[str, Any]) -> str:
     """The hash of what a study asks and of what its stages wrote; of no time and no machine."""
-    facts = ("study", "title", "lede", "parameters", "images", "versions", "skipped")
+    facts = ("study", "title", "summary", "parameters", "images", "versions", "skipped")
     stages = {name: stage["files"] for name, stage in manifest["stages"].items()}
     return provenance.key([{fact: manifest.get(fact) for fact in facts}, stages])
 

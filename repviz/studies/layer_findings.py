@@ -54,7 +54,7 @@ def _probe_finding(table: Any, differences: Any) -> str:
     control = ""
     if best.weights == "trained" and not same.empty:
         other: Any = same.iloc[0]
-        pairs = differences.set_index(["one", "other"])
+        pairs = differences.set_index(["representation_a", "representation_b"])
         control = f", {_share(other, 'linear')} from the same layer untrained"
         control += _difference(pairs.loc[(best.representation, other.representation)])
     return (

@@ -55,7 +55,8 @@ def probe_differences(
     Returns
     -------
     DataFrame
-        one, other (the pixels, or the same layer untrained), difference, low, high, n.
+        representation_a, representation_b (the pixels, or the same layer untrained), difference
+        (a less b), low, high, n.
     """
     by_name = {
         row["representation"]: (row, own)
@@ -67,8 +68,10 @@ def probe_differences(
         for other in ("pixels", f"untrained {row['layer']}"):
             if row["weights"] == "trained" and other in by_name:
                 difference = intervals.paired_difference(own, by_name[other][1], clusters)
-                rows.append({"one": name, "other": other, **difference})
-    return pd.DataFrame(rows, columns=["one", "other", "difference", "low", "high", "n"])
+                rows.append({"representation_a": name, "representation_b": other, **difference})
+    return pd.DataFrame(
+        rows, columns=["representation_a", "representation_b", "difference", "low", "high", "n"]
+    )
 
 
 def factor_rows(

@@ -9,7 +9,7 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 TABLES = {
-    "similarity": "one other cka null p n",
+    "similarity": "representation_a representation_b cka null p n",
 }
 
 _COLUMNS = (
