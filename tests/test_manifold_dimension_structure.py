@@ -69,6 +69,9 @@ def structured(kind):
     angles = rng.uniform(0, 2 * np.pi, (1000, 8))
     if kind == "torus":
         return np.hstack([np.cos(angles), np.sin(angles)])
+    if kind == "Swiss roll":
+        t = 1.5 * np.pi * (1 + 2 * rng.random(1000))
+        return np.column_stack([t * np.cos(t), 21 * rng.random(1000), t * np.sin(t)])
     if kind == "noisy circle":
         X = 0.03 * rng.standard_normal((1000, 10))
         X[:, :2] += np.stack([np.cos(angles[:, 0]), np.sin(angles[:, 0])], axis=1)
@@ -86,6 +89,7 @@ def structured(kind):
     ("kind", "method", "words"),
     [
         ("torus", "twonn", "rises from"),
+        ("Swiss roll", "twonn", "the set is curved: around single rows a quadratic in 2 tangent"),
         ("noisy circle", "twonn", "falls from"),
         ("line and plane", "twonn", "parts of different dimension"),
         ("clusters", "tle", "reach from one cluster to the next"),
@@ -102,6 +106,20 @@ def test_warnings_of_structure(kind, method, words):
 def test_uniform_sets_have_no_warning_of_structure(d, shape):
     X = ball(4, 1000, d) if shape == "ball" else np.random.default_rng(4).random((1000, d))
     assert dimension(X).warnings == ()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_a_flat_set_in_more_dimensions_is_not_curved(seed, noise):
+    rng = np.random.default_rng(seed)
+    X = rng.random((1000, 3)) @ rng.standard_normal((3, 12))
+    X += noise * rng.standard_normal(X.shape)
+    assert not any("curved: around" in warning for warning in dimension(X).warnings)
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_a_sphere_is_curved(d):
+    assert any("the set is curved" in warning for warning in dimension(sphere(0, 1000, d)).warnings)
 
 
 @pytest.mark.parametrize("method", ["twonn", "mle", "gride", "danco", "abid"])

@@ -35,6 +35,12 @@ def noisy_circle(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     return X
 
 
+def swiss_roll(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
+    """A sheet rolled up in three dimensions."""
+    t = 1.5 * np.pi * (1 + 2 * rng.random(n))
+    return np.column_stack([t * np.cos(t), 21 * rng.random(n), t * np.sin(t)])
+
+
 def line_and_plane(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
     """Half of the rows on a line, half on a plane that it crosses."""
     X = np.zeros((n, 3))
@@ -46,7 +52,9 @@ def line_and_plane(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
 WARNED: dict[str, tuple[Family, tuple[int, ...]]] = {
     "ball": (REFERENCE["ball"], DIMENSIONS),
     "cube": (REFERENCE["cube"], DIMENSIONS),
-    "torus": (REFERENCE["torus"], (5, 8)),
+    "torus": (REFERENCE["torus"], (2, 5, 8)),
+    "sphere": (REFERENCE["sphere"], (1, 2, 5)),
+    "Swiss roll": (swiss_roll, (2,)),
     "noisy circle": (noisy_circle, (1,)),
     "line and plane": (line_and_plane, (1,)),
     "clusters": (REFERENCE["clusters"], (4,)),

@@ -23,6 +23,8 @@ TREND = 2.4  # over sqrt(n): the log ratio of the dimensions at two scales that 
 DISPERSION_K, DISPERSION = 20, 8.0  # neighbours; over sqrt(n), the excess that chance explains
 GAP_NEIGHBOUR, GAP = 5, 3.0  # an edge joins rows nearer than GAP times the distance to this one
 OUTSIDE = 0.1  # fraction of the rows outside the largest cluster
+BENT_ROWS, BENT_K = 60, 20  # rows around which curvature is measured; neighbours, at least
+BENT, FLAT = 0.5, 1e-6  # adjusted R2 of a quadratic; spread that is rounding, over the largest
 
 
 def structure_warnings(graph: Neighbors, k: int) -> tuple[str, ...]:
@@ -36,7 +38,8 @@ def structure_warnings(graph: Neighbors, k: int) -> tuple[str, ...]:
         The number of neighbours that the estimator reads.
     """
     if "structure" not in graph.cache:
-        graph.cache["structure"] = (_trend(graph), _dispersion(graph)), _cluster_sizes(graph)
+        sentences = _trend(graph), _curvature(graph), _dispersion(graph)
+        graph.cache["structure"] = sentences, _cluster_sizes(graph)
     sentences, sizes = graph.cache["structure"]
     return tuple(sentence for sentence in (*sentences, _clusters(sizes, k)) if sentence)
 
@@ -71,6 +74,53 @@ def _trend(graph: Neighbors) -> str:
         f"the calibrated dimension {verb} from {small:.3g} at the {2 * near} nearest rows to "
         f"{large:.3g} at the {2 * far} nearest: {reason}."
     )
+
+
+def _curvature(graph: Neighbors) -> str:
+    """How well squares and products of tangent coordinates explain the first normal coordinate.
+
+    On a curved set all of it, on a flat one with noise nothing. In full dimension there is no
+    normal coordinate.
+    """
+    rows = _distinct_or_none(graph, 2 * SCALES[-1][0])
+    if rows is None or graph.metric != "euclidean" or graph.k < BENT_K:
+        return ""
+    m = SCALES[-1][0]
+    n = len(rows.distances)
+    local = calibrate(f"gride-{m}", n, gride.likelihood(rows.distances, m)[0])[0]
+    tangents = max(1, round(local))
+    some = np.linspace(0, graph.n - 1, min(BENT_ROWS, graph.n)).astype(int)
+    explained = [_bend(graph.X[np.r_[row, graph.indices[row]]], tangents) for row in some]
+    measured = [one for one in explained if one is not None]
+    if len(measured) < len(some) / 2 or np.mean(measured) < BENT:
+        return ""
+    return (
+        f"the set is curved: around single rows a quadratic in {tangents} tangent coordinates "
+        f"explains {100 * np.mean(measured):.0f} % of the variance of the next one. Estimates that "
+        "read many neighbours, and linear ones, are biased upwards."
+    )
+
+
+def _bend(X: np.ndarray, tangents: int) -> float | None:
+    """The adjusted R2 for one neighbourhood (k + 1, d); None where there is nothing to explain."""
+    V = (X - X.mean(axis=0)).astype(np.float64)
+    values, vectors = np.linalg.eigh(V @ V.T)  # ascending
+    values, vectors = values[::-1].clip(0), vectors[:, ::-1]
+    k = len(V)
+    if tangents >= min(k - 1, X.shape[1]) or values[tangents] <= FLAT**2 * values[0]:
+        return None
+    T, normal = vectors[:, :tangents] * math.sqrt(k), vectors[:, tangents]
+    first, second = np.triu_indices(tangents)
+    products = T[:, first] * T[:, second]
+    if products.shape[1] > k // 3:
+        products = T**2
+    freedom = k - 1 - tangents
+    if products.shape[1] > freedom // 2:
+        return None
+    terms = np.column_stack([np.ones(k), T, products])
+    residual = normal - terms @ np.linalg.lstsq(terms, normal, rcond=None)[0]
+    share = float(residual @ residual / (normal @ normal))  # normal has mean 0
+    return 1 - share * freedom / (freedom - products.shape[1])
 
 
 def _dispersion(graph: Neighbors) -> str:
