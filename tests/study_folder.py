@@ -288,6 +288,21 @@ def _filters(draft: Draft, images: Images) -> None:
     table(draft, "filters", towers)
 
 
+def _feature_maps(draft: Draft, images: Images) -> None:
+    named = {"layer": "conv1", "image": 0, "id": images.ids[0], "height": 4, "width": 4}
+    states, towers = ("given", "untrained"), (1, 1, 2, 2)
+    rows = [
+        {**named, "state": state, "tower": tower, "rank": rank}
+        for state in states
+        for rank, tower in enumerate(towers, 1)
+    ]
+    table(draft, "feature_maps", rows)
+    table(draft, "predictions", [{**named, "state": state, "rank": 1} for state in states])
+    for state in states:
+        draft.array(f"maps_{state}_conv1", np.arange(64, dtype=np.float32).reshape(1, 4, 4, 4))
+    draft.array("photographs", images.pixels[:1])
+
+
 def _top_images(draft: Draft, images: Images) -> None:
     places = product((("conv1", 1), ("fc7", 0)), (0, 5), (1, 2, 3))
     rows: list[dict[str, Any]] = [
@@ -423,6 +438,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "training": _training,
     "evaluation": _evaluation,
     "filters": _filters,
+    "feature_maps": _feature_maps,
     "top_images": _top_images,
     "manifold": _manifold,
     "profile": _profile,

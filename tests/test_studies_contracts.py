@@ -66,6 +66,7 @@ SMALL = {
     "layers": {"layers": ["pool1", "fc6"]},
     "bottleneck": {"bottlenecks": [2], "engines": ["pca"]},
     "network": {"units": 1},
+    "featuremaps": {"channels": 2},
     "toy": {},
 }
 
@@ -133,7 +134,7 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(studies, tmp_pat
         study("layer", "digits", out=tmp_path / "s")
     assert str(caught.value) == (
         "study: no study is called 'layer'. Did you mean 'layers'? Known: faces, layers, "
-        "bottleneck, network, toy."
+        "bottleneck, network, featuremaps, toy."
     )
 
 

@@ -19,6 +19,7 @@ from repviz.errors import RepvizError
 COMMANDS: dict[str, Any] = {
     "study": studies.study,
     "sweep": studies.sweep,
+    "featuremaps": studies.featuremaps,
     "encoder": studies.encoder,
     "train": models.train,
     "evaluate": models.evaluate,

@@ -132,6 +132,39 @@ def _opened(images: str, own: list[Parameter], values: dict[str, Any]) -> Any:
     return repviz.open_images(images, **{"seed": seed, **keywords(_opening(own), values)})
 
 
+_MAPS_HELP = "One photograph through a network, map by map."
+_Model = Annotated[str, typer.Argument(help="The name of a network.")]
+_Photograph = Annotated[Path, typer.Option(help="An image file.")]
+_MapsFolder = Annotated[Path, typer.Option(help="Folder of the maps and the report.")]
+
+
+def _maps_command() -> Any:
+    function = resolve(STUDIES["featuremaps"].function)
+    own = parameters(function, leave_out=("out", "model", "images"))
+
+    def run(model: str, image: Path, out: Path, as_json: bool, **values: Any) -> None:
+        with progress_bars():
+            done = function(f"file:{image}", out=out, model=model, **keywords(own, values))
+        extras = {"maps": str(done.folder / "maps"), "report": str(done.report)}
+        shown = done.result("feature_maps")
+        table = shown[shown["rank"] == 1].drop(columns=["image", "id", "rank"])
+        write_table(table, as_json, **extras)
+
+    return command(
+        "featuremaps",
+        run,
+        _MAPS_HELP,
+        own,
+        model=(_Model, ...),
+        image=(_Photograph, ...),
+        out=(_MapsFolder, Path("reports/featuremaps")),
+        as_json=(option.Json, False),
+    )
+
+
+featuremaps = LazyCommand("featuremaps", _MAPS_HELP, _maps_command)
+
+
 def encoder(
     folder: Annotated[Path, typer.Argument(help="A finished sweep.")],
     bottleneck: Annotated[int, typer.Option(help="Bottleneck size of the encoder.")],

@@ -36,7 +36,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         marks = [
             Mark(
                 places[row["order"]],
-                *(row[name] for name in SHARE),
+                row[SHARE[0]],
+                row[SHARE[1]],
+                row[SHARE[2]],
                 KINDS.get(row["kind"], "ink"),
                 filled=judge == JOINT,
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 
 from repviz import durable
 from repviz.errors import InputError
@@ -16,6 +17,7 @@ from repviz.figures.theme import LIGHT, canvas, themed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+GAP = 1  # pixels between two maps
 LABEL = 110  # CSS pixels left of a row of pictures
 
 
@@ -92,6 +94,45 @@ def filters(weights: np.ndarray, *, towers: int = 1, width: float = 900) -> Figu
         if towers > 1:
             panel.set_title(f"tower {tower + 1}: maps {tower * each} to {tower * each + each - 1}")
     return figure
+
+
+def tiled(levels: np.ndarray, *, across: int, scale: int) -> np.ndarray:
+    """Grey pictures side by side as one, a white line between them.
+
+    Parameters
+    ----------
+    levels : ndarray, uint8, shape (n, h, w)
+        Grey levels.
+    across : int
+        How many in a row.
+    scale : int
+        Pixels a value.
+
+    Returns
+    -------
+    ndarray, uint8, shape (height, width)
+    """
+    n, h, w = levels.shape
+    h, w = h * scale, w * scale
+    down, columns = -(-n // across), min(across, n)
+    whole = np.full((down * (h + GAP) - GAP, columns * (w + GAP) - GAP), 255, np.uint8)
+    for place, picture in enumerate(levels.repeat(scale, axis=1).repeat(scale, axis=2)):
+        y, x = place // across * (h + GAP), place % across * (w + GAP)
+        whole[y : y + h, x : x + w] = picture
+    return whole
+
+
+def grey_levels(values: np.ndarray) -> np.ndarray:
+    """Maps (n, h, w) as grey levels, uint8: 0 or less is 0, the largest of each map 255."""
+    top = values.max(axis=(1, 2), keepdims=True).clip(min=1e-12)
+    return np.rint(255 * np.clip(values, 0, None) / top).astype(np.uint8)
+
+
+def save_grey(levels: np.ndarray, path: str | Path) -> Path:
+    """Write grey levels (h, w), uint8, to ``path`` as a PNG, pixel for pixel, all or nothing."""
+    with durable.replacing(path) as temporary:
+        imsave(temporary, levels, cmap="gray", vmin=0, vmax=255, format="png")
+    return Path(path)
 
 
 def save_png(figure: Figure, path: str | Path, *, scale: float = 2) -> Path:

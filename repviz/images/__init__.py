@@ -77,6 +77,7 @@ _ALL = [
         folder.open_folder,
         ("argument",),
     ),
+    Source("file", "file:PATH", "one image file", folder.open_file, ("argument",)),
     Source(
         "array",
         "array:FILE",

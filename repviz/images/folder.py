@@ -91,6 +91,41 @@ def open_folder(argument: str) -> Images:
     )
 
 
+def open_file(argument: str) -> Images:
+    """One image file, whatever its name ends in.
+
+    Parameters
+    ----------
+    argument : str
+        The file; ``~`` is the user's home.
+
+    Returns
+    -------
+    Images
+        One image, whose id is the file's name.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    """
+    path = Path(argument).expanduser()
+    shown, got = printable(argument), kind_of(path)
+    if got != "a file":
+        raise InputError(
+            f"open_images: file:{shown} must name an image file, got {got} there. Check the path."
+        )
+    return Images(
+        name=f"file:{shown}",
+        ids=(printable(path.name),),
+        labels=None,
+        factors={},
+        credit="an image file",
+        _store=Files([path]),
+        _index=np.arange(1),
+    )
+
+
 def _walk(root: Path) -> list[Path]:
     """Every file under ``root`` that is not hidden; links are followed, each folder once."""
     found: list[Path] = []

@@ -52,6 +52,10 @@ STUDIES: dict[str, Entry] = {
         "repviz.studies.network:network",
         "a classifier: accuracy, curves, filters and units",
     ),
+    "featuremaps": Entry(
+        "repviz.studies.feature_maps:feature_maps",
+        "a few photographs through a network, map by map",
+    ),
 }
 
 

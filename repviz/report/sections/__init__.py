@@ -97,6 +97,7 @@ SECTIONS: dict[str, str] = {
     "training": "repviz.report.sections.training:SECTION",
     "evaluation": "repviz.report.sections.evaluation:SECTION",
     "filters": "repviz.report.sections.filters:SECTION",
+    "feature_maps": "repviz.report.sections.feature_maps:SECTION",
     "top_images": "repviz.report.sections.top_images:SECTION",
     "profile": "repviz.report.sections.profile:SECTION",
     "factors": "repviz.report.sections.factors:SECTION",
