@@ -67,7 +67,7 @@ def _study(path: Path) -> int:
 
 def _activations(path: Path) -> int:
     from repviz.activations import integrity
-    from repviz.manifold.search.keeping import read_graph
+    from repviz.manifold.search.graph_files import read_graph
 
     result = integrity.verify(path)
     if not result.ok:

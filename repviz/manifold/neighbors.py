@@ -1,4 +1,4 @@
-"""The nearest rows of every row, exactly, computed once for every method that asks for them."""
+"""The nearest rows of every row, exact, computed once for all methods that need them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from repviz import checks, provenance
 from repviz.errors import InputError
 from repviz.manifold.search import nearest
-from repviz.manifold.search.keeping import kept
-from repviz.manifold.search.radius import counted
+from repviz.manifold.search.graph_files import load_or_compute
+from repviz.manifold.search.radius import count_within_radii
 from repviz.manifold.search.rows import Rows
 
 METRICS = ("euclidean", "cosine")
@@ -141,7 +141,7 @@ def neighbors(
     cache: str | Path | None = None,
     seed: int = 0,
 ) -> Neighbors:
-    """The k nearest other rows of every row of X, exactly unless asked otherwise.
+    """The k nearest other rows of every row of X, exact by default.
 
     All pairs are compared in float32 on centred rows, each pair once, and a few more than k are
     proposed. Their distances are computed anew in float64, from differences, and ranked. A row for
@@ -186,19 +186,19 @@ def neighbors(
     _enough("neighbors", len(X) - 1, k)
     rows = _comparable("neighbors", X, metric)
 
-    def found() -> tuple[np.ndarray, np.ndarray, float]:
+    def compute() -> tuple[np.ndarray, np.ndarray, float]:
         if search == "exact":
-            return *nearest(rows, rows, k, own=True, device=device), 1.0
-        from repviz.manifold.search.approximate import nearly
+            return *nearest(rows, rows, k, exclude_self=True, device=device), 1.0
+        from repviz.manifold.search.approximate import approximate_neighbors
 
-        return nearly(rows, k, seed=seed)
+        return approximate_neighbors(rows, k, seed=seed)
 
     if cache is None:
-        indices, squared, recall = found()
+        indices, squared, recall = compute()
     else:
         how = [search] if search == "exact" else [search, seed]
         key = provenance.key([_content(X), k, metric, how])
-        indices, squared, recall = kept(Path(cache) / f"{key}.npz", found)
+        indices, squared, recall = load_or_compute(Path(cache) / f"{key}.npz", compute)
     return Neighbors(indices, _distance(squared, metric), X, metric, recall)
 
 
@@ -243,22 +243,22 @@ def neighbors_between(
         )
     _enough(who, len(X), k)
     indices, squared = nearest(
-        _comparable(who, queries, metric), _comparable(who, X, metric), k, own=False
+        _comparable(who, queries, metric), _comparable(who, X, metric), k, exclude_self=False
     )
     return indices, _distance(squared, metric)
 
 
 def count_within(
-    X: np.ndarray, asking: np.ndarray, radii: np.ndarray, *, cosine: bool = False
+    X: np.ndarray, queries: np.ndarray, radii: np.ndarray, *, cosine: bool = False
 ) -> np.ndarray:
-    """How many other rows of X lie closer to each asking row than each radius.
+    """How many other rows of X lie closer to each query row than each radius.
 
     Parameters
     ----------
     X : ndarray, shape (n, d)
         Finite rows.
-    asking : ndarray of int, shape (m,)
-        Which rows ask.
+    queries : ndarray of int, shape (m,)
+        Indices of the rows to count around.
     radii : ndarray, shape (r,)
         In the units of ``X``; chords of the unit sphere where ``cosine``.
     cosine : bool
@@ -270,7 +270,8 @@ def count_within(
     """
     rows = _comparable("count_within", X, "cosine" if cosine else "euclidean")
     radii = np.asarray(radii, np.float64)
-    return counted(rows, np.asarray(asking), radii) - (radii > 0)  # of which one is itself
+    counts = count_within_radii(rows, np.asarray(queries), radii)
+    return counts - (radii > 0)  # a row is within any radius above 0 of itself
 
 
 def _enough(who: str, available: int, k: int) -> None:

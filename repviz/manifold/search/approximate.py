@@ -1,9 +1,9 @@
-"""Neighbours that are nearly all right, in less than all pairs: faiss's inverted lists.
+"""Approximate neighbours without comparing all pairs: faiss's inverted lists.
 
-Rows are put into about 4 sqrt(n) cells by k-means, and a row looks for its neighbours in the cells
-nearest to it (Jegou, Douze, Schmid 2011, IEEE PAMI 33). How many cells that are is not guessed:
-they are doubled until a sample of rows finds what the exact search finds for them, and another
-sample measures the recall that is reported.
+Rows are put into about 4 sqrt(n) cells by k-means, and a row is compared with the rows of the cells
+nearest to it (Jegou, Douze, Schmid 2011, IEEE PAMI 33). The number of cells is not guessed: it
+is doubled until the recall on a sample of rows reaches its target; another sample measures the
+recall that is reported.
 """
 
 from __future__ import annotations
@@ -12,56 +12,56 @@ import faiss
 import numpy as np
 
 from repviz.manifold.search import kernels, nearest
-from repviz.manifold.search.rows import STEP, Rows, framed, shared
+from repviz.manifold.search.rows import STEP, Rows, fit_frame, run_in_threads
 
-WANTED = 0.98  # of the neighbours of the first sample
+TARGET_RECALL = 0.98  # on the first sample
 SAMPLE = 400  # rows that are also searched exactly
-TRAINED = 64  # rows a cell that k-means looks at
+MAX_ROWS_PER_CELL = 64  # rows per cell on which k-means is trained
 
 
-def nearly(rows: Rows, k: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Numbers (n, k), squared distances (n, k), exact ones, and the recall in [0, 1]."""
+def approximate_neighbors(rows: Rows, k: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Neighbours (n, k), their exact squared distances (n, k), and the recall in [0, 1]."""
     n, d = rows.X.shape
-    frame = framed(rows)
+    frame = fit_frame(rows)
     small = np.concatenate([frame.tile(rows, start, STEP)[0] for start in range(0, n, STEP)])[:n]
     cells = max(1, min(n // 40, round(4 * np.sqrt(n))))
     quantizer = faiss.IndexFlatL2(d)
     index = faiss.IndexIVFFlat(quantizer, d, cells)
-    index.cp.seed, index.cp.max_points_per_centroid = seed + 1, TRAINED
+    index.cp.seed, index.cp.max_points_per_centroid = seed + 1, MAX_ROWS_PER_CELL
     index.train(small)  # type: ignore[call-arg]
     index.add(small)  # type: ignore[call-arg]
-    drawn = np.random.default_rng(seed).permutation(n)
-    tuned, judged = drawn[:SAMPLE], drawn[SAMPLE : 2 * SAMPLE] if n >= 2 * SAMPLE else drawn
-    truth = _exactly(rows, tuned, k)
+    order = np.random.default_rng(seed).permutation(n)
+    tuning, testing = order[:SAMPLE], order[SAMPLE : 2 * SAMPLE] if n >= 2 * SAMPLE else order
+    truth = _exact_neighbors(rows, tuning, k)
     index.nprobe = 1
     while index.nprobe < cells:
-        found = index.search(small[tuned], k + 1)[1]  # type: ignore[call-arg]
-        if (found >= 0).all() and _share(found, truth) >= WANTED:
+        found = index.search(small[tuning], k + 1)[1]  # type: ignore[call-arg]
+        if (found >= 0).all() and _recall(found, truth) >= TARGET_RECALL:
             break
         index.nprobe = min(2 * index.nprobe, cells)
     proposed = index.search(small, k + 1)[1]  # type: ignore[call-arg]
-    while (proposed < 0).any() and index.nprobe < cells:  # a row whose cells hold too few
+    while (proposed < 0).any() and index.nprobe < cells:  # rows whose cells hold too few
         index.nprobe = min(2 * index.nprobe, cells)
         short = np.flatnonzero((proposed < 0).any(axis=1))
         proposed[short] = index.search(small[short], k + 1)[1]  # type: ignore[call-arg]
-    others = _without(proposed, np.arange(n))
+    others = _drop_self(proposed, np.arange(n))
     numbers, squared = np.empty((n, k), np.int64), np.empty((n, k))
-    of = (rows.X, rows.scale, rows.X, rows.scale, others)
-    shared(lambda begin, end: kernels.ranked(*of, begin, end, numbers, squared), n)
-    return numbers, squared, _share(numbers[judged], _exactly(rows, judged, k))
+    arguments = (rows.X, rows.scale, rows.X, rows.scale, others)
+    run_in_threads(lambda begin, end: kernels.rank(*arguments, begin, end, numbers, squared), n)
+    return numbers, squared, _recall(numbers[testing], _exact_neighbors(rows, testing, k))
 
 
-def _exactly(rows: Rows, sample: np.ndarray, k: int) -> np.ndarray:
-    picked = Rows(rows.X[sample], rows.scale[sample])
-    return _without(nearest(picked, rows, k + 1, own=False)[0], sample)
+def _exact_neighbors(rows: Rows, sample: np.ndarray, k: int) -> np.ndarray:
+    selected = Rows(rows.X[sample], rows.scale[sample])
+    return _drop_self(nearest(selected, rows, k + 1, exclude_self=False)[0], sample)
 
 
-def _without(numbers: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """The numbers (m, k + 1) without each row's own, or without the last where it is not there."""
-    kept = numbers != own[:, None]
-    kept[kept.all(axis=1), -1] = False
-    return numbers[kept].reshape(len(numbers), -1)
+def _drop_self(numbers: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """The numbers (m, k + 1) without each row's own, or the last where it is absent."""
+    mask = numbers != own[:, None]
+    mask[mask.all(axis=1), -1] = False
+    return numbers[mask].reshape(len(numbers), -1)
 
 
-def _share(found: np.ndarray, truth: np.ndarray) -> float:
+def _recall(found: np.ndarray, truth: np.ndarray) -> float:
     return float((found[:, :, None] == truth[:, None, :]).any(axis=1).mean())

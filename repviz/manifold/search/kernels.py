@@ -1,7 +1,7 @@
-"""Loops of the neighbour search, compiled for this processor when they are first used.
+"""Loops of the neighbour search, compiled for this processor at first use.
 
 Each runs without the interpreter's lock, on the rows from ``begin`` to ``end``, so that threads
-share one array. What float32 finds is a proposal only: :func:`ranked` decides in float64, from
+share one array. float32 only proposes candidates: :func:`rank` decides in float64, from
 differences, so that equal rows are at distance 0.
 """
 
@@ -11,12 +11,12 @@ import numba
 import numpy as np
 
 _compiled = numba.njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
-CHUNK = 64  # products that are looked at together; the compiler makes a few instructions of them
+CHUNK = 64  # products compared together, which the compiler vectorises
 FAR = np.float32(1e30)  # farther than any two rows
 
 
 @_compiled
-def survey(X, scale, begin, end, sums, low, high):  # type: ignore[no-untyped-def]
+def column_statistics(X, scale, begin, end, sums, low, high):  # type: ignore[no-untyped-def]
     """Add each column's sum to ``sums`` and widen [low, high] by its values, rows times scale."""
     for i in range(begin, end):
         factor = scale[i]
@@ -28,7 +28,7 @@ def survey(X, scale, begin, end, sums, low, high):  # type: ignore[no-untyped-de
 
 
 @_compiled
-def centred(X, scale, centre, unit, begin, end, out, sizes):  # type: ignore[no-untyped-def]
+def centre_rows(X, scale, centre, unit, begin, end, out, sizes):  # type: ignore[no-untyped-def]
     """Write the rows, less the centre and over the unit, to ``out`` and their squared lengths."""
     for i in range(begin, end):
         factor, size = scale[i], np.float32(0)
@@ -40,8 +40,8 @@ def centred(X, scale, centre, unit, begin, end, out, sizes):  # type: ignore[no-
 
 
 @_compiled
-def smallest(values, numbers, count, keep):  # type: ignore[no-untyped-def]
-    """Bring the ``keep`` smallest of the first ``count`` values forward, and give the largest."""
+def select_smallest(values, numbers, count, keep):  # type: ignore[no-untyped-def]
+    """Move the ``keep`` smallest of the first ``count`` values to the front; return the largest."""
     low, high, place = 0, count - 1, keep - 1
     while low < high:
         pivot = values[(low + high) // 2]
@@ -66,8 +66,8 @@ def smallest(values, numbers, count, keep):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def gather(products, sizes, first, keep, bound, count, values, numbers):  # type: ignore[no-untyped-def]
-    """Take in what lies nearer than each row's bound, which falls as its list fills up.
+def update_lists(products, sizes, first, keep, bound, count, values, numbers):  # type: ignore[no-untyped-def]
+    """Add to each row's list what lies nearer than its bound, which falls as the list fills up.
 
     Parameters
     ----------
@@ -77,37 +77,37 @@ def gather(products, sizes, first, keep, bound, count, values, numbers):  # type
         Squared lengths of the others; less twice the product, squared distances up to the row's own
         length.
     first : int
-        The number of the first of the others.
+        Index of the first of the others.
     keep : int
-        How many of the nearest a row must keep.
+        How many nearest rows each list must retain.
     bound : ndarray of float32, shape (a,)
-        What is not below it is not among them.
+        Values at or above it are not among them.
     count : ndarray of int64, shape (a,)
-        How long each list is.
+        Length of each list.
     values, numbers : ndarray, shape (a, more than keep + CHUNK)
         The lists: squared distances as above, and which row.
     """
     room = values.shape[1] - CHUNK
     for i in range(products.shape[0]):
         limit, filled = bound[i], count[i]
-        mine, who = values[i], numbers[i]
+        list_values, list_numbers = values[i], numbers[i]
         for start in range(0, products.shape[1], CHUNK):
             size, product = sizes[start : start + CHUNK], products[i, start : start + CHUNK]
             nearer = np.float32(0)
             for j in range(CHUNK):
                 nearer += max(limit - (size[j] - np.float32(2) * product[j]), np.float32(0))
             if nearer > 0:
-                for j in range(CHUNK):  # without a branch: each is written, few are kept
+                for j in range(CHUNK):  # branch-free: every value is written, few stay
                     value = size[j] - np.float32(2) * product[j]
-                    mine[filled], who[filled] = value, first + start + j
+                    list_values[filled], list_numbers[filled] = value, first + start + j
                     filled += value < limit
                 if filled >= room:
-                    limit, filled = smallest(mine, who, filled, keep), keep
+                    limit, filled = select_smallest(list_values, list_numbers, filled, keep), keep
         bound[i], count[i] = limit, filled
 
 
 @_compiled
-def turned(products, begin, end, out):  # type: ignore[no-untyped-def]
+def transpose(products, begin, end, out):  # type: ignore[no-untyped-def]
     """Write columns ``begin`` to ``end`` of the products as rows, tile by tile."""
     side = 16
     for a in range(0, products.shape[0], side):
@@ -118,14 +118,14 @@ def turned(products, begin, end, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def settled(values, numbers, count, keep, bound, begin, end):  # type: ignore[no-untyped-def]
-    """Leave each list's ``keep`` nearest in front, and the bound at the farthest of them."""
+def finish_lists(values, numbers, count, keep, bound, begin, end):  # type: ignore[no-untyped-def]
+    """Move each list's ``keep`` nearest to the front, and set the bound to the farthest of them."""
     for i in range(begin, end):
-        bound[i] = smallest(values[i], numbers[i], count[i], keep)
+        bound[i] = select_smallest(values[i], numbers[i], count[i], keep)
 
 
 @_compiled
-def apart(one, scale, i, other, scales, j):  # type: ignore[no-untyped-def]
+def squared_distance(one, scale, i, other, scales, j):  # type: ignore[no-untyped-def]
     """The squared distance of row i of one matrix and row j of another, from differences."""
     squared = 0.0
     for f in range(one.shape[1]):
@@ -135,55 +135,56 @@ def apart(one, scale, i, other, scales, j):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def pairs_apart(one, scale, asking, other, scales, asked, begin, end, out):  # type: ignore[no-untyped-def]
-    """Squared distances of pairs, row ``asking[p]`` of one matrix and ``asked[p]`` of another."""
+def pair_distances(one, scale, rows_one, other, scales, rows_other, begin, end, out):  # type: ignore[no-untyped-def]
+    """Squared distances of rows ``rows_one`` of one matrix and ``rows_other`` of another."""
     for p in range(begin, end):
-        out[p] = apart(one, scale, asking[p], other, scales, asked[p])
+        out[p] = squared_distance(one, scale, rows_one[p], other, scales, rows_other[p])
 
 
 @_compiled
-def ranked(one, scale, other, scales, proposed, begin, end, indices, squared):  # type: ignore[no-untyped-def]
-    """Rank what was proposed to each row by distance, and by number where distances are equal."""
-    many, k = proposed.shape[1], indices.shape[1]
-    far, who = np.empty(many), np.empty(many, np.int64)
+def rank(one, scale, other, scales, proposed, begin, end, indices, squared):  # type: ignore[no-untyped-def]
+    """Rank the candidates of each row by distance, ties by row number."""
+    n_candidates, k = proposed.shape[1], indices.shape[1]
+    far, candidates = np.empty(n_candidates), np.empty(n_candidates, np.int64)
     for i in range(begin, end):
-        for c in range(many):
-            far[c], who[c] = apart(one, scale, i, other, scales, proposed[i, c]), proposed[i, c]
-        gap = many // 2
+        for c in range(n_candidates):
+            candidates[c] = proposed[i, c]
+            far[c] = squared_distance(one, scale, i, other, scales, candidates[c])
+        gap = n_candidates // 2
         while gap > 0:  # Shell's sort, by steps of about 2.2 (Gonnet, Baeza-Yates 1991)
-            for c in range(gap, many):
-                distance, row, place = far[c], who[c], c
+            for c in range(gap, n_candidates):
+                distance, row, place = far[c], candidates[c], c
                 while place >= gap and (
                     far[place - gap] > distance
-                    or (far[place - gap] == distance and who[place - gap] > row)
+                    or (far[place - gap] == distance and candidates[place - gap] > row)
                 ):
-                    far[place], who[place] = far[place - gap], who[place - gap]
+                    far[place], candidates[place] = far[place - gap], candidates[place - gap]
                     place -= gap
-                far[place], who[place] = distance, row
+                far[place], candidates[place] = distance, row
             gap = 1 if gap == 2 else int(gap / 2.2)
-        indices[i], squared[i] = who[:k], far[:k]
+        indices[i], squared[i] = candidates[:k], far[:k]
 
 
 @_compiled
-def within(products, sizes, own, sure, doubted, counts, rows, others):  # type: ignore[no-untyped-def]
-    """Count others nearer than ``sure``, and list those from there to ``doubted``; give how many.
+def count_within(products, sizes, own, certain, doubtful, counts, rows, others):  # type: ignore[no-untyped-def]
+    """Count others nearer than ``certain``, list those from there to ``doubtful``, return how many.
 
     Parameters
     ----------
     products : ndarray of float32, shape (a, b)
-        Of the rows that ask with the others, as for :func:`gather`.
+        Products of the queries with the others, as for :func:`update_lists`.
     sizes, own : ndarray of float32, shapes (b,) and (a,)
         Squared lengths of the others and of the rows.
-    sure, doubted : ndarray of float32, shape (a,)
-        Squared distances; float32 may take one below ``sure`` for one above ``doubted`` or not.
+    certain, doubtful : ndarray of float32, shape (a,)
+        Squared distances; float32 may take one below ``certain`` for one above ``doubtful`` or not.
     counts : ndarray of int64, shape (a,)
         Added to.
     rows, others : ndarray of int64, shape (a * b,)
         Where the list is written.
     """
-    listed = 0
+    n_listed = 0
     for i in range(products.shape[0]):
-        nearer, limit = sure[i] - own[i], doubted[i] - own[i]
+        nearer, limit = certain[i] - own[i], doubtful[i] - own[i]
         for start in range(0, products.shape[1], CHUNK):
             size, product = sizes[start : start + CHUNK], products[i, start : start + CHUNK]
             below = np.float32(0)
@@ -195,6 +196,6 @@ def within(products, sizes, own, sure, doubted, counts, rows, others):  # type: 
                     if value < nearer:
                         counts[i] += 1
                     elif value < limit:
-                        rows[listed], others[listed] = i, start + j
-                        listed += 1
-    return listed
+                        rows[n_listed], others[n_listed] = i, start + j
+                        n_listed += 1
+    return n_listed

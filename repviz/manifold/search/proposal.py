@@ -1,4 +1,4 @@
-"""What a search proposes: the nearest rows as far as float32 can tell."""
+"""What a search proposes: the nearest rows in float32 precision."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """A few more rows than are asked for, for each of m queries.
+    """A few more rows than needed, for each of m queries.
 
     Attributes
     ----------
-    numbers : ndarray of int, shape (m, keep)
+    numbers : ndarray of int, shape (m, n_proposed)
         Which rows, in any order.
     bound : ndarray of float64, shape (m,)
         No other row is nearer by more than ``error``: squared distances in squared units.
     error : ndarray of float64, shape (m,)
-        How far float32 can be off.
+        Bound on the rounding error of float32.
     reach : float
         The largest squared length of a row that could be proposed, in squared units.
     """
@@ -30,5 +30,5 @@ class Proposal:
 
 
 def rounding(sizes: np.ndarray, reach: float, features: int) -> np.ndarray:
-    """How far float32's |q|^2 + |x|^2 - 2qx can be off, where no |x|^2 is beyond ``reach``."""
+    """Bound on the rounding error of |q|^2 + |x|^2 - 2qx in float32, for |x|^2 up to ``reach``."""
     return float(np.finfo(np.float32).eps) * (8 + np.sqrt(features)) * (reach + sizes)

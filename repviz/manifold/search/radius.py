@@ -9,61 +9,76 @@ import numpy as np
 
 from repviz.manifold.search import kernels
 from repviz.manifold.search.proposal import rounding
-from repviz.manifold.search.rows import STEP, Frame, Rows, framed, shared, tile_rows, workers
+from repviz.manifold.search.rows import (
+    STEP,
+    Frame,
+    Rows,
+    fit_frame,
+    run_in_threads,
+    tile_rows,
+    workers,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Near:
-    """What float32 can tell of the rows within a radius of a block of queries.
+    """What float32 shows about the rows within a radius of a block of queries.
 
     Attributes
     ----------
-    places : slice
-        Which of those that ask.
-    sure : ndarray of int64, shape (block,)
-        How many rows are surely within.
-    asking, others : ndarray of int64, shape (pairs,)
-        Pairs that it is not sure of: a place among those that ask, and a row.
+    queries : slice
+        Which queries.
+    n_within : ndarray of int64, shape (block,)
+        How many rows are certainly within the radius.
+    doubtful_queries, doubtful_rows : ndarray of int64, shape (pairs,)
+        Pairs that float32 cannot decide: a query and a row.
     """
 
-    places: slice
-    sure: np.ndarray = field(repr=False)
-    asking: np.ndarray = field(repr=False)
-    others: np.ndarray = field(repr=False)
+    queries: slice
+    n_within: np.ndarray = field(repr=False)
+    doubtful_queries: np.ndarray = field(repr=False)
+    doubtful_rows: np.ndarray = field(repr=False)
 
 
-def exact(one: Rows, asking: np.ndarray, other: Rows, asked: np.ndarray) -> np.ndarray:
-    """Squared distances (p,) of row ``asking[p]`` of one and row ``asked[p]`` of the other."""
-    out = np.empty(len(asking))
-    of = (one.X, one.scale, asking, other.X, other.scale, asked)
-    shared(lambda begin, end: kernels.pairs_apart(*of, begin, end, out), len(asking))
+def exact_distances(
+    one: Rows, rows_one: np.ndarray, other: Rows, rows_other: np.ndarray
+) -> np.ndarray:
+    """Squared distances (p,) of rows ``rows_one`` of one and rows ``rows_other`` of the other."""
+    out = np.empty(len(rows_one))
+    arguments = (one.X, one.scale, rows_one, other.X, other.scale, rows_other)
+    run_in_threads(
+        lambda begin, end: kernels.pair_distances(*arguments, begin, end, out), len(rows_one)
+    )
     return out
 
 
-def counted(rows: Rows, asking: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """How many rows lie closer to each row that asks than each radius (p, r), itself included.
+def count_within_radii(rows: Rows, queries: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """How many rows lie closer to each query row than each radius (p, r), itself included.
 
     Parameters
     ----------
-    asking : ndarray of int64, shape (p,)
-        Which rows.
+    queries : ndarray of int64, shape (p,)
+        Indices of the rows to count around.
     radii : ndarray of float64, shape (r,)
         In the units of the rows.
     """
-    frame = framed(rows)
+    frame = fit_frame(rows)
     sizes = [frame.tile(rows, start, STEP)[1] for start in range(0, len(rows), STEP)]
     reach = float(np.concatenate(sizes)[: len(rows)].max())
-    picked = Rows(rows.X[asking], rows.scale[asking])
-    limits = np.tile((radii / frame.unit) ** 2, (len(asking), 1))
-    counts = np.zeros((len(asking), len(radii)), np.int64)
-    for column, found in nearby(picked, rows, frame, limits, reach=reach, count=True):
-        counts[found.places, column] += found.sure
-        within = exact(picked, found.asking, rows, found.others) < radii[column] ** 2
-        counts[:, column] += np.bincount(found.asking[within], minlength=len(asking))
+    selected = Rows(rows.X[queries], rows.scale[queries])
+    limits = np.tile((radii / frame.unit) ** 2, (len(queries), 1))
+    counts = np.zeros((len(queries), len(radii)), np.int64)
+    for column, found in search_within(selected, rows, frame, limits, reach=reach, count=True):
+        counts[found.queries, column] += found.n_within
+        within = (
+            exact_distances(selected, found.doubtful_queries, rows, found.doubtful_rows)
+            < radii[column] ** 2
+        )
+        counts[:, column] += np.bincount(found.doubtful_queries[within], minlength=len(queries))
     return counts
 
 
-def nearby(
+def search_within(
     queries: Rows, base: Rows, frame: Frame, squared: np.ndarray, *, reach: float, count: bool
 ) -> Iterator[tuple[int, Near]]:
     """Which rows of base may lie within some distances of the queries, block by block of queries.
@@ -75,7 +90,7 @@ def nearby(
     reach : float
         No row of base has a larger squared length, in squared units.
     count : bool
-        Whether rows that are surely within are counted; else all are listed.
+        Whether rows certainly within are counted; otherwise all are listed.
 
     Yields
     ------
@@ -87,27 +102,31 @@ def nearby(
     tile, wide = tile_rows(p, d), tile_rows(n, d)
     with workers() as pool:
         for begin in range(0, p, tile):
-            places = slice(begin, min(begin + tile, p))
+            block = slice(begin, min(begin + tile, p))
             left, own = frame.tile(queries, begin, tile)
-            left, own = left[: places.stop - begin], own[: places.stop - begin]
+            left, own = left[: block.stop - begin], own[: block.stop - begin]
             error = rounding(own.astype(np.float64), reach, d)[:, None]
-            outer = np.nextafter((squared[places] + error).astype(np.float32), np.float32(np.inf))
+            outer = np.nextafter((squared[block] + error).astype(np.float32), np.float32(np.inf))
             inner = np.full_like(outer, -kernels.FAR)
             if count:
                 inner = np.nextafter(
-                    (squared[places] - error).astype(np.float32), np.float32(-np.inf)
+                    (squared[block] - error).astype(np.float32), np.float32(-np.inf)
                 )
 
-            def work(first: int, of: tuple[np.ndarray, ...] = (left, own, inner, outer)) -> list:
-                left, own, inner, outer = of
+            def work(
+                first: int, arrays: tuple[np.ndarray, ...] = (left, own, inner, outer)
+            ) -> list:
+                left, own, inner, outer = arrays
                 right, sizes = frame.tile(base, first, wide)
                 products = left @ right.T
                 pairs = np.empty((2, products.size), np.int64)
                 found = []
-                for sure, doubted in zip(inner.T, outer.T, strict=True):
+                for sure, doubtful in zip(inner.T, outer.T, strict=True):
                     counts = np.zeros(len(left), np.int64)
-                    many = kernels.within(products, sizes, own, sure, doubted, counts, *pairs)
-                    found.append((counts, pairs[0, :many].copy(), first + pairs[1, :many]))
+                    n_listed = kernels.count_within(
+                        products, sizes, own, sure, doubtful, counts, *pairs
+                    )
+                    found.append((counts, pairs[0, :n_listed].copy(), first + pairs[1, :n_listed]))
                 return found
 
             parts = list(pool.map(work, range(0, n, wide)))
@@ -116,7 +135,7 @@ def nearby(
                 yield (
                     column,
                     Near(
-                        places,
+                        block,
                         np.sum(sure, axis=0),
                         begin + np.concatenate(rows),
                         np.concatenate(others),

@@ -1,4 +1,4 @@
-"""Rows as a search compares them: in float64 where it decides, small and centred where it looks."""
+"""Rows as a search compares them: float64 to decide, centred and scaled float32 to propose."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import threadpoolctl
 
 from repviz.manifold.search import kernels
 
-TILE_BYTES = 32 << 20  # of rows that one thread holds in float32
-TILE, STEP = 1024, 256  # rows of a tile at most; rows that a thread does at a time
+TILE_BYTES = 32 << 20  # of float32 rows per thread
+TILE, STEP = 1024, 256  # rows of a tile at most; rows per task of a thread
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A matrix whose rows count as they are, or by their direction.
+    """A matrix whose rows are compared as they are, or by direction.
 
     Attributes
     ----------
     X : ndarray of float32 or float64, shape (n, d)
         In C order.
     scale : ndarray of float64, shape (n,)
-        What each row is multiplied with: 1, or one over its length.
+        Factor of each row: 1, or one over its length.
     """
 
     X: np.ndarray = field(repr=False)
@@ -38,10 +38,10 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """From where, and in which unit, float32 sees the rows.
+    """The origin and unit in which rows are rounded to float32.
 
-    Without a centre an offset of 100 moves distances by per cents in float32; without a unit, very
-    large or small values leave float32's range when they are squared.
+    Without centring, an offset of 100 changes float32 distances by per cents; without a unit, the
+    squares of very large or small values leave the range of float32.
 
     Attributes
     ----------
@@ -62,23 +62,27 @@ class Frame:
         stop = min(start + size, len(rows))
         out = np.zeros((size, rows.X.shape[1]), np.float32)
         sizes = np.full(size, kernels.FAR)
-        kernels.centred(rows.X, rows.scale, self.centre, 1 / self.unit, start, stop, out, sizes)
+        kernels.centre_rows(rows.X, rows.scale, self.centre, 1 / self.unit, start, stop, out, sizes)
         return out, sizes
 
 
-def framed(rows: Rows) -> Frame:
-    """The frame in which the rows are small and lie around 0."""
+def fit_frame(rows: Rows) -> Frame:
+    """The frame in which the rows are centred and at most about 1 in magnitude."""
     n, d = rows.X.shape
     step = max(16 * STEP, -(-n // threads()))
 
     def part(start: int) -> np.ndarray:
-        seen = np.stack([np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)])
-        kernels.survey(rows.X, rows.scale, start, min(start + step, n), *seen)
-        return seen
+        statistics = np.stack([np.zeros(d), np.full(d, np.inf), np.full(d, -np.inf)])
+        kernels.column_statistics(rows.X, rows.scale, start, min(start + step, n), *statistics)
+        return statistics
 
     with ThreadPoolExecutor(threads()) as pool:
-        seen = np.array(list(pool.map(part, range(0, n, step))))
-    centre, low, high = seen[:, 0].sum(axis=0) / n, seen[:, 1].min(axis=0), seen[:, 2].max(axis=0)
+        statistics = np.array(list(pool.map(part, range(0, n, step))))
+    centre, low, high = (
+        statistics[:, 0].sum(axis=0) / n,
+        statistics[:, 1].min(axis=0),
+        statistics[:, 2].max(axis=0),
+    )
     largest = float(max((high - centre).max(), (centre - low).max()))
     return Frame(centre, 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0)
 
@@ -96,7 +100,7 @@ def threads() -> int:
 
 @contextmanager
 def workers() -> Iterator[ThreadPoolExecutor]:
-    """A pool of threads, each of which multiplies matrices by itself."""
+    """A pool of threads, each running single-threaded BLAS."""
     with (
         threadpoolctl.threadpool_limits(1, user_api="blas"),
         ThreadPoolExecutor(threads()) as pool,
@@ -104,8 +108,8 @@ def workers() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def shared(work: Callable[[int, int], object], length: int, step: int = STEP) -> None:
-    """Do ``work(begin, end)`` for all steps up to ``length``, in threads."""
+def run_in_threads(work: Callable[[int, int], object], length: int, step: int = STEP) -> None:
+    """Run ``work(begin, end)`` for all steps up to ``length``, in threads."""
     if length <= step:
         work(0, length)
         return

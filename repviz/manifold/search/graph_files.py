@@ -1,4 +1,4 @@
-"""Graphs on disk: computed once for the same rows, and read where they are needed again."""
+"""Neighbour graphs on disk: computed once for the same rows, then read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from repviz import durable
 from repviz.errors import Damaged
 
-Found = tuple[np.ndarray, np.ndarray, float]
+GraphArrays = tuple[np.ndarray, np.ndarray, float]
 # What numpy and zipfile raise for a damaged file; its members carry checksums of their own.
 _UNREADABLE = (
     OSError,
@@ -27,14 +27,14 @@ _UNREADABLE = (
 )
 
 
-def kept(path: Path, find: Callable[[], Found]) -> Found:
+def load_or_compute(path: Path, compute: Callable[[], GraphArrays]) -> GraphArrays:
     """Neighbours, squared distances and recall: from the file, or computed and written there.
 
     Parameters
     ----------
     path : Path
-        The file ``KEY.npz``, where the key says what the graph is of.
-    find : callable
+        The file ``KEY.npz``, whose key identifies the rows and options.
+    compute : callable
         Computes the graph.
 
     Raises
@@ -46,14 +46,14 @@ def kept(path: Path, find: Callable[[], Found]) -> Found:
     """
     if path.is_file():
         return read_graph(path)
-    numbers, squared, recall = find()
+    numbers, squared, recall = compute()
     small = numbers.astype(np.int32) if len(numbers) < 2**31 else numbers
     with durable.replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, numbers=small, squared=squared, recall=recall, key=path.stem)
     return numbers, squared, recall
 
 
-def read_graph(path: Path) -> Found:
+def read_graph(path: Path) -> GraphArrays:
     """Neighbours (n, k), squared distances (n, k) and recall of the graph in ``path``.
 
     Raises
