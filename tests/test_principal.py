@@ -207,12 +207,12 @@ def test_the_null_counts_the_directions_that_columns_share():
     X = rng.standard_normal((300, 20))
     shared = X + 2 * rng.standard_normal((300, 3)) @ rng.standard_normal((3, 20))
     found = parallel_analysis(shared, seed=1)
-    assert found.kept == 3
+    assert found.n_components == 3
     assert (found.null[1:] <= found.null[:-1]).all()
     noise = [rng.standard_normal((80, 6)) for _ in range(60)]
-    kept = [parallel_analysis(rows, seed=seed).kept > 0 for seed, rows in enumerate(noise)]
+    kept = [parallel_analysis(rows, seed=seed).n_components > 0 for seed, rows in enumerate(noise)]
     assert np.mean(kept) <= 0.13  # at 0.05 each, with a standard error of 0.03
-    assert parallel_analysis(shared, components=2, seed=1).kept == 2
+    assert parallel_analysis(shared, components=2, seed=1).n_components == 2
 
 
 @pytest.mark.parametrize(("n", "d"), [(60, 300), (300, 60), (80, 80)])

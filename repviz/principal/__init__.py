@@ -21,7 +21,7 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     "exact" sums the smaller of the two Gram matrices, rows by rows or columns by columns, in
     float64 block by block and decomposes it, so that 400 rows of 290,400 numbers take little more
     memory than themselves. Directions below 1e-7 of the largest standard deviation are beyond its
-    reach. "streaming" reads X a few times over in blocks of 64 MB as float32, and holds beside one
+    reach. "streaming" reads X in a few passes, in blocks of 64 MB as float32, and holds beside one
     of them and the scores at most 28 (components + 20) columns of d numbers in float32: its leading
     variances agree with the exact ones to about 1e-4, and its participation ratio is an estimate.
 
@@ -30,12 +30,12 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     X : array_like, shape (n, d)
         One row per image: an array, a memory map, a stored layer.
     components : int, optional
-        How many directions to keep, from 1 to min(n - 1, d); all of these if None.
+        Number of components, from 1 to min(n - 1, d); all of these if None.
     solver : {"auto", "exact", "streaming"}
         "auto" streams where components are given, and X holds more than 268 million numbers or
         6,000 of rows and of columns.
     seed : int
-        Of the directions that "streaming" starts from.
+        Random seed of the initial directions of "streaming".
 
     Returns
     -------
@@ -69,9 +69,9 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
             "components or more images."
         )
     if solver == "exact":
-        from repviz.principal.exact import exact
+        from repviz.principal.exact import exact_pca
 
-        return exact(X, k)
-    from repviz.principal.streaming import streamed
+        return exact_pca(X, k)
+    from repviz.principal.streaming import streaming_pca
 
-    return streamed(X, k, seed=seed)
+    return streaming_pca(X, k, seed=seed)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from repviz.principal.record import PCA, project, steps, turned
+from repviz.principal.record import PCA, block_slices, fix_signs, project
 
 
-def exact(X: np.ndarray, k: int) -> PCA:
+def exact_pca(X: np.ndarray, k: int) -> PCA:
     """The k leading principal components of finite rows X, (n, d), k at most min(n - 1, d)."""
     n, d = X.shape
     mean = X.mean(axis=0, dtype=np.float64)
@@ -19,12 +19,12 @@ def exact(X: np.ndarray, k: int) -> PCA:
     last = len(gram) - 1
     values, vectors = scipy.linalg.eigh(gram, subset_by_index=(last - k + 1, last))
     values, vectors = values[::-1].clip(0), vectors[:, ::-1]
-    directions = _spread(X, mean, vectors) if wide else vectors.T.copy()
+    directions = _column_directions(X, mean, vectors) if wide else vectors.T.copy()
     directions /= np.linalg.norm(directions, axis=1, keepdims=True).clip(np.finfo(float).tiny)
-    nothing = values <= len(gram) * np.finfo(np.float64).eps * values[0]
-    values[nothing] = 0
-    directions[nothing] = 0
-    directions = turned(directions)
+    null = values <= len(gram) * np.finfo(np.float64).eps * values[0]
+    values[null] = 0
+    directions[null] = 0
+    directions = fix_signs(directions)
     return PCA(
         mean=mean,
         components=directions,
@@ -39,7 +39,7 @@ def exact(X: np.ndarray, k: int) -> PCA:
 def rows_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The inner products of the centred rows, (n, n), summed column block by column block."""
     gram = np.zeros((len(X), len(X)))
-    for part in steps(X.shape[1], len(X)):
+    for part in block_slices(X.shape[1], len(X)):
         block = X[:, part] - mean[part]
         gram += block @ block.T
     return gram
@@ -48,15 +48,15 @@ def rows_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def columns_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The inner products of the centred columns, (d, d), summed row block by row block."""
     gram = np.zeros((X.shape[1], X.shape[1]))
-    for part in steps(len(X), X.shape[1]):
+    for part in block_slices(len(X), X.shape[1]):
         block = X[part] - mean
         gram += block.T @ block
     return gram
 
 
-def _spread(X: np.ndarray, mean: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def _column_directions(X: np.ndarray, mean: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Directions among the columns (k, d) that belong to directions among the rows (n, k)."""
     out = np.empty((vectors.shape[1], X.shape[1]))
-    for part in steps(X.shape[1], len(X)):
+    for part in block_slices(X.shape[1], len(X)):
         out[:, part] = vectors.T @ (X[:, part] - mean[part])
     return out

@@ -26,7 +26,7 @@ class MirroredPCA:
     spread : ndarray, shape (m,)
         Standard deviation along each, in grey levels.
     sign : ndarray, shape (m,)
-        What the mirror multiplies a score by: 1 or -1. 1 where nothing was mirrored.
+        Factor of a score under mirroring, 1 or -1; 1 where nothing was mirrored.
     """
 
     mean: np.ndarray = field(repr=False)
@@ -54,11 +54,11 @@ def fit_mirrored_pca(
     shape : (int, int, int)
         Channels, height and width of a row.
     components : int
-        How many to keep at most; fewer where the rows have no more variance.
+        Largest number of components; fewer where the rows have no more variance.
     mirror : bool
-        Whether to count the mirror images.
+        Whether to include the mirror images.
     who : str
-        The function that refuses the rows, for the message.
+        Name of the caller, for the message.
 
     Raises
     ------
@@ -72,10 +72,10 @@ def fit_mirrored_pca(
     count = sum(map(len, even))
     mean = np.add.reduce([X.sum(axis=0, dtype=np.float64) for X in even]) / count
     mean = mean.astype(np.float32)
-    found = [(*_directions([X - mean for X in even], components), 1.0)]
+    parts = [(*_directions([X - mean for X in even], components), 1.0)]
     if mirror:
-        found.append((*_directions([X for _, X in halves if X is not None], components), -1.0))
-    values = np.concatenate([values for values, _, _ in found])
+        parts.append((*_directions([X for _, X in halves if X is not None], components), -1.0))
+    values = np.concatenate([values for values, _, _ in parts])
     if not values.max(initial=0) > 0:
         spread = float(np.ptp(copies[0], axis=0).max())
         if spread > 0:
@@ -86,32 +86,32 @@ def fit_mirrored_pca(
         raise InputError(
             f"{who}: the training images must differ, got identical images. Use other images."
         )
-    owner = np.concatenate([np.full(len(f[0]), i) for i, f in enumerate(found)])
-    place = np.concatenate([np.arange(len(f[0])) for f in found])
+    part_of = np.concatenate([np.full(len(f[0]), i) for i, f in enumerate(parts)])
+    place = np.concatenate([np.arange(len(f[0])) for f in parts])
     order = np.argsort(-values, kind="stable")[:components]
     order = order[values[order] > values.max() * 1e-9]
     basis = np.empty((len(order), int(np.prod(shape))), np.float32)
     for row, at in enumerate(order):
-        direction, sign = found[owner[at]][1][place[at]], found[owner[at]][2]
-        basis[row] = _whole(direction, shape, sign) if mirror else direction
-    whole_mean = _whole(mean, shape, 1.0) if mirror else mean
-    sign = np.array([found[owner[at]][2] for at in order], np.float32)
+        direction, sign = parts[part_of[at]][1][place[at]], parts[part_of[at]][2]
+        basis[row] = _unfold(direction, shape, sign) if mirror else direction
+    full_mean = _unfold(mean, shape, 1.0) if mirror else mean
+    sign = np.array([parts[part_of[at]][2] for at in order], np.float32)
     spread = np.sqrt(values[order] / count).astype(np.float32)
-    return MirroredPCA(whole_mean, basis, spread, sign)
+    return MirroredPCA(full_mean, basis, spread, sign)
 
 
 def _halves(X: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
     """Rows as their even and odd parts under the mirror, in orthonormal coordinates."""
-    pictures = X.reshape(-1, *shape)
+    images = X.reshape(-1, *shape)
     half = shape[2] // 2
-    left, right = pictures[..., :half], pictures[..., ::-1][..., :half]
+    left, right = images[..., :half], images[..., ::-1][..., :half]
     root = np.float32(np.sqrt(0.5))
-    middle = pictures[..., half : shape[2] - half]
+    middle = images[..., half : shape[2] - half]
     even = np.concatenate([(left + right) * root, middle], axis=-1)
     return even.reshape(len(X), -1), ((left - right) * root).reshape(len(X), -1)
 
 
-def _whole(part: np.ndarray, shape: Shape, sign: float) -> np.ndarray:
+def _unfold(part: np.ndarray, shape: Shape, sign: float) -> np.ndarray:
     """One even (sign 1) or odd (sign -1) part as a row of pixels."""
     half = shape[2] // 2
     part = part.reshape(*shape[:2], -1)

@@ -1,4 +1,4 @@
-"""Which principal components stand out from what chance makes of the same columns."""
+"""Which principal components exceed those of independently shuffled columns."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from repviz.principal import pca
 
 @dataclass(frozen=True, eq=False)
 class ParallelAnalysis:
-    """The spectrum beside that of columns that have nothing to do with each other.
+    """The spectrum, and its null distribution for independent columns.
 
     Attributes
     ----------
     explained_variance : ndarray of float64, shape (k,)
-        Of the rows as they are, in squared units of ``X``.
+        Spectrum of the rows, in squared units of ``X``.
     null : ndarray of float64, shape (k,)
         The quantile of the explained variance at each place when columns are shuffled.
-    kept : int
-        How many leading components lie above it, without a gap.
+    n_components : int
+        Number of leading components above it, without a gap.
     repeats : int
-        How many times the columns were shuffled.
+        Number of times the columns were shuffled.
     quantile : float
         Which quantile ``null`` is, in (0, 1).
     """
 
     explained_variance: np.ndarray = field(repr=False)
     null: np.ndarray = field(repr=False)
-    kept: int
+    n_components: int
     repeats: int
     quantile: float
 
@@ -46,8 +46,8 @@ def parallel_analysis(
 ) -> ParallelAnalysis:
     """The spectrum and its permutation null: how many components chance does not explain.
 
-    Each column is shuffled by itself, which keeps every column's values and undoes what they have
-    in common. Horn 1965, "A rationale and test for the number of factors in factor analysis",
+    Each column is shuffled by itself, which keeps every column's values and removes their
+    dependence. Horn 1965, "A rationale and test for the number of factors in factor analysis",
     Psychometrika 30; by permutation, Buja and Eyuboglu 1992, Multivariate Behavioral Research 27.
     A component above the null holds something that columns share. It says nothing of curved sets,
     and with n rows fewer than columns it misses weak directions.
@@ -57,13 +57,13 @@ def parallel_analysis(
     X : array_like, shape (n, d)
         One row per image; it must fit into memory.
     components : int, optional
-        How many places of the spectrum are compared, from 1 to min(n - 1, d); all if None.
+        Number of components to compare, from 1 to min(n - 1, d); all if None.
     repeats : int
-        Shuffles, from 1; 19 are the fewest that show the 0.95 quantile.
+        Number of shuffles, from 1; 19 are the fewest that show the 0.95 quantile.
     quantile : float
-        Of the shuffled spectra, from 0.5 to 0.999.
+        Quantile of the shuffled spectra, from 0.5 to 0.999.
     seed : int
-        Of the shuffles.
+        Random seed of the shuffles.
 
     Raises
     ------
@@ -81,5 +81,5 @@ def parallel_analysis(
     ]
     null = np.quantile(shuffled, quantile, axis=0, method="higher")
     above = spectrum > null
-    kept = len(above) if above.all() else int(np.argmin(above))
-    return ParallelAnalysis(spectrum, null, kept, repeats, quantile)
+    n_components = len(above) if above.all() else int(np.argmin(above))
+    return ParallelAnalysis(spectrum, null, n_components, repeats, quantile)

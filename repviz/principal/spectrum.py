@@ -25,7 +25,7 @@ class Spectrum:
     explained_variance : ndarray of float64, shape (k,)
         Variance (n - 1 in the denominator) along each, in squared units of ``X``, largest first.
     explained_variance_ratio : ndarray of float64, shape (k,)
-        Its share of the whole variance, in [0, 1].
+        Its share of the total variance, in [0, 1].
     participation_ratio : float
         (sum of the spectrum)^2 / sum of its squares, from 1 to k; 0 where nothing varies.
     """
@@ -37,7 +37,7 @@ class Spectrum:
 
 
 def spectrum(X: Any) -> Spectrum:
-    """The whole spectrum of the rows of X and their scores, exactly.
+    """The full spectrum of the rows of X and their scores, exactly.
 
     As :func:`repviz.pca` of all components, at a third of its cost where rows are wide: scores
     come from the eigenvectors of the Gram matrix of rows, and no direction among the d columns is

@@ -17,51 +17,51 @@ import numpy as np
 import scipy.linalg
 
 from repviz.errors import InputError
-from repviz.principal.record import PCA, steps, turned
+from repviz.principal.record import PCA, block_slices, fix_signs
 
-SPARE = 20  # directions beyond those asked for
-TOLERANCE = 1e-4  # of a variance: the change from pass to pass at which it counts as found
+OVERSAMPLING = 20  # extra directions beyond the k requested
+TOLERANCE = 1e-4  # largest relative change of a variance between passes at convergence
 PASSES = 12  # at most
-WELL = (1e-6, 1e6)  # spreads whose squares float32 holds with room to spare
+SAFE_SPREAD = (1e-6, 1e6)  # spreads whose squares are safe in float32
 
 Block = tuple[slice, np.ndarray]
 
 
-def streamed(X: Any, k: int, *, seed: int) -> PCA:
-    """The k leading principal components of the rows of X, (n, d), read a few times over.
+def streaming_pca(X: Any, k: int, *, seed: int) -> PCA:
+    """The k leading principal components of the rows of X, (n, d), read in a few passes.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
-        What gives rows for a slice: an array, a memory map, a stored layer.
+        Anything that can be sliced by rows: an array, a memory map, a stored layer.
     k : int
-        How many components.
+        Number of components.
     seed : int
-        Of the directions that it starts from.
+        Random seed of the initial directions.
     """
     n, d = X.shape
-    width = min(k + SPARE, d, n - 1)
+    width = min(k + OVERSAMPLING, d, n - 1)
     start = np.random.default_rng(seed).standard_normal((d, width), dtype=np.float32)
-    shift, scale = _settled(X)
+    shift, scale = _shift_and_scale(X)
     offset, total, first = _first_pass(X, start, shift, scale)
     centre = shift + offset  # the mean, in units of the scale
 
-    def times(V: np.ndarray) -> np.ndarray:
+    def multiply(V: np.ndarray) -> np.ndarray:
         """Scatter matrix of the centred rows times V, (d, width)."""
         out = np.zeros((d, V.shape[1]), np.float32)
         for _, block in _blocks(X, centre, scale):
             out += block.T @ (block @ V)
         return out
 
-    values, basis = _krylov(times, start, first, k)
-    directions = turned(np.ascontiguousarray(basis.T, dtype=np.float64))  # (k, d)
+    values, basis = _krylov(multiply, start, first, k)
+    directions = fix_signs(np.ascontiguousarray(basis.T, dtype=np.float64))  # (k, d)
     # Of what the components leave, the sum of squares as random directions show it.
     rest = first - basis @ (values[:, None] * (basis.T @ start))
     squares = float(values @ values) + float(np.square(rest, dtype=np.float64).sum()) / width
     scores = np.empty((n, k))
-    narrow = directions.T.astype(np.float32)
+    directions32 = directions.T.astype(np.float32)
     for part, block in _blocks(X, centre, scale):
-        scores[part] = block @ narrow
+        scores[part] = block @ directions32
     return PCA(
         mean=centre * scale,
         components=directions,
@@ -73,19 +73,19 @@ def streamed(X: Any, k: int, *, seed: int) -> PCA:
     )
 
 
-def _settled(X: Any) -> tuple[np.ndarray, float]:
-    """What rows are taken from and divided by, so that float32 holds them: (d,) and a power of two.
+def _shift_and_scale(X: Any) -> tuple[np.ndarray, float]:
+    """The shift (d,) and the scale, a power of two, with which float32 represents the rows well.
 
     The first block's mean, over the scale, and a scale that brings its spread near 1; 1 where
     float32 holds the squares well.
     """
-    first = next(steps(X.shape[0], X.shape[1], bytes_each=4))
+    first = next(block_slices(X.shape[0], X.shape[1], bytes_each=4))
     block = np.asarray(X[first])
     block = block.astype(np.promote_types(block.dtype, np.float32), copy=False)
     if not np.isfinite(block).all():
-        return np.zeros(X.shape[1]), 1.0  # the first pass says which row
+        return np.zeros(X.shape[1]), 1.0  # the first pass names the row
     spread, scale = float(np.max(block.max(axis=0) - block.min(axis=0))), 1.0
-    if spread > 0 and not WELL[0] < spread < WELL[1]:
+    if spread > 0 and not SAFE_SPREAD[0] < spread < SAFE_SPREAD[1]:
         scale = float(2.0 ** np.round(np.log2(spread)))
     return block.mean(axis=0, dtype=np.float64) / scale, scale
 
@@ -93,16 +93,16 @@ def _settled(X: Any) -> tuple[np.ndarray, float]:
 def _blocks(X: Any, shift: np.ndarray, scale: float) -> Iterator[Block]:
     """Blocks of rows over the scale, less ``shift``, as float32, with the slice that they are.
 
-    What only float64 holds is shifted in float64.
+    Types wider than float32 are shifted in float64.
     """
-    narrow = shift.astype(np.float32)
-    for part in steps(X.shape[0], X.shape[1], bytes_each=4):
+    shift32 = shift.astype(np.float32)
+    for part in block_slices(X.shape[0], X.shape[1], bytes_each=4):
         block = np.asarray(X[part])
         if np.can_cast(block.dtype, np.float32):
             block = block.astype(np.float32)
             if scale != 1:
                 block /= np.float32(scale)
-            block -= narrow
+            block -= shift32
         else:
             block = (block / scale - shift).astype(np.float32)
         yield part, block
@@ -131,11 +131,11 @@ def _first_pass(
 
 
 def _krylov(
-    times: Callable[[np.ndarray], np.ndarray], start: np.ndarray, first: np.ndarray, k: int
+    multiply: Callable[[np.ndarray], np.ndarray], start: np.ndarray, first: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k largest eigenvalues, descending, and their eigenvectors (d, k), of what ``times`` is.
+    """The k largest eigenvalues of the matrix of ``multiply``, descending, and eigenvectors (d, k).
 
-    ``first`` is ``times(start)``; its span is where the search begins. Where it has fewer than k
+    ``first`` is ``multiply(start)``; its span is where the search begins. Where it has fewer than k
     directions, the others are zeros.
     """
     basis = np.empty((len(start), 0), np.float32)
@@ -146,7 +146,7 @@ def _krylov(
         fresh = _orthogonal(block, basis)
         if fresh.shape[1] == 0:
             break
-        image = times(fresh)
+        image = multiply(fresh)
         basis, images = np.hstack([basis, fresh]), np.hstack([images, image])
         small = basis.T.astype(np.float64) @ images
         values, vectors = scipy.linalg.eigh((small + small.T) / 2)
