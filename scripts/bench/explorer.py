@@ -210,7 +210,7 @@ def study(folder: Path, n: int, *, views: int, thumbnails: bool) -> Path:
         title="Made-up points",
         parameters={"seed": 0},
         images=about,
-        lede="",
+        summary="",
     ) as made:
         made.stage("images", images)
         made.stage("manifold", manifold)
