@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from fnmatch import fnmatchcase
 from functools import partial
 from types import TracebackType
@@ -15,7 +16,7 @@ from repviz import checks
 from repviz.errors import InputError
 
 BY_TYPE = "type:"  # "type:Conv2d" means every convolution
-FULL_PASSES = 3  # passes that go through to the end before one may stop early
+FULL_PASSES = 4  # passes that go through to the end before one may stop early
 
 
 class _StopForward(Exception):
@@ -31,9 +32,10 @@ class Capture:
             outputs = capture(x)  # {"conv1": (b, 96, 55, 55), ...}
 
     A layer whose output the next operation changes in place is read before that happens. A layer
-    that works several times in a pass is read the last time. Of an output of several tensors, the
-    first is read. The first three passes go through to the end; if every layer worked exactly once
-    in each, later ones stop after the deepest layer.
+    that works several times in a pass is read the last time; ``"relu:1"`` reads its first call,
+    ``"relu:2"`` its second. Compiled networks are run uncompiled. Of an output of several
+    tensors, the first is read. The first four passes go through to the end; if every layer worked
+    exactly once in each, later ones stop after the deepest layer.
 
     Parameters
     ----------
@@ -86,9 +88,14 @@ class Capture:
 
     def __enter__(self) -> Capture:
         parts = dict(self.module.named_modules(remove_duplicate=False))
-        self._handles = {
-            name: parts[name].register_forward_hook(self._hook(name)) for name in self.layers
-        }
+        if any(isinstance(part, torch.jit.ScriptModule) for part in parts.values()):
+            raise InputError(
+                "capture: the network must be a torch.nn.Module whose layers can be read, got "
+                "TorchScript. Give the network that it was made from."
+            )
+        for name in self.layers:
+            module, call = module_and_call(name, parts)
+            self._handles[name] = parts[module].register_forward_hook(self._hook(name, call))
         return self
 
     def __exit__(
@@ -111,7 +118,7 @@ class Capture:
         """
         self._outputs, self._last = {}, {}
         self._counts = dict.fromkeys(self.layers, 0)
-        with torch.no_grad():
+        with torch.no_grad(), _uncompiled(self.module):
             try:
                 self.module(x)
             except _StopForward:
@@ -156,7 +163,7 @@ class Capture:
                 )
         return {name: self._outputs[name] for name in self.layers}
 
-    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def _hook(self, name: str, call: int | None) -> Callable[[nn.Module, Any, Any], None]:
         def hook(part: nn.Module, inputs: Any, output: Any) -> None:
             value = _first(output)
             if not isinstance(value, Tensor):
@@ -167,6 +174,8 @@ class Capture:
                     "Choose a layer inside it."
                 )
             self._counts[name] += 1
+            if call is not None and self._counts[name] != call:
+                return
             if not self._passes:
                 self._seen[name] = value, value._version
             if name in self._repeated:
@@ -197,6 +206,33 @@ def fits(name: str, pattern: str) -> bool:
     return name == pattern or fnmatchcase(name, pattern)
 
 
+def _uncompiled(module: nn.Module) -> AbstractContextManager[Any]:
+    """Within the block compiled parts run as written: what was compiled calls no later hook."""
+    compiled = any(
+        hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
+        for part in module.modules()
+    )
+    # torch < 2.6 has no such switch; asking for it loads the compiler, which takes seconds.
+    stance = getattr(torch.compiler, "set_stance", None) if compiled else None
+    return nullcontext() if stance is None else stance("force_eager")
+
+
+def module_and_call(layer: str, names: Container[str]) -> tuple[str, int | None]:
+    """The module that a layer is, and which of its calls is read: 2 of ``"relu:2"``, or None.
+
+    Parameters
+    ----------
+    layer : str
+        As :class:`Capture` takes it.
+    names : container of str
+        The names of the modules.
+    """
+    module, _, call = layer.rpartition(":")
+    if layer not in names and module in names and call.isdecimal() and int(call) > 0:
+        return module, int(call)
+    return layer, None
+
+
 def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     """The names of the layers that ``layers`` (names, globs or types) mean, each once.
 
@@ -205,7 +241,8 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     module : torch.nn.Module
         Any network.
     layers : iterable of str
-        ``"conv1"``; ``"features.*"``; ``"type:Conv2d"``, the name of a class of torch or of yours.
+        ``"conv1"``; ``"features.*"``; ``"type:Conv2d"``, the name of a class of torch or of yours;
+        ``"relu:1"``, the first call of a layer that works several times.
 
     Raises
     ------
@@ -217,10 +254,17 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     # With a module that has several names, each of them can be given.
     named = module.named_modules(remove_duplicate=False)
     parts = {name: part for name, part in named if name}
+    if not parts:
+        raise InputError(
+            f"capture: the network must have layers with names, got a {type(module).__name__} "
+            "without any. Put it into an nn.Sequential."
+        )
     found: dict[str, None] = {}
     for asked in layers:
         if asked.startswith(BY_TYPE):
             hits = _of_type(parts, asked.removeprefix(BY_TYPE))
+        elif module_and_call(asked, parts)[1] is not None:
+            hits = [asked]
         else:
             hits = [name for name in parts if fits(name, asked)]
         for name in hits or [checks.one_of("capture", "layer", asked, parts)]:

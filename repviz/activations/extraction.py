@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from repviz import checks, durable, progress
 from repviz.activations import layout, writer
-from repviz.activations.capture import Capture
+from repviz.activations.capture import Capture, module_and_call
 from repviz.activations.components import fit_components
 from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, not_finite, written_behind
 from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
@@ -35,6 +35,10 @@ SHARD_BYTES = 64 * 2**20  # of the widest layer, about
 SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
 BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
 DTYPES = ("float32", "float16")
+FULL = (torch.float32, torch.float64)
+# Of the largest value: how far an image's values may differ between batches, which round otherwise,
+# in full precision on a CPU and elsewhere (bfloat16 has 8 bits).
+AGREEMENT, COARSE_AGREEMENT = 1e-3, 0.02
 
 
 def extract(
@@ -125,12 +129,14 @@ def extract(
 def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
     """The shape that each layer gives for one image, found with two grey and three random images.
 
-    Two batch sizes tell the axis of the images from others of the same length.
+    Two batch sizes tell the axis of the images from others of the same length. Two of the random
+    images are passed again, and must give the values that they gave beside the third.
 
     Raises
     ------
     InputError
-        A layer that was named, or where ``strict`` any, does not give one row per image.
+        A layer that was named, or where ``strict`` any, does not give one row per image, or not the
+        same row each time.
     """
     expected = model.preprocessing
     shape = (expected.channels, *expected.size)
@@ -138,25 +144,40 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (3, *shape), dtype=torch.uint8, generator=generator)
     with named_failure("extract", model):
-        first, second = (
-            {
-                name: tuple(y.shape) if not y.is_complex() else ()
-                for name, y in capture(expected(x.to(device_of(model)))).items()
-            }
-            for x in (grey, noise)
-        )
+        outputs = [capture(expected(x.to(device_of(model)))) for x in (grey, noise, noise[:2])]
+    first, second = (
+        {name: tuple(y.shape) if not y.is_complex() else () for name, y in output.items()}
+        for output in outputs[:2]
+    )
     parts = dict(model.module.named_modules(remove_duplicate=False))
+    full = all(p.dtype in FULL and p.device.type == "cpu" for p in model.module.parameters())
+    tolerance = AGREEMENT if full else COARSE_AGREEMENT
     seen = []
     for name, two in first.items():
         rest = two[1:]
         if rest and two[0] == 2 and second[name] == (3, *rest):
-            seen.append(Layer(name, rest, axes_of(parts[name], rest, expected.size)))
+            if strict and not _agree(outputs[1][name][:2], outputs[2][name], tolerance):
+                raise InputError(
+                    f"extract: layer '{name}' must return the same values for the same image, and "
+                    "it does not: the network draws random numbers, or mixes the images of a "
+                    "batch, in evaluation mode. Choose an earlier layer, or fix the network."
+                )
+            part = parts[module_and_call(name, parts)[0]]
+            seen.append(Layer(name, rest, axes_of(part, rest, expected.size)))
         elif strict:
             raise InputError(
                 f"extract: layer '{name}' must return one row per image, got shape {two} for 2 "
                 f"images and {second[name]} for 3. Choose the layer that contains it."
             )
     return seen
+
+
+def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    """Whether two outputs are equal up to ``tolerance``, a fraction of the largest value."""
+    if one.is_complex() or one.shape != other.shape:
+        return True
+    one, other = (torch.nan_to_num(y.double()) for y in (one, other))
+    return bool((one - other).abs().max() <= tolerance * one.abs().max()) if one.numel() else True
 
 
 def _manifest(

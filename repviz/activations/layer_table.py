@@ -33,7 +33,8 @@ def layers(model: Model) -> pd.DataFrame:
         ``features`` : number of values
         ``axes`` : what the axes are: c features, t tokens, h and w positions; "" if unknown
         ``in_place`` : whether the next operation changes it in place (it is read before)
-        ``calls`` : how often it works in one pass; above 1, the last call is extracted
+        ``calls`` : how often it works in one pass; above 1, the last call is extracted, and
+        ``"name:1"`` names the first
         ``default`` : whether it is extracted by default
     """
     import pandas as pd

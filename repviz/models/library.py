@@ -212,7 +212,13 @@ def _accepted(who: str, function: Any, **values: Any) -> dict[str, Any]:
             f"{who}: the attribute must be a torch.nn.Module or a function that returns one, got "
             f"{type(function).__name__}."
         )
-    names = inspect.signature(function).parameters
+    try:
+        names = inspect.signature(function).parameters
+    except ValueError as error:  # a class of C, or one derived from it
+        raise InputError(
+            f"{who}: the attribute must be a torch.nn.Module or a function that returns one, got "
+            f"{getattr(function, '__name__', function)}, whose parameters are unknown."
+        ) from error
     given = {name: value for name, value in values.items() if value is not None}
     for name in given:
         checks.one_of(who, "parameter of the function", name, names)

@@ -1,0 +1,118 @@
+"""Networks of unusual kinds: each is read as a hook of one's own reads it, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import repviz
+from repviz.activations.capture import Capture
+from repviz.errors import InputError
+
+EXAMPLE = torch.zeros(1, 3, 224, 224)
+
+
+class Repeats(nn.Module):
+    """One convolution, applied three times."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        return self.conv(self.conv(self.conv(x)))
+
+
+def test_a_call_of_a_layer_that_works_several_times_can_be_chosen(tmp_path):
+    torch.manual_seed(0)
+    net = Repeats().eval()
+    wanted = ["conv:1", "conv:2", "conv:3", "conv"]
+    images = [torch.rand(3, 224, 224) for _ in range(6)]
+    acts = repviz.extract(net, images, layers=wanted, out=tmp_path / "acts", batch=2)
+    model = repviz.open_model(net)
+    calls = []
+    handle = net.conv.register_forward_hook(lambda part, inputs, output: calls.append(output))
+    with torch.no_grad():
+        pixels = torch.from_numpy(repviz.images_from(images).at(size=224).pixels())
+        net(model.preprocessing(pixels))
+    handle.remove()
+    assert acts.layers == tuple(wanted)
+    for layer, expected in zip(wanted, [*calls, calls[-1]], strict=True):
+        np.testing.assert_allclose(acts[layer][:], expected.flatten(1).numpy(), atol=1e-5)
+    table = repviz.layers(model).set_index("layer")
+    assert table.loc["conv", "calls"] == 3
+
+
+def test_a_call_that_does_not_happen_is_named():
+    with Capture(Repeats(), ["conv:4"]) as capture, pytest.raises(InputError) as caught:
+        capture(torch.zeros(1, 3, 8, 8))
+    assert str(caught.value) == (
+        "capture: layer 'conv:4' must run in the forward pass, and it did not. Leave it out."
+    )
+
+
+class Noisy(nn.Module):
+    """Dropout that ignores evaluation mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.head(nn.functional.dropout(self.conv(x), training=True).mean((2, 3)))
+
+
+class Mixing(Noisy):
+    """Batch normalisation without running statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.BatchNorm2d(4, track_running_stats=False)
+
+    def forward(self, x):
+        return self.head(self.conv(x))
+
+
+@pytest.mark.parametrize("network", [Noisy, Mixing])
+def test_values_that_depend_on_more_than_the_image_are_refused(network, tmp_path):
+    images = [torch.rand(3, 64, 64) for _ in range(4)]
+    with pytest.raises(InputError) as caught:
+        repviz.extract(network(), images, layers=["head"], out=tmp_path / "acts")
+    assert str(caught.value) == (
+        "extract: layer 'head' must return the same values for the same image, and it does not: "
+        "the network draws random numbers, or mixes the images of a batch, in evaluation mode. "
+        "Choose an earlier layer, or fix the network."
+    )
+    assert repviz.extract(network(), images, layers=["conv"], out=tmp_path / "acts").layers
+
+
+@pytest.mark.parametrize("make", [torch.jit.script, lambda n: torch.jit.trace(n, EXAMPLE)])
+def test_torchscript_is_refused(make, tmp_path):
+    with pytest.raises(InputError) as caught:
+        repviz.extract(make(Repeats().eval()), [torch.rand(3, 16, 16)], out=tmp_path / "acts")
+    assert str(caught.value) == (
+        "capture: the network must be a torch.nn.Module whose layers can be read, got "
+        "TorchScript. Give the network that it was made from."
+    )
+
+
+def test_a_compiled_network_is_read_uncompiled(tmp_path):
+    torch.manual_seed(0)
+    net = Repeats().eval()
+    images = [torch.rand(3, 16, 16) for _ in range(3)]
+    plain = repviz.extract(net, images, layers=["conv"], out=tmp_path / "plain")
+    net.compile()
+    compiled = repviz.extract(net, images, layers=["conv"], out=tmp_path / "compiled")
+    assert np.array_equal(plain["conv"][:], compiled["conv"][:])
+
+
+def test_a_network_without_layers_is_refused():
+    with pytest.raises(InputError) as caught:
+        Capture(nn.ReLU(), ["*"])
+    assert str(caught.value) == (
+        "capture: the network must have layers with names, got a ReLU without any. Put it into an "
+        "nn.Sequential."
+    )
