@@ -399,7 +399,7 @@ def test_other_parameters_are_refused_with_the_difference(model, images, tmp_pat
         extract(other, images, layers=["code"], out=path)
 
 
-def test_folders_that_are_no_activations(model, images, tmp_path):
+def test_a_folder_of_other_files_is_not_extracted_into(model, images, tmp_path):
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(StoreError) as error:
         extract(model, images, layers=["code"], out=tmp_path)
@@ -407,19 +407,31 @@ def test_folders_that_are_no_activations(model, images, tmp_path):
         f"{tmp_path}: activations need a folder of their own, and this one contains other files. "
         "Choose another folder."
     )
+
+
+@pytest.mark.parametrize(
+    ("manifest", "sentence"),
+    [
+        pytest.param(
+            None,
+            "not a folder of activations: it has no manifest.json. Choose a folder that repviz "
+            "extract wrote.",
+            id="no manifest",
+        ),
+        pytest.param(
+            {"format": "x", "version": 3},
+            "the manifest must have format 'repviz activations', version 3, got 'x', version 3. "
+            "Choose another folder.",
+            id="other format",
+        ),
+    ],
+)
+def test_folders_that_are_no_activations(tmp_path, manifest, sentence):
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(StoreError) as error:
         open_activations(tmp_path)
-    assert str(error.value) == (
-        f"{tmp_path}: not a folder of activations: it has no manifest.json. Choose a folder that "
-        "repviz extract wrote."
-    )
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": "x", "version": 3}))
-    with pytest.raises(StoreError) as error:
-        open_activations(tmp_path)
-    assert str(error.value) == (
-        f"{tmp_path}: the manifest must have format 'repviz activations', version 3, got 'x', "
-        "version 3. Choose another folder."
-    )
+    assert str(error.value) == f"{tmp_path}: {sentence}"
 
 
 @pytest.mark.parametrize(

@@ -107,18 +107,34 @@ def test_the_null_tells_related_from_unrelated(method, X):
 # ---- messages
 
 
-def test_says_what_is_wrong(X):
-    with pytest.raises(UnknownName) as caught:
-        similarity(X, X, method="cca")
-    assert str(caught.value) == (
-        "similarity: no method is called 'cca'. Did you mean 'cka'? "
-        "Known: cka, procrustes, mutual-neighbours."
-    )
-    with pytest.raises(InputError) as caught:
-        similarity(X, X[:70])
-    assert str(caught.value) == (
-        "similarity: X and Y must be of the same images, got 80 and 70 rows."
-    )
-    with pytest.raises(InputError) as caught:
-        similarity(X, np.ones((80, 2)))
-    assert str(caught.value) == "similarity: the rows of Y must not all be identical."
+@pytest.mark.parametrize(
+    ("other", "method", "error", "sentence"),
+    [
+        pytest.param(
+            lambda X: X,
+            "cca",
+            UnknownName,
+            "similarity: no method is called 'cca'. Did you mean 'cka'? "
+            "Known: cka, procrustes, mutual-neighbours.",
+            id="unknown method",
+        ),
+        pytest.param(
+            lambda X: X[:70],
+            "cka",
+            InputError,
+            "similarity: X and Y must be of the same images, got 80 and 70 rows.",
+            id="other images",
+        ),
+        pytest.param(
+            lambda X: np.ones((80, 2)),
+            "cka",
+            InputError,
+            "similarity: the rows of Y must not all be identical.",
+            id="identical rows",
+        ),
+    ],
+)
+def test_messages(X, other, method, error, sentence):
+    with pytest.raises(error) as caught:
+        similarity(X, other(X), method=method)
+    assert str(caught.value) == sentence

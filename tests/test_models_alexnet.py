@@ -174,21 +174,32 @@ def test_an_input_of_224_names_the_three_ways_to_55():
     )
 
 
-def test_wrong_options_are_named():
-    with pytest.raises(UnknownName) as error:
-        open_model("alexnet", variant="papr")
-    assert str(error.value) == (
-        "open_model('alexnet'): no variant is called 'papr'. Did you mean 'paper'? Known: paper, "
-        "ungrouped, code2012, caffe, torchvision."
-    )
-    with pytest.raises(UnknownName) as error:
-        open_model("alexnet", klasses=3)
-    assert str(error.value) == (
-        "open_model('alexnet'): no option is called 'klasses'. Did you mean 'classes'? Known: "
-        "variant, classes, init, map_dropout."
-    )
-    with pytest.raises(InputError) as error:
-        open_model("alexnet", classes=1)
-    assert str(error.value) == (
-        "open_model('alexnet'): classes must be a whole number at least 2, got 1."
-    )
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        pytest.param(
+            {"variant": "papr"},
+            UnknownName,
+            "no variant is called 'papr'. Did you mean 'paper'? Known: paper, ungrouped, code2012, "
+            "caffe, torchvision.",
+            id="unknown variant",
+        ),
+        pytest.param(
+            {"klasses": 3},
+            UnknownName,
+            "no option is called 'klasses'. Did you mean 'classes'? Known: variant, classes, init, "
+            "map_dropout.",
+            id="unknown option",
+        ),
+        pytest.param(
+            {"classes": 1},
+            InputError,
+            "classes must be a whole number at least 2, got 1.",
+            id="one class",
+        ),
+    ],
+)
+def test_wrong_options_are_named(options, error, sentence):
+    with pytest.raises(error) as caught:
+        open_model("alexnet", **options)
+    assert str(caught.value) == f"open_model('alexnet'): {sentence}"

@@ -160,23 +160,29 @@ def test_a_card_that_is_no_card(tmp_path, kind):
         )
 
 
-def test_cards_that_lack_a_field_or_hold_another_type(path):
+@pytest.mark.parametrize("value", [..., 7, "text", [], [1], {}, {"a": 1}, None, True])
+def test_cards_that_lack_a_field_or_hold_another_type(path, value):
     card = read_card(path)
-    fields = [name for name in card if name not in ("format", "version", "versions", "sums")]
-    for name in fields:
-        for value in (..., 7, "text", [], [1], {}, {"a": 1}, None, True):
-            text = {**card, name: value}
-            if value is ...:
-                del text[name]
-            forged(path, json.dumps(text))
-            with pytest.raises(RepvizError):
-                open_checkpoint(path)
+    for name in [name for name in card if name not in ("format", "version", "versions", "sums")]:
+        text = {**card, name: value}
+        if value is ...:
+            del text[name]
+        forged(path, json.dumps(text))
+        with pytest.raises(RepvizError):
+            open_checkpoint(path)
+
+
+def test_message_of_a_card_with_a_field_of_another_type(path):
     with pytest.raises(Damaged) as error:
-        open_checkpoint(forged(path, json.dumps({**card, "options": 7})))
+        open_checkpoint(forged(path, json.dumps({**read_card(path), "options": 7})))
     assert str(error.value) == (
         f"{path}: the checkpoint's metadata must have a valid field 'options', and has none. "
         "Choose a file that repviz wrote."
     )
+
+
+def test_a_card_of_a_model_that_cannot_be_built_is_refused(path):
+    card = read_card(path)
     options = {**card["options"], "size": [3, 4, 5]}
     with pytest.raises(Damaged, match="must describe a model that can be built"):
         open_checkpoint(forged(path, json.dumps({**card, "options": options})))

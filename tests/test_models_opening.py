@@ -130,36 +130,55 @@ def test_an_own_function_gets_the_classes_that_it_asks_for(own):
     )
 
 
-def test_names_that_are_no_models():
-    with pytest.raises(UnknownName) as error:
-        open_model("alexnett")
-    assert str(error.value) == (
-        "open_model: no model is called 'alexnett'. Did you mean 'alexnet'? Known: alexnet, "
-        "autoencoder, torchvision:NAME, timm:NAME, MODULE:ATTRIBUTE."
-    )
-    with pytest.raises(UnknownName) as error:
+@pytest.mark.parametrize(
+    ("name", "options", "error", "sentence"),
+    [
+        pytest.param(
+            "alexnett",
+            {},
+            UnknownName,
+            "open_model: no model is called 'alexnett'. Did you mean 'alexnet'? Known: alexnet, "
+            "autoencoder, torchvision:NAME, timm:NAME, MODULE:ATTRIBUTE.",
+            id="unknown model",
+        ),
+        pytest.param(
+            "nopackage.nets:make",
+            {},
+            InputError,
+            "open_model('nopackage.nets:make'): 'nopackage.nets' must be a module that Python can "
+            "import, got 'No module named 'nopackage''. Run repviz in its folder, or install it.",
+            id="unknown module",
+        ),
+        pytest.param(
+            "torchvision",
+            {},
+            InputError,
+            "open_model('torchvision'): a name must follow the colon, got nothing. "
+            "Write torchvision:NAME.",
+            id="no name after the colon",
+        ),
+        pytest.param(
+            "alexnet",
+            {"weights": "default"},
+            Unavailable,
+            "open_model('alexnet'): there are no published weights for this model. Use "
+            "weights='random', or the path of a checkpoint that you trained.",
+            id="no published weights",
+        ),
+    ],
+)
+def test_names_that_are_no_models(name, options, error, sentence):
+    with pytest.raises(error) as caught:
+        open_model(name, **options)
+    assert str(caught.value) == sentence
+
+
+def test_an_unknown_torchvision_model_lists_the_known_ones():
+    with pytest.raises(UnknownName) as caught:
         open_model("torchvision:resnet81")
-    assert str(error.value).startswith(
+    assert str(caught.value).startswith(
         "open_model('torchvision:resnet81'): no torchvision model is called 'resnet81'. Did you "
         "mean 'resnet18'? Known: alexnet, "
-    )
-    with pytest.raises(InputError) as error:
-        open_model("nopackage.nets:make")
-    assert str(error.value) == (
-        "open_model('nopackage.nets:make'): 'nopackage.nets' must be a module that Python can "
-        "import, got 'No module named 'nopackage''. Run repviz in its folder, or install it."
-    )
-    with pytest.raises(InputError) as error:
-        open_model("torchvision")
-    assert str(error.value) == (
-        "open_model('torchvision'): a name must follow the colon, got nothing. "
-        "Write torchvision:NAME."
-    )
-    with pytest.raises(Unavailable) as error:
-        open_model("alexnet", weights="default")
-    assert str(error.value) == (
-        "open_model('alexnet'): there are no published weights for this model. Use "
-        "weights='random', or the path of a checkpoint that you trained."
     )
 
 
@@ -209,38 +228,71 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path):
     )
 
 
-def test_checkpoints_that_cannot_be_used(tmp_path):
-    path = tmp_path / "net.safetensors"
-    save_checkpoint(open_model("autoencoder", size=16, bottleneck=3, width=4), path)
-    with pytest.raises(Mismatch) as error:
-        open_model("autoencoder", weights=str(path), bottleneck=4)
-    assert str(error.value) == (
-        f"{path}: this checkpoint belongs to another model: bottleneck was 3 and is now 4. Open "
+@pytest.fixture
+def saved(tmp_path):
+    return save_checkpoint(
+        open_model("autoencoder", size=16, bottleneck=3, width=4), tmp_path / "net.safetensors"
+    )
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_bit(path):
+    intact = path.read_bytes()
+    path.write_bytes(intact[:-100] + bytes([intact[-100] ^ 1]) + intact[-99:])
+
+
+def of_another_format(path):
+    save_file({"x": torch.zeros(2)}, path, metadata={"repviz": json.dumps({"format": "other"})})
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        pytest.param(
+            flip_a_bit,
+            "the weights have changed since they were written. Copy the file again from its "
+            "source, or train again.",
+            id="flipped bit",
+        ),
+        pytest.param(
+            of_another_format,
+            "this safetensors file must contain a repviz checkpoint, version 1, and does not. "
+            "Choose a file that repviz wrote.",
+            id="other format",
+        ),
+    ],
+)
+def test_damaged_checkpoints_are_refused(saved, damage, sentence):
+    damage(saved)
+    with pytest.raises(Damaged) as caught:
+        open_checkpoint(saved)
+    assert str(caught.value) == f"{saved}: {sentence}"
+
+
+def test_a_checkpoint_cut_short_is_refused(saved):
+    cut_short(saved)
+    with pytest.raises(Damaged, match="is not a complete safetensors file"):
+        open_checkpoint(saved)
+
+
+def test_a_checkpoint_of_another_model_is_refused(saved):
+    with pytest.raises(Mismatch) as caught:
+        open_model("autoencoder", weights=str(saved), bottleneck=4)
+    assert str(caught.value) == (
+        f"{saved}: this checkpoint belongs to another model: bottleneck was 3 and is now 4. Open "
         "the model that it was trained as; options left out are taken from the checkpoint."
     )
-    with pytest.raises(Unavailable) as error:
+
+
+def test_a_checkpoint_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(Unavailable) as caught:
         open_checkpoint(tmp_path / "none")
-    assert str(error.value) == (
+    assert str(caught.value) == (
         "open_model: weights must be 'random', 'default' or the path of a checkpoint, got "
         f"'{tmp_path / 'none'}', which does not exist. Check the path."
-    )
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-100])
-    with pytest.raises(Damaged, match="is not a complete safetensors file"):
-        open_checkpoint(path)
-    path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
-    with pytest.raises(Damaged) as error:
-        open_checkpoint(path)
-    assert str(error.value) == (
-        f"{path}: the weights have changed since they were written. Copy the file again from its "
-        "source, or train again."
-    )
-    save_file({"x": torch.zeros(2)}, path, metadata={"repviz": json.dumps({"format": "other"})})
-    with pytest.raises(Damaged) as error:
-        open_checkpoint(path)
-    assert str(error.value) == (
-        f"{path}: this safetensors file must contain a repviz checkpoint, version 1, and does "
-        "not. Choose a file that repviz wrote."
     )
 
 

@@ -65,7 +65,7 @@ def test_code_in_a_file_does_not_run(tmp_path, save):
     assert not mark.exists()
 
 
-def test_what_is_wrong_is_named(saved, tmp_path):
+def test_weights_of_another_number_of_classes_are_refused(saved):
     path, _ = saved
     with pytest.raises(Mismatch) as error:
         open_model("torchvision:squeezenet1_1", weights=str(path), classes=6)
@@ -74,13 +74,22 @@ def test_what_is_wrong_is_named(saved, tmp_path):
         "where the network has (6, 512, 1, 1), 'classifier.1.bias' is (5,) where the network has "
         "(6,). Open the network that they belong to, with the same number of classes."
     )
-    with pytest.raises(Mismatch) as error:
+
+
+def test_weights_of_another_network_are_refused(saved):
+    path, _ = saved
+    with pytest.raises(Mismatch, match=r"'features\.5\.squeeze\.weight' is missing"):
         open_model("torchvision:squeezenet1_0", weights=str(path), classes=5)
-    assert "'features.5.squeeze.weight' is missing" in str(error.value)
+
+
+def test_a_weight_file_cut_short_is_refused(saved, tmp_path):
     short = tmp_path / "short.pth"
-    short.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(Damaged):
+    short.write_bytes(saved[0].read_bytes()[:-1000])
+    with pytest.raises(Damaged, match="is not a complete state dict of tensors"):
         open_model("torchvision:squeezenet1_1", weights=str(short), classes=5)
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(Damaged) as error:
         open_model("torchvision:squeezenet1_1", weights=str(tmp_path / "list.pth"))

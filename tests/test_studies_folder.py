@@ -210,21 +210,33 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
     )
 
 
-def test_what_is_no_study_is_one_sentence(tmp_path):
+def test_a_folder_without_a_manifest_is_no_study(tmp_path):
     with pytest.raises(InputError, match="got no manifest"):
         studies.open_study(tmp_path)
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": "other"}))
-    with pytest.raises(Damaged) as caught:
+
+
+@pytest.mark.parametrize(
+    ("manifest", "error", "sentence"),
+    [
+        pytest.param(
+            {"format": "other"},
+            Damaged,
+            "manifest.json must be that of a study, and is not. Choose another folder.",
+            id="other format",
+        ),
+        pytest.param(
+            {"format": "repviz study", "version": 9},
+            Mismatch,
+            "a study must have format version 2, got 9. Use the release that wrote it.",
+            id="other version",
+        ),
+    ],
+)
+def test_a_manifest_of_something_else_is_one_sentence(tmp_path, manifest, error, sentence):
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(error) as caught:
         studies.open_study(tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path}: manifest.json must be that of a study, and is not. Choose another folder."
-    )
-    (tmp_path / "manifest.json").write_text(json.dumps({"format": "repviz study", "version": 9}))
-    with pytest.raises(Mismatch) as caught:
-        studies.open_study(tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path}: a study must have format version 2, got 9. Use the release that wrote it."
-    )
+    assert str(caught.value) == f"{tmp_path}: {sentence}"
 
 
 def test_a_result_that_is_not_there_lists_those_that_are(tmp_path):
