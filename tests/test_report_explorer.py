@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,7 @@ def test_the_address_brings_the_selection_back(browser: Browser, report: Path) -
     page.fill("#map-search", "turn > 8.4")
     page.locator("#map-search").press("Enter")
     page.locator("#map-views button").nth(2).click()
+    page.wait_for_url(re.compile("view=2"))
     fragment = page.evaluate("location.hash")
     chosen = repviz.selection(report, page.url)
     assert chosen["id"].tolist() == ["image/17", "image/18", "image/19"]
@@ -299,8 +301,7 @@ def test_the_address_brings_the_selection_back(browser: Browser, report: Path) -
     assert seen.complaints == []
     seen.page.keyboard.press("Escape")
     seen.page.keyboard.press("Escape")
-    settle(seen.page)
-    assert seen.page.evaluate("location.hash") == "#map"
+    seen.page.wait_for_url(re.compile("#map$"))
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,15 @@ class MapData {
     return this.memberLists;
   }
 
+  // How many images carry each label.
+  get totals() {
+    if (!this.counts) {
+      this.counts = new Uint32Array(this.labels.length);
+      for (let i = 0; i < this.n; i++) this.counts[this.label[i]]++;
+    }
+    return this.counts;
+  }
+
   name(i) {
     return this.labels ? this.labels[this.label[i]] : "";
   }

@@ -98,9 +98,7 @@ class Panel {
     card.hidden = focus < 0 || map.points.x[focus] === ABSENT;
     if (card.hidden) return;
     const [x, y] = map.pixel(focus).map((value) => value / window.devicePixelRatio);
-    this.cardSize ??= {};
     const { side } = map;
-    card.classList.toggle("before", x > side / 2);
     const inside = (value) => Math.max(0, Math.min(side, value));
     card.style.transform =
       `translate(${inside(x) + (x > side / 2 ? -16 : 16)}px, ${Math.max(62, Math.min(side - 62, y))}px) ` +
@@ -122,17 +120,13 @@ class Panel {
   mix() {
     const { data, state } = this;
     const counts = new Uint32Array(data.labels.length);
-    const totals = new Uint32Array(data.labels.length);
-    for (let i = 0; i < data.n; i++) {
-      totals[data.label[i]]++;
-      counts[data.label[i]] += state.selection.mask[i];
-    }
+    for (const i of state.selection.list) counts[data.label[i]]++;
     const order = [...counts.keys()].filter((label) => counts[label]).sort((a, b) => counts[b] - counts[a]);
     const items = order.slice(0, MIX).map((label) => {
       const item = element("li", "");
-      const bar = element("progress", "", { max: totals[label], value: counts[label] });
+      const bar = element("progress", "", { max: data.totals[label], value: counts[label] });
       bar.setAttribute("aria-hidden", "true");
-      item.append(element("span", data.labels[label]), bar, element("span", `${count(counts[label])} of ${count(totals[label])}`));
+      item.append(element("span", data.labels[label]), bar, element("span", `${count(counts[label])} of ${count(data.totals[label])}`));
       return item;
     });
     const rest = order.length - MIX;

@@ -66,8 +66,9 @@ const disc = (radius, stride) => {
     for (let y = -half; y <= half; y++)
       for (let x = -half; x <= half; x++) {
         const cover = radius + 0.5 - Math.hypot(x, y);
-        if (cover >= 1 || (x === 0 && y === 0)) core.push(y * stride + x);
-        else if (cover > 0.05) {
+        // The smallest discs are full pixels alone: there are very many of them.
+        if (cover >= (radius < 1.5 ? 0.25 : 1) || (x === 0 && y === 0)) core.push(y * stride + x);
+        else if (radius >= 1.5 && cover > 0.05) {
           rim.push(y * stride + x);
           opacity.push(Math.round(cover * 255));
         }
@@ -102,29 +103,30 @@ class Raster {
     const table = Uint32Array.from(colours, pixelOf);
     const grey = Uint32Array.of(pixelOf(theme.grey));
     const spot = disc(radius, stride);
-    const put = (mask, wanted, indices, pixels) =>
-      this.stamp(x, y, place, { side, pad, stride }, spot, mask, wanted, indices, pixels);
-    if (selection.empty) put(null, 0, codes, table);
+    const area = { side, pad, stride };
+    if (selection.empty) this.stamp(x, y, place, area, spot, null, codes, table);
     else {
-      put(selection.mask, 0, null, grey);
-      put(selection.mask, 1, codes, table);
+      this.stamp(x, y, place, area, spot, null, null, grey);
+      this.stamp(x, y, place, area, spot, selection.list, codes, table);
     }
     canvas.getContext("2d").putImageData(this.image, -pad, -pad);
   }
 
-  stamp(x, y, { scale, left, top }, { side, pad, stride }, { half, core, rim, opacity }, mask, wanted, codes, table) {
+  // Puts down the points of `rows`, or all of them.
+  stamp(x, y, { scale, left, top }, { side, pad, stride }, { half, core, rim, opacity }, rows, codes, table) {
     const { pixels } = this;
     const [low, high] = [-half, side + half];
     const full = core.length;
     const edge = LITTLE ? rim.length : 0;
-    for (let i = 0; i < x.length; i++) {
-      if (mask !== null && mask[i] !== wanted) continue;
+    const length = rows === null ? x.length : rows.length;
+    for (let place = 0; place < length; place++) {
+      const i = rows === null ? place : rows[place];
       if (x[i] === ABSENT) continue;
-      const px = Math.round(left + scale * x[i]);
-      const py = Math.round(top - scale * y[i]);
+      const px = Math.floor(left + scale * x[i] + 0.5);
+      const py = Math.floor(top - scale * y[i] + 0.5);
       if (px < low || py < low || px > high || py > high) continue;
       const at = (py + pad) * stride + px + pad;
-      const colour = table[codes === null ? 0 : codes[i]];
+      const colour = codes === null ? table[0] : table[codes[i]];
       for (let k = 0; k < full; k++) pixels[at + core[k]] = colour;
       for (let k = 0; k < edge; k++) {
         const to = at + rim[k];

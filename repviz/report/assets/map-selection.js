@@ -16,6 +16,7 @@ class Selection {
     this.mask = mask;
     this.count = 0;
     for (let i = 0; i < mask.length; i++) this.count += mask[i];
+    this.listed = null;
   }
 
   pick(rows) {
@@ -27,12 +28,16 @@ class Selection {
   toggle(i) {
     this.mask[i] ^= 1;
     this.count += this.mask[i] ? 1 : -1;
+    this.listed = null;
   }
 
-  rows(most = Infinity) {
-    const found = [];
-    for (let i = 0; i < this.mask.length && found.length < most; i++) if (this.mask[i]) found.push(i);
-    return found;
+  // The rows that are selected, ascending.
+  get list() {
+    if (!this.listed) {
+      this.listed = new Uint32Array(this.count);
+      for (let i = 0, at = 0; i < this.mask.length; i++) if (this.mask[i]) this.listed[at++] = i;
+    }
+    return this.listed;
   }
 
   // Runs of rows as integers of seven bits a byte, the gap before a run and its length; base64url.

@@ -98,7 +98,12 @@
   };
 
   // ---- the address holds selection, view and pin ------------------------------------------------
+  let waiting = 0;
   const write = () => {
+    clearTimeout(waiting); // what is seen comes first: a large selection makes a long address
+    waiting = setTimeout(writeNow, 100);
+  };
+  const writeNow = () => {
     if (state.selection.empty && state.pin < 0) {
       if (location.hash.startsWith("#map?")) replace("#map");
       return;
@@ -257,7 +262,7 @@
     select();
   });
   click("csv", () => {
-    const rows = state.selection.empty ? Array.from({ length: data.n }, (_, i) => i) : state.selection.rows();
+    const rows = state.selection.empty ? Array.from({ length: data.n }, (_, i) => i) : [...state.selection.list];
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([csv(data, state.view, rows)], { type: "text/csv" }));
     link.download = "selection.csv";
@@ -265,6 +270,7 @@
     URL.revokeObjectURL(link.href);
   });
   click("link", async () => {
+    writeNow();
     try {
       await navigator.clipboard.writeText(location.href);
       by("map-link").textContent = "Copied";
