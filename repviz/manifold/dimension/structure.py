@@ -79,8 +79,8 @@ def _trend(graph: Neighbors) -> str:
 def _curvature(graph: Neighbors) -> str:
     """How well squares and products of tangent coordinates explain the first normal coordinate.
 
-    On a curved set all of it, on a flat one with noise nothing. In full dimension there is no
-    normal coordinate.
+    On a curved set all of it, on a flat one nothing. Where all directions are taken for tangent
+    ones, the last is tested: the dimension of a sphere may be read too high by one.
     """
     rows = _distinct_or_none(graph, 2 * SCALES[-1][0])
     if rows is None or graph.metric != "euclidean" or graph.k < BENT_K:
@@ -107,7 +107,8 @@ def _bend(X: np.ndarray, tangents: int) -> float | None:
     values, vectors = np.linalg.eigh(V @ V.T)  # ascending
     values, vectors = values[::-1].clip(0), vectors[:, ::-1]
     k = len(V)
-    if tangents >= min(k - 1, X.shape[1]) or values[tangents] <= FLAT**2 * values[0]:
+    tangents = min(tangents, int((values > FLAT**2 * values[0]).sum()) - 1)
+    if not 0 < tangents < k - 1:
         return None
     T, normal = vectors[:, :tangents] * math.sqrt(k), vectors[:, tangents]
     first, second = np.triu_indices(tangents)
