@@ -19,9 +19,9 @@ from repviz.manifold.dimension.estimators import gride, mle
 from repviz.manifold.neighbors import Neighbors
 
 SCALES = ((2, 16), (2, 8))  # m of GRIDE: the first pair that the graph has neighbours for
-TREND = 2.4  # over sqrt(n): the log ratio of the dimensions at two scales that chance explains
-DISPERSION_K, DISPERSION = 20, 8.0  # neighbours; over sqrt(n), the excess that chance explains
-GAP_NEIGHBOUR, GAP = 5, 3.0  # an edge joins rows nearer than GAP times the distance to this one
+TREND = 2.7  # over sqrt(n): the log ratio of the dimensions at two scales that chance explains
+DISPERSION_K, DISPERSION = 20, 9.0  # neighbours; over sqrt(n), the excess that chance explains
+GAP_NEIGHBOUR, GAP = 5, 3.5  # an edge joins rows nearer than GAP times the distance to this one
 OUTSIDE = 0.1  # fraction of the rows outside the largest cluster
 BENT_ROWS, BENT_K = 60, 20  # rows around which curvature is measured; neighbours, at least
 BENT, FLAT = 0.5, 1e-6  # adjusted R2 of a quadratic; spread that is rounding, over the largest
