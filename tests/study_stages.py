@@ -1,0 +1,302 @@
+"""The stages of a made-up study, each written as the product writes its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+from study_tables import Images, table
+
+from repviz import intervals
+from repviz.bottleneck.code_contents import ORIGINAL
+from repviz.bottleneck.engines import ENGINES
+from repviz.study_folder import Draft
+
+LAYERS = {"pool1": 69_984, "pool2": 43_264, "pool5": 9_216, "fc6": 4_096, "fc7": 4_096}
+JUDGES = ("nearest-face", "face-space", "joint")
+RUNGS = (  # name, kind, median distance, images drawn, accepted
+    ("uniform-pixels", "ladder", 0.42, 10_000, 0),
+    ("pixelwise-gaussian", "ladder", 0.28, 10_000, 0),
+    ("full-covariance-gaussian", "ladder", 0.15, 10_000, 150),
+    ("decoded-codes", "ladder", 0.10, 10_000, 2050),
+    ("mean-face-plus-noise", "control", 0.12, 10_000, 0),
+    ("held-out", "held-out", 0.08, 100, 95),
+)
+SENTENCES = {
+    "sweep": ["At 32 numbers an image, the autoencoder's error is 0.93 times that of PCA."],
+    "training": ["The network names 85.0 % of 120 held-out images; chance is 2.5 %."],
+    "identity": ["In trained fc7 the nearest image shows the same person for 97.5 % of images."],
+    "dimension": ["400 images have an intrinsic dimension of 7.9 (7.0 to 8.8)."],
+    "ladder": ["0 of 10,000 images of uniform noise are accepted as faces: at most 0.03 %."],
+}
+
+
+def _findings(draft: Draft, images: Images) -> None:
+    draft.findings(SENTENCES)
+
+
+def _images(draft: Draft, images: Images) -> None:
+    draft.array("thumbnails", images.pixels)
+    labels = images.labels or [""] * images.n
+    rows = [
+        {"row": i, "id": name, "label": label, "factor_turn": i * 0.5}
+        for i, (name, label) in enumerate(zip(images.ids, labels, strict=True))
+    ]
+    table(draft, "images", rows)
+
+
+def _sweep(draft: Draft, images: Images) -> None:
+    test = range(images.n * 4 // 5, images.n)
+    of_study = {
+        "n_train": images.n * 4 // 5,
+        "n_test": len(test),
+        "groups_test": len({images.labels[i] for i in test} if images.labels else test),
+        "split_by": "label" if images.labels else "image",
+    }
+    rows = [
+        {**ENGINES[engine].columns, "bottleneck": k, "mse": 0.02 * ratio / k, "ratio": ratio}
+        | of_study
+        for engine, ratio in (("pca", 1.0), ("conv", 1.69), ("linear-start", 0.88))
+        for k in images.sizes
+    ]
+    table(draft, "sweep", rows)
+    named = [{name: row[name] for name in ("engine", "engine_label", "bottleneck")} for row in rows]
+    table(draft, "baselines", named)
+    table(draft, "sweep_images", [{**row, "row": i} for row in named for i in test])
+    original = {"engine": "original", "engine_label": "original", "bottleneck": np.nan}
+    panels = [{"panel": i, **row} for i, row in enumerate([original, *named])]
+    table(draft, "reconstruction_panels", panels)
+    picks = enumerate(zip(test, ("best", "median", "worst", "worst"), strict=False))
+    shown = [{"position": i, "row": r, "id": images.ids[r], "pick": p} for i, (r, p) in picks]
+    table(draft, "reconstruction_images", shown)
+    pictures = images.pixels[test[: len(shown)]]
+    draft.array("reconstructions", np.stack([pictures] * len(panels)))
+    table(draft, "audit", [{"bottleneck": images.sizes[0]}])
+
+
+def _traversals(draft: Draft, images: Images) -> None:
+    named = {"engine": "linear-start", "engine_title": "the autoencoder", "bottleneck": 8}
+    table(draft, "traversals", [{**named, "direction": i, "reach": 2.0, "r": ""} for i in (1, 2)])
+    ends = {"from": images.ids[0], "to": images.ids[1], "n_train": 20}
+    steps = product(("pixels", "codes"), (0.0, 0.5, 1.0))
+    table(draft, "interpolation", [{**named, **ends, "space": s, "weight": w} for s, w in steps])
+    for name in ("traversals", "interpolation"):
+        draft.array(name, images.pixels[:6].reshape(2, 3, *images.pixels.shape[1:]))
+
+
+def _criteria(draft: Draft, images: Images) -> None:
+    sizes = images.sizes
+    named = {"criterion": "psnr:25", "title": "a PSNR of at least 25 dB"}
+    table(draft, "criteria", [{**named, "bottleneck": k, "loss": 1 / k} for k in sizes])
+    found = {"size": sizes[-1], "low": float(sizes[0]), "high": np.inf, "observed": sizes[-1]}
+    lacking = {"left_out": "no factors are known of the images", "size": np.nan}
+    table(draft, "choices", [{**named, **found}, {**found, **lacking, "criterion": "factors"}])
+    table(draft, "knee", [{"sizes": len(sizes), "ranges": 3, "with_knee": 2, "stable": False}])
+
+
+def _code_probes(draft: Draft, images: Images) -> None:
+    trained = ENGINES["linear-start"].columns
+    codes: list[dict[str, Any]] = [{**ORIGINAL, "bottleneck": np.nan}]
+    codes += [{**trained, "bottleneck": k} for k in images.sizes]
+    probes = ("same label nearest", "light")
+    table(draft, "code_probes", [{**code, "probe": p} for code in codes for p in probes])
+    table(draft, "code_dimension", [{**code, "dimension": 5.0} for code in codes])
+
+
+def _anatomy(draft: Draft, images: Images) -> None:
+    layers = [
+        ("conv1", 34_944, 105_415_200, 290_400),
+        ("relu1", 0, 0, 290_400),
+        ("conv2", 307_456, 223_948_800, 186_624),
+        ("fc6", 37_752_832, 37_748_736, 4_096),
+        ("fc7", 16_781_312, 16_777_216, 4_096),
+    ]
+    columns = ("layer", "parameters", "multiply_adds", "neurons")
+    rows: list[dict[str, Any]] = [dict(zip(columns, row, strict=True)) for row in layers]
+    for row in rows:
+        row["share_parameters"] = row["parameters"] / 60_965_224
+        row["share_multiply_adds"] = row["multiply_adds"] / 724_406_816
+    table(draft, "anatomy", rows)
+
+
+def _training(draft: Draft, images: Images) -> None:
+    counts = {"n_train": images.n * 7 // 10, "n_held_out": images.n - images.n * 7 // 10}
+    rows = [
+        {"epoch": epoch, "held_out_accuracy": 0.07 * epoch, "chance": 0.025, **counts}
+        for epoch in range(1, 13)
+    ]
+    table(draft, "training", rows)
+
+
+def _evaluation(draft: Draft, images: Images) -> None:
+    views = ("centre", "ten")
+    table(draft, "evaluation", [{"views": v, "n_correct": 50, "accuracy": 50 / 60} for v in views])
+
+
+def _filters(draft: Draft, images: Images) -> None:
+    draft.array("filters", np.random.default_rng(1).normal(size=(16, 3, 5, 5)))
+    towers = [{"tower": t + 1, "first": 8 * t, "last": 8 * t + 7} for t in range(2)]
+    table(draft, "filters", towers)
+
+
+def _feature_maps(draft: Draft, images: Images) -> None:
+    named = {"layer": "conv1", "image": 0, "id": images.ids[0], "height": 4, "width": 4}
+    states, towers = ("given", "untrained"), (1, 1, 2, 2)
+    rows = [
+        {**named, "state": state, "tower": tower, "rank": rank}
+        for state in states
+        for rank, tower in enumerate(towers, 1)
+    ]
+    table(draft, "feature_maps", rows)
+    table(draft, "predictions", [{**named, "state": state, "rank": 1} for state in states])
+    for state in states:
+        draft.array(f"maps_{state}_conv1", np.arange(64, dtype=np.float32).reshape(1, 4, 4, 4))
+    draft.array("photographs", images.pixels[:1])
+
+
+def _top_images(draft: Draft, images: Images) -> None:
+    places = product((("conv1", 1), ("fc7", 0)), (0, 5), (1, 2, 3))
+    rows: list[dict[str, Any]] = [
+        {"panel": i, "layer": layer, "tower": tower, "unit": unit, "rank": rank, "row": rank}
+        | {"id": images.ids[rank]}
+        for i, ((layer, tower), unit, rank) in enumerate(places)
+    ]
+    table(draft, "top_images", rows)
+    draft.array("top_images", images.pixels[[row["row"] for row in rows]])
+
+
+def _network_layers() -> list[dict[str, Any]]:
+    """The pixels, then each layer of the untrained and of the trained network."""
+    pixels = {"representation": "pixels", "model": "pixels", "weights": "none", "layer": "pixels"}
+    return [pixels | {"depth": 0}] + [
+        {"representation": f"{weights} {layer}", "model": "alexnet", "weights": weights}
+        | {"layer": layer, "depth": depth, "d": LAYERS[layer]}
+        for weights in ("untrained", "trained")
+        for depth, layer in enumerate(LAYERS, 1)
+    ]
+
+
+def _manifold(draft: Draft, images: Images) -> None:
+    rng = np.random.default_rng(0)
+    pixels, *network = _network_layers()
+    warning = "4 of 400 rows have a duplicate: they are left out."
+    pixels |= {"d": images.pixels[0].size, "dimension_warnings": warning}
+    size = images.sizes[-1]
+    code = {"representation": f"code {size}", "model": "autoencoder", "d": size}
+    rows = [pixels, code | {"weights": "trained", "layer": "code"}, *network]
+    spectrum, points, nearest = [], [], []
+    for place, row in enumerate(rows):
+        row |= {
+            "n": images.n,
+            "groups": len(set(images.labels)) or images.n,
+            "dimension": 8.2 + 1.4 * np.sin(place),
+            "dimension_calibrated": 8.9 + 1.5 * np.sin(place),
+            "participation_ratio": 12.4 + place,
+            "components_90": 60 + 9 * place,
+            "nearest_same": 0.9 + 0.008 * place if images.labels else np.nan,
+            "nearest_same_n": images.n,
+            "trustworthiness": 0.91 + 0.007 * place,
+        }
+        named = {"representation": row["representation"]}
+        steps = range(1, images.n)
+        spectrum += [{**named, "component": i, "cumulative": i / images.n} for i in steps]
+        places = rng.normal(size=(images.n, 2)) + 2 * (np.arange(images.n) // 4)[:, None]
+        local = {"trustworthiness": 0.9, "local_dimension": 6.0}
+        for i, (x, y) in enumerate(places):
+            trust = {name: value + 0.01 * i for name, value in local.items()}
+            points.append({**named, "row": i, "x": x, "y": y, **trust})
+        nearest.append([[(i + step) % images.n for step in range(1, 6)] for i in range(images.n)])
+    table(draft, "layers", rows)
+    pairs = [("trained fc7", other) for other in ("untrained fc7", "pixels")]
+    gain = {"difference": 0.03, "low": -0.01, "high": 0.07, "n": images.n}
+    table(
+        draft,
+        "identity_differences",
+        [{"representation_a": a, "representation_b": b, **gain} for a, b in pairs],
+    )
+    table(draft, "spectrum", spectrum)
+    table(draft, "map", points)
+    draft.array("map_neighbors", np.array(nearest, dtype=np.int32))
+    shares = enumerate(zip((0.4, 0.2, 0.05, 0.04), (0.1, 0.08, 0.06, 0.05), strict=True), 1)
+    table(draft, "components", [{"component": i, "ratio": r, "null": p} for i, (r, p) in shares])
+    draft.array("components", rng.normal(size=(4, 1, *images.pixels.shape[-2:])))
+
+
+def _profile(draft: Draft, images: Images) -> None:
+    rows = [{**row, "n": images.n} for row in _network_layers()]
+    probes = "knn knn_low knn_high linear linear_low linear_high linear_shuffled chance"
+    danco = {"danco": 8.0, "danco_calibrated_low": 7.5, "danco_calibrated_high": 8.5}
+    found = {"plateau_from": 2, "plateau_to": 16, **danco}
+    table(draft, "profile", [{**row, **found} for row in rows], probes)
+    table(draft, "factors", [{**row, "factor": "turn"} for row in rows])
+
+
+def _invariance(draft: Draft, images: Images) -> None:
+    rows = [
+        {**row, "change": change, "title": f"with {change}"}
+        for change in ("mirror", "light")
+        for row in _network_layers()[1:]
+    ]
+    table(draft, "invariance", rows)
+
+
+def _similarity(draft: Draft, images: Images) -> None:
+    names = ["pixels", *(f"trained {layer}" for layer in LAYERS)]
+    pairs = [(one, other) for i, one in enumerate(names) for other in names[i:]]
+    table(draft, "similarity", [{"representation_a": a, "representation_b": b} for a, b in pairs])
+
+
+def _ladder(draft: Draft, images: Images) -> None:
+    rungs, verdicts, samples = [], [], []
+    band = {"distance_limit_low": 0.052, "distance_limit_high": 0.118, "calibration_level": 0.95}
+    for order, (rung, kind, distance, n, accepted) in enumerate(RUNGS):
+        low, high = intervals.share(accepted, n)
+        row = {"rung": rung, "order": order, "kind": kind, "title": rung.replace("-", " "), "n": n}
+        share = zip(("", "_low", "_high"), (accepted / n, low, high), strict=True)
+        row |= {"accepted": accepted, **{f"accepted_share{end}": value for end, value in share}}
+        spread = {"q05": 0.9, "median": 1.0, "q95": 1.15}.items()
+        distances = {f"distance_{name}": distance * factor for name, factor in spread}
+        calibration = {"calibration_n": 60, "calibration_groups": 20}
+        rungs.append({**row, **distances, **band, **calibration})
+        verdicts += [{**row, "judge": judge, "judge_title": judge} for judge in JUDGES]
+        shown = {"rung": rung, "accepted": accepted > 0, "distance": distance}
+        samples += [{**shown, "sample": i, "nearest_row": i} for i in range(12)]
+    tables = {"ladder": rungs, "ladder_judges": verdicts, "ladder_samples": samples}
+    for name, rows in tables.items():
+        table(draft, name, rows)
+    judged = {"limit_low": 0.05, "limit_high": 0.12, "used": True, "blind_to": "all else"}
+    table(draft, "judges", [{"judge": j, "judge_title": j, **judged} for j in JUDGES[:2]])
+    wrong = [
+        {"kind": kind, "title": kind, "in_classifier_training": met, "judge": judge}
+        | {"judge_title": judge, "n": 200, "accepted": 3, "accepted_share": 0.015}
+        for kind, met in (("upside-down", True), ("patches", False))
+        for judge in JUDGES
+    ]
+    table(draft, "negatives", wrong)
+    shape = (len(RUNGS), 12, *images.pixels.shape[1:])
+    noise = np.random.default_rng(2).integers(0, 255, shape, dtype=np.uint8)
+    draft.array("ladder", noise)
+    draft.array("wrongly_accepted", noise[4, :3])
+
+
+STAGES: dict[str, Callable[..., None]] = {
+    "images": _images,
+    "sweep": _sweep,
+    "traversals": _traversals,
+    "criteria": _criteria,
+    "code_probes": _code_probes,
+    "anatomy": _anatomy,
+    "training": _training,
+    "evaluation": _evaluation,
+    "filters": _filters,
+    "feature_maps": _feature_maps,
+    "top_images": _top_images,
+    "manifold": _manifold,
+    "profile": _profile,
+    "invariance": _invariance,
+    "similarity": _similarity,
+    "ladder": _ladder,
+    "findings": _findings,
+}
