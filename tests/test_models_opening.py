@@ -318,12 +318,72 @@ def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
     assert not list(tmp_path.glob(".*.tmp"))
 
 
-@pytest.mark.parametrize("mode", ["squash", "border"])
-def test_a_crop_mode_that_shows_another_picture_is_refused(mode):
-    with pytest.raises(InputError) as error:
-        library._check_crop_mode("open_model('timm:net')", {"crop_mode": mode})
-    assert str(error.value) == (
-        f"open_model('timm:net'): the crop mode must be 'center', got '{mode}' for these weights. "
-        "Choose other weights, or open the network in memory with a preprocessing of your own."
+CONFIG = {
+    "input_size": (3, 32, 32),
+    "mean": (0.5, 0.4, 0.3),
+    "std": (0.2, 0.3, 0.4),
+    "crop_pct": 0.9,
+    "interpolation": "bicubic",
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "got"),
+    [
+        ({"crop_mode": "border"}, "crop mode 'border' and share 0.9 for 32x32"),
+        ({"crop_pct": 1.15}, "crop mode 'center' and share 1.15 for 32x32"),
+        (
+            {"crop_mode": "squash", "input_size": (3, 32, 24)},
+            "crop mode 'squash' and share 0.9 for 32x24",
+        ),
+    ],
+)
+def test_a_preprocessing_that_shows_another_picture_is_refused(changed, got):
+    with pytest.raises(InputError) as caught:
+        library.timm_preprocessing("open_model('timm:net')", CONFIG | changed)
+    assert str(caught.value) == (
+        "open_model('timm:net'): the preprocessing must cut its input out of the scaled image, "
+        f"got {got} pixels. Choose other weights, or open the network in memory with a "
+        "preprocessing of your own."
     )
-    library._check_crop_mode("open_model('timm:net')", {"crop_mode": "center"})
+
+
+@pytest.mark.parametrize("mode", [None, "center", "squash"])
+@pytest.mark.parametrize("share", [0.875, 1.0])
+def test_a_crop_mode_gives_the_picture_of_timm(mode, share):
+    pytest.importorskip("timm")
+    assert _departure(CONFIG | {"crop_mode": mode, "crop_pct": share}) <= 2.001
+
+
+@pytest.mark.slow
+def test_every_preprocessing_of_timm_is_that_of_timm_or_refused():
+    """Of every published set of weights, on a picture that is twice as wide as it is high."""
+    timm = pytest.importorskip("timm")
+    configs = {}
+    for name in timm.list_pretrained():
+        published = timm.get_pretrained_cfg(name).to_dict()
+        config = timm.data.resolve_data_config({}, pretrained_cfg=published)
+        configs[repr(config)] = name, config
+    refused = []
+    for name, config in configs.values():
+        try:
+            assert _departure(config) <= 2.001, name
+        except InputError:
+            refused.append((config["crop_mode"], config["crop_pct"] > 1))
+    assert set(refused) <= {("border", False), ("center", True)}
+    assert len(refused) < len(configs) / 20
+
+
+def _departure(config):
+    """The largest difference to timm's own transform, in grey levels of 255."""
+    from timm.data import create_transform
+
+    noise = np.random.default_rng(0).integers(0, 256, (25, 50, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((400, 200), Image.Resampling.BICUBIC)
+    preprocessing = library.timm_preprocessing("open_model('timm:net')", config)
+    expected = create_transform(**config, is_training=False)(picture)
+    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
+    found = preprocessing(pixels)[0]
+    assert found.shape == expected.shape
+    apart = (found - expected).abs() * torch.tensor(preprocessing.std)[:, None, None]
+    return 255 * float(apart.max())

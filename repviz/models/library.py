@@ -14,7 +14,7 @@ from torchvision import models as zoo
 from repviz import checks
 from repviz.errors import InputError, Unavailable
 from repviz.models.in_memory import check_materialised, default_preprocessing
-from repviz.models.model import Model, Preprocessing
+from repviz.models.model import CROP_MODES, Model, Preprocessing
 
 
 def torchvision_model(
@@ -97,29 +97,52 @@ def timm_model(
     except (OSError, RuntimeError) as error:
         raise _no_weights(who, "timm", error) from error
     config = timm.data.resolve_model_data_config(module)
-    _check_crop_mode(who, config)
+    return _model(module, timm_preprocessing(who, config, size=size))
+
+
+def timm_preprocessing(
+    who: str, config: dict[str, Any], *, size: int | None = None
+) -> Preprocessing:
+    """The preprocessing that a data configuration of timm describes.
+
+    Parameters
+    ----------
+    who : str
+        What the user called.
+    config : dict
+        From ``timm.data.resolve_data_config``.
+    size : int, optional
+        Side of the input in pixels; that of the configuration if left out.
+
+    Raises
+    ------
+    InputError
+        It describes what :class:`Preprocessing` cannot.
+    """
+    mode, share = config.get("crop_mode") or "center", float(config["crop_pct"])
     channels, *sides = config["input_size"]
+    whole = mode == "squash" and share == 1
+    if (
+        mode not in CROP_MODES
+        or share > 1
+        or (mode == "squash" and len({*sides}) > 1 and not whole)
+    ):
+        raise InputError(
+            f"{who}: the preprocessing must cut its input out of the scaled image, got crop mode "
+            f"'{mode}' and share {share:g} for {sides[0]}x{sides[1]} pixels. Choose other weights, "
+            "or open the network in memory with a preprocessing of your own."
+        )
     if size is not None:
         sides = [checks.integer(who, "size", size, low=8)] * 2
-    preprocessing = Preprocessing(
+    return Preprocessing(
         (sides[0], sides[1]),
         channels,
         tuple(config["mean"]),
         tuple(config["std"]),
-        resize=max(int(max(sides) / config["crop_pct"]), *sides),
+        resize=None if whole else max(int(max(sides) / share), *sides),
         interpolation=config["interpolation"],
+        crop_mode=mode,
     )
-    return _model(module, preprocessing)
-
-
-def _check_crop_mode(who: str, config: dict[str, Any]) -> None:
-    """Refuse a preprocessing that :class:`Preprocessing` cannot describe."""
-    mode = config.get("crop_mode") or "center"
-    if mode != "center":
-        raise InputError(
-            f"{who}: the crop mode must be 'center', got '{mode}' for these weights. Choose other "
-            "weights, or open the network in memory with a preprocessing of your own."
-        )
 
 
 def _names(published: Any) -> list[str]:

@@ -16,6 +16,7 @@ from torchvision.transforms.v2 import functional as transforms
 from repviz import checks, provenance
 from repviz.errors import InputError, RepvizError
 
+CROP_MODES = ("center", "squash")
 INTERPOLATIONS = {
     "bilinear": InterpolationMode.BILINEAR,
     "bicubic": InterpolationMode.BICUBIC,
@@ -40,6 +41,9 @@ class Preprocessing:
         default the picture is scaled until it just covers ``size``.
     interpolation : str
         ``"bilinear"`` or ``"bicubic"``, both antialiased.
+    crop_mode : str
+        ``"center"``: scaled with its aspect ratio, and cropped. ``"squash"``: both sides are scaled
+        to ``resize`` (to ``size``, if that is left out), whatever the aspect ratio, and cropped.
     order : str
         ``"RGB"``, or ``"BGR"`` as in Caffe; mean and std are in this order.
     """
@@ -51,9 +55,11 @@ class Preprocessing:
     resize: int | None = None
     interpolation: str = "bilinear"
     order: str = "RGB"
+    crop_mode: str = "center"
 
     def __post_init__(self) -> None:
         checks.one_of("Preprocessing", "interpolation", self.interpolation, INTERPOLATIONS)
+        checks.one_of("Preprocessing", "crop mode", self.crop_mode, CROP_MODES)
         checks.one_of("Preprocessing", "order of channels", self.order, ("RGB", "BGR"))
         if self.resize is not None and self.resize < max(self.size):
             raise InputError(
@@ -73,7 +79,7 @@ class Preprocessing:
     def fit(self, pixels: Tensor) -> Tensor:
         """``pixels`` (b, c, h, w) uint8 at this size and number of channels, still uint8.
 
-        Scaled with its aspect ratio, as by torchvision's ``Resize``, then cropped at the centre.
+        Scaled, as by torchvision's ``Resize``, then cropped at the centre.
         """
         pixels = transforms.rgb_to_grayscale(pixels) if self.channels < pixels.shape[1] else pixels
         scaled = self._scaled(pixels.shape[-2], pixels.shape[-1])
@@ -88,6 +94,8 @@ class Preprocessing:
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
         """Height and width after scaling, before the crop; the longer side is rounded down."""
+        if self.crop_mode == "squash":
+            return self.size if self.resize is None else (self.resize, self.resize)
         if self.resize is None:
             if self.size[0] * width >= self.size[1] * height:
                 return self.size[0], self.size[0] * width // height
