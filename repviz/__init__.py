@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from repviz.report.page import write_report
     from repviz.report.selection import selection
     from repviz.studies import study
-    from repviz.studies.augmentation import draw_augmentation
+    from repviz.studies.augmentation import plot_augmentation
     from repviz.study_folder import open_study
     from repviz.training import train
     from repviz.training.evaluation import evaluate
@@ -82,7 +82,7 @@ _VERBS = {
     "minibatch_cka": "repviz.manifold.similarity",
     "probe": "repviz.manifold.probes",
     "invariance": "repviz.manifold.invariance",
-    "draw_augmentation": "repviz.studies.augmentation",
+    "plot_augmentation": "repviz.studies.augmentation",
     "sweep": "repviz.bottleneck.sweep",
     "SweepSetup": "repviz.bottleneck.sweep",
     "choose_bottleneck": "repviz.bottleneck.choice",
@@ -126,7 +126,7 @@ __all__ = [
     "minibatch_cka",
     "probe",
     "invariance",
-    "draw_augmentation",
+    "plot_augmentation",
     "sweep",
     "SweepSetup",
     "choose_bottleneck",

@@ -49,7 +49,7 @@ _OPTION_NAMES = """
     --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict --other-layer
     --out --overwrite --photographs --precision --private --quiet --rate --recipe --reduce
     --samples --seed --seen --shift --show-augmentation --size --split --split-seed --strict
-    --tensorboard --title --to --units --validation --variant --verbose --views --weights
+    --tensorboard --title --units --validation --variant --verbose --views --weights
     --width
 """
 OPTIONS = frozenset(_OPTION_NAMES.split())

@@ -220,7 +220,11 @@ def _manifold(draft: Draft, images: Images) -> None:
     table(draft, "map", points)
     draft.array("map_neighbors", np.array(nearest, dtype=np.int32))
     shares = enumerate(zip((0.4, 0.2, 0.05, 0.04), (0.1, 0.08, 0.06, 0.05), strict=True), 1)
-    table(draft, "components", [{"component": i, "ratio": r, "null": p} for i, (r, p) in shares])
+    table(
+        draft,
+        "components",
+        [{"component": i, "ratio": r, "null_ratio_max": p} for i, (r, p) in shares],
+    )
     draft.array("components", rng.normal(size=(4, 1, *images.pixels.shape[-2:])))
 
 

@@ -25,7 +25,7 @@ COUNTS = {
     "n": 60,
     "n_test": 60,
 }
-COUNTS |= {"trustworthiness_k": 15, "repeats": 19}
+COUNTS |= {"trustworthiness_k": 15, "permutations": 19}
 
 
 @dataclass(frozen=True)

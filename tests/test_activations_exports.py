@@ -55,12 +55,12 @@ def test_rows_that_are_no_numbers_are_marked(tmp_path):
 
 
 def test_npy_is_numpys(acts, tmp_path):
-    path = export(acts, "fc", tmp_path / "X.npy", to="npy")
+    path = export(acts, "fc", tmp_path / "X.npy", format="npy")
     np.testing.assert_array_equal(np.load(path, allow_pickle=False), FLAT)
 
 
 def test_parquet_holds_rows_and_features(acts, tmp_path):
-    table = pd.read_parquet(export(acts, "fc", tmp_path / "X.parquet", to="parquet"))
+    table = pd.read_parquet(export(acts, "fc", tmp_path / "X.parquet", format="parquet"))
     np.testing.assert_array_equal(np.stack(table["fc"]), FLAT)
     assert table["label"].tolist() == LABELS
     assert table["id"].tolist() == acts.rows["id"].tolist()
@@ -68,7 +68,7 @@ def test_parquet_holds_rows_and_features(acts, tmp_path):
 
 def test_zarr_opens_it(acts, tmp_path):
     zarr = pytest.importorskip("zarr")
-    array = zarr.open_array(str(export(acts, "fc", tmp_path / "X.zarr", to="zarr")), mode="r")
+    array = zarr.open_array(str(export(acts, "fc", tmp_path / "X.zarr", format="zarr")), mode="r")
     np.testing.assert_array_equal(array[:], FLAT)
     assert array.attrs["layer"] == "fc"
     assert array.attrs["ids"] == acts.rows["id"].tolist()
@@ -78,7 +78,7 @@ def test_anndata_opens_it(acts, tmp_path):
     anndata = pytest.importorskip("anndata")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data = anndata.read_h5ad(export(acts, "fc", tmp_path / "X.h5ad", to="anndata"))
+        data = anndata.read_h5ad(export(acts, "fc", tmp_path / "X.h5ad", format="anndata"))
     np.testing.assert_array_equal(data.X, FLAT)
     assert data.obs["label"].tolist() == LABELS
     assert data.obs_names.tolist() == acts.rows["id"].tolist()
@@ -88,7 +88,7 @@ def test_anndata_opens_it(acts, tmp_path):
 def test_the_projector_gets_a_line_a_row_and_a_square_sheet(acts, tmp_path):
     shades = np.arange(7, dtype=np.uint8)[:, None, None] * np.full((16, 16), 30, np.uint8)
     images = images_from(shades, ids=acts.rows["id"])
-    path = export(acts, "fc", tmp_path / "projector", to="projector", images=images)
+    path = export(acts, "fc", tmp_path / "projector", format="projector", images=images)
     np.testing.assert_allclose(np.loadtxt(path / "vectors.tsv", delimiter="\t"), FLAT, rtol=1e-6)
     lines = (path / "metadata.tsv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 8
@@ -138,7 +138,7 @@ def test_a_layer_of_any_name_is_stored_and_exported(tmp_path):
         ]
         np.testing.assert_array_equal(acts[layer][:], FLAT)
     acts = open_activations(tmp_path / "2")
-    table = pd.read_parquet(export(acts, "label", tmp_path / "X.parquet", to="parquet"))
+    table = pd.read_parquet(export(acts, "label", tmp_path / "X.parquet", format="parquet"))
     np.testing.assert_array_equal(np.stack(table["label.features"]), FLAT)
 
 
@@ -148,7 +148,7 @@ def test_a_layer_of_any_name_is_stored_and_exported(tmp_path):
 @pytest.mark.parametrize("to", EXPORTS)
 def test_an_export_is_verified_by_its_card(acts, tmp_path, to):
     try:
-        path = export(acts, "fc", tmp_path / "out" / "x", to=to)
+        path = export(acts, "fc", tmp_path / "out" / "x", format=to)
     except Unavailable:
         pytest.skip("its package is not installed")
     files = [file for file in [path, *path.rglob("*")] if file.is_file()]
@@ -167,7 +167,7 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
 ):
     (tmp_path / "there").write_text("mine")
     with pytest.raises(StoreError) as error:
-        export(acts, "fc", tmp_path / "there", to=to)
+        export(acts, "fc", tmp_path / "there", format=to)
     assert str(error.value) == (
         f"{tmp_path / 'there'}: cannot be written: a file with this name already exists. Choose "
         "another folder."
@@ -179,7 +179,7 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
     monkeypatch.setattr(type(acts["fc"]), "blocks", stops)
     monkeypatch.setattr(type(acts["fc"]), "__array__", stops)
     with pytest.raises((KeyboardInterrupt, Unavailable)):
-        export(acts, "fc", tmp_path / "new", to=to)
+        export(acts, "fc", tmp_path / "new", format=to)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["acts", "there"]
 
 
@@ -190,14 +190,14 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
     ("call", "error", "sentence"),
     [
         pytest.param(
-            lambda acts, out: export(acts, "fc", out, to="csv"),
+            lambda acts, out: export(acts, "fc", out, format="csv"),
             UnknownName,
             "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector.",
             id="unknown format",
         ),
         pytest.param(
             lambda acts, out: export(
-                acts, "fc", out, to="projector", images=images_from(np.zeros((7, 8, 8)))
+                acts, "fc", out, format="projector", images=images_from(np.zeros((7, 8, 8)))
             ),
             InputError,
             "export: the images must be those that were extracted (7 of a matrix), got 7 of own "

@@ -42,7 +42,7 @@ def made(faces, tmp_path_factory):
         faces,
         bottlenecks=[2, 8],
         engines=["pca", "pca-augmented", "linear-start", "prefix"],
-        criteria=["psnr:15", "factors", "decision"],
+        criteria=["psnr:15", "factors", "same-prediction"],
         seed=[0, 1],
         out=out,
         setup=replace(SETUP, audit=[8]),
@@ -92,7 +92,7 @@ def test_judges_tell_an_original_from_noise(faces):
     of = Reference(X, (1, 16, 16), labels, faces.factors, X, labels, faces.factors)
     noise = np.random.default_rng(0).random(X.shape, dtype=np.float32)
     for name in CRITERIA:
-        if name in ("face", "person"):
+        if name in ("face", "same-label"):
             continue
         criterion = get_criterion(name)
         assert criterion.scores(X, of).mean() > criterion.scores(noise, of).mean(), name
@@ -147,7 +147,7 @@ def test_traversals_go_through_the_mean_code_and_end_at_the_images(made):
 def test_it_says_why_a_judge_had_to_pass(made):
     choices = made.result("choices").set_index("criterion")
     assert set(choices.loc["psnr:15", "engine"]) == {"pca", "linear-start", "prefix"}
-    assert choices.loc["decision", "left_out"] == "the images have fewer than two labels"
+    assert choices.loc["same-prediction", "left_out"] == "the images have fewer than two labels"
 
 
 def test_the_report_says_how_factors_are_read_where_they_judged(made):
@@ -337,9 +337,9 @@ def test_a_folder_of_other_settings_is_refused(faces, made):
 
 def test_a_criterion_that_cannot_be_computed_says_why(made):
     with pytest.raises(InputError) as caught:
-        choose_bottleneck(made, "person")
+        choose_bottleneck(made, "same-label")
     assert str(caught.value) == (
-        "choose_bottleneck: 'person' cannot be computed: the images have fewer than two labels."
+        "choose_bottleneck: 'same-label' cannot be computed: the images have fewer than two labels."
     )
 
 
@@ -351,7 +351,7 @@ def test_the_encoder_alone_gives_the_codes_of_the_whole(made, faces, tmp_path, e
     acts = repviz.extract(model, faces, out=tmp_path / "acts")
     np.testing.assert_allclose(acts["code"][:], stored, atol=1e-4)
     script = repviz.export_encoder(
-        made, tmp_path / "e.pt", bottleneck=8, engine=engine, to="torchscript"
+        made, tmp_path / "e.pt", bottleneck=8, engine=engine, format="torchscript"
     )
     pixels = torch.from_numpy(faces.pixels()).float() / 255
     with torch.no_grad():
@@ -363,7 +363,7 @@ def test_the_encoder_alone_gives_the_codes_of_the_whole(made, faces, tmp_path, e
 def test_the_encoder_alone_runs_as_onnx(made, faces, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    path = repviz.export_encoder(made, tmp_path / "e.onnx", bottleneck=8, to="onnx")
+    path = repviz.export_encoder(made, tmp_path / "e.onnx", bottleneck=8, format="onnx")
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     pixels = faces.pixels().astype(np.float32) / 255
     for n in (1, 80):
@@ -389,7 +389,7 @@ def test_onnx_without_its_packages_is_told(made, tmp_path, monkeypatch):
 
     monkeypatch.setattr(tracing, "find_spec", lambda name: None)
     with pytest.raises(Unavailable) as caught:
-        repviz.export_encoder(made, tmp_path / "e.onnx", bottleneck=8, to="onnx")
+        repviz.export_encoder(made, tmp_path / "e.onnx", bottleneck=8, format="onnx")
     assert str(caught.value) == (
         "export: ONNX needs the package onnx, which is not installed. Run: pip install "
         "'repviz-toolkit[onnx]'."

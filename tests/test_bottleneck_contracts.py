@@ -275,7 +275,7 @@ def test_one_training_for_all_sizes_needs_a_model(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "lack", "sentence"),
     [
-        ("person", "no labels", "the images have fewer than two labels"),
+        ("same-label", "no labels", "the images have fewer than two labels"),
         ("factors", "no factors", "the images have no known factors"),
         (
             "factors",

@@ -178,10 +178,12 @@ def test_a_matrix_comes_in_and_a_layer_goes_out(run, faces, tmp_path):
     np.save(tmp_path / "X.npy", np.arange(12, dtype=np.float32).reshape(3, 4))
     code, out, _ = run("import", tmp_path / "X.npy", "--out", tmp_path / "a", "--layer", "x")
     assert (code, out.splitlines()[0]) == (0, "x: 3 x 4")
-    code, _, _ = run("export", tmp_path / "a", "--to", "npy", "--out", tmp_path / "Y.npy")
+    code, _, _ = run("export", tmp_path / "a", "--format", "npy", "--out", tmp_path / "Y.npy")
     assert code == 0
     np.testing.assert_array_equal(np.load(tmp_path / "Y.npy"), np.load(tmp_path / "X.npy"))
-    refused(run("export", tmp_path / "a", "--to", "csv", "--out", tmp_path / "z"), "'csv'", "zarr")
+    refused(
+        run("export", tmp_path / "a", "--format", "csv", "--out", tmp_path / "z"), "'csv'", "zarr"
+    )
     refused(run("import", faces, "--out", tmp_path / "b"), "faces.npz", "numpy.save")
 
 

@@ -38,7 +38,7 @@ def artefacts(tmp_path_factory):
         build(work / f"study-{seed}", sizes=(2, 4 + seed))
         repviz.write_report(work / f"study-{seed}")
     checkpoint = repviz.models.checkpoints.save_checkpoint(model, work / "net.safetensors")
-    exported = repviz.export(acts, "code", work / "code.npy", to="npy")
+    exported = repviz.export(acts, "code", work / "code.npy", format="npy")
     return {
         "store": Artefact("store", work / "store-0", read_store, work / "store-1"),
         "study": Artefact("study", work / "study-0", read_study, work / "study-1"),
@@ -102,7 +102,7 @@ def test_a_damaged_torchscript_encoder_is_named(tmp_path):
     images = repviz.open_images("digits", limit=40)
     sweep = repviz.sweep(images, bottlenecks=[2], engines=["linear-start"], out=tmp_path / "sweep")
     script = tmp_path / "encoder.pt"
-    repviz.export_encoder(sweep, script, bottleneck=2, to="torchscript")
+    repviz.export_encoder(sweep, script, bottleneck=2, format="torchscript")
     assert repviz.verify(script) == 1
     content = bytearray(script.read_bytes())
     content[len(content) // 2] ^= 1

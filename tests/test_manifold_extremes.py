@@ -105,7 +105,7 @@ def test_masked_labels_are_refused():
     "call",
     [
         lambda: repviz.probe(X, np.arange(120) % 4, k=10**9),
-        lambda: repviz.similarity(X, X, method="mutual-neighbours", k=10**9),
+        lambda: repviz.similarity(X, X, method="mutual-knn", k=10**9),
         lambda: repviz.neighbors(X, k=10**9),
     ],
 )

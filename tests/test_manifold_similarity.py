@@ -62,7 +62,7 @@ def test_mutual_neighbours_by_hand():
     X = np.array([[0.0], [1], [3], [7], [8]])
     Y = np.array([[0.0], [1], [3], [8], [20]])
     # nearest in X: 1 0 1 4 3; in Y: 1 0 1 2 3
-    found = similarity(X, Y, method="mutual-neighbours", k=1, permutations=0)
+    found = similarity(X, Y, method="mutual-knn", k=1, permutations=0)
     assert found.value == pytest.approx(4 / 5)
 
 
@@ -115,7 +115,7 @@ def test_the_null_tells_related_from_unrelated(method, X):
             "cca",
             UnknownName,
             "similarity: no method is called 'cca'. Did you mean 'cka'? "
-            "Known: cka, procrustes, mutual-neighbours.",
+            "Known: cka, procrustes, mutual-knn.",
             id="unknown method",
         ),
         pytest.param(

@@ -60,7 +60,7 @@ def write_everything(home: Path, out: Path) -> None:
     arrays = repviz.open_images(f"array:{home}/arrays.npz")
     repviz.extract(network, arrays, out=out / "of-arrays")
     for kind in ("npy", "parquet", "projector"):
-        repviz.export(acts, acts.layers[-1], out / f"export.{kind}", to=kind)
+        repviz.export(acts, acts.layers[-1], out / f"export.{kind}", format=kind)
     np.save(home / "matrix.npy", np.eye(8))
     repviz.import_matrix(home / "matrix.npy", out / "imported")
     good = images.take([row for row, name in enumerate(images.ids) if "broken" not in name])

@@ -42,7 +42,12 @@ class Export:
 
 
 def export(
-    acts: Activations, layer: str, out: str | Path, *, to: str, images: Images | None = None
+    acts: Activations,
+    layer: str,
+    out: str | Path,
+    *,
+    format: str,  # noqa: A002
+    images: Images | None = None,
 ) -> Path:
     """The path of one layer of ``acts``, written for other programs, all or nothing.
 
@@ -58,7 +63,7 @@ def export(
         Name of the layer.
     out : str or Path
         A file or folder that is not there yet.
-    to : str
+    format : str
         A key of :data:`EXPORTS`.
     images : Images, optional
         For ``projector``: the images that were extracted, as its thumbnails.
@@ -74,7 +79,7 @@ def export(
     StoreError
         ``out`` or its card exists already, or cannot be written.
     """
-    checks.one_of("export", "format", to, EXPORTS)
+    checks.one_of("export", "format", format, EXPORTS)
     checks.one_of("export", "layer", layer, acts.layers)
     if images is not None and list(images.ids) != acts.rows["id"].tolist():
         raise InputError(
@@ -89,15 +94,15 @@ def export(
         )
     try:
         with durable.creating(path) as temporary:
-            EXPORTS[to].write(acts, layer, temporary, images)
+            EXPORTS[format].write(acts, layer, temporary, images)
     except ImportError as error:
         raise Unavailable(
-            f"export: '{to}' needs the package {error.name}, which is not installed. Run: "
+            f"export: '{format}' needs the package {error.name}, which is not installed. Run: "
             "pip install 'repviz-toolkit[exports]'."
         ) from error
     facts = ("model", "weights", "weights_hash", "preprocessing", "key")
     about = {name: acts.manifest[name] for name in facts if name in acts.manifest}
-    seals.write_card(path, {"layer": layer, "kind": to, **about})
+    seals.write_card(path, {"layer": layer, "kind": format, **about})
     return path
 
 

@@ -92,7 +92,7 @@ def choose_bottleneck(
     sweep : Sweep
         From :func:`repviz.sweep`, or opened with :func:`repviz.open_study`.
     criterion : str or callable
-        A name in ``repviz.bottleneck.criteria.CRITERIA`` ("psnr:25", "person"), or a function
+        A name in ``repviz.bottleneck.criteria.CRITERIA`` ("psnr:25", "same-label"), or a function
         ``(images, reference)`` that returns one score per image.
     engine : str
         The engine whose reconstructions are scored.

@@ -40,7 +40,7 @@ def export_encoder(
     *,
     bottleneck: int,
     engine: str = "linear-start",
-    to: str = "repviz",
+    format: str = "repviz",  # noqa: A002
 ) -> Path:
     """The path of the file with the encoder of one size of a finished sweep.
 
@@ -56,7 +56,7 @@ def export_encoder(
         The size of the code. For "prefix" any up to its longest; "nested" has its longest code.
     engine : str
         The engine, one that trains an autoencoder of repviz.
-    to : str
+    format : str
         The format, a key of ``FORMATS``.
 
     Raises
@@ -70,7 +70,7 @@ def export_encoder(
     Unavailable
         The packages that write ONNX are not installed.
     """
-    checks.one_of("export_encoder", "format", to, FORMATS)
+    checks.one_of("export_encoder", "format", format, FORMATS)
     folder = sweep.folder / "models"
     names = (f"{engine}-{bottleneck}", engine)
     paths = [folder / f"{name}.safetensors" for name in names]
@@ -81,7 +81,7 @@ def export_encoder(
             f"export_encoder: the sweep must contain the autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."
         )
-    to_bytes = FORMATS[to].to_bytes
+    to_bytes = FORMATS[format].to_bytes
     for written in (Path(out), *([] if to_bytes is None else [seals.card_path(out)])):
         if written.exists():
             raise StoreError(
@@ -95,7 +95,7 @@ def export_encoder(
     durable.write_bytes(out, to_bytes(encoder))
     about = {"model": encoder.name, "options": encoder.options, "weights_hash": encoder.key}
     preprocessing = {"preprocessing": encoder.preprocessing.card()}
-    seals.write_card(out, {"kind": to, **recipe, **about, **preprocessing})
+    seals.write_card(out, {"kind": format, **recipe, **about, **preprocessing})
     return Path(out)
 
 

@@ -123,7 +123,7 @@ def sweep(
         the lower error at a size is the baseline there.
     criteria : iterable of str or callable
         Criteria for a good enough reconstruction: names in ``repviz.bottleneck.criteria.CRITERIA``
-        ("psnr:25", "person"), or functions ``(images, reference)`` that return one number per
+        ("psnr:25", "same-label"), or functions ``(images, reference)`` that return one number per
         image.
     size : int, optional
         Resize the images to this many pixels per side; unchanged if None.

@@ -106,7 +106,9 @@ def layers(
 def export(
     folder: Annotated[Path, typer.Argument(help="A folder of activations.")],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
-    to: Annotated[str, typer.Option(help="npy, parquet, zarr, anndata or projector.")],
+    format: Annotated[  # noqa: A002
+        str, typer.Option("--format", help="npy, parquet, zarr, anndata or projector.")
+    ],
     layer: Annotated[str | None, typer.Option(help="Layer to export (default: last).")] = None,
     images: Annotated[
         str | None, typer.Option(help="projector: the extracted images, for thumbnails.")
@@ -119,10 +121,10 @@ def export(
         acts,
         layer or acts.layers[-1],
         out,
-        to=to,
+        format=format,
         images=None if images is None else repviz.open_images(images),
     )
-    write({"export": str(made), "format": to}, as_json, [f"Export: {made}"])
+    write({"export": str(made), "format": format}, as_json, [f"Export: {made}"])
 
 
 def import_matrix(

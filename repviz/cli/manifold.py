@@ -86,11 +86,11 @@ def similarity(
     other_layer: Annotated[
         str | None, typer.Option(help="Layer of the second folder (default: --layer).")
     ] = None,
-    method: Annotated[str, typer.Option(help="cka, procrustes or mutual-neighbours.")] = "cka",
+    method: Annotated[str, typer.Option(help="cka, procrustes or mutual-knn.")] = "cka",
     permutations: Annotated[
         int | None, typer.Option(help="Permutations for the null distribution.")
     ] = None,
-    k: Annotated[int | None, typer.Option(help="mutual-neighbours: number of neighbours.")] = None,
+    k: Annotated[int | None, typer.Option(help="mutual-knn: number of neighbours.")] = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:

@@ -85,7 +85,8 @@ def train(
         start = repviz.open_model(model, weights=weights, seed=seed, **option.given(network))
         settings = recipe_settings(recipe or start.task, **option.given(decided))
         if show_augmentation:
-            path = repviz.draw_augmentation(start, opened, settings, out=out, seed=seed)
+            sheet = Path(out).with_suffix(".png")
+            path = repviz.plot_augmentation(start, opened, settings, out=sheet, seed=seed)
             write({"sheet": str(path)}, as_json, [f"The changes: {path}"])
             return
         made = repviz.train(

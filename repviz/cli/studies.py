@@ -170,15 +170,18 @@ def encoder(
     bottleneck: Annotated[int, typer.Option(help="Bottleneck size of the encoder.")],
     out: Annotated[Path, typer.Option(help="File to write.")],
     engine: Annotated[str, typer.Option(help="Engine that trained it.")] = "linear-start",
-    to: Annotated[str, typer.Option(help="Format: repviz, torchscript or onnx.")] = "repviz",
+    format: Annotated[  # noqa: A002
+        str, typer.Option("--format", help="repviz, torchscript or onnx.")
+    ] = "repviz",
     as_json: option.Json = False,
 ) -> None:
     """Export one trained encoder of a sweep."""
     path = repviz.export_encoder(
-        repviz.open_study(folder), out, bottleneck=bottleneck, engine=engine, to=to
+        repviz.open_study(folder), out, bottleneck=bottleneck, engine=engine, format=format
     )
-    use = f"repviz extract autoencoder --weights {path} --images ..." if to == "repviz" else to
-    write({"encoder": str(path), "kind": to}, as_json, [f"Encoder: {path} ({use})"])
+    extract = f"repviz extract autoencoder --weights {path} --images ..."
+    use = extract if format == "repviz" else format
+    write({"encoder": str(path), "kind": format}, as_json, [f"Encoder: {path} ({use})"])
 
 
 def report(

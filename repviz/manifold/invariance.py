@@ -43,14 +43,14 @@ class Invariance:
     n: int
 
 
-def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
+def invariance(X: Any, X_perturbed: Any, *, groups: Any = None) -> Invariance:
     """How far rows move when their images are changed, relative to how much images differ.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
         The representation of n images.
-    changed : array_like, shape (n, d)
+    X_perturbed : array_like, shape (n, d)
         That of the same images, each changed in the same way, as by
         :func:`repviz.images.perturbations.perturb`. The rows of two stored layers are paired by
         their ids; ``n`` counts those that both hold.
@@ -66,20 +66,20 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
     InputError
         The two are not of one shape, or the rows of ``X`` are all the same.
     """
-    own, others, _ = matching_rows("invariance", X, changed, by="id")
+    own, others, _ = matching_rows("invariance", X, X_perturbed, by="id")
     if own is not None:
         groups = None if groups is None else np.asarray(groups)[own]
-        X, changed = X[own], changed[others]
+        X, X_perturbed = X[own], X_perturbed[others]
     X = checks.matrix("invariance", X, rows=3)
-    changed = checks.matrix("invariance", changed, rows=3)
-    if X.shape != changed.shape:
+    X_perturbed = checks.matrix("invariance", X_perturbed, rows=3)
+    if X.shape != X_perturbed.shape:
         raise InputError(
-            f"invariance: X and changed must be of the same images and layer, got shapes {X.shape} "
-            f"and {changed.shape}."
+            f"invariance: X and X_perturbed must be of the same images and layer, got shapes "
+            f"{X.shape} and {X_perturbed.shape}."
         )
     n = len(X)
     member = np.arange(n) if groups is None else encode_groups("invariance", groups, n)
-    moved = _squares(changed, X)
+    moved = _squares(X_perturbed, X)
     # Two images are apart by twice the variance, on average over all pairs.
     apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))
     if not apart.any():
@@ -90,7 +90,7 @@ def invariance(X: Any, changed: Any, *, groups: Any = None) -> Invariance:
         return np.sqrt(means[..., 0] / means[..., 1])
 
     low, high = intervals.jackknife(pairs, member, ratio)
-    nearest, _ = neighbors_between(changed, X, k=1)
+    nearest, _ = neighbors_between(X_perturbed, X, k=1)
     found = int((nearest[:, 0] == np.arange(n)).sum())
     return Invariance(
         float(ratio(pairs.mean(axis=0))),

@@ -80,7 +80,7 @@ def similarity(
     permutations : int
         Shuffles of the rows of one, from 0; with none, ``null`` and ``p`` are NaN.
     k : int
-        For "mutual-neighbours": the number of neighbours, from 1 to n - 1.
+        For "mutual-knn": the number of neighbours, from 1 to n - 1.
     seed : int
         Seed of the shuffles.
 
@@ -194,7 +194,7 @@ class Measure:
 SIMILARITIES: dict[str, Measure] = {
     "cka": Measure("debiased linear CKA: correlation of the two Gram matrices", _cka),
     "procrustes": Measure("overlap after the best rotation and scale", _procrustes),
-    "mutual-neighbours": Measure("fraction of the k nearest rows that agree", _mutual),
+    "mutual-knn": Measure("fraction of the k nearest rows that agree", _mutual),
 }
 
 

@@ -23,7 +23,7 @@ class ParallelAnalysis:
         The quantile of the explained variance at each place when columns are shuffled.
     n_components : int
         Number of leading components above it, without a gap.
-    repeats : int
+    permutations : int
         Number of times the columns were shuffled.
     quantile : float
         Which quantile ``null`` is, in (0, 1).
@@ -32,7 +32,7 @@ class ParallelAnalysis:
     explained_variance: np.ndarray = field(repr=False)
     null: np.ndarray = field(repr=False)
     n_components: int
-    repeats: int
+    permutations: int
     quantile: float
 
 
@@ -40,7 +40,7 @@ def parallel_analysis(
     X: Any,
     *,
     components: int | None = None,
-    repeats: int = 19,
+    permutations: int = 19,
     quantile: float = 0.95,
     seed: int = 0,
 ) -> ParallelAnalysis:
@@ -58,7 +58,7 @@ def parallel_analysis(
         One row per image; it must fit into memory.
     components : int, optional
         Number of components to compare, from 1 to min(n - 1, d); all if None.
-    repeats : int
+    permutations : int
         Number of shuffles, from 1; 19 are the fewest that show the 0.95 quantile.
     quantile : float
         Quantile of the shuffled spectra, from 0.5 to 0.999.
@@ -71,15 +71,15 @@ def parallel_analysis(
         ``X`` or an option is not what it must be.
     """
     X = checks.matrix("parallel_analysis", X)
-    repeats = checks.integer("parallel_analysis", "repeats", repeats, low=1)
+    permutations = checks.integer("parallel_analysis", "permutations", permutations, low=1)
     quantile = checks.real("parallel_analysis", "quantile", quantile, low=0.5, high=0.999)
     spectrum = pca(X, components=components).explained_variance
     rng = np.random.default_rng(checks.seed("parallel_analysis", seed))
     shuffled = [
         pca(rng.permuted(X, axis=0), components=len(spectrum)).explained_variance
-        for _ in range(repeats)
+        for _ in range(permutations)
     ]
     null = np.quantile(shuffled, quantile, axis=0, method="higher")
     above = spectrum > null
     n_components = len(above) if above.all() else int(np.argmin(above))
-    return ParallelAnalysis(spectrum, null, n_components, repeats, quantile)
+    return ParallelAnalysis(spectrum, null, n_components, permutations, quantile)

@@ -11,8 +11,8 @@ from repviz.training.contact_sheet import contact_sheet
 from repviz.training.settings import Settings
 
 
-def draw_augmentation(
-    model: Model, images: Images, settings: Settings, *, out: str | Path, seed: int = 0
+def plot_augmentation(
+    model: Model, images: Images, recipe: Settings, *, out: str | Path, seed: int = 0
 ) -> Path:
     """The path of a PNG with each change of a recipe alone, and all of them together.
 
@@ -22,12 +22,12 @@ def draw_augmentation(
         Whose input the images become.
     images : Images
         Eight of them are shown.
-    settings : Settings
-        The recipe.
+    recipe : Settings
+        What training would use.
     out : path
-        The checkpoint that training would write; the picture stands beside it, as ``.png``.
+        The PNG to write.
     seed : int
         Of the changes.
     """
-    names, sheet = contact_sheet(model, images, settings, seed=seed)
-    return pictures.save_png(pictures.contact(names, sheet), Path(out).with_suffix(".png"))
+    names, sheet = contact_sheet(model, images, recipe, seed=seed)
+    return pictures.save_png(pictures.contact(names, sheet), Path(out))

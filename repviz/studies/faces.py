@@ -58,7 +58,7 @@ SUMMARY = (
     "set that faces form, and how far from it is a random point?"
 )
 SWEPT = ["pca", "pca-all", "pca-augmented", "conv", "linear-start"]
-CRITERIA = ["person", "psnr:22"]  # when a code is large enough: who it is, and how near it is
+CRITERIA = ["same-label", "psnr:22"]  # when a code is large enough: who it is, and how near it is
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 MEASURED = 2000  # images that are measured, at most; of more, so many are drawn by label
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it

@@ -33,7 +33,7 @@ from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.study_folder import Draft, Study, begin
 
-LEDE = (
+SUMMARY = (
     "What does each layer see in a photograph, what does pooling carry forward, and what would the "
     "same architecture see untrained?"
 )
@@ -113,7 +113,7 @@ def feature_maps(
         title=title,
         parameters=parameters,
         images=describe_images(images),
-        lede=LEDE,
+        summary=SUMMARY,
     ) as study:
         for state, one in states.items():
             work = partial(_extract, model=one, images=images, layers=chosen, state=state)

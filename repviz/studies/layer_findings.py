@@ -94,7 +94,7 @@ def _similarity_findings(table: Any) -> list[str]:
     if pairs.empty:
         return []
     row: Any = pairs.iloc[-1]
-    layer = row.one.removeprefix("trained ")
+    layer = row.representation_a.removeprefix("trained ")
     return [
         f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {layer} and the untrained "
         f"one; shuffled images stay below {row.null:.2f} ({row.n} images)."

@@ -256,8 +256,9 @@ def draw_by_label(
 def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
     """Write the leading principal components of images as pictures, beside their null.
 
-    Writes ``components.csv`` (component, ratio, null: the largest share of the variance at this
-    place when each pixel is shuffled among the images by itself) and the array ``components``.
+    Writes ``components.csv`` (component, ratio, null_ratio_max: the largest share of the variance
+    at this place over permutations of each pixel among the images, n, permutations) and the array
+    ``components``.
 
     Parameters
     ----------
@@ -276,9 +277,9 @@ def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
     table = {
         "component": np.arange(1, count + 1),
         "ratio": leading.explained_variance_ratio,
-        "null": null.null / total,
+        "null_ratio_max": null.null / total,
         "n": len(X),
-        "repeats": null.repeats,
+        "permutations": null.permutations,
     }
     draft.table("components", pd.DataFrame(table))
     pictures = leading.components.reshape(count, *images.shape[1:])

@@ -63,8 +63,8 @@ def artefacts(work: Path) -> list[Artefact]:
     exported, script, rows = work / "encoder.safetensors", work / "encoder.pt", work / "code.npy"
     if not rows.exists():
         repviz.export_encoder(sweep, exported, bottleneck=2)
-        repviz.export_encoder(sweep, script, bottleneck=2, to="torchscript")
-        repviz.export(repviz.open_activations(work / "store-0"), "code", rows, to="npy")
+        repviz.export_encoder(sweep, script, bottleneck=2, format="torchscript")
+        repviz.export(repviz.open_activations(work / "store-0"), "code", rows, format="npy")
     checkpoint = work / "sweep-0" / "models" / "linear-start-2.safetensors"
     alone = work / "checkpoint.safetensors"
     alone.write_bytes(checkpoint.read_bytes())

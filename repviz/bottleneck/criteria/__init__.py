@@ -137,17 +137,17 @@ _LINES = (
         "0.8",
     ),
     Criterion(
-        "person",
+        "same-label",
         "the nearest other image has the same label",
         "whether the nearest other original has the same label",
-        f"{_HERE}.person:criterion",
+        f"{_HERE}.same_label:criterion",
         "labels",
     ),
     Criterion(
-        "decision",
+        "same-prediction",
         "a classifier decides as it did on the original",
         "whether a linear classifier of the training labels decides as on the original",
-        f"{_HERE}.decision:criterion",
+        f"{_HERE}.same_prediction:criterion",
         "labels",
     ),
     Criterion(

@@ -12,7 +12,7 @@ from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "components": "component ratio null n repeats",
+    "components": "component ratio null_ratio_max n permutations",
     "spectrum": "representation component cumulative",
     "layers": ("representation model weights layer n d participation_ratio components_90"),
 }
@@ -35,7 +35,7 @@ def _components(study: Study) -> list[Markup]:
         return []
     table, weights = study.result("components", TABLES["components"]), study.array("components")
     n_shown, first = len(table), records(table)[0]
-    above = (table["ratio"] > table["null"]).cummin()
+    above = (table["ratio"] > table["null_ratio_max"]).cummin()
     shares = ", ".join(percent(ratio) for ratio in table["ratio"])
     caption = (
         f"The first {n_shown} principal components of the pixels, each at its own contrast; grey "

@@ -1,4 +1,4 @@
-"""Whether the image nearest to a reconstruction is another one of the same person."""
+"""Whether the other original nearest to a reconstruction has the same label."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ COMPONENTS, RIDGE = 100, 1e-2  # of the classifier's input; its penalty, as a sh
 
 
 def criterion(argument: str) -> Score:
-    """1 where the decision is the same, else 0.
+    """1 where the prediction is the same, else 0.
 
     The classifier is least squares onto the training labels (Fisher's discriminant for two of
     them) from principal components of the training images. For people who are not in training it
