@@ -1,36 +1,36 @@
-"""The error tree: what can go wrong, and whose move it is.
+"""The exception hierarchy: what can go wrong, and what to do about it.
 
 ::
 
-    RepvizError         str(error) is one sentence: who, what must hold, what was got, the cure
-    ├── InputError      an argument, an option or an array is not what it must be  (ValueError)
-    │   ├── UnknownName     a name that no table holds; the message lists them all (LookupError)
-    │   └── ImageError      a file that is not the image it must be
+    RepvizError         str(error) is one message: who, what must hold, what was got, what to do
+    ├── InputError      an invalid argument, option or array  (ValueError)
+    │   ├── UnknownName     an unknown name; the message lists the known ones (LookupError)
+    │   └── ImageError      a file that is not a readable image
     ├── Unavailable     a package, a data set or weights that this machine does not have
-    └── StoreError      a folder on disk that cannot be used as it is
-        ├── Mismatch        it was made with other parameters; the message names the difference
-        └── Damaged         a file in it is missing, cut short or changed
+    └── StoreError      a folder or file on disk that cannot be used
+        ├── Mismatch        it was made with other parameters; the message lists them
+        └── Damaged         a file is missing, truncated or changed
 
-The command line prints the sentence and exits with 2; a library user catches what they can mend.
+The command line prints the sentence and exits with 2; library code can catch these classes.
 """
 
 from __future__ import annotations
 
 
 class RepvizError(Exception):
-    """Anything that repviz refuses, in one sentence for a person."""
+    """Base class of all errors that repviz raises on purpose."""
 
 
 class InputError(RepvizError, ValueError):
-    """An argument, an option or an array is not what it must be."""
+    """An invalid argument, option or array."""
 
 
 class UnknownName(InputError, LookupError):
-    """A name that no table holds."""
+    """An unknown name."""
 
 
 class ImageError(InputError):
-    """A file that is not the image it must be."""
+    """A file that is not a readable image."""
 
 
 class Unavailable(RepvizError):
@@ -38,7 +38,7 @@ class Unavailable(RepvizError):
 
 
 class StoreError(RepvizError):
-    """A folder on disk that cannot be used as it is."""
+    """A folder or file on disk that cannot be used."""
 
 
 class Mismatch(StoreError):
@@ -46,4 +46,4 @@ class Mismatch(StoreError):
 
 
 class Damaged(StoreError):
-    """A folder in which a file is missing, cut short or changed."""
+    """A file that is missing, truncated or changed."""

@@ -1,8 +1,8 @@
-"""Memory that a loop frees and asks for again: kept meanwhile, since new pages cost more than use.
+"""Keep freed memory in the process: for a loop that reallocates it, new pages are expensive.
 
-A network's pass frees its activations and the next pass asks for as much again. glibc gives large
-blocks back to the system at once, and the system hands out each page anew, set to zero: for AlexNet
-on a processor that is a seventh of the pass.
+A forward pass frees its activations, and the next pass allocates as much again. glibc returns large
+blocks to the system at once, and the system zeroes each page that it hands out: for AlexNet on a
+CPU this takes a seventh of the pass.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 
-# glibc's numbers for its options (malloc.h), and the values that its own adjustment ends at.
+# glibc's option numbers (malloc.h), and the limits of its own dynamic adjustment.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-USUAL_TRIM, USUAL_MMAP = 64 * 2**20, 32 * 2**20
-KEPT = 2**31 - 1
+DEFAULT_TRIM, DEFAULT_MMAP = 64 * 2**20, 32 * 2**20
+MAX_THRESHOLD = 2**31 - 1
 
 _lock, _depth = Lock(), 0
 
 
 @contextmanager
 def recycled() -> Iterator[None]:
-    """Within the block freed memory stays with the process, up to 2 GiB; afterwards it goes back.
+    """Keep freed memory, up to 2 GiB, in the process within the block; return it afterwards.
 
-    For loops that allocate the same sizes again and again. Blocks may be nested. With another C
-    library than glibc it does nothing.
+    For loops that allocate the same sizes again and again. Blocks may be nested. Without glibc
+    it does nothing.
     """
     _enter(1)
     try:
@@ -44,11 +44,11 @@ def _enter(step: int) -> None:
     with _lock:
         _depth += step
         if step > 0 and _depth == 1:
-            libc.mallopt(MMAP_THRESHOLD, KEPT)
-            libc.mallopt(TRIM_THRESHOLD, KEPT)
+            libc.mallopt(MMAP_THRESHOLD, MAX_THRESHOLD)
+            libc.mallopt(TRIM_THRESHOLD, MAX_THRESHOLD)
         elif _depth == 0:
-            libc.mallopt(MMAP_THRESHOLD, USUAL_MMAP)
-            libc.mallopt(TRIM_THRESHOLD, USUAL_TRIM)
+            libc.mallopt(MMAP_THRESHOLD, DEFAULT_MMAP)
+            libc.mallopt(TRIM_THRESHOLD, DEFAULT_TRIM)
             libc.malloc_trim(0)
 
 

@@ -17,7 +17,7 @@ from repviz.activations.preallocated import PreallocatedFile
 def pages(monkeypatch):
     """Small blocks are large enough, and 8 pages of memory begin where a page does."""
     monkeypatch.setattr(preallocated, "LARGE", PAGE)
-    monkeypatch.setattr(preallocated, "PIECE", 2 * PAGE)
+    monkeypatch.setattr(preallocated, "CHUNK", 2 * PAGE)
     room = np.random.default_rng(0).integers(0, 256, 9 * PAGE, dtype=np.uint8)
     start = -room.ctypes.data % PAGE
     return room[start : start + 8 * PAGE]

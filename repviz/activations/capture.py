@@ -1,4 +1,4 @@
-"""Reading layers while a network works, with hooks that leave no trace."""
+"""Reading layer outputs during a forward pass, with hooks that are removed afterwards."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from repviz import checks
 from repviz.errors import InputError
 
 BY_TYPE = "type:"  # "type:Conv2d" means every convolution
-FULL_PASSES = 4  # passes that go through to the end before one may stop early
+FULL_PASSES = 4  # complete passes before one may stop early
 
 
 class _StopForward(Exception):
-    """No error: every layer has been read, and the pass may stop."""
+    """Not an error: every layer has been read, and the pass can stop."""
 
 
 class Capture:
@@ -32,10 +32,10 @@ class Capture:
             outputs = capture(x)  # {"conv1": (b, 96, 55, 55), ...}
 
     A layer whose output the next operation changes in place is read before that happens. A layer
-    that works several times in a pass is read the last time; ``"relu:1"`` reads its first call,
-    ``"relu:2"`` its second. Compiled networks are run uncompiled. Of an output of several
-    tensors, the first is read. The first four passes go through to the end; if every layer worked
-    exactly once in each, later ones stop after the deepest layer.
+    that is called several times in a pass is read at its last call; ``"relu:1"`` reads its first
+    call, ``"relu:2"`` its second. Compiled networks are run uncompiled. Of an output of several
+    tensors, the first is read. The first four passes are complete; if every layer was called
+    exactly once in each, later passes stop after the deepest layer.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class Capture:
         Any network.
     layers : iterable of str
         Names as in ``module.named_modules()``, globs (``"features.*"``) or types
-        (``"type:Conv2d"``). A layer that only a glob or a type fits and that does not work in the
-        first pass, or gives no tensor, is left out from then on; see :attr:`late`.
+        (``"type:Conv2d"``). A layer that only a glob or a type matches and that is not called in
+        the first pass, or returns no tensor, is left out from then on; see :attr:`late`.
     keep : callable, optional
         Reduces an output, ``keep(name, output)``, during the pass, so that a copy into a buffer or
         a mean needs no copy of the output first. Its result must not share memory with the output.
@@ -53,15 +53,15 @@ class Capture:
     Attributes
     ----------
     calls : dict of str to int
-        How often each layer worked in the first pass.
+        Number of calls of each layer in the first pass.
     late : set of str
-        Layers that were left out after the first pass, and worked in a later one: experts that
-        only some images reach, for example.
+        Layers that were left out after the first pass and called in a later one, such as experts
+        that only some images reach.
 
     Raises
     ------
     UnknownName
-        A name, a glob or a type that fits no layer; the message lists them all.
+        A name, a glob or a type that matches no layer; the message lists them all.
     """
 
     def __init__(
@@ -74,17 +74,19 @@ class Capture:
         layers = list(layers)
         self.module, self.keep = module, keep
         self.layers = matching(module, layers)
-        self._named = set(layers)  # these must work; what a glob fits may turn out idle
+        self._named = set(layers)  # these must be called; layers that a glob matches may be unused
         self._handles: dict[str, Any] = {}
         self.calls: dict[str, int] = {}
         self.late: set[str] = set()
         self._outputs: dict[str, Any] = {}
         self._counts: dict[str, int] = {}  # calls of each layer in this pass
-        self._passes = 0  # that went through to the end
-        self._repeated: set[str] = set()  # layers that worked several times in some pass
-        self._last: dict[str, Tensor] = {}  # of these, the latest output in this pass
-        self._seen: dict[str, tuple[Tensor, int]] = {}  # outputs of the first pass, as they came
-        self._changed: set[str] = set(self.layers)  # in place, afterwards; all until it is known
+        self._passes = 0  # complete ones
+        self._repeated: set[str] = set()  # layers called several times in some pass
+        self._last: dict[str, Tensor] = {}  # their latest output in this pass
+        self._first_outputs: dict[
+            str, tuple[Tensor, int]
+        ] = {}  # outputs of the first pass and their versions
+        self._changed: set[str] = set(self.layers)  # changed in place later; all layers until known
 
     def __enter__(self) -> Capture:
         parts = dict(self.module.named_modules(remove_duplicate=False))
@@ -114,7 +116,7 @@ class Capture:
         Raises
         ------
         InputError
-            A layer that was named did no work, or gives something else than a tensor.
+            A named layer was not called, or returned something other than a tensor.
         """
         self._outputs, self._last = {}, {}
         self._counts = dict.fromkeys(self.layers, 0)
@@ -124,7 +126,7 @@ class Capture:
             except _StopForward:
                 return self._ordered()
         if not self._passes:
-            self._learn()
+            self._inspect_first_pass()
         self._passes += 1
         self._repeated |= {name for name, count in self._counts.items() if count > 1}
         for name, value in self._last.items():
@@ -133,24 +135,26 @@ class Capture:
 
     @property
     def changed(self) -> frozenset[str]:
-        """The layers whose output is changed in place after it came (known after one pass)."""
+        """The layers whose output is later changed in place (known after one pass)."""
         return frozenset(self._changed)
 
-    def _learn(self) -> None:
-        """What the first pass shows: who works, how often, and whose output is changed in place."""
+    def _inspect_first_pass(self) -> None:
+        """Find which layers are called, how often, and whose output is changed in place."""
         # torch counts the changes in place of each tensor, also those through a view.
-        self._changed = {name for name, (y, count) in self._seen.items() if y._version > count}
+        self._changed = {
+            name for name, (y, count) in self._first_outputs.items() if y._version > count
+        }
         idle = [name for name in self.layers if name not in self._outputs]
         dropped = [n for n in idle if n not in self._named] if len(idle) < len(self.layers) else []
         modules = dict(self.module.named_modules(remove_duplicate=False))
         for name in dropped:
             self._handles[name].remove()
-            note = partial(self._note, name)
-            self._handles[name] = modules[name].register_forward_hook(note)
+            record_late = partial(self._record_late, name)
+            self._handles[name] = modules[name].register_forward_hook(record_late)
         self.layers = tuple(name for name in self.layers if name not in dropped)
-        self.calls, self._seen = {name: self._counts[name] for name in self.layers}, {}
+        self.calls, self._first_outputs = {name: self._counts[name] for name in self.layers}, {}
 
-    def _note(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
+    def _record_late(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(_first(output), Tensor):
             self.late.add(name)
 
@@ -177,16 +181,16 @@ class Capture:
             if call is not None and self._counts[name] != call:
                 return
             if not self._passes:
-                self._seen[name] = value, value._version
+                self._first_outputs[name] = value, value._version
             if name in self._repeated:
-                self._last[name] = value.clone()  # it will work again, and maybe give another shape
+                self._last[name] = value.clone()  # called again, perhaps with another shape
                 return
             if self.keep is not None:
                 self._outputs[name] = self.keep(name, value)
             else:
                 self._outputs[name] = value.clone() if name in self._changed else value
-            steady = self._passes >= FULL_PASSES and not self._repeated
-            if steady and len(self._outputs) == len(self.layers):
+            can_stop = self._passes >= FULL_PASSES and not self._repeated
+            if can_stop and len(self._outputs) == len(self.layers):
                 raise _StopForward
 
         return hook
@@ -199,9 +203,9 @@ def _first(output: Any) -> Any:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether ``pattern`` is this very name, or a glob that it matches.
+    """Whether ``pattern`` is this name, or a glob that it matches.
 
-    A name may hold brackets, which mean a choice of characters in a glob.
+    A name may contain brackets, which mean a choice of characters in a glob.
     """
     return name == pattern or fnmatchcase(name, pattern)
 
@@ -234,7 +238,7 @@ def module_and_call(layer: str, names: Container[str]) -> tuple[str, int | None]
 
 
 def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
-    """The names of the layers that ``layers`` (names, globs or types) mean, each once.
+    """The names of the layers that ``layers`` (names, globs or types) select, each once.
 
     Parameters
     ----------
@@ -247,9 +251,9 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     Raises
     ------
     UnknownName
-        A name, a glob or a type that fits no layer; the message lists them all.
+        A name, a glob or a type that matches no layer; the message lists them all.
     InputError
-        Nothing was asked for.
+        No layer is given.
     """
     # With a module that has several names, each of them can be given.
     named = module.named_modules(remove_duplicate=False)
@@ -260,14 +264,14 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
             "without any. Put it into an nn.Sequential."
         )
     found: dict[str, None] = {}
-    for asked in layers:
-        if asked.startswith(BY_TYPE):
-            hits = _of_type(parts, asked.removeprefix(BY_TYPE))
-        elif module_and_call(asked, parts)[1] is not None:
-            hits = [asked]
+    for selector in layers:
+        if selector.startswith(BY_TYPE):
+            matches = _of_type(parts, selector.removeprefix(BY_TYPE))
+        elif module_and_call(selector, parts)[1] is not None:
+            matches = [selector]
         else:
-            hits = [name for name in parts if fits(name, asked)]
-        for name in hits or [checks.one_of("capture", "layer", asked, parts)]:
+            matches = [name for name in parts if fits(name, selector)]
+        for name in matches or [checks.one_of("capture", "layer", selector, parts)]:
             found[name] = None
     if not found:
         raise InputError(
@@ -276,10 +280,12 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _of_type(parts: dict[str, nn.Module], wanted: str) -> list[str]:
-    """The layers of the class ``wanted`` or of one derived from it."""
+def _of_type(parts: dict[str, nn.Module], class_name: str) -> list[str]:
+    """The layers of the class ``class_name`` or of one derived from it."""
     classes = {name: [c.__name__ for c in type(part).__mro__] for name, part in parts.items()}
-    hits = [name for name, above in classes.items() if wanted in above]
-    if not hits:
-        checks.one_of("capture", "type of layer", wanted, sorted({c[0] for c in classes.values()}))
-    return hits
+    matches = [name for name, above in classes.items() if class_name in above]
+    if not matches:
+        checks.one_of(
+            "capture", "type of layer", class_name, sorted({c[0] for c in classes.values()})
+        )
+    return matches
