@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from study_folder import files_of
+from table_dictionary import undocumented
 
 import repviz
 from repviz import intervals
@@ -96,6 +97,10 @@ def test_judges_tell_an_original_from_noise(faces):
             continue
         criterion = get_criterion(name)
         assert criterion.scores(X, of).mean() > criterion.scores(noise, of).mean(), name
+
+
+def test_its_tables_are_those_of_the_dictionary(made):
+    assert undocumented(made.folder) == []
 
 
 def test_every_size_and_engine_has_a_row(made):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from study_folder import files_of
+from table_dictionary import undocumented
 
 import repviz
 from repviz import study_folder
@@ -59,6 +60,10 @@ def test_every_stage_leaves_its_files(study):
     assert study.report.stat().st_size > 50_000
     listed = sum(len(stage["files"]) for stage in study.manifest["stages"].values())
     assert repviz.verify(study.folder) == listed + 2  # and the manifest and the report
+
+
+def test_its_tables_are_those_of_the_dictionary(study):
+    assert undocumented(study.folder) == []
 
 
 def test_no_person_is_on_two_sides(study):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from table_dictionary import undocumented
 from torch import nn
 
 import repviz
@@ -25,6 +26,11 @@ def study(tmp_path_factory):
 
 
 # ---- truth --------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_its_tables_are_those_of_the_dictionary(study):
+    assert undocumented(study.folder) == []
 
 
 @pytest.mark.slow

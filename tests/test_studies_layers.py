@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from table_dictionary import undocumented
 
 import repviz
 from repviz import intervals
@@ -62,6 +63,11 @@ def study(tmp_path_factory):
     made = repviz.study("layers", images, out=folder / "study", **options)
     yield made, images, options
     sys.path.remove(str(folder))
+
+
+@pytest.mark.slow
+def test_its_tables_are_those_of_the_dictionary(study):
+    assert undocumented(study[0].folder) == []
 
 
 @pytest.mark.slow

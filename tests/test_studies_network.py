@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from table_dictionary import undocumented
 from torch import nn
 
 from repviz.errors import InputError, Unavailable
@@ -56,6 +57,10 @@ def trained(tmp_path_factory):
     torch.set_num_threads(threads)
     sys.path.remove(str(folder))
     sys.modules.pop("small_nets", None)
+
+
+def test_its_tables_are_those_of_the_dictionary(trained):
+    assert undocumented(trained[2].folder) == []
 
 
 def test_every_stage_is_there_and_counts_new_images_only(trained):
