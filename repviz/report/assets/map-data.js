@@ -183,24 +183,27 @@ class Grid {
             crossed[down * side + across] = 1;
       }
     }
-    const holds = (px, py) => {
+    const holds = (px, py, some) => {
       let odd = false;
-      for (const [ax, ay, bx, by] of edges)
+      for (const [ax, ay, bx, by] of some)
         if (ay > py !== by > py && px < ax + ((py - ay) / (by - ay)) * (bx - ax)) odd = !odd;
       return odd;
     };
     const [left, right] = [0, 1].map((end) => this.cell(Math[end ? "max" : "min"](...polygon.map(([px]) => px))));
     const [top, bottom] = [0, 1].map((end) => this.cell(Math[end ? "max" : "min"](...polygon.map(([, py]) => py))));
-    for (let row = top; row <= bottom; row++)
+    for (let row = top; row <= bottom; row++) {
+      const [low, high] = [row * width, (row + 1) * width];
+      const near = edges.filter(([, ay, , by]) => Math.max(ay, by) >= low && Math.min(ay, by) <= high);
       for (let column = left; column <= right; column++) {
         const cell = row * side + column;
         if (start[cell] === start[cell + 1]) continue;
         if (crossed[cell]) {
           for (let at = start[cell]; at < start[cell + 1]; at++)
-            if (holds(x[rows[at]], y[rows[at]])) mask[rows[at]] = 1;
-        } else if (holds((column + 0.5) * width, (row + 0.5) * width)) {
+            if (holds(x[rows[at]], y[rows[at]], near)) mask[rows[at]] = 1;
+        } else if (holds((column + 0.5) * width, low + width / 2, near)) {
           for (let at = start[cell]; at < start[cell + 1]; at++) mask[rows[at]] = 1;
         }
       }
+    }
   }
 }

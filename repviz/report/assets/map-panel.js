@@ -155,7 +155,8 @@ class Panel {
     return columns.map((column) => {
       const table = element("table", "");
       const head = element("tr", "");
-      head.append(...["Representation", "selection", "all"].map((title) => element("th", title, { scope: "col" })));
+      const heading = (title, className) => element("th", title, { scope: "col", className });
+      head.append(heading("Representation", ""), heading("selection", "number"), heading("all", "number"));
       table.append(element("caption", `Median ${column.name}`), head);
       data.views.forEach(({ name }, view) => {
         column.medians ??= data.views.map((_, one) => median(column, one, null));
