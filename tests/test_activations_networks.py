@@ -95,7 +95,7 @@ def test_torchscript_is_refused(make, tmp_path):
         repviz.extract(make(Repeats().eval()), [torch.rand(3, 16, 16)], out=tmp_path / "acts")
     assert str(caught.value) == (
         "capture: the network must be a torch.nn.Module whose layers can be read, got "
-        "TorchScript. Give the network that it was made from."
+        "TorchScript. Pass the original network."
     )
 
 
@@ -113,6 +113,6 @@ def test_a_network_without_layers_is_refused():
     with pytest.raises(InputError) as caught:
         Capture(nn.ReLU(), ["*"])
     assert str(caught.value) == (
-        "capture: the network must have layers with names, got a ReLU without any. Put it into an "
+        "capture: the network must have layers with names, got a ReLU without any. Wrap it in an "
         "nn.Sequential."
     )

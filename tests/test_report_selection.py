@@ -68,7 +68,7 @@ def test_rows_that_were_changed(rows: str, report: Path) -> None:
     with pytest.raises(InputError) as caught:
         repviz.selection(report, f"#map?key={key(report)}&rows={rows}")
     assert str(caught.value) == (
-        f"selection: link must hold rows below 20, got '{rows}', which is cut or was changed. "
+        f"selection: link must hold rows below 20, got '{rows}', which is truncated or altered. "
         "Copy the address again."
     )
 
@@ -85,6 +85,6 @@ def test_a_file_that_is_no_report(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         repviz.selection(page, "#map?key=abc&rows=AAE")
     assert str(caught.value) == (
-        f"selection: report must hold a map, got none in {page}. Write the report again: "
+        f"selection: report must contain a map, got none in {page}. Write the report again: "
         "repviz report."
     )

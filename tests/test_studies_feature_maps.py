@@ -89,8 +89,8 @@ def test_a_network_without_maps_is_refused(monkeypatch, tmp_path):
     with pytest.raises(InputError) as caught:
         feature_maps("orl", out=tmp_path / "s", model="flat")
     assert str(caught.value) == (
-        "study featuremaps: a layer must give maps (channels, height, width), got none among 1. "
-        "Name convolutions: layers='type:Conv2d'."
+        "study featuremaps: a layer must output maps (channels, height, width), got none among 1. "
+        "Choose convolutions: layers='type:Conv2d'."
     )
     assert not (tmp_path / "s").exists()
 
@@ -99,6 +99,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError) as caught:
         repviz.open_images(f"file:{tmp_path}/none.png")
     assert str(caught.value) == (
-        f"open_images: file:{tmp_path}/none.png must name an image file, got nothing there. Check "
-        "the path."
+        f"open_images: file:{tmp_path}/none.png must be the path of an image file, got nothing. "
+        "Check the path."
     )

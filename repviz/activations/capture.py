@@ -93,7 +93,7 @@ class Capture:
         if any(isinstance(part, torch.jit.ScriptModule) for part in parts.values()):
             raise InputError(
                 "capture: the network must be a torch.nn.Module whose layers can be read, got "
-                "TorchScript. Give the network that it was made from."
+                "TorchScript. Pass the original network."
             )
         for name in self.layers:
             module, call = module_and_call(name, parts)
@@ -261,7 +261,7 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     if not parts:
         raise InputError(
             f"capture: the network must have layers with names, got a {type(module).__name__} "
-            "without any. Put it into an nn.Sequential."
+            "without any. Wrap it in an nn.Sequential."
         )
     found: dict[str, None] = {}
     for selector in layers:

@@ -113,7 +113,8 @@ def open_file(argument: str) -> Images:
     shown, got = printable(argument), kind_of(path)
     if got != "a file":
         raise InputError(
-            f"open_images: file:{shown} must name an image file, got {got} there. Check the path."
+            f"open_images: file:{shown} must be the path of an image file, got {got}. Check the "
+            "path."
         )
     return Images(
         name=f"file:{shown}",

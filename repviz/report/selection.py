@@ -50,7 +50,7 @@ def selection(report: str | Path, link: str) -> pd.DataFrame:
     words, ids, labels = (read_block(page, f"map-{name}") for name in ("words", "ids", "labels"))
     if words is None or ids is None or labels is None:
         raise InputError(
-            f"selection: report must hold a map, got none in {path}. Write the report again: "
+            f"selection: report must contain a map, got none in {path}. Write the report again: "
             "repviz report."
         )
     about = json.loads(words)
@@ -106,8 +106,8 @@ def _decoded(text: str, n: int) -> np.ndarray:
     ends = list(accumulate(steps))
     if shift or len(ends) % 2 or (ends and ends[-1] > n):
         raise InputError(
-            f"selection: link must hold rows below {n:,}, got '{text[:80]}', which is cut or was "
-            "changed. Copy the address again."
+            f"selection: link must hold rows below {n:,}, got '{text[:80]}', which is truncated "
+            "or altered. Copy the address again."
         )
     runs = [np.arange(start, end) for start, end in zip(ends[::2], ends[1::2], strict=True)]
     return np.concatenate([np.empty(0, np.int64), *runs])

@@ -145,8 +145,8 @@ def _layers_with_maps(model: Model, layers: Iterable[str] | str | None) -> list[
     with_maps = [name for name in names if name in seen and "h" in seen[name].axes]
     if not with_maps:
         raise InputError(
-            f"study featuremaps: a layer must give maps (channels, height, width), got none among "
-            f"{', '.join(names)}. Name convolutions: layers='type:Conv2d'."
+            "study featuremaps: a layer must output maps (channels, height, width), got none "
+            f"among {', '.join(names)}. Choose convolutions: layers='type:Conv2d'."
         )
     return with_maps
 
