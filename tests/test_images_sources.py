@@ -61,6 +61,7 @@ EXAMPLES = {
     "digits": lambda folder: "digits",
     "patches": lambda folder: "patches",
     "folder": lambda folder: f"folder:{folder}",
+    "file": lambda folder: f"file:{next(folder.rglob('*.p*'))}",
     "array": lambda folder: f"array:{folder.parent}/x.npy",
     "drawn-faces": lambda folder: "drawn-faces:20@3",
     "torchvision": lambda folder: "torchvision:FakeData",
@@ -279,6 +280,7 @@ NOUNS = {
     "patches": ("patch", "patches", "class", "classes"),
     "drawn-faces": ("drawn face", "drawn faces", "identity", "identities"),
     "folder": GENERAL,
+    "file": GENERAL,
     "array": GENERAL,
     "torchvision": GENERAL,
 }
