@@ -89,7 +89,7 @@ def choose_bottleneck(
 
     Parameters
     ----------
-    sweep : Sweep
+    sweep : Study
         From :func:`repviz.sweep`, or opened with :func:`repviz.open_study`.
     criterion : str or callable
         A name in ``repviz.bottleneck.criteria.CRITERIA`` ("psnr:25", "same-label"), or a function

@@ -48,7 +48,7 @@ def export_encoder(
 
     Parameters
     ----------
-    sweep : Sweep
+    sweep : Study
         From :func:`repviz.sweep`, or opened with :func:`repviz.open_study`.
     out : path
         The file to write.

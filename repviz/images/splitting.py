@@ -47,9 +47,9 @@ def split(
     fractions : sequence of float
         The share of each part, each above 0, that sum to 1.
     by : {"image", "label"}
-        "image": the images of each label are dealt out, so that each part holds its share of every
-        label (of 10 images of a person, 0.7 is 7). "label": a label lies wholly in one part, and
-        the shares are shares of the labels (people-disjoint).
+        "image": stratified by label, so that each part holds its share of every label (of 10
+        images of a person, 0.7 is 7). "label": a group split, which keeps all images of a label in
+        one part (people-disjoint); the shares are then shares of the labels.
     seed : int
         Chooses which goes where.
 

@@ -55,7 +55,7 @@ def invariance(X: Any, X_perturbed: Any, *, groups: Any = None) -> Invariance:
         :func:`repviz.images.perturbations.perturb`. The rows of two stored layers are paired by
         their ids; ``n`` counts those that both hold.
     groups : array_like, shape (n,), optional
-        Whose image each is; the interval leaves out whole groups.
+        The group of each row, such as its person; the interval is a jackknife over whole groups.
 
     Returns
     -------

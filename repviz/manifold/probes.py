@@ -86,7 +86,7 @@ def probe(
     k : int
         Neighbours of "knn", from 1; the nearest decides a tie.
     groups : array_like, shape (n,), optional
-        The group of each row; a group is never split between folds.
+        The group of each row, for cross-validation: no group is split between folds (GroupKFold).
     clusters : array_like, shape (n,), optional
         Which rows are not independent draws, such as the images of one person, for the interval of
         an accuracy; the groups if None.
