@@ -300,7 +300,7 @@ def open_study(folder: str | Path) -> Study:
     UserWarning
         The study is of an older release, whose manifests carry no checksum.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not (folder / "manifest.json").is_file():
         raise InputError(
             f"open_study: {folder} must be a study folder, got no manifest.json in it. Create "

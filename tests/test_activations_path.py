@@ -38,3 +38,14 @@ def test_alexnets_layers_are_what_a_pass_by_hand_gives(tmp_path):
     np.testing.assert_allclose(np.asarray(acts["relu1"]), conv1.relu().flatten(1), atol=1e-4)
     np.testing.assert_allclose(np.asarray(acts["fc7"]), fc7, atol=1e-3)
     assert acts["conv1"].feature_shape == (96, 55, 55)
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    matrix = np.random.default_rng(0).normal(size=(5, 2))
+    made = repviz.import_matrix(matrix, out="~/acts", layer="rows")
+    assert made.path == tmp_path / "acts"
+    assert repviz.open_activations("~/acts").path == tmp_path / "acts"
+    assert repviz.export(made, "rows", "~/rows.npy", format="npy") == tmp_path / "rows.npy"
+    assert repviz.verify("~/rows.npy") == 1
+    assert repviz.verify("~/acts") == repviz.verify(tmp_path / "acts")

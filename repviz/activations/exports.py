@@ -86,7 +86,7 @@ def export(
             f"export: the images must be those that were extracted ({len(acts)} of "
             f"{acts.manifest['images']['name']}), got {len(images)} of {images.name}."
         )
-    path = Path(out)
+    path = Path(out).expanduser()
     if seals.card_path(path).exists():
         raise StoreError(
             f"{seals.card_path(path)}: the export's card would be written here, but this file "

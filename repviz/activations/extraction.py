@@ -106,7 +106,7 @@ def extract(
         batch = checks.integer("extract", "batch", batch, low=1)
     checks.one_of("extract", "type of number", dtype, DTYPES)
     checks.seed("extract", seed)
-    images, path = as_images(images), Path(out)
+    images, path = as_images(images), Path(out).expanduser()
     asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
         seen = dry_run(model, capture)

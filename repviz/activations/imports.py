@@ -63,7 +63,7 @@ def import_matrix(
             "import_matrix: X must be a numeric array of shape (n, ...) with at least one row, "
             f"got shape {X.shape} of {X.dtype}."
         )
-    path, n, shape = Path(out), len(X), X.shape[1:]
+    path, n, shape = Path(out).expanduser(), len(X), X.shape[1:]
     names = [f"row {row}" for row in range(n)] if ids is None else [str(one) for one in ids]
     for what, values in (("ids", names), ("labels", labels)):
         if values is not None and len(values) != n:

@@ -50,7 +50,7 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
         A table or an array in it cannot be read, or is not what its stage wrote.
     """
     study = open_study(study_folder)
-    path = Path(out) if out is not None else study.folder / "report.html"
+    path = Path(out).expanduser() if out is not None else study.folder / "report.html"
     seals.write_page(path, _page(study), study.results_key)
     return path
 
