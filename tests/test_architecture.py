@@ -39,6 +39,7 @@ ROOMS = {
         "streams",
         "study_folder",
         "study_manifest",
+        "weight_kinds",
     ],
     1: ["images"],
     2: ["models"],

@@ -50,7 +50,26 @@ def grey(pretrained=False):
     made = net(pretrained)
     made.preprocessing = Preprocessing((32, 32), 1, (0.5,), (0.5,))
     return made
+
+
+class Token(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(6))
+
+    def forward(self, x):
+        return x + self.token
+
+
+def bare():
+    from repviz.models.model import Preprocessing
+
+    made = nn.Sequential(nn.Conv2d(1, 2, 3, 2), nn.Flatten(), nn.Linear(450, 6), Token())
+    made.preprocessing = Preprocessing((32, 32), 1, (0.5,), (0.5,))
+    made.weights_from = "our paper, epoch 30"
+    return made
 """
+GIVEN = "as the module gave them, asked for pretrained ones"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +95,7 @@ def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
     profile = made.result("profile")
     assert profile["representation"].tolist() == [
         "pixels",
-        *(f"trained {layer}" for layer in "134"),
+        *(f"given {layer}" for layer in "134"),
         *(f"untrained {layer}" for layer in "134"),
     ]
     assert (profile["plateau_low"] <= profile["plateau"]).all()
@@ -97,6 +116,19 @@ def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
     own = similarity[similarity["representation_a"] == similarity["representation_b"]]
     assert np.allclose(own["cka"], 1)
     text = made.report.read_text()
+    weights = made.manifest["parameters"]["weights"]
+    assert weights["given"].startswith(f"{GIVEN} (sha256 {weights['given'].split()[-1][:16]}), ")
+    assert weights["untrained"].startswith(
+        "random (seed 0), drawn by each module's reset_parameters, "
+    )
+    findings = made.result("findings")["sentence"].tolist()
+    assert (
+        f"The weights of the network: {weights['given'].rpartition(', ')[0]}. repviz neither drew "
+        "nor trained them, so what they add to the untrained control need not be due to training."
+    ) in findings
+    assert "weights as the module gave them" in text
+    assert "trained weights" not in text
+    assert "What only the network as given has is due to its weights" in text
     for section in ("profile", "factors", "invariance", "similarity", "dimension", "map"):
         assert f'id="{section}"' in text
 
@@ -111,12 +143,48 @@ def test_started_again_it_keeps_what_is_there(study):
 
 @pytest.mark.slow
 def test_without_trained_weights_it_says_so(study, tmp_path):
-    _, images, options = study
+    _, images, _ = study
     few = images.take(range(40))
-    made = repviz.study("layers", few, out=tmp_path, model=options["model"], layers="4")
+    network = repviz.open_model("autoencoder", size=32, bottleneck=4)
+    made = repviz.study("layers", few, out=tmp_path, model=network, layers="code")
     assert set(made.result("profile")["weights"]) == {"none", "untrained"}
     assert "no trained weights were given" in made.manifest["skipped"]["similarity"]
     assert "No trained weights were given" in made.report.read_text()
+
+
+@pytest.mark.slow
+def test_where_no_control_can_be_drawn_the_report_says_which_module_is_to_blame(study, tmp_path):
+    import a_net_of_mine
+
+    few = study[1].take(range(40))
+    made = repviz.study("layers", few, out=tmp_path, model=a_net_of_mine.bare(), layers="3")
+    assert set(made.result("profile")["weights"]) == {"none", "given"}
+    reason = (
+        "no untrained control could be drawn (untrained_copy: each module of 'Sequential' with "
+        "parameters must have a method reset_parameters, and '3' (Token), which holds 'token', has "
+        "none. Write one, or do without an untrained control.)"
+    )
+    assert made.manifest["skipped"]["similarity"] == reason
+    findings = made.result("findings")["sentence"].tolist()
+    assert f"N{reason[1:-2]})." in findings
+    assert any(
+        sentence.startswith("The weights of the network: our paper, epoch 30 (sha256 ")
+        for sentence in findings
+    )
+    assert "What only the network as given has" not in made.report.read_text()
+
+
+def test_a_network_in_memory_has_its_weights_already(study, tmp_path):
+    import a_net_of_mine
+
+    with pytest.raises(InputError) as caught:
+        repviz.study(
+            "layers", study[1], out=tmp_path / "s", model=a_net_of_mine.bare(), weights="default"
+        )
+    assert str(caught.value) == (
+        "study layers: weights must be left out where the network stands in memory, got "
+        "'default'. Load the weights into it first."
+    )
 
 
 def test_too_few_images_are_refused(tmp_path: Path):
@@ -140,12 +208,13 @@ def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
         layers=["0", "2"],
     )
     layers = made.result("layers").set_index("representation")
-    assert np.isnan(layers.loc["untrained 2", "dimension"])
-    assert layers.loc["untrained 2", "dimension_warnings"].startswith(
+    assert np.isnan(layers.loc["given 2", "dimension"])
+    assert layers.loc["given 2", "dimension_warnings"].startswith(
         "not measured: its rows do not distinguish the images. ("
     )
-    assert layers.loc["untrained 0", "dimension"] > 0
-    invariance = made.result("invariance").set_index("layer")
+    assert layers.loc["given 0", "dimension"] > 0
+    invariance = made.result("invariance")
+    invariance = invariance[invariance["weights"] == "given"].set_index("layer")
     assert invariance.loc["2", "relative_displacement"].isna().all()
     assert invariance.loc["0", "relative_displacement"].notna().all()
     assert "not measured: its rows do not tell" in made.report.read_text()
@@ -160,7 +229,7 @@ def test_of_more_images_than_the_sample_some_are_drawn_and_the_headline_says_so(
     assert made.manifest["title"] == (
         "What the layers of a_net_of_mine:grey hold of 40 of 48 drawn faces, drawn by identity"
     )
-    assert made.result("layers")["n"].tolist() == [40, 40]
+    assert made.result("layers")["n"].tolist() == [40, 40, 40]
     assert set(made.result("images")["id"]) < set(images.ids)
     assert not (made.folder / "acts" / "perturbed").exists()
 

@@ -109,4 +109,4 @@ def _encoder(autoencoder: Model, k: int) -> Model:
     names = set(encoder.module.state_dict())
     weights = {name: value for name, value in module.state_dict().items() if name in names}
     encoder.module.load_state_dict(weights)
-    return replace(encoder, weights=autoencoder.weights)
+    return replace(encoder, weights=autoencoder.weights, weights_kind=autoencoder.weights_kind)

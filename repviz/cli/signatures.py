@@ -72,8 +72,9 @@ def parameters(function: Callable[..., Any], *, leave_out: Iterable[str] = ()) -
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name in leave_out:
             continue
-        bundle: Any = next((t for t in _members(hints[name]) if dataclasses.is_dataclass(t)), None)
-        if bundle is not None:
+        members = _members(hints[name])
+        bundle: Any = next((t for t in members if dataclasses.is_dataclass(t)), None)
+        if bundle is not None and str not in members:
             found += [dataclasses.replace(p, bundle=(name, bundle)) for p in _fields(bundle)]
             continue
         found.append(_parameter(name, hints[name], parameter.default, described.get(name, "")))

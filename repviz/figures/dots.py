@@ -13,6 +13,7 @@ from repviz.figures.theme import LIGHT
 # Weights: the colour, whether the dot is filled, and how far it stands from the middle of its row.
 STYLES = {
     "trained": ("first", True, -0.16),
+    "given": ("first", True, -0.16),
     "untrained": ("second", False, 0.16),
     "none": ("third", True, 0.0),
 }
@@ -77,7 +78,8 @@ def layer_marks(
 ) -> tuple[list[str], list[Mark]]:
     """Row labels and dots of ``value`` for a table of representations (``results/layers.csv``).
 
-    Trained weights are filled, random weights hollow, and what has no weights is in a third colour.
+    Trained and given weights are filled, random weights hollow, and what has no weights is in a
+    third colour.
     """
     labels, places = layer_rows(table)
     both = {row for row in places if places.count(row) > 1}

@@ -13,6 +13,8 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     """A grid of representations: fuller colour is more similar, a dot marks chance.
 
+    Pairs without a similarity, of a layer that gives the same for all images, are left empty.
+
     Parameters
     ----------
     table : DataFrame
@@ -25,9 +27,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     place = {name: at for at, name in enumerate(names)}
     figure = canvas(width, width if width < NARROW else 0.92 * width)
     axes = figure.subplots()
-    for one, other, cka, null in table[
-        ["representation_a", "representation_b", "cka", "null"]
-    ].itertuples(index=False):
+    columns_shown = ["representation_a", "representation_b", "cka", "null"]
+    compared = table[columns_shown].dropna(subset=["cka"])
+    for one, other, cka, null in compared.itertuples(index=False):
         for x, y in {(place[one], place[other]), (place[other], place[one])}:
             square = Rectangle(
                 (x - 0.46, y - 0.46),

@@ -46,11 +46,12 @@ def build(
         model = _call(name, argument, architecture, pretrained, options)
     with named_failure(f"open_model('{name}')", model):
         model.module.eval()
-    drawn = f"random (seed {seed})"
+    own = architecture.imports_user_code
     return replace(
         model,
         name=name,
-        weights=origin(model.module) if architecture.imports_user_code else drawn,
+        weights=origin(model.module, pretrained=pretrained) if own else f"random (seed {seed})",
+        weights_kind="given" if own else "untrained",
         options=architecture.options | options,
     )
 

@@ -87,6 +87,7 @@ def save_checkpoint(
         "classes": model.classes,
         "preprocessing": model.preprocessing.card(),
         "weights": model.weights,
+        "weights_kind": model.weights_kind,
         "weights_hash": weights_hash(model.module),
         "sums": {"weights": tensors_sum(weights), "training": tensors_sum(own)},
         "recipe": recipe or {},
@@ -209,6 +210,7 @@ def open_checkpoint(path: str | Path, *, model: str | nn.Module | None = None) -
         opened,
         preprocessing=_preprocessing(path, card),
         weights=card["weights"],
+        weights_kind=card.get("weights_kind", "trained"),
         classes=None if card["classes"] is None else tuple(card["classes"]),
         recipe=card["recipe"] | {"images": card["images"]},
     )

@@ -55,7 +55,7 @@ def from_module(
     if not isinstance(found, Preprocessing):
         found = default_preprocessing(f"open_model('{name}')", size, channels)
     layers = tuple(child for child, _ in module.named_children())
-    return Model(name, module, found, layers, origin(module), {})
+    return Model(name, module, found, layers, origin(module), {}, weights_kind="given")
 
 
 def default_preprocessing(who: str, size: int, channels: int) -> Preprocessing:
@@ -67,10 +67,11 @@ def default_preprocessing(who: str, size: int, channels: int) -> Preprocessing:
     return Preprocessing((side, side), channels, mean, std)
 
 
-def origin(module: nn.Module) -> str:
+def origin(module: nn.Module, *, pretrained: bool | str = False) -> str:
     """Where the weights of a user's network are from, as far as the network says."""
     declared = getattr(module, "weights_from", None)
-    source = declared if isinstance(declared, str) and declared else "as the module gave them"
+    source = "as the module gave them" + ", asked for pretrained ones" * bool(pretrained)
+    source = declared if isinstance(declared, str) and declared else source
     return f"{source} (sha256 {weights_hash(module)[:16]})"
 
 

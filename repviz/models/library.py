@@ -186,6 +186,11 @@ def own_model(
     """
     who = f"open_model('{argument}')"
     module = _attribute(who, argument)
+    if isinstance(module, nn.Module) and pretrained:
+        raise InputError(
+            f"{who}: the weights of a network in memory are its own, got weights='default'. Load "
+            "them into it, and leave weights out."
+        )
     if not isinstance(module, nn.Module):
         given = _accepted(who, module, classes=classes, pretrained=pretrained or None)
         module = _called(who, module, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -149,6 +149,9 @@ class Model:
         Names of the modules that are extracted by default.
     weights : str
         Origin of the weights: ``"random (seed 0)"``, ``"default"``, ``"trained: ..."``.
+    weights_kind : str
+        ``"untrained"``: repviz drew them; ``"trained"``: published, from a file, or trained here;
+        ``"given"``: the module's own, of which repviz knows no more than their hash.
     options : dict
         The options that it was built with, defaults included.
     classes : tuple of str or None
@@ -168,11 +171,34 @@ class Model:
     classes: tuple[str, ...] | None = None
     task: str = "labels"
     recipe: dict[str, Any] = field(default_factory=dict, repr=False)
+    weights_kind: str = "untrained"
+
+    def __post_init__(self) -> None:
+        self._opened  # noqa: B018
+
+    @cached_property
+    def _opened(self) -> str:
+        """A sum of the weights as they were when this record was made."""
+        return tensors_sum(self.module.state_dict())
+
+    def current(self) -> Model:
+        """The same model, or, where its weights were changed in place, one that says so.
+
+        A network that was opened and then trained or loaded in place is no longer random.
+        """
+        if tensors_sum(self.module.state_dict()) == self._opened:
+            return self
+        key = weights_hash(self.module)
+        weights = f"changed since they were opened as {self.weights} (sha256 {key[:16]})"
+        return replace(self, weights=weights, weights_kind="given")
 
     @cached_property
     def key(self) -> str:
         """The hash of the weights, 64 hex digits, computed once."""
         return weights_hash(self.module)
+
+
+AnyModel = Model | nn.Module | str  # what extract and study layers take
 
 
 def weights_hash(module: nn.Module) -> str:
@@ -183,7 +209,7 @@ def weights_hash(module: nn.Module) -> str:
     return provenance.sha256(*parts)
 
 
-def tensors_sum(tensors: dict[str, Tensor]) -> str:
+def tensors_sum(tensors: dict[str, Any]) -> str:
     """An XXH3 sum over the names, types, shapes and bytes of ``tensors``, in order of name."""
     total = provenance.checksum()
     for name in sorted(tensors):
@@ -198,6 +224,8 @@ def _bytes(name: str, value: Any) -> list[Any]:
         value = value.dequantize()
     if not isinstance(value, Tensor):  # packed weights of a quantised layer, types and flags
         return [f"{name} {value!r}".encode()]
+    if value.is_meta:  # a shape without values
+        return [f"{name} {value.dtype} {tuple(value.shape)}".encode()]
     array = value.detach().cpu().contiguous()
     return [
         f"{name} {array.dtype} {tuple(array.shape)}".encode(),

@@ -25,10 +25,13 @@ def open_with_weights(name: str, *, weights: str, seed: int, options: dict[str, 
     if weight_files.is_state_file(weights):
         model = build(name, options, seed=seed)
         weight_files.load_state_file(model.module, weights)
-        return replace(model, weights=f"file: {Path(weights).name}")
+        return replace(model, weights=f"file: {Path(weights).name}", weights_kind="trained")
     if weights == "default" or (architecture.published and not Path(weights).exists()):
         published = True if weights == "default" else weights
-        return replace(build(name, options, pretrained=published, seed=seed), weights=weights)
+        model = build(name, options, pretrained=published, seed=seed)
+        if architecture.imports_user_code:  # whose word on its weights is all that there is
+            return model
+        return replace(model, weights=weights, weights_kind="trained")
     checkpoints.must_be_of(weights, name, options)
     return checkpoints.open_checkpoint(weights, model=name)
 
@@ -42,7 +45,7 @@ def as_model(who: str, model: Model | nn.Module | str) -> Model:
         It is none of the three.
     """
     if isinstance(model, Model):
-        return model
+        return model.current()
     if isinstance(model, str):
         return open_with_weights(model, weights="random", seed=0, options={})
     if isinstance(model, nn.Module):

@@ -46,6 +46,7 @@ def untrained_copy(model: Model, seed: int = 0) -> Model:
         model,
         module=module.eval(),
         weights=f"random (seed {seed}), drawn by each module's reset_parameters",
+        weights_kind="untrained",
         classes=None,
         recipe={},
     )

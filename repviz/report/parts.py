@@ -14,6 +14,7 @@ from repviz import number_format as numbers
 from repviz.report.html import Child, Markup, join, tag
 from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.study_folder import Study, records
+from repviz.weight_kinds import WEIGHT_KINDS
 
 WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
 
@@ -99,12 +100,15 @@ def key(role: str, words: str, *, form: str = "dot") -> Markup:
     )
 
 
-def weights_keys() -> list[Markup]:
-    """The legend of figures that set trained beside random weights."""
+def weights_keys(table: pd.DataFrame) -> list[Markup]:
+    """The legend of the kinds of weights that ``table`` holds, in the order of the kinds."""
+    marks = {"untrained": ("second", "ring"), "none": ("third", "dot")}
+    present = set(table["weights"])
     return [
-        key("first", "trained weights"),
-        key("second", "random weights", form="ring"),
-        key("third", "no weights"),
+        key(role, kind.legend, form=form)
+        for name, kind in WEIGHT_KINDS.items()
+        for role, form in (marks.get(name, ("first", "dot")),)
+        if name in present
     ]
 
 

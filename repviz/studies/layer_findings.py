@@ -6,15 +6,27 @@ from typing import Any
 
 from repviz.number_format import percent
 from repviz.study_folder import Study
+from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
 
 
-def layer_findings(study: Study) -> dict[str, list[str]]:
-    """Sentences by the section that shows them; layers that could not be measured are left out."""
+def layer_findings(study: Study, *, weights: str, no_control: str) -> dict[str, list[str]]:
+    """Sentences by the section that shows them; layers that could not be measured are left out.
+
+    Parameters
+    ----------
+    study : Study
+        With its tables.
+    weights : str
+        Where the weights of the network are from.
+    no_control : str
+        Why there is no untrained network beside it; "" where there is one.
+    """
     profile = study.result("profile")
     invariance = study.result("invariance").dropna(subset=["relative_displacement"])
     sentences = {"profile": [_dimension_finding(profile)]}
     if "knn" in profile and (profile["weights"] != "none").any():
         sentences["profile"].append(_probe_finding(profile, study.result("probe_differences")))
+    sentences["profile"] += _weights_findings(profile, weights, no_control)
     if not invariance.empty:
         sentences["invariance"] = [_invariance_finding(invariance)]
     if "similarity" in study.manifest["stages"]:
@@ -23,15 +35,30 @@ def layer_findings(study: Study) -> dict[str, list[str]]:
     return sentences
 
 
+def _weights_findings(table: Any, weights: str, no_control: str) -> list[str]:
+    kind = studied_kind(table["weights"])
+    if kind == "untrained":
+        return []
+    sentences = []
+    if kind == "given":
+        sentences.append(
+            f"The weights of the network: {weights}. repviz neither drew nor trained them, so what "
+            "they add to the untrained control need not be due to training."
+        )
+    if no_control:
+        sentences.append(f"{no_control[0].upper()}{no_control[1:]}.".replace(".).", ")."))
+    return sentences
+
+
 def _dimension_finding(table: Any) -> str:
     spans = []
-    for state in ("trained", "untrained"):
-        rows = table[table["weights"] == state]
+    for kind in (*STUDIED, "untrained"):
+        rows = table[table["weights"] == kind]
         if not rows.empty:
             first, last = rows.iloc[0], rows.iloc[-1]
             spans.append(
                 f"from {_dimension(first)} in {first.layer} to {_dimension(last)} in {last.layer} "
-                f"in the {state} network"
+                f"in {WEIGHT_KINDS[kind].network}"
             )
     pixels: Any = table.iloc[0]
     layers = f"goes {', and '.join(spans)}; that of the pixels " if spans else "of the pixels "
@@ -47,16 +74,17 @@ def _dimension(row: Any) -> str:
 
 
 def _probe_finding(table: Any, differences: Any) -> str:
-    trained = table[table["weights"] == "trained"]
-    rows = trained if not trained.empty else table[table["weights"] == "untrained"]
+    kind = studied_kind(table["weights"])
+    rows = table[table["weights"] == kind]
     best: Any = rows.loc[rows["linear"].idxmax()]
     same = table[(table["layer"] == best.layer) & (table["weights"] == "untrained")]
     control = ""
-    if best.weights == "trained" and not same.empty:
+    if kind != "untrained" and not same.empty:
         other: Any = same.iloc[0]
         pairs = differences.set_index(["representation_a", "representation_b"])
         control = f", {_share(other, 'linear')} from the same layer untrained"
-        control += _difference(pairs.loc[(best.representation, other.representation)])
+        pair = pairs.loc[(best.representation, other.representation)]
+        control += _difference(pair, WEIGHT_KINDS[kind].cause)
     return (
         f"{_share(best, 'linear')} of held-out images are classified correctly by a linear probe "
         f"of {best.representation}{control}; with shuffled labels it is "
@@ -64,10 +92,10 @@ def _probe_finding(table: Any, differences: Any) -> str:
     )
 
 
-def _difference(row: Any) -> str:
-    """What a paired difference shows of a benefit of training."""
+def _difference(row: Any, cause: str) -> str:
+    """What a paired difference shows of a benefit of ``cause``, such as training."""
     points = f"{100 * row.difference:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
-    shown = "" if row.low > 0 else ", so no benefit of training is shown"
+    shown = "" if row.low > 0 else f", so no benefit of {cause} is shown"
     return f" (a difference of {points}, paired by image{shown})"
 
 
@@ -77,27 +105,27 @@ def _invariance_finding(table: Any) -> str:
     most: Any = rows.loc[rows["relative_displacement"].idxmax()]
     least: Any = rows.loc[rows["relative_displacement"].idxmin()]
     return (
-        f"{most.layer} of the {most.weights} network moves most when an image is {most.title}, by "
-        f"{_displacement(most)} times the distance between two images, and least when it is "
-        f"{least.title}, by {_displacement(least)} ({most.n} images)."
+        f"{most.layer} of {WEIGHT_KINDS[most.weights].network} moves most when an image is "
+        f"{most.title}, by {_displacement(most)} times the distance between two images, and least "
+        f"when it is {least.title}, by {_displacement(least)} ({most.n} images)."
     )
 
 
 def _similarity_findings(table: Any) -> list[str]:
     """The similarity of the deepest layer to its untrained self."""
+    named = [one.partition(" ") for one in table["representation_a"]]
     pairs = table[
         [
-            one.removeprefix("trained ") == other.removeprefix("untrained ")
-            for one, other in zip(table["representation_a"], table["representation_b"], strict=True)
+            kind in STUDIED and other == f"untrained {layer}"
+            for (kind, _, layer), other in zip(named, table["representation_b"], strict=True)
         ]
     ]
     if pairs.empty:
         return []
     row: Any = pairs.iloc[-1]
-    layer = row.representation_a.removeprefix("trained ")
     return [
-        f"{row.cka:.2f} is the similarity (debiased CKA) of the trained {layer} and the untrained "
-        f"one; shuffled images stay below {row.null:.2f} ({row.n} images)."
+        f"{row.cka:.2f} is the similarity (debiased CKA) of {row.representation_a} and {row.representation_b}; shuffled "
+        f"images stay below {row.null:.2f} ({row.n} images)."
     ]
 
 

@@ -20,6 +20,7 @@ from repviz.principal import pca
 from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.streams import stream
 from repviz.studies.representations import Representation
+from repviz.weight_kinds import STUDIED
 
 COMPARED = 500  # images that similarity compares, at most
 SHUFFLES = 99
@@ -66,7 +67,7 @@ def probe_differences(
     rows = []
     for name, (row, own) in by_name.items():
         for other in ("pixels", f"untrained {row['layer']}"):
-            if row["weights"] == "trained" and other in by_name:
+            if row["weights"] in STUDIED and other in by_name:
                 difference = intervals.paired_difference(own, by_name[other][1], clusters)
                 rows.append({"representation_a": name, "representation_b": other, **difference})
     return pd.DataFrame(

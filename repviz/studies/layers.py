@@ -25,13 +25,16 @@ from repviz.activations.extraction import extract
 from repviz.activations.reduction import reductions
 from repviz.activations.store import Activations, open_activations
 from repviz.bottleneck.data import describe_images
+from repviz.errors import InputError, Unavailable
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import labels_are_identities
 from repviz.images.perturbations import PERTURBATIONS, perturb
 from repviz.models import open_model
 from repviz.models.depth import ENOUGH, layers_over_depth
-from repviz.models.model import Model
+from repviz.models.model import AnyModel, Model
+from repviz.models.opening import as_model
+from repviz.models.untrained import untrained_copy
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
@@ -75,7 +78,7 @@ def layers(
     images: Images | str,
     *,
     out: str | Path,
-    model: str = "alexnet",
+    model: AnyModel = "alexnet",
     weights: str | None = None,
     layers: Iterable[str] | str | None = None,
     sample: int = 2000,
@@ -91,11 +94,12 @@ def layers(
         each layer.
     out : path
         The folder.
-    model : str
-        A model name, as for :func:`repviz.open_model`.
+    model : str, Model or torch.nn.Module
+        The name of a network, a model from :func:`repviz.open_model`, or a network in memory.
     weights : str, optional
-        The trained weights: "default" or a checkpoint. Without them only the untrained network is
-        measured, and the report says so.
+        The trained weights of a name: "default" or a checkpoint. Without them the network is
+        measured with the weights that it comes with: those of your own network are taken as given,
+        all others are random, and then only the untrained network is measured.
     layers : str or iterable of str, optional
         Layers to measure, by name or glob. By default those that the model names or, if it names
         fewer than six, ten over its depth (:mod:`repviz.models.depth`).
@@ -119,23 +123,24 @@ def layers(
     available = len(images)
     rows = draw_by_label(images.labels, available, sample, stream(seed, "layers", "sample"))
     images = images.take(rows)
-    networks = _networks(model, weights, classes, seed)
-    plan = _plan(networks["untrained"], layers, seed)
+    networks, no_control = _networks(model, weights, classes, seed)
+    studied = next(iter(networks.values()))
+    plan = _plan(studied, layers, seed)
     _announce_cost(plan, len(images), len(networks), out)
     thumbnails = images.at(size=THUMBNAIL)
     parameters = {
         "images": portable(images.name),
         "available": available,
         "reduce": plan.reduce,
-        "model": model,
-        "weights": {state: network.key for state, network in networks.items()},
+        "model": studied.name,
+        "weights": {kind: f"{one.weights}, {one.key}" for kind, one in networks.items()},
         "layers": plan.layers,
         "seed": seed,
     }
     with begin(
         out,
         study="layers",
-        title=_title(model, images, available),
+        title=_title(studied.name, images, available),
         parameters=parameters,
         images=describe_images(thumbnails),
         summary=SUMMARY,
@@ -143,30 +148,25 @@ def layers(
         known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
         identity = known, held_out
         study.stage("images", partial(_images, images=thumbnails, identity=identity))
-        if "trained" not in networks:
-            study.skip(
-                "similarity",
-                "no trained weights were given, so there is nothing to compare with the random "
-                "ones",
-            )
+        if no_control:
+            study.skip("similarity", no_control)
         for state, network in networks.items():
             study.stage(
                 f"extract {state}",
                 partial(_extract, network=network, images=images, plan=plan, where=f"acts/{state}"),
             )
-        read = partial(
-            _representations, study=study, images=thumbnails, model=model, states=list(networks)
-        )
+        read = partial(_representations, study, thumbnails, studied.name, list(networks))
         study.stage(
             "manifold", partial(_manifold, read=read, images=images, identity=identity, seed=seed)
         )
-        if "trained" in networks:
+        if not no_control:
             study.stage("similarity", partial(_similarity, read=read, seed=seed))
         study.stage(
             "invariance",
             partial(_invariance, study=study, networks=networks, images=images, plan=plan),
         )
-        study.stage("findings", lambda draft: draft.findings(layer_findings(study)))
+        findings = partial(layer_findings, study, weights=studied.weights, no_control=no_control)
+        study.stage("findings", lambda draft: draft.findings(findings()))
         write_report(out)
     return Study(Path(out))
 
@@ -241,13 +241,31 @@ def _title(model: str, images: Images, available: int) -> str:
     return f"What the layers of {model} hold of {n:,} of {available:,} {nouns.images}, drawn {how}"
 
 
-def _networks(model: str, weights: str | None, classes: int | None, seed: int) -> dict[str, Model]:
+def _networks(
+    model: AnyModel, weights: str | None, classes: int | None, seed: int
+) -> tuple[dict[str, Model], str]:
+    """The networks by kind of weights, and why there is no control to compare with, or ""."""
     options = {} if classes is None else {"classes": classes}
-    if weights is None:
-        return {"untrained": open_model(model, weights="random", seed=seed, **options)}
-    trained = open_model(model, weights=weights, seed=seed, **options)
-    untrained = open_model(model, weights="random", seed=seed, **trained.options)
-    return {"trained": trained, "untrained": untrained}
+    if isinstance(model, str):
+        opened = open_model(model, weights=weights or "random", seed=seed, **options)
+    else:
+        opened = as_model("study layers", model)
+        for name, value in (("weights", weights), ("classes", classes)):
+            if value is not None:
+                raise InputError(
+                    f"study layers: {name} must be left out where the network stands in memory, "
+                    f"got {value!r}. Load the weights into it first."
+                )
+    if opened.weights_kind == "untrained":
+        reason = (
+            "no trained weights were given, so there is nothing to compare with the random ones"
+        )
+        return {"untrained": opened}, reason
+    try:
+        control = untrained_copy(opened, seed)
+    except Unavailable as error:
+        return {opened.weights_kind: opened}, f"no untrained control could be drawn ({error})"
+    return {opened.weights_kind: opened, "untrained": control}, ""
 
 
 def _images(draft: Draft, images: Images, identity: Split) -> None:

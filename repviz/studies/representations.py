@@ -21,6 +21,7 @@ from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
 from repviz.study_folder import Draft
+from repviz.weight_kinds import STUDIED
 
 COMPONENTS = 50  # of the spectrum that is kept
 DRAWN = 12  # principal components shown as pictures
@@ -41,7 +42,7 @@ class Representation:
     name : str
         As the report shows it: "pixels", "code 32", "trained fc7".
     model, weights, layer : str
-        "alexnet"; "trained", "untrained" or, of pixels, "none"; "fc7".
+        "alexnet"; one of :data:`~repviz.weight_kinds.WEIGHT_KINDS`; "fc7".
     X : array_like, shape (n, d)
         One row per image; read when it is needed.
     clusters : ndarray, shape (n,), or None
@@ -213,7 +214,7 @@ def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
         for other in ("pixels", f"untrained {row['layer']}"):
             if other not in by_name or other == name:
                 continue
-            if other != "pixels" and row["weights"] != "trained":
+            if other != "pixels" and row["weights"] not in STUDIED:
                 continue
             rows.append(
                 {

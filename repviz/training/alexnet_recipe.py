@@ -94,7 +94,9 @@ def train_on_labels(
     module = _initialised(model, data, parts[0], settings, seed)
     fitted_rows, validation_rows = _validation(images, parts[0], settings, seed)
     weights = f"trained: {settings.epochs} x {len(fitted_rows)} images (seed {seed})"
-    trained = replace(model, module=module, weights=weights, classes=classes)
+    trained = replace(
+        model, module=module, weights=weights, weights_kind="trained", classes=classes
+    )
 
     def load_batch(rows: Tensor, part: slice, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         drawn = [numbers[part] for numbers in data.augmenter.draw(len(rows), rng)]

@@ -190,7 +190,7 @@ def _fit(
     history = pd.DataFrame(best.history)
     history["selected"] = history["epoch"] == best.epoch
     trained = f"trained: {epochs} x {len(data.train)} images (seed {seed})"
-    return replace(model, weights=trained), history
+    return replace(model, weights=trained, weights_kind="trained"), history
 
 
 def _optimizer(inner: nn.Module, n: int) -> torch.optim.Optimizer:

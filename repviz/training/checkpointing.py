@@ -81,7 +81,8 @@ class FileCheckpointer:
         """Write the state and the present weights, all or nothing."""
         model, epochs = self.model, len(state.history)
         if not finished:
-            model = replace(model, weights=f"unfinished: {epochs} epochs done ({model.weights})")
+            weights = f"unfinished: {epochs} epochs done ({model.weights})"
+            model = replace(model, weights=weights, weights_kind="trained")
         numbers = {"step": state.step, "loss": state.loss, "score": state.score}
         save_checkpoint(
             model,

@@ -20,6 +20,7 @@ from repviz.report.parts import (
 )
 from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
+from repviz.weight_kinds import STUDIED
 
 TABLES = {
     "layers": (
@@ -58,7 +59,7 @@ def render(study: Study) -> Content | None:
         f"intervals of sampling error, over {resampled(study, n, groups)}, and model error "
         "together."
     )
-    keys = [*weights_keys(), key("muted", "raw value", form="cross")]
+    keys = [*weights_keys(table), key("muted", "raw value", form="cross")]
     alt = "Calibrated intrinsic dimension of each representation with its 95 % interval."
     body = join(
         [
@@ -111,7 +112,7 @@ def claim(study: Study) -> Claim | None:
         f"each has {count(row['d'])} pixels."
     )
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
-    layers = [one for one in records(table) if one["weights"] == "trained" and one not in codes]
+    layers = [one for one in records(table) if one["weights"] in STUDIED and one not in codes]
     estimates = [
         Estimate(one["representation"], one[ENDS[0]], one[ENDS[1]], one[ENDS[2]], role)
         for one, role in zip([row, *codes, *layers[-1:]], ("third", "first", "first"), strict=False)

@@ -31,7 +31,7 @@ def render(study: Study) -> Content | None:
     alt = "R² of each known factor, decoded linearly from each layer."
     body = join(
         [
-            chart("factors", table, caption=caption, alt=alt, keys=weights_keys()),
+            chart("factors", table, caption=caption, alt=alt, keys=weights_keys(table)),
             numbers_of("results/factors.csv", table, _COLUMNS),
         ]
     )

@@ -17,6 +17,7 @@ from repviz.report.parts import (
 )
 from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
+from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
 
 TABLES = {
     "identity_differences": "representation_a representation_b difference low high",
@@ -52,16 +53,14 @@ def render(study: Study) -> Content | None:
     alt = f"Share of held-out images whose nearest training image shows the same {nouns.label}."
     body = join(
         [
-            chart("identity", table, caption=caption, alt=alt, keys=weights_keys()),
+            chart("identity", table, caption=caption, alt=alt, keys=weights_keys(table)),
             numbers_of("results/layers.csv", table, _COLUMNS),
         ]
     )
     return Content(
         body,
         reading=f"For each held-out image: does its nearest training image in this representation "
-        f"show the same {nouns.label}? The untrained network is the control: the random weights "
-        "that training started from, with each unit scaled to the images. What it reaches is due "
-        "to the architecture and the pixels; only what the trained network adds was learned.",
+        f"show the same {nouns.label}?{_control(table)}",
         limits=f"Images of one {nouns.label} may share light, background and pose, which helps "
         "even raw pixels. This measures distances between images, not what a trained classifier "
         f"would reach, and nothing about {nouns.labels} outside of the training images.",
@@ -69,28 +68,41 @@ def render(study: Study) -> Content | None:
     )
 
 
+def _control(table: Any) -> str:
+    """What the untrained control shows, where it is there."""
+    kinds = set(table["weights"])
+    studied = WEIGHT_KINDS[studied_kind(kinds)]
+    if "untrained" not in kinds or studied is WEIGHT_KINDS["untrained"]:
+        return ""
+    return (
+        " The untrained network is the control: what it reaches is due to the architecture and the "
+        f"pixels; only what {studied.network} adds {studied.credit}."
+    )
+
+
 def _compared(study: Study) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
-    """The deepest layer trained, its control and the pixels; None where one of them is missing."""
+    """The deepest layer, the same untrained, and the pixels; None where one of them is missing."""
     table = study.result("layers", TABLES["layers"])
     rows = {row["representation"]: row for row in records(table[table["nearest_same"].notna()])}
-    trained = {row["layer"]: row for row in rows.values() if row["weights"] == "trained"}
-    controls = {row["layer"]: row for row in rows.values() if row["weights"] != "trained"}
-    layers = [layer for layer in trained if layer in controls]
+    kind = studied_kind(table["weights"])
+    studied = {row["layer"]: row for row in rows.values() if row["weights"] == kind}
+    controls = {row["layer"]: row for row in rows.values() if row["weights"] == "untrained"}
+    layers = [layer for layer in studied if kind in STUDIED and layer in controls]
     if not layers or "pixels" not in rows:
         return None
-    return trained[layers[-1]], controls[layers[-1]], rows["pixels"]
+    return studied[layers[-1]], controls[layers[-1]], rows["pixels"]
 
 
 def _headline(study: Study) -> str:
     shown = _compared(study)
     if shown is None:
         return ""
-    verdict = _verdict(study, *(row["representation"] for row in shown))
+    verdict = _verdict(study, *shown)
     return f"Nearest neighbours: {verdict}"
 
 
 def claim(study: Study) -> Claim | None:
-    """Whether training helps: the deepest layer trained, untrained, and the pixels."""
+    """Whether the weights help: the deepest layer, the same layer untrained, and the pixels."""
     shown = _compared(study)
     if shown is None:
         return None
@@ -104,7 +116,7 @@ def claim(study: Study) -> Claim | None:
         )
         for row, role in zip(shown, ("first", "second", "third"), strict=True)
     )
-    verdict = _verdict(study, *(row["representation"] for row in shown))
+    verdict = _verdict(study, *shown)
     value = percent(own.value, 0)
     sentence = (
         f"The nearest training image has the same {study.nouns.label} for {value} of "
@@ -113,19 +125,24 @@ def claim(study: Study) -> Claim | None:
         f"{verdict}."
     )
     picture = intervals([own, untrained, pixels], lambda share: percent(share, 0), alt=sentence)
-    return Claim(f"Does training bring {study.nouns.labels} together?", value, sentence, picture)
+    cause = WEIGHT_KINDS[shown[0]["weights"]].cause
+    title = f"Does {cause} bring {study.nouns.labels} together?"
+    return Claim(title, value, sentence, picture)
 
 
-def _verdict(study: Study, trained: str, untrained: str, pixels: str) -> str:
-    """What the differences from both controls, paired by image, show of training."""
+def _verdict(
+    study: Study, studied: dict[str, Any], untrained: dict[str, Any], pixels: dict[str, Any]
+) -> str:
+    """What the differences from both controls, paired by image, show of the weights."""
     table = study.result("identity_differences", TABLES["identity_differences"])
     pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
-    found = [pairs[trained, control] for control in (untrained, pixels)]
+    name, cause = studied["representation"], WEIGHT_KINDS[studied["weights"]].cause
+    found = [pairs[name, control["representation"]] for control in (untrained, pixels)]
     if all(row["low"] > 0 for row in found):
-        return "training helps"
+        return f"{cause} helps"
     if any(row["high"] < 0 for row in found):
-        return "training makes it worse"
-    return "paired by image, no benefit of training is shown"
+        return f"{cause} makes it worse"
+    return f"paired by image, no benefit of {cause} is shown"
 
 
 SECTION = Section(

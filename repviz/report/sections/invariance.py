@@ -34,10 +34,10 @@ def render(study: Study) -> Content | None:
         "relative to that between two different images (dashed line), for "
         f"{count(table['n'].max())} images, with 95 % intervals."
     )
-    alt = "Relative displacement of each layer under each perturbation, trained beside untrained."
+    alt = "Relative displacement of each layer under each perturbation, by kind of weights."
     body = join(
         [
-            chart("invariance", table, caption=caption, alt=alt, keys=weights_keys()[:2]),
+            chart("invariance", table, caption=caption, alt=alt, keys=weights_keys(table)),
             numbers_of("results/invariance.csv", table, _COLUMNS),
         ]
     )

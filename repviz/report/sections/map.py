@@ -38,8 +38,8 @@ def render(study: Study) -> Content | None:
     return Content(
         figure(join(body), caption, class_="broad"),
         reading="Each dot is an image; dots close together are neighbours in this representation. "
-        f"Where the images of one {nouns.label} cluster in the trained layer but not in the "
-        "untrained one, training did it.",
+        f"Where the images of one {nouns.label} cluster in a layer but not in the same layer of an "
+        "untrained network, its weights did it, not the architecture.",
         limits="UMAP preserves neighbourhoods and distorts everything else: the axes have no "
         "meaning, distances between clusters and their sizes have little, and clusters can appear "
         "in noise. Trustworthiness (at most 1) says how far neighbours on the map are neighbours "

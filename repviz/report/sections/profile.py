@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
 from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
+from repviz.weight_kinds import WEIGHT_KINDS, studied_kind
 
 TABLES = {
     "profile": (
@@ -57,23 +60,34 @@ def render(study: Study) -> Content | None:
         "with 95 % intervals of sampling and model error; dashed, Gaussian rows of the same "
         f"covariance.{labels}"
     )
-    alt = "Intrinsic dimension over the depth of the network, trained beside untrained."
+    alt = "Intrinsic dimension over the depth of the network, by kind of weights."
     body = join(
         [
-            chart("profile", table, caption=caption, alt=alt, keys=weights_keys()),
+            chart("profile", table, caption=caption, alt=alt, keys=weights_keys(table)),
             numbers_of("results/profile.csv", table, (*_SHAPE, *(_READ if reads else ()))),
         ]
     )
     return Content(
         body,
         reading="The dashed line is a Gaussian control with the same covariance: how far the "
-        "images lie below it is structure beyond the covariance, such as curvature. What only the "
-        "trained network has was learned; what the untrained one has too is due to the "
-        "architecture.",
+        "images lie below it is structure beyond the covariance, such as curvature."
+        f"{_reading(table)}",
         limits="The estimate counts directions at the scale of the images’ spacing; with few "
         "images that scale is coarse. The intervals hold the model error as far as twelve "
         "reference families of known dimension show it. A probe that fails may be too simple; it "
         "does not show that the layer lacks the labels.",
+    )
+
+
+def _reading(table: Any) -> str:
+    """What the untrained control shows, where it is there."""
+    kinds = set(table["weights"])
+    studied = WEIGHT_KINDS[studied_kind(kinds)]
+    if "untrained" not in kinds or studied is WEIGHT_KINDS["untrained"]:
+        return ""
+    return (
+        f" What only {studied.network} has {studied.credit}; what the untrained one has too is due "
+        "to the architecture."
     )
 
 

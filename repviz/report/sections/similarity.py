@@ -1,4 +1,4 @@
-"""Similarity of the layers of the trained and the untrained network."""
+"""Similarity of the layers of a network and of the same network untrained."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Blocks along the diagonal are layers with similar representations. A trained "
-        "layer that is similar to its untrained counterpart owes much to the architecture.",
+        reading="Blocks along the diagonal are layers with similar representations. A layer "
+        "that is similar to its untrained counterpart owes much to the architecture.",
         limits="CKA is dominated by the directions of largest variance: two layers may agree in "
         "these and differ in all others. The usual, biased estimate would show 0.2 and more for "
         "unrelated layers with so few images.",

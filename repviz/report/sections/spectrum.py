@@ -64,7 +64,7 @@ def render(study: Study) -> Content | None:
     )
     alt = "Cumulative explained variance against the number of components, one panel per layer."
     parts = [
-        chart("spectrum", table, caption=caption, alt=alt, keys=weights_keys()),
+        chart("spectrum", table, caption=caption, alt=alt, keys=weights_keys(table)),
         *_components(study),
         numbers_of("results/layers.csv", layers, _COLUMNS),
     ]

@@ -1,0 +1,52 @@
+"""What is known of a network's weights: trained, as its own module gave them, or random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WeightKind:
+    """One kind of weights, as tables and reports word it.
+
+    Attributes
+    ----------
+    legend : str
+        Beside a mark in a figure.
+    network : str
+        The network with such weights, in a sentence.
+    credit : str
+        What is said of that which only such a network has: "was learned".
+    cause : str
+        What sets it apart from the untrained network: "training".
+    """
+
+    legend: str
+    network: str
+    credit: str
+    cause: str
+
+
+# The column "weights" of a study's tables. Only "untrained" weights were drawn by repviz; of
+# "given" ones nobody but their author knows whether they are trained, random, or half of each.
+WEIGHT_KINDS = {
+    "trained": WeightKind("trained weights", "the trained network", "was learned", "training"),
+    "given": WeightKind(
+        "weights as the module gave them",
+        "the network as given",
+        "is due to its weights",
+        "using the given weights",
+    ),
+    "untrained": WeightKind(
+        "random weights", "the untrained network", "is due to its architecture", "chance"
+    ),
+    "none": WeightKind("no weights", "the pixels", "is due to the images", "nothing"),
+}
+STUDIED = ("trained", "given")  # what an untrained control stands beside
+
+
+def studied_kind(kinds: Iterable[str]) -> str:
+    """The kind among ``kinds`` that is studied: "trained" or "given", else "untrained"."""
+    present = set(kinds)
+    return next((kind for kind in STUDIED if kind in present), "untrained")
