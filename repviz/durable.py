@@ -45,12 +45,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with named_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            _flush(temporary)
+            flush(temporary)
             os.replace(temporary, path)
-            _flush(path.parent)
+            flush(path.parent)
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Give a complete file its name ``path``: flushed to the disk, then renamed."""
+    with named_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flush(temporary)
+        os.replace(temporary, path)
+        flush(path.parent)
 
 
 @contextmanager
@@ -81,9 +90,9 @@ def creating(path: str | Path) -> Iterator[Path]:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             yield temporary
             for file in [*temporary.rglob("*"), temporary]:
-                _flush(file)
+                flush(file)
             os.replace(temporary, path)
-            _flush(path.parent)
+            flush(path.parent)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
@@ -348,7 +357,8 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +29,7 @@ from repviz.models.model import Model, evaluating, named_failure
 from repviz.models.opening import as_model
 from repviz.provenance import portable
 
-if TYPE_CHECKING:
-    pass
-
+SAVE_EVERY = 60.0  # seconds of work that a kill can cost
 SHARD_BYTES = 64 * 2**20  # of the widest layer, about
 SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
 BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
@@ -115,9 +114,10 @@ def extract(
         with durable.locked(path):
             manifest = writer.begin(path, manifest)
             done = layout.finished_shards(path, manifest)
-            _same_images(path, images, manifest, done)
+            saved = writer.saved_record(path, manifest, done)
+            _same_images(path, images, manifest, done, saved)
             fit_components(path, manifest, model, images, capture, reduced)
-            _fill(path, manifest, model, images, capture, reduced, set(done), strict)
+            _fill(path, manifest, model, images, capture, reduced, set(done), saved, strict)
             warn_of_late(capture)
             if len(done) < layout.shards(manifest) or not (path / "rows.parquet").is_file():
                 writer.finish(path, rows_of(images, path, manifest))
@@ -282,24 +282,29 @@ def _fill(
     capture: Capture,
     reduced: dict[str, tuple[str, Reduction]],
     done: set[int],
+    saved: dict[str, Any],
     strict: bool,
 ) -> None:
-    """Make the shards that are not there yet."""
+    """Make the shards that are not there yet, the saved part of an unfinished one left out."""
     n, step, size = len(images), manifest["rows_per_shard"], manifest["batch"]
     device = device_of(model)
+    there = range(0)
+    if saved:
+        there = range(saved["number"] * step, saved["number"] * step + saved["rows"])
     spans = [
         range(start, min(start + size, n))
         for start in range(0, n, size)
-        if start // step not in done
+        if start // step not in done and start not in there
     ]
     # Two sets: one is written while the other is filled.
     buffers = [_Buffers(manifest, reduced, device.type == "cuda") for _ in range(2 * bool(spans))]
     ahead = decode_ahead(images, model.preprocessing, spans, strict=strict)
     with progress.task("extract", n) as advance, ExitStack() as stack:
         stack.callback(ahead.close)
-        writer = stack.enter_context(_Writer(path, manifest))
+        writer = stack.enter_context(_Writer(path, manifest, saved))
         put = stack.enter_context(written_behind())
-        advance(n - sum(map(len, spans)))
+        writer.kept = n - sum(map(len, spans))
+        advance(writer.kept)
         for turn, batch in enumerate(ahead):
             here = buffers[turn % 2]
             here.start(len(batch.rows))
@@ -313,31 +318,42 @@ def _fill(
 
 
 class _Writer:
-    """Batches in order, each into the shard that it belongs to."""
+    """Batches in order, each into the shard that it belongs to; saved every minute."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], saved: dict[str, Any]) -> None:
         self.path, self.manifest = path, manifest
         self.features = {name: card["features"] for name, card in manifest["layers"].items()}
         self.dtype = next(iter(manifest["layers"].values()))["dtype"]
         self.shard: writer.Shard | None = None
+        self.saved, self.last_saved = saved, monotonic()
         self.record: dict[str, Any] = {}
+        self.rows = 0  # of the shard
+        self.kept = 0  # of all images
 
     def __enter__(self) -> _Writer:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        # Ctrl-C, SIGTERM, and a reader of our output that went away take nothing that is done.
+        interrupted = error is not None and not isinstance(error, Exception)
         if self.shard is not None:
+            closed_pipe = isinstance(error, BrokenPipeError)
+            if (interrupted or closed_pipe) and self.rows > self.shard.saved:
+                self.shard.save(self.rows, self.record)
             self.shard.__exit__(kind, error, trace)
+        if interrupted:
+            n = self.manifest["images"]["n"]
+            progress.say(
+                f"extract: {self.kept:,} of {n:,} images are kept in {self.path}. The same call "
+                "goes on from there."
+            )
 
     def write(self, batch: Batch, blocks: dict[str, np.ndarray], overflow: dict[str, int]) -> None:
         step, n = self.manifest["rows_per_shard"], self.manifest["images"]["n"]
         number = batch.rows.start // step
         first, last = number * step, min((number + 1) * step, n)
-        if batch.rows.start == first:
-            self.record = {"unreadable": {}, "not_finite": {}, "overflow": {}, "hashes": []}
-            self.shard = writer.Shard(
-                self.path, number, self.features, rows=last - first, dtype=self.dtype
-            )
+        if self.shard is None:
+            self._begin(number, last - first)
         assert self.shard is not None
         for layer, block in blocks.items():
             nan_rows(block, batch)
@@ -352,15 +368,35 @@ class _Writer:
         for name, count in overflow.items():
             if count:
                 self.record["overflow"][name] = self.record["overflow"].get(name, 0) + count
+        self.rows, self.kept = batch.rows.stop - first, self.kept + len(batch.rows)
         if batch.rows.stop == last:
-            self.shard.commit(self.record)
-            self.shard = None
+            shard, self.shard = self.shard, None  # from here on whole or not at all
+            with shard:
+                shard.commit(self.record)
+            self.last_saved = monotonic()
+        elif monotonic() - self.last_saved >= SAVE_EVERY:
+            self.shard.save(self.rows, self.record)
+            self.last_saved = monotonic()
+
+    def _begin(self, number: int, rows: int) -> None:
+        mine = self.saved if self.saved.get("number") == number else {}
+        empty: dict[str, Any] = {"unreadable": {}, "not_finite": {}, "overflow": {}, "hashes": []}
+        self.record = {name: mine.get(name, value) for name, value in empty.items()}
+        self.rows = mine.get("rows", 0)
+        self.shard = writer.Shard(
+            self.path, number, self.features, rows=rows, dtype=self.dtype, saved=self.rows
+        )
 
 
-def _same_images(path: Path, images: Images, manifest: dict[str, Any], done: list[int]) -> None:
+def _same_images(
+    path: Path, images: Images, manifest: dict[str, Any], done: list[int], saved: dict[str, Any]
+) -> None:
     """Refuse to go on where images that were extracted before have other contents now."""
     step, changed = manifest["rows_per_shard"], []
-    for number, record in zip(done, writer.records(path, done), strict=True):
+    records = list(zip(done, writer.records(path, done), strict=True))
+    if saved:
+        records.append((saved["number"], saved))
+    for number, record in records:
         for row, before in enumerate(record["hashes"], number * step):
             try:
                 now = images.content_hash(row)

@@ -74,6 +74,11 @@ def shard_path(path: Path, layer: str, number: int) -> Path:
     return layer_path(path, layer) / f"{number:06d}.npy"
 
 
+def unfinished_path(path: Path) -> Path:
+    """The folder of the shard that is being written, and of the record of what is saved of it."""
+    return path / "unfinished"
+
+
 def components_path(path: Path, layer: str) -> Path:
     """The file of the principal components of ``layer``, where its scores are stored.
 

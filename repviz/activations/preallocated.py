@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repviz import provenance
+from repviz import durable, provenance
 from repviz.activations.layout import PAGE
 
 CHUNK = 1 << 20  # bytes per write, still in the processor's cache after the checksum
@@ -33,6 +33,17 @@ class PreallocatedFile:
         with open(path, "wb") as new:
             if hasattr(os, "posix_fallocate") and size:
                 os.posix_fallocate(new.fileno(), 0, size)
+
+    @classmethod
+    def reopened(cls, path: Path, filled: int) -> PreallocatedFile:
+        """The file that an earlier process filled up to ``filled`` bytes, which are summed anew."""
+        file = cls.__new__(cls)
+        file.path, file.filled, file._sum = path, 0, provenance.checksum()
+        with durable.open_regular(path) as opened:
+            while file.filled < filled and (piece := opened.read(min(PIECE, filled - file.filled))):
+                file._sum.update(piece)
+                file.filled += len(piece)
+        return file
 
     def append(self, data: bytes | memoryview) -> None:
         """Write the next bytes."""

@@ -1,17 +1,17 @@
 """Writing a folder of activations: begin, write shard by shard, finish. Needs no torch.
 
-A shard is written as its batches come, each block into the temporary file of its layer. Then all
-its files are flushed and renamed, and last of all the commit is written, which makes the shard
-count. Whatever ends the process, a shard is complete or does not count.
+A shard is written as its batches come, each block into the file of its layer in the folder
+``unfinished``. Then all its files are flushed and renamed, and last of all the commit is written,
+which makes the shard count. Whatever ends the process, a shard is complete or does not count; who
+goes on begins with the rows that were saved of it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +19,12 @@ import numpy as np
 from repviz import durable, progress, provenance
 from repviz.activations import layout, store
 from repviz.activations.preallocated import PreallocatedFile
-from repviz.errors import Mismatch, StoreError
+from repviz.errors import Damaged, Mismatch, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+RECORD = "saved.json"  # what is saved of the unfinished shard; no layer's file ends so
 LISTED = 8  # differences that a refusal names
 
 
@@ -80,10 +81,12 @@ class Shard:
 
         with Shard(path, 0, {"fc7": 4096}, rows=128, dtype="float32") as shard:
             shard.append({"fc7": first})  # (64, 4096)
+            shard.save({"unreadable": {}})  # from here on half the shard survives a kill
             shard.append({"fc7": second})
             shard.commit({"unreadable": {}})
 
-    Left without :meth:`commit`, the block leaves nothing behind.
+    Left without :meth:`commit`, the block leaves behind what was saved, which is nothing without
+    :meth:`save`.
 
     Parameters
     ----------
@@ -97,6 +100,8 @@ class Shard:
         Number of rows of the shard.
     dtype : str
         Type of the values.
+    saved : int
+        Rows that are there already, as :func:`saved_record` says; 0 begins anew.
 
     Raises
     ------
@@ -105,31 +110,44 @@ class Shard:
     """
 
     def __init__(
-        self, path: Path, number: int, features: Mapping[str, int], *, rows: int, dtype: str
+        self,
+        path: Path,
+        number: int,
+        features: Mapping[str, int],
+        *,
+        rows: int,
+        dtype: str,
+        saved: int = 0,
     ) -> None:
-        self.path, self.number, self.rows = path, number, rows
+        self.path, self.number, self.rows, self.saved = path, number, rows, saved
+        self._folder = layout.unfinished_path(path)
+        if not saved:
+            discard_unfinished(path)
         self._files: dict[str, PreallocatedFile] = {}
-        self._stack = ExitStack()
-        for layer, d in features.items():
-            file = layout.shard_path(path, layer, number)
-            header = store.npy_header((rows, d), np.dtype(dtype))
-            temporary = self._stack.enter_context(durable.replacing(file))
-            with durable.named_errors(file):
-                size = len(header) + rows * d * np.dtype(dtype).itemsize
-                self._files[layer] = PreallocatedFile(temporary, size)
-                self._files[layer].append(header)
+        try:
+            for layer, d in features.items():
+                self._files[layer] = self._open(layer, d, np.dtype(dtype))
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _open(self, layer: str, d: int, dtype: np.dtype) -> PreallocatedFile:
+        header, row = store.npy_header((self.rows, d), dtype), d * dtype.itemsize
+        temporary = unfinished_file(self.path, layer)
+        with durable.named_errors(layout.shard_path(self.path, layer, self.number)):
+            if self.saved:
+                return PreallocatedFile.reopened(temporary, len(header) + self.saved * row)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = PreallocatedFile(temporary, len(header) + self.rows * row)
+            file.append(header)
+            return file
 
     def __enter__(self) -> Shard:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        unfinished = StoreError(f"{self.path}: shard {self.number} was not committed.")
-        self._stack.__exit__(kind or StoreError, error or unfinished, trace)
+    def __exit__(self, *_: object) -> None:
+        if not self.saved:
+            discard_unfinished(self.path)
 
     def append(self, blocks: Mapping[str, np.ndarray]) -> None:
         """Write the next rows (m, d) of each layer, contiguous and of the shard's type."""
@@ -137,15 +155,77 @@ class Shard:
             with durable.named_errors(layout.shard_path(self.path, layer, self.number)):
                 self._files[layer].append(block.data)
 
+    def save(self, rows: int, record: dict[str, Any]) -> None:
+        """Make the first ``rows`` rows, all that were appended, survive whatever ends the process.
+
+        Not :meth:`commit`: they count only for who goes on.
+        """
+        for file in self._files.values():
+            durable.flush(file.path)
+        sums = {layer: file.checksum() for layer, file in self._files.items()}
+        saved = {
+            layout.MANIFEST: layout.read_manifest(self.path)["key"],
+            "number": self.number,
+            "rows": rows,
+            layout.SUMS: sums,
+            **record,
+        }
+        durable.write_record(self._folder / RECORD, saved)
+        self.saved = rows
+        progress.announce(progress.Event("shard", str(self.number), "saved"))
+
     def commit(self, record: dict[str, Any]) -> None:
         """Flush and rename the files, then write the commit: checksums, and ``record``."""
-        self._stack.close()
         name = str(self.number)
+        for layer, file in self._files.items():
+            durable.publish(file.path, layout.shard_path(self.path, layer, self.number))
         progress.announce(progress.Event("shard", name, "written"))
         sums = {layer: file.checksum() for layer, file in self._files.items()}
         commit = {layout.SUMS: sums, **record}
         layout.write_commit(self.path, self.number, commit)
+        discard_unfinished(self.path)
         progress.announce(progress.Event("shard", name, "finished"))
+
+
+def saved_record(path: Path, manifest: dict[str, Any], done: Iterable[int]) -> dict[str, Any]:
+    """What an earlier process saved of the shard that it did not finish; empty where nothing is.
+
+    Where the files are not as they were saved, one line says so, and their rows are computed again.
+    """
+    file = layout.unfinished_path(path) / RECORD
+    if not file.is_file():
+        return {}
+    try:
+        record = durable.read_record(file)
+        durable.check_fields(file, record, {"number": int, "rows": int, layout.SUMS: dict})
+        if record["number"] in set(done) or record.get(layout.MANIFEST) != manifest["key"]:
+            return {}
+        first = record["number"] * manifest["rows_per_shard"]
+        rows = min(manifest["rows_per_shard"], manifest["images"]["n"] - first)
+        features = {name: card["features"] for name, card in manifest["layers"].items()}
+        dtype = next(iter(manifest["layers"].values()))["dtype"]
+        saved = record["rows"]
+        shard = Shard(path, record["number"], features, rows=rows, dtype=dtype, saved=saved)
+        sums = {layer: file.checksum() for layer, file in shard._files.items()}
+    except (Damaged, StoreError):
+        sums, record = {}, {layout.SUMS: None}
+    if sums != record[layout.SUMS]:
+        progress.say(f"{file.parent}: not as it was saved, so its rows are computed again.")
+        return {}
+    return record
+
+
+def unfinished_file(path: Path, layer: str) -> Path:
+    """The file of a layer of the shard that is being written."""
+    return layout.unfinished_path(path) / f"{layout.file_name(layer)}.npy"
+
+
+def discard_unfinished(path: Path) -> None:
+    """Delete the shard that is being written, and the record of what was saved of it."""
+    folder = layout.unfinished_path(path)
+    with durable.named_errors(folder):
+        if folder.is_dir():
+            shutil.rmtree(folder)
 
 
 def finish(path: Path, rows: pd.DataFrame) -> None:

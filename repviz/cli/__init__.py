@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from importlib.metadata import version
 from inspect import isfunction
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from repviz import provenance
 from repviz.cli import activations, folders, manifold, models, output, studies
@@ -37,6 +40,9 @@ COMMANDS: dict[str, Any] = {
 }
 
 
+CLOSED_PIPE = 128 + signal.SIGPIPE  # as shells report it
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"repviz {version('repviz-toolkit')}")
@@ -47,6 +53,12 @@ def _everywhere(
     context: typer.Context,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print results and errors, no progress.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Versions, a line per step, and where an error arose."
+        ),
     ] = False,
     private: Annotated[
         bool, typer.Option("--private", help="Record no command, machine or path in files.")
@@ -59,14 +71,45 @@ def _everywhere(
     ] = False,
 ) -> None:
     output.QUIET.set(quiet)
+    output.VERBOSE.set(verbose)
     if private:
         context.with_resource(provenance.private())
+
+
+class Ended(Exception):
+    """A command that Ctrl-C, a signal or a closed pipe ended; typer would exit without a word."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Commands(typer.core.TyperGroup):
+    """The group of all commands, which leaves how they end to :func:`main`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """What the command gives.
+
+        Raises
+        ------
+        Ended
+            It did not come to its end.
+        """
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt as stop:
+            raise Ended(128 + getattr(stop, "signal", signal.SIGINT)) from stop
+        except BrokenPipeError as closed:  # the reader of our output (head, less) went away
+            raise Ended(CLOSED_PIPE) from closed
+        return result
 
 
 def app() -> Any:
     """The group of all commands. Those that are no function here are built once they are named."""
     plain = typer.Typer(
         name="repviz",
+        cls=Commands,
         help="What does a network's representation hold? Extract, sweep, measure, report.",
         epilog="Start with: repviz study faces --images orl --out reports/faces",
         no_args_is_help=True,
@@ -85,19 +128,48 @@ def app() -> Any:
     return group
 
 
+class Signalled(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: the work ends as at Ctrl-C, what is done of it is kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.signal = number
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise Signalled(number)
+
+
+def _silence() -> None:
+    """Nothing that is still to be flushed reaches a pipe without a reader."""
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def main() -> None:
-    """Run the command line: exit 0 when done, 2 with one sentence when refused."""
+    """Run the command line: exit 0 when done, 2 with one sentence when refused.
+
+    Ended by a signal, it exits with 128 and the signal's number; by a closed pipe, with 141.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, _end)
     # Threads that wait sleep: spinning, they take the processor from whatever else runs, and on a
     # busy machine small networks train twenty times slower. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()()
     except RepvizError as error:
+        if output.VERBOSE.get():
+            traceback.print_exc()
         print(f"repviz: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt as stop:
-        print("repviz: stopped. Finished work is kept; run again to continue.", file=sys.stderr)
-        raise SystemExit(128 + getattr(stop, "signal", signal.SIGINT)) from None
-    except BrokenPipeError:  # the reader of our output (head, less) went away: nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+    except Ended as ended:
+        if ended.code == CLOSED_PIPE:
+            _silence()
+        else:
+            print(
+                "repviz: stopped. Finished work is kept; run the same command again to continue.",
+                file=sys.stderr,
+            )
+        raise SystemExit(ended.code) from None

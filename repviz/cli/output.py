@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from repviz import progress
+from repviz import progress, provenance
+from repviz.cli.task_log import TaskLog
 
 SHOWN_AFTER = 1.0  # seconds
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+VERBOSE: ContextVar[bool] = ContextVar("verbose", default=False)
 
 
 def first_process() -> bool:
@@ -45,10 +46,8 @@ def save_figure(kind: str, table: Any, path: Path) -> None:
     save_png(figures.draw(kind, table), path)
 
 
-@contextmanager
-def progress_bars() -> Iterator[None]:
-    """Within the block, bars with rate and time left, on standard error."""
-    from rich.console import Console
+def _bars(console: Any) -> Any:
+    """Bars with rate and time left; none where ``console`` is no terminal."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -64,8 +63,7 @@ def progress_bars() -> Iterator[None]:
             unit = task.fields["unit"]
             return "" if task.speed is None else f"{task.speed:,.1f} {unit}/s"
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    bars = Progress(
+    return Progress(
         TextColumn("  {task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
@@ -76,22 +74,46 @@ def progress_bars() -> Iterator[None]:
         disable=QUIET.get() or not console.is_terminal,
     )
 
+
+@contextmanager
+def progress_bars() -> Iterator[None]:
+    """Within the block, rate and time left on standard error: as bars, or in a log as lines."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    bars = _bars(console)
+
+    def show(sentence: str) -> None:
+        console.print(sentence, markup=False)
+
     class Bars:
+        say = staticmethod(show)
+
         @contextmanager
         def task(self, label: str, total: int, unit: str) -> Iterator[progress.Advance]:
-            number, start = bars.add_task(label, total=total, unit=unit), time.monotonic()
+            number = bars.add_task(label, total=total, unit=unit)
+            log = TaskLog(label, total, unit, show)
             try:
                 yield lambda done: bars.update(number, advance=done)
             finally:
                 bars.remove_task(number)
-            seconds = time.monotonic() - start
-            if seconds > SHOWN_AFTER and not console.is_terminal:  # a log file has no bars
-                self.say(f"  {label}: {total} {unit} in {seconds:.1f} s")
+            if VERBOSE.get():
+                log.finished()
 
-        def say(self, sentence: str) -> None:
-            console.print(sentence, markup=False)
+    class Log:
+        say = staticmethod(show)
 
-    shown = Bars() if first_process() and not QUIET.get() else progress.SILENT
+        @contextmanager
+        def task(self, label: str, total: int, unit: str) -> Iterator[progress.Advance]:
+            log = TaskLog(label, total, unit, show)
+            yield log.advance
+            if VERBOSE.get() or log.seconds > SHOWN_AFTER:
+                log.finished()
+
+    if VERBOSE.get() and first_process():
+        show(f"  {', '.join(f'{name} {number}' for name, number in provenance.versions().items())}")
+    reporter: progress.Reporter = Bars() if console.is_terminal else Log()
+    shown = reporter if first_process() and not QUIET.get() else progress.SILENT
     with bars, progress.shown_by(shown), warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: console.print(f"{message}", markup=False)
         yield

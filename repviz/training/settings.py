@@ -66,7 +66,7 @@ class Settings:
     compile: bool = False
     bias_rate: float = 1.0
     bias_decay: bool = True
-    save_every: float = 120.0
+    save_every: float = 60.0
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
