@@ -116,7 +116,7 @@ def test_an_error_of_the_network_saves_nothing_new_and_loses_nothing_old(network
         extract(network, images, out=tmp_path / "a", batch=BATCH)
     network.module.end_at = None
     passed = run(network, images, tmp_path / "a")[1]
-    assert N - 72 <= passed <= N - 60
+    assert N - 60 - 2 * BATCH <= passed <= N - 60 + 2 * BATCH
 
 
 def test_a_saved_part_that_was_changed_is_computed_again(network, images, tmp_path):
@@ -157,6 +157,6 @@ def test_an_image_that_changed_since_it_was_saved_is_refused(network, images, tm
     with pytest.raises(Mismatch) as caught:
         extraction._same_images(tmp_path / "a", Changed(), manifest, [], saved)
     assert str(caught.value) == (
-        f"{tmp_path / 'a'}: the images must be those that the folder was made of, and 1 have "
-        f"changed since, '{images.where(7)}' first. Choose another folder, or delete this one."
+        f"{tmp_path / 'a'}: the images must be those that this folder was extracted from, but 1 "
+        f"have changed since, '{images.where(7)}' first. Choose another folder, or delete this one."
     )

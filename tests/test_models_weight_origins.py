@@ -171,7 +171,7 @@ def test_the_hash_is_of_the_weights_that_were_used(nets, tmp_path):
         pytest.param(
             lambda folder: squeezenet(weights=str(folder / "half.pth")),
             Mismatch,
-            "{folder}/half.pth: the weights must be those of this network, and "
+            "{folder}/half.pth: the weights must fit this network, but "
             "'classifier.1.weight' is missing, 'classifier.1.bias' is missing. Open the network "
             "that they belong to, with the same number of classes.",
             id="half a state dict",
