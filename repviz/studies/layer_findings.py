@@ -124,8 +124,8 @@ def _similarity_findings(table: Any) -> list[str]:
         return []
     row: Any = pairs.iloc[-1]
     return [
-        f"{row.cka:.2f} is the similarity (debiased CKA) of {row.representation_a} and {row.representation_b}; shuffled "
-        f"images stay below {row.null:.2f} ({row.n} images)."
+        f"{row.cka:.2f} is the similarity (debiased CKA) of {row.representation_a} and "
+        f"{row.representation_b}; shuffled images stay below {row.null:.2f} ({row.n} images)."
     ]
 
 
