@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from repviz import progress
-from repviz.activations import extraction
+from repviz.activations import batch_writer, extraction
 from repviz.activations.extraction import extract
 from repviz.activations.integrity import verify
 from repviz.errors import Mismatch
@@ -50,7 +50,7 @@ class Lines:
 def network(monkeypatch):
     torch.manual_seed(0)
     module = Counted().eval()
-    monkeypatch.setattr(extraction, "monotonic", lambda: float(module.images))
+    monkeypatch.setattr(batch_writer, "monotonic", lambda: float(module.images))
     made_for = Preprocessing((8, 8), 1, (0.5,), (0.5,))
     return Model("counted", module, made_for, ("linear",), "by hand", {})
 
@@ -78,7 +78,7 @@ def test_a_run_killed_at_any_time_loses_a_minute_at_most(network, images, tmp_pa
     with progress.observed_by(copied):
         complete, passed = run(network, images, tmp_path / "run")
     assert passed == N
-    assert max(np.diff([0, *saved_at, N])) <= extraction.SAVE_EVERY + 2 * BATCH  # in flight
+    assert max(np.diff([0, *saved_at, N])) <= batch_writer.SAVE_EVERY + 2 * BATCH  # in flight
     for number, at in enumerate(saved_at):  # what lies on the disk when the process is gone
         folder = tmp_path / f"killed {number}"
         again, passed = run(network, images, folder)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from math import prod
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 
 from repviz import checks, durable, progress
 from repviz.activations import layout, writer
+from repviz.activations.batch_writer import BatchWriter
 from repviz.activations.capture import Capture, module_and_call
 from repviz.activations.components import fit_components
-from repviz.activations.pipeline import Batch, decode_ahead, nan_rows, not_finite, written_behind
+from repviz.activations.pipeline import decode_ahead, written_behind
 from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
 from repviz.activations.row_index import rows_of, warn_of_late, warn_of_rows
 from repviz.activations.store import Activations
@@ -29,7 +29,6 @@ from repviz.models.model import Model, evaluating, named_failure
 from repviz.models.opening import as_model
 from repviz.provenance import portable
 
-SAVE_EVERY = 60.0  # seconds of work that a kill can cost
 SHARD_BYTES = 64 * 2**20  # of the widest layer, about
 SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
 BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
@@ -301,7 +300,7 @@ def _fill(
     ahead = decode_ahead(images, model.preprocessing, spans, strict=strict)
     with progress.task("extract", n) as advance, ExitStack() as stack:
         stack.callback(ahead.close)
-        writer = stack.enter_context(_Writer(path, manifest, saved))
+        writer = stack.enter_context(BatchWriter(path, manifest, saved))
         put = stack.enter_context(written_behind())
         writer.kept = n - sum(map(len, spans))
         advance(writer.kept)
@@ -315,77 +314,6 @@ def _fill(
             overflow = {name: int(count) for name, count in here.overflow.items()}
             put(writer.write, batch, here.blocks(), overflow)
             advance(len(batch.rows))
-
-
-class _Writer:
-    """Batches in order, each into the shard that it belongs to; saved every minute."""
-
-    def __init__(self, path: Path, manifest: dict[str, Any], saved: dict[str, Any]) -> None:
-        self.path, self.manifest = path, manifest
-        self.features = {name: card["features"] for name, card in manifest["layers"].items()}
-        self.dtype = next(iter(manifest["layers"].values()))["dtype"]
-        self.shard: writer.Shard | None = None
-        self.saved, self.last_saved = saved, monotonic()
-        self.record: dict[str, Any] = {}
-        self.rows = 0  # of the shard
-        self.kept = 0  # of all images
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        # Ctrl-C, SIGTERM, and a reader of our output that went away take nothing that is done.
-        interrupted = error is not None and not isinstance(error, Exception)
-        if self.shard is not None:
-            closed_pipe = isinstance(error, BrokenPipeError)
-            if (interrupted or closed_pipe) and self.rows > self.shard.saved:
-                self.shard.save(self.rows, self.record)
-            self.shard.__exit__(kind, error, trace)
-        if interrupted:
-            n = self.manifest["images"]["n"]
-            progress.say(
-                f"extract: {self.kept:,} of {n:,} images are kept in {self.path}. The same call "
-                "goes on from there."
-            )
-
-    def write(self, batch: Batch, blocks: dict[str, np.ndarray], overflow: dict[str, int]) -> None:
-        step, n = self.manifest["rows_per_shard"], self.manifest["images"]["n"]
-        number = batch.rows.start // step
-        first, last = number * step, min((number + 1) * step, n)
-        if self.shard is None:
-            self._begin(number, last - first)
-        assert self.shard is not None
-        for layer, block in blocks.items():
-            nan_rows(block, batch)
-            for place in not_finite(block):
-                if (row := batch.rows[int(place)]) not in batch.unreadable:
-                    where = self.record["not_finite"].setdefault(str(row), [])
-                    where.append(layer)
-        self.shard.append(blocks)
-        self.record["hashes"] += batch.hashes
-        for row, why in sorted(batch.unreadable.items()):
-            self.record["unreadable"][str(row)] = why
-        for name, count in overflow.items():
-            if count:
-                self.record["overflow"][name] = self.record["overflow"].get(name, 0) + count
-        self.rows, self.kept = batch.rows.stop - first, self.kept + len(batch.rows)
-        if batch.rows.stop == last:
-            shard, self.shard = self.shard, None  # from here on whole or not at all
-            with shard:
-                shard.commit(self.record)
-            self.last_saved = monotonic()
-        elif monotonic() - self.last_saved >= SAVE_EVERY:
-            self.shard.save(self.rows, self.record)
-            self.last_saved = monotonic()
-
-    def _begin(self, number: int, rows: int) -> None:
-        mine = self.saved if self.saved.get("number") == number else {}
-        empty: dict[str, Any] = {"unreadable": {}, "not_finite": {}, "overflow": {}, "hashes": []}
-        self.record = {name: mine.get(name, value) for name, value in empty.items()}
-        self.rows = mine.get("rows", 0)
-        self.shard = writer.Shard(
-            self.path, number, self.features, rows=rows, dtype=self.dtype, saved=self.rows
-        )
 
 
 def _same_images(
