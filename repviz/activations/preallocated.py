@@ -40,9 +40,9 @@ class PreallocatedFile:
         file = cls.__new__(cls)
         file.path, file.filled, file._sum = path, 0, provenance.checksum()
         with durable.open_regular(path) as opened:
-            while file.filled < filled and (piece := opened.read(min(PIECE, filled - file.filled))):
-                file._sum.update(piece)
-                file.filled += len(piece)
+            while file.filled < filled and (chunk := opened.read(min(CHUNK, filled - file.filled))):
+                file._sum.update(chunk)
+                file.filled += len(chunk)
         return file
 
     def append(self, data: bytes | memoryview) -> None:
