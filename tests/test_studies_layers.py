@@ -161,8 +161,8 @@ def test_where_no_control_can_be_drawn_the_report_says_which_module_is_to_blame(
     assert set(made.result("profile")["weights"]) == {"none", "given"}
     reason = (
         "no untrained control could be drawn (untrained_copy: each module of 'Sequential' with "
-        "parameters must have a method reset_parameters, and '3' (Token), which holds 'token', has "
-        "none. Write one, or do without an untrained control.)"
+        "parameters must have a method reset_parameters, and '3' (Token), which owns 'token', has "
+        "none. Add one, or skip the untrained control.)"
     )
     assert made.manifest["skipped"]["similarity"] == reason
     findings = made.result("findings")["sentence"].tolist()
