@@ -41,7 +41,7 @@ def _components(study: Study) -> list[Markup]:
         f"The first {n_shown} principal components of the pixels, each at its own contrast; grey "
         f"is 0. They explain {shares} of the variance. {count(above.sum())} of them exceed the "
         f"permutation null (each pixel shuffled among the {count(first['n'])} images; the largest "
-        f"of {count(first['repeats'])} shuffles)."
+        f"of {count(first['permutations'])} shuffles)."
     )
     alt = f"{n_shown} principal components as pictures"
     sheet = signed(weights, across=ACROSS, scale=max(1, WIDTH // (ACROSS * weights.shape[3])))
