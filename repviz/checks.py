@@ -5,8 +5,11 @@ Each function hands back the value that it has checked, so that a check reads as
 
 from __future__ import annotations
 
+import operator
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repviz.errors import InputError, UnknownName
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+LONGEST_NAME = 255  # bytes of a file's name, on every usual file system
+LONGEST_SHOWN = 100  # characters of a value that an error shows
+PLAIN = (str, bytes, int, float, complex, type(None), list, tuple, dict)
 MOST_LISTED = 150  # names in a message; timm alone knows over a thousand
 LARGEST, SMALLEST = 1e70, 1e-70  # magnitudes whose fourth powers float64 holds, and their sums
 
@@ -40,14 +46,15 @@ def one_of(who: str, kind: str, name: str, names: Iterable[str]) -> str:
         ``name`` is not among ``names``.
     """
     names = list(names)
-    if name in names:
+    if isinstance(name, str) and name in names:
         return name
-    near = get_close_matches(str(name), names, n=5)
+    written = _cut(str(name))
+    near = get_close_matches(written, names, n=5)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     listed = f"Known: {', '.join(names)}."
     if len(names) > MOST_LISTED:
         listed = f"Known: {len(names)} names, such as {', '.join((near or names)[:5])}."
-    raise UnknownName(f"{who}: no {kind} is called '{name}'.{hint} {listed}")
+    raise UnknownName(f"{who}: no {kind} is called '{written}'.{hint} {listed}")
 
 
 def as_list(values: Any) -> list[Any]:
@@ -58,15 +65,19 @@ def as_list(values: Any) -> list[Any]:
 def integer(who: str, what: str, value: Any, *, low: int, high: int | None = None) -> int:
     """``value`` as an int, which must be a whole number in [low, high]."""
     span = f"at least {low}" if high is None else f"from {low} to {high}"
-    is_whole = hasattr(value, "__index__") or (isinstance(value, float) and value.is_integer())
+    try:
+        is_float = isinstance(value, float) and value.is_integer()
+        number = int(value) if is_float else operator.index(value)
+    except TypeError:
+        number = None
     if (
         isinstance(value, bool)
-        or not is_whole
-        or value < low
-        or (high is not None and value > high)
+        or number is None
+        or number < low
+        or (high is not None and number > high)
     ):
-        raise InputError(f"{who}: {what} must be a whole number {span}, got {value!r}.")
-    return int(value)
+        raise InputError(f"{who}: {what} must be a whole number {span}, got {shown(value)}.")
+    return number
 
 
 def seed(who: str, value: Any) -> int:
@@ -78,11 +89,60 @@ def real(who: str, what: str, value: Any, *, low: float, high: float) -> float:
     """``value`` as a float, which must be finite and in [low, high]."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not low <= number <= high:
-        raise InputError(f"{who}: {what} must be a number from {low:g} to {high:g}, got {value!r}.")
+        raise InputError(
+            f"{who}: {what} must be a number from {low:g} to {high:g}, got {shown(value)}."
+        )
     return number
+
+
+def text(who: str, what: str, value: Any) -> str:
+    """``value``, which must be a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{who}: {what} must be a text, got {shown(value)}.")
+    return value
+
+
+def path(who: str, what: str, value: Any) -> Path:
+    """``value`` as a path, ``~`` as the user's home; whether there is such a file is not asked."""
+    try:
+        text = os.fspath(value)
+        good = isinstance(text, str) and text != "" and "\0" not in text
+        found = Path(text).expanduser() if good else Path()
+        good = good and all(len(os.fsencode(part)) <= LONGEST_NAME for part in found.parts)
+    except (TypeError, ValueError, RuntimeError):  # of another type, no UTF-8, no such home
+        good = False
+    if not good:
+        raise InputError(
+            f"{who}: {what} must be the path of a file or a folder, each name at most "
+            f"{LONGEST_NAME} bytes, got {shown(value)}."
+        )
+    return found
+
+
+def instance(who: str, what: str, value: Any, kind: type, *, hint: str) -> Any:
+    """``value``, which must be a ``kind``; ``hint`` says how to make one."""
+    if not isinstance(value, kind):
+        raise InputError(f"{who}: {what} must be {_a(kind)}, got {shown(value)}. {hint}")
+    return value
+
+
+def shown(value: Any) -> str:
+    """``value`` as an error shows it: in one line, cut where it is long."""
+    if isinstance(value, PLAIN):
+        return _cut(repr(value))
+    return f"{_cut(repr(value))} ({type(value).__name__})"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def _a(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
@@ -109,7 +169,7 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
     import numpy as np
 
     unmasked(who, "X", X)
-    X = _gathered(X) if hasattr(X, "blocks") else np.asarray(X)
+    X = _gathered(X) if hasattr(X, "blocks") else as_array(who, X)
     if X.ndim != 2:
         raise InputError(
             f"{who}: X must be a matrix of shape (n, d), got shape {X.shape}. "
@@ -134,6 +194,32 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
     return X
 
 
+def as_array(who: str, X: Any) -> np.ndarray:
+    """``X`` as a NumPy array; a tensor is detached and copied, bfloat16 becomes float32.
+
+    Raises
+    ------
+    InputError
+        ``X`` is sparse, is a tensor without values, or its rows are of several lengths.
+    """
+    import numpy as np
+
+    if hasattr(X, "detach"):
+        if X.layout.__repr__() != "torch.strided" or X.is_meta:
+            kind = "a tensor without values" if X.is_meta else "a sparse tensor"
+            raise InputError(f"{who}: X must be dense, got {kind}. Call to_dense().")
+        X = X.detach().cpu()
+        X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
+    if hasattr(X, "toarray"):
+        raise InputError(f"{who}: X must be dense, got {type(X).__name__}. Call toarray().")
+    try:
+        return np.asanyarray(X)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{who}: X must be numbers of shape (n, ...), got '{error}'. Give rows of one length."
+        ) from error
+
+
 def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:
     """``values`` as an array of shape (n,), in which no label is missing.
 
@@ -145,7 +231,12 @@ def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:
     import numpy as np
 
     unmasked(who, what, values)
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{who}: {what} must hold one entry for each row, got '{error}'."
+        ) from error
     if array.shape != (n,):
         raise InputError(
             f"{who}: {what} must have one entry for each of {n} rows, got shape {array.shape}."

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import durable, progress, provenance, study_manifest
+from repviz import checks, durable, progress, provenance, study_manifest
 from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 
@@ -300,7 +300,7 @@ def open_study(folder: str | Path) -> Study:
     UserWarning
         The study is of an older release, whose manifests carry no checksum.
     """
-    folder = Path(folder).expanduser()
+    folder = checks.path("open_study", "folder", folder)
     if not (folder / "manifest.json").is_file():
         raise InputError(
             f"open_study: {folder} must be a study folder, got no manifest.json in it. Create "
@@ -357,7 +357,7 @@ def begin(
     StoreError
         Another process has locked it, it holds something else, or it cannot be written.
     """
-    folder = Path(folder)
+    folder = checks.path(f"study {study}", "out", folder)
     if not (folder / "manifest.json").exists():
         others = durable.foreign_files(folder)
         if others:

@@ -20,6 +20,9 @@ FIELDS: dict[str, type] = {
     "skipped": dict,
     "stages": dict,
 }
+# Entries that a manifest may lack; of the images those that every report prints.
+OPTIONAL: dict[str, type] = {"summary": str, "command": str, "machine": dict, "key": str}
+IMAGES_FIELDS: dict[str, type] = {"name": str, "credit": str, "key": str, "n": int}
 MOST_FILES = 100_000  # that a manifest may list
 
 
@@ -50,7 +53,8 @@ def read(folder: Path) -> dict[str, Any]:
         raise Damaged(
             f"{path}: this file must contain its own checksum, and has none. {durable.RESTORE}"
         )
-    durable.check_fields(path, manifest, FIELDS)
+    present = {name: kind for name, kind in OPTIONAL.items() if name in manifest}
+    durable.check_fields(path, manifest, FIELDS | present)
     _check_stages(path, manifest["stages"])
     return manifest
 

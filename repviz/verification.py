@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repviz import checks
 from repviz.errors import Damaged, StoreError
 
 
@@ -26,13 +27,13 @@ def verify(path: str | Path) -> int:
     from repviz import seals, study_manifest
     from repviz.activations import layout
 
-    path = Path(path).expanduser()
+    path = checks.path("verify", "path", path)
     if path.is_file() and path.suffix == ".safetensors":
         return _checkpoint(path)
     if path.is_file() and path.suffix == ".html":
         seals.check_page(path)
         return 1
-    if seals.card_path(path).is_file():
+    if path.name and seals.card_path(path).is_file():
         return seals.check_card(path)
     if not (path / "manifest.json").is_file():
         raise StoreError(

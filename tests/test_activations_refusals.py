@@ -171,7 +171,7 @@ def test_folders_that_are_no_activations(tmp_path, manifest, sentence):
         pytest.param(
             {"batch": 0},
             InputError,
-            "extract: batch must be a whole number at least 1, got 0.",
+            "extract: batch must be a whole number from 1 to 65536, got 0.",
             id="empty batch",
         ),
     ],

@@ -79,6 +79,8 @@ def export(
     StoreError
         ``out`` or its card exists already, or cannot be written.
     """
+    hint = "Open them: repviz.open_activations."
+    checks.instance("export", "acts", acts, Activations, hint=hint)
     checks.one_of("export", "format", format, EXPORTS)
     checks.one_of("export", "layer", layer, acts.layers)
     if images is not None and list(images.ids) != acts.rows["id"].tolist():
@@ -86,7 +88,7 @@ def export(
             f"export: the images must be those that were extracted ({len(acts)} of "
             f"{acts.manifest['images']['name']}), got {len(images)} of {images.name}."
         )
-    path = Path(out).expanduser()
+    path = checks.path("export", "out", out)
     if seals.card_path(path).exists():
         raise StoreError(
             f"{seals.card_path(path)}: the export's card would be written here, but this file "

@@ -32,6 +32,7 @@ from repviz.provenance import portable
 SHARD_BYTES = 64 * 2**20  # of the widest layer, about
 SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
 BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
+MOST_ROWS = 65_536  # of a batch
 DTYPES = ("float32", "float16")
 FULL = (torch.float32, torch.float64)
 # Of the largest value: how far an image's values may differ between batches, which round otherwise,
@@ -101,10 +102,10 @@ def extract(
     """
     model = as_model("extract", model)
     if batch is not None:
-        batch = checks.integer("extract", "batch", batch, low=1)
+        batch = checks.integer("extract", "batch", batch, low=1, high=MOST_ROWS)
     checks.one_of("extract", "type of number", dtype, DTYPES)
     checks.seed("extract", seed)
-    images, path = as_images(images), Path(out).expanduser()
+    images, path = as_images(images), checks.path("extract", "out", out)
     asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
         seen = dry_run(model, capture)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from repviz import durable, provenance
+from repviz import checks, durable, provenance
 from repviz.activations import layout, writer
 from repviz.activations.store import Activations
 from repviz.errors import InputError, StoreError
+from repviz.images.arrays import UNREADABLE
 
 SHARD_BYTES = 64 * 2**20
 NOT_FINITE = "a NaN, an infinity or a masked value"
@@ -56,14 +57,17 @@ def import_matrix(
         The folder holds something, or cannot be written.
     """
     if isinstance(X, str | Path):
-        name, X = name or Path(X).name, _read(Path(X))
-    name, X = name or "a matrix", _as_array(X)
+        path = checks.path("import_matrix", "X", X)
+        name, X = name or path.name, read_matrix("import_matrix", path)
+    checks.text("import_matrix", "layer", layer)
+    name = "a matrix" if name is None else checks.text("import_matrix", "name", name)
+    X = checks.as_array("import_matrix", X)
     if X.ndim < 2 or X.dtype.kind not in "fiub" or not X.size:
         raise InputError(
             "import_matrix: X must be a numeric array of shape (n, ...) with at least one row, "
             f"got shape {X.shape} of {X.dtype}."
         )
-    path, n, shape = Path(out).expanduser(), len(X), X.shape[1:]
+    path, n, shape = checks.path("import_matrix", "out", out), len(X), X.shape[1:]
     names = [f"row {row}" for row in range(n)] if ids is None else [str(one) for one in ids]
     for what, values in (("ids", names), ("labels", labels)):
         if values is not None and len(values) != n:
@@ -113,24 +117,6 @@ def import_matrix(
     return Activations(path, manifest)
 
 
-def _as_array(X: Any) -> np.ndarray:
-    """``X`` as a NumPy array; a tensor is detached and copied, bfloat16 becomes float32."""
-    if hasattr(X, "detach"):
-        X = X.detach().cpu()
-        if X.layout.__repr__() != "torch.strided":
-            raise InputError(
-                "import_matrix: X must be dense, got a sparse tensor. Call to_dense()."
-            )
-        X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
-    try:
-        return np.asanyarray(X)
-    except ValueError as error:
-        raise InputError(
-            f"import_matrix: X must be a numeric array of shape (n, ...), got '{error}'. Make all "
-            "rows the same length."
-        ) from error
-
-
 def _stored_type(dtype: np.dtype) -> str:
     """The type that holds every value of ``dtype``."""
     if dtype.kind == "f":
@@ -152,17 +138,23 @@ def _block(rows: np.ndarray, dtype: str) -> np.ndarray:
     return np.ascontiguousarray(rows, dtype=dtype).reshape(len(rows), -1)
 
 
-def _read(path: Path) -> np.ndarray:
-    path = path.expanduser()
+def read_matrix(who: str, path: Path) -> np.ndarray:
+    """The array in a .npy file, as a read-only memory map.
+
+    Raises
+    ------
+    InputError
+        It is no regular file, or no whole .npy file of one plain array.
+    """
     try:
         with durable.open_regular(path):
             matrix = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(matrix, np.ndarray):
             raise ValueError("several arrays in one file")
         return np.asarray(matrix)
-    except (OSError, ValueError, EOFError, SyntaxError, RecursionError) as error:
+    except (*UNREADABLE, MemoryError) as error:
         raise InputError(
-            f"import_matrix: {path} must be a complete, numeric .npy file, got '{error}'. Write "
+            f"{who}: {path} must be a complete, numeric .npy file, got '{error}'. Write "
             "it with numpy.save."
         ) from error
 

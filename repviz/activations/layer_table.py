@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
 from repviz.models.model import Model, evaluating
+from repviz.models.opening import as_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,7 @@ def layers(model: Model) -> pd.DataFrame:
     """
     import pandas as pd
 
+    model = as_model("layers", model)
     parts = dict(model.module.named_modules(remove_duplicate=False))
     with evaluating(model.module), Capture(model.module, ["*"]) as capture:
         seen = dry_run(model, capture, strict=False)

@@ -287,7 +287,7 @@ def reductions(
         A number is missing, or a layer's shape does not allow its reduction.
     """
     layers = list(layers)
-    table = {"*": asked} if isinstance(asked, str) else dict(asked)
+    table = dict(asked) if isinstance(asked, Mapping) else {"*": asked}
     for pattern, written in table.items():
         _parsed(written)
         if not any(fits(layer.name, pattern) for layer in layers):

@@ -290,7 +290,7 @@ def open_activations(path: str | Path) -> Activations:
     UserWarning
         The folder is of an older release, whose manifests carry no checksum.
     """
-    path = Path(path).expanduser()
+    path = checks.path("open_activations", "path", path)
     manifest = layout.read_manifest(path)
     if durable.CHECKSUM not in manifest:
         warnings.warn(

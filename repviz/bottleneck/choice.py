@@ -117,6 +117,8 @@ def choose_bottleneck(
     Wellek 2010, Testing Statistical Hypotheses of Equivalence and Noninferiority, chapter 1; fixed
     sequence: Maurer, Hothorn & Lehmacher 1995.
     """
+    hint = "Open it: repviz.open_study."
+    checks.instance("choose_bottleneck", "sweep", sweep, Study, hint=hint)
     criterion = get_criterion(criterion)
     margin = checks.real("choose_bottleneck", "margin", margin, low=1e-9, high=1e9)
     level = checks.real("choose_bottleneck", "level", level, low=0.5, high=0.999)

@@ -70,7 +70,10 @@ def export_encoder(
     Unavailable
         The packages that write ONNX are not installed.
     """
+    hint = "Open it: repviz.open_study."
+    checks.instance("export_encoder", "sweep", sweep, Study, hint=hint)
     checks.one_of("export_encoder", "format", format, FORMATS)
+    out = checks.path("export_encoder", "out", out)
     folder = sweep.folder / "models"
     names = (f"{engine}-{bottleneck}", engine)
     paths = [folder / f"{name}.safetensors" for name in names]
@@ -82,7 +85,7 @@ def export_encoder(
             f"{have}. Choose one of these."
         )
     to_bytes = FORMATS[format].to_bytes
-    for written in (Path(out), *([] if to_bytes is None else [seals.card_path(out)])):
+    for written in (out, *([] if to_bytes is None else [seals.card_path(out)])):
         if written.exists():
             raise StoreError(
                 f"{written}: this file already exists and would be overwritten. Choose another "
@@ -96,7 +99,7 @@ def export_encoder(
     about = {"model": encoder.name, "options": encoder.options, "weights_hash": encoder.key}
     preprocessing = {"preprocessing": encoder.preprocessing.card()}
     seals.write_card(out, {"kind": format, **recipe, **about, **preprocessing})
-    return Path(out)
+    return out
 
 
 def _encoder(autoencoder: Model, k: int) -> Model:

@@ -145,8 +145,11 @@ def sweep(
     Mismatch
         ``out`` holds a sweep with other parameters.
     """
-    setup = setup or SweepSetup()
-    before = _before(Path(out))
+    hint = "See repviz.SweepSetup."
+    setup = SweepSetup() if setup is None else setup
+    checks.instance("sweep", "setup", setup, SweepSetup, hint=hint)
+    out = checks.path("sweep", "out", out)
+    before = _before(out)
     requested = [get_criterion(criterion) for criterion in checks.as_list(criteria)]
     _check_distinct("criteria", [criterion.name for criterion in requested])
     scored_by = _with_earlier_criteria(requested, before.get("criteria", []))
@@ -186,7 +189,7 @@ def sweep(
             "findings", lambda draft: draft.findings(findings), inputs={"findings": findings}
         )
     write_report(out)
-    return Sweep(Path(out))
+    return Sweep(out)
 
 
 def _plan(

@@ -162,7 +162,7 @@ def main() -> None:
     except RepvizError as error:
         if output.VERBOSE.get():
             traceback.print_exc()
-        print(f"repviz: {error}", file=sys.stderr)
+        print(output.plain(f"repviz: {error}", keep=""), file=sys.stderr)
         raise SystemExit(2) from None
     except Ended as ended:
         if ended.code == CLOSED_PIPE:

@@ -41,7 +41,7 @@ def dimension(
     """Estimate the intrinsic dimension, with intervals."""
     more = option.named_values(options or [])
     got = repviz.dimension(
-        _matrix(source, layer), method=method, groups=_column(source, groups), **more
+        _matrix("dimension", source, layer), method=method, groups=_column(source, groups), **more
     )
     values: dict[str, Any] = {name: getattr(got, name) for name in (*_NUMBERS, "n", "method")}
     values["warnings"] = list(got.warnings)
@@ -56,7 +56,7 @@ def scales(
     as_json: option.Json = False,
 ) -> None:
     """Estimate the intrinsic dimension at each scale."""
-    got = repviz.scale_curve(_matrix(source, layer), groups=_column(source, groups))
+    got = repviz.scale_curve(_matrix("scales", source, layer), groups=_column(source, groups))
     rows: list[dict[str, Any]] = []
     lines = []
     for m, one in zip(got.m, got.estimates, strict=True):
@@ -96,25 +96,21 @@ def similarity(
 ) -> None:
     """Compare two representations of the same images."""
     given = option.given({"permutations": permutations, "k": k})
-    first, second = _matrix(one, layer), _matrix(other, other_layer or layer)
+    first = _matrix("similarity", one, layer)
+    second = _matrix("similarity", other, other_layer or layer)
     got = repviz.similarity(first, second, method=method, seed=seed, **given)
     values = {name: getattr(got, name) for name in ("value", "null", "p", "n", "method", "seed")}
     line = f"{method}: {got.value:.3f}; 95 % of shuffles below {got.null:.3f} (n = {got.n})"
     write({**values, "warnings": list(got.warnings)}, as_json, [line, *got.warnings])
 
 
-def _matrix(source: Path, layer: str | None) -> Any:
+def _matrix(who: str, source: Path, layer: str | None) -> Any:
     if source.suffix != ".npy":
         acts = repviz.open_activations(source)
         return acts[layer or acts.layers[-1]]
-    import numpy as np
+    from repviz.activations.imports import read_matrix
 
-    try:
-        return np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"{source}: must be a readable, numeric .npy file, got '{error}'. Check the path."
-        ) from error
+    return read_matrix(who, checks.path(who, "the matrix", source))
 
 
 def _column(source: Path, name: str | None) -> Any:

@@ -24,10 +24,22 @@ def first_process() -> bool:
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 
+def plain(text: str, *, keep: str = "\n\t") -> str:
+    """``text`` with control characters, which a terminal would obey, as backslash codes.
+
+    So are bytes of a file's name that are no UTF-8, which no stream would take.
+    """
+    return "".join(
+        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
 def write(values: dict[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print ``values`` as one JSON object, or the ``lines`` that say the same to a person."""
     if first_process():
-        print(json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines))
+        text = json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines)
+        print(plain(text))
 
 
 def write_table(table: Any, as_json: bool, **values: Any) -> None:
@@ -84,7 +96,7 @@ def progress_bars() -> Iterator[None]:
     bars = _bars(console)
 
     def show(sentence: str) -> None:
-        console.print(sentence, markup=False)
+        console.print(plain(sentence), markup=False)
 
     class Bars:
         say = staticmethod(show)
@@ -115,5 +127,5 @@ def progress_bars() -> Iterator[None]:
     reporter: progress.Reporter = Bars() if console.is_terminal else Log()
     shown = reporter if first_process() and not QUIET.get() else progress.SILENT
     with bars, progress.shown_by(shown), warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: console.print(f"{message}", markup=False)
+        warnings.showwarning = lambda message, *_: console.print(plain(f"{message}"), markup=False)
         yield

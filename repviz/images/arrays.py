@@ -28,6 +28,8 @@ UNREADABLE = (
     SyntaxError,
     zipfile.BadZipFile,
     zlib.error,
+    OverflowError,
+    RecursionError,
 )
 MAX_UNPACKED = 256 * 2**20  # bytes that a member may have whatever its packed size
 MAX_RATIO = 100  # unpacked to packed: photographs pack to a half, drawings to a twentieth

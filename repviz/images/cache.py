@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repviz import durable, progress
+from repviz import checks, durable, progress
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 
@@ -41,13 +41,16 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
     StoreError
         The folder cannot be written.
     """
+    hint = "Open them: repviz.open_images."
+    checks.instance("cache_images", "images", images, Images, hint=hint)
     if images.size is None or images.grey is None:
         raise InputError(
             f"images '{images.name}': caching needs one shape for all, got size={images.size} and "
             f"grey={images.grey}. Give both: images.at(size=64, grey=True)."
         )
     shape = (len(images), 1 if images.grey else 3, *images.size)
-    path = Path(folder or home()) / f"{images.key}.npy"
+    folder = home() if folder is None else checks.path("cache_images", "folder", folder)
+    path = folder / f"{images.key}.npy"
     found = _map_if_complete(path, shape)
     if found is None:
         with _locked(path):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repviz import checks
 from repviz.errors import InputError
 from repviz.images.collection import Images, Store
 from repviz.nouns import IMAGES
@@ -49,6 +50,9 @@ def concatenate(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray
     InputError
         One has labels and the other has none.
     """
+    hint = "Open them: repviz.open_images."
+    for what, part in (("first", first), ("second", second)):
+        checks.instance("concatenate", what, part, Images, hint=hint)
     if (first.labels is None) != (second.labels is None):
         raise InputError(
             f"concatenate: both sets must have labels or neither, got '{first.name}' "

@@ -54,7 +54,7 @@ def add_metadata(
     UnknownName
         The file has no column ``key`` or ``label``.
     """
-    columns, table = _read(Path(path).expanduser(), key)
+    columns, table = _read(checks.path(WHO, "metadata", path), key)
     shown = printable(str(path))
     if label is not None:
         checks.one_of(WHO, f"column of {shown}", label, columns)

@@ -61,6 +61,11 @@ def split(
     UnknownName
         ``by`` is neither.
     """
+    if not hasattr(images, "classes"):
+        raise InputError(
+            f"split: images must be Images, got {checks.shown(images)}. Open them: "
+            "repviz.open_images."
+        )
     checks.one_of("split", "way to split", by, METHODS)
     shares = _shares(fractions)
     seed = checks.seed("split", seed)
@@ -119,8 +124,8 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
         or abs(shares.sum() - 1) > 1e-6
     ):
         raise InputError(
-            f"split: fractions must be numbers above 0 that sum to 1, got {fractions!r}. For "
-            "example: (0.7, 0.3)."
+            "split: fractions must be numbers above 0 that sum to 1, got "
+            f"{checks.shown(fractions)}. For example: (0.7, 0.3)."
         )
     return shares
 

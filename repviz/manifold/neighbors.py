@@ -198,7 +198,9 @@ def neighbors(
     else:
         how = [search] if search == "exact" else [search, seed]
         key = provenance.key([_content(X), k, metric, how])
-        indices, squared, recall = load_or_compute(Path(cache) / f"{key}.npz", compute)
+        indices, squared, recall = load_or_compute(
+            checks.path("neighbors", "cache", cache) / f"{key}.npz", compute
+        )
     return Neighbors(indices, _distance(squared, metric), X, metric, recall)
 
 

@@ -231,6 +231,10 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
     UserWarning
         Rows of a stored layer were left out.
     """
+    X, Y = (
+        M if len(getattr(M, "shape", ())) == 2 else checks.matrix("minibatch_cka", M)
+        for M in (X, Y)
+    )
     own, others, notes = matching_rows("minibatch_cka", X, Y)
     if own is None or others is None:
         own, others = np.arange(len(X)), np.arange(len(Y))

@@ -75,6 +75,9 @@ def anatomy(model: Model) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from repviz.models.opening import as_model
+
+    model = as_model("anatomy", model)
     module = model.module
     layers = _layers(module)
     seen = _one_pass(model, layers)

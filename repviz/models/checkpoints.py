@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from repviz import durable, progress, provenance
+from repviz import checks, durable, progress, provenance
 from repviz.errors import Damaged, InputError, Mismatch, StoreError, Unavailable
 from repviz.models.building import build
 from repviz.models.in_memory import from_module
@@ -195,6 +195,7 @@ def open_checkpoint(path: str | Path, *, model: str | nn.Module | None = None) -
     Damaged
         It is not a checkpoint, is cut short, or its weights are not those that were saved.
     """
+    path = checks.path("open_checkpoint", "path", path)
     card = read_card(path)
     if isinstance(model, nn.Module):
         opened = from_module(

@@ -7,8 +7,8 @@ import hashlib
 from importlib.resources import files
 from pathlib import Path
 
+from repviz import checks, durable, seals, study_manifest
 from repviz import number_format as numbers
-from repviz import seals
 from repviz.figures import theme
 from repviz.report.html import Markup, tag
 from repviz.report.private import without_folders
@@ -50,7 +50,10 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
         A table or an array in it cannot be read, or is not what its stage wrote.
     """
     study = open_study(study_folder)
-    path = Path(out).expanduser() if out is not None else study.folder / "report.html"
+    manifest, place = study.manifest, study.folder / "manifest.json"
+    durable.check_fields(place, manifest, {"key": str})
+    durable.check_fields(place, manifest["images"], study_manifest.IMAGES_FIELDS)
+    path = study.report if out is None else checks.path("write_report", "out", out)
     seals.write_page(path, _page(study), study.results_key)
     return path
 

@@ -82,6 +82,7 @@ def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -
         ``out`` holds a study with other parameters.
     """
     checks.one_of("study", "study", name, STUDIES)
+    out = checks.path("study", "out", out)
     function = resolve(STUDIES[name].function)
     own = [p for p in inspect.signature(function).parameters if p not in ("images", "out")]
     for option in options:

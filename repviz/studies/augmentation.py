@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from repviz import checks
 from repviz.figures import pictures
+from repviz.images import as_images
 from repviz.images.collection import Images
 from repviz.models.model import Model
+from repviz.models.opening import as_model
 from repviz.training.contact_sheet import contact_sheet
 from repviz.training.settings import Settings
 
@@ -29,5 +32,9 @@ def plot_augmentation(
     seed : int
         Of the changes.
     """
-    names, sheet = contact_sheet(model, images, recipe, seed=seed)
-    return pictures.save_png(pictures.contact(names, sheet), Path(out))
+    who, hint = "plot_augmentation", "See repviz.training.Settings."
+    model, images = as_model(who, model), as_images(images)
+    checks.instance(who, "recipe", recipe, Settings, hint=hint)
+    path = checks.path(who, "out", out)
+    names, sheet = contact_sheet(model, images, recipe, seed=checks.seed(who, seed))
+    return pictures.save_png(pictures.contact(names, sheet), path)

@@ -104,8 +104,12 @@ def train(
         ``out`` cannot be written, holds another training or something else, or another process
         writes to it.
     """
+    from repviz.images import as_images
     from repviz.models.checkpoints import save_checkpoint
+    from repviz.models.opening import as_model
 
+    model, images = as_model("train", model), as_images(images)
+    out = None if out is None else checks.path("train", "out", out)
     entry, settings = _recipe(model, recipe)
     checks.seed("train", seed)
     settings = replace(
@@ -118,14 +122,14 @@ def train(
     if out is not None and entry.resumes:
         make_checkpointer = partial(
             _checkpointer,
-            out=Path(out),
+            out=out,
             untrained=model,
             images=images,
             parts=parts,
             seed=seed,
             settings=settings,
         )
-    checkpoint = None if out is None else Path(out)
+    checkpoint = out
     with _reserved(checkpoint, entry, settings):
         trained, table = entry.run(
             model, images, parts, settings=settings, seed=seed, make_checkpointer=make_checkpointer
@@ -149,6 +153,8 @@ def _reserved(
 
 
 def _recipe(model: Model, recipe: str | Settings | None) -> tuple[Recipe, Settings]:
+    if recipe is not None and not isinstance(recipe, str | Settings):
+        checks.one_of("train", "recipe", recipe, RECIPES)
     name = recipe if isinstance(recipe, str) else model.task
     entry = RECIPES[checks.one_of("train", "recipe", name, RECIPES)]
     if entry.task != model.task:
@@ -212,11 +218,16 @@ def _split(images: Images, recipe: Recipe, held_out: float, seed: int) -> Parts:
 
 
 def _checked(rows: Sequence[np.ndarray], n: int) -> Parts:
-    if len(rows) != 2:
+    try:
+        first, second = (np.asarray(part, dtype=np.int64) for part in rows)
+        flat = first.ndim == second.ndim == 1
+    except (TypeError, ValueError, OverflowError):
+        flat = False
+    if not flat:
         raise InputError(
-            f"train: rows must be two arrays, one for training and one held out, got {len(rows)}."
+            "train: rows must be two arrays of row numbers, to train on and held out, got "
+            f"{checks.shown(rows)}."
         )
-    first, second = (np.asarray(part, dtype=np.int64) for part in rows)
     both = np.concatenate([first, second])
     if not len(first) or not len(second) or len(np.unique(both)) < len(both):
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
+from repviz.images import as_images
 from repviz.images.partition import identities
 from repviz.models.model import Model, Preprocessing, evaluating
+from repviz.models.opening import as_model
 from repviz.training.machine import Machine
 
 if TYPE_CHECKING:
@@ -139,7 +141,8 @@ def evaluate(
     """
     import pandas as pd
 
-    models = [models] if isinstance(models, Model) else list(models)
+    models = [as_model("evaluate", model) for model in _listed(models)]
+    images = as_images(images)
     checks.one_of("evaluate", "set of views", views, VIEWS)
     machine = machine or Machine()
     label_indices = _label_indices(models, images)
@@ -221,6 +224,11 @@ def _row(
         "n": n,
         "chance": chance,
     }
+
+
+def _listed(models: Any) -> list[Any]:
+    several = isinstance(models, list | tuple)
+    return list(models) if several else [models]
 
 
 def _label_indices(models: list[Model], images: Images) -> np.ndarray:

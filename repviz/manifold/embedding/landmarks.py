@@ -11,7 +11,7 @@ from umap.umap_ import compute_membership_strengths, find_ab_params, smooth_knn_
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.manifold.embedding.umap_map import umap
+from repviz.manifold.embedding.umap_map import MOST_NEIGHBORS, umap
 from repviz.manifold.neighbors import neighbors as nearest
 from repviz.manifold.neighbors import neighbors_between
 
@@ -80,7 +80,7 @@ def umap_by_landmarks(
         ``X`` or an option is not what it must be.
     """
     wanted = checks.integer("umap_by_landmarks", "landmarks", landmarks, low=3)
-    near = checks.integer("umap_by_landmarks", "neighbors", neighbors, low=2)
+    near = checks.integer("umap_by_landmarks", "neighbors", neighbors, low=2, high=MOST_NEIGHBORS)
     if len(getattr(X, "shape", ())) != 2:
         X = checks.matrix("umap_by_landmarks", X, rows=3)
     seed = checks.seed("umap_by_landmarks", seed)

@@ -22,6 +22,7 @@ from repviz.principal import pca
 
 EPOCHS_SMALL, EPOCHS_LARGE, LARGE = 500, 200, 10_000  # umap-learn's own schedule
 DENSITY_EPOCHS = 200  # more for densMAP, as umap-learn adds
+MOST_NEIGHBORS = 10_000  # of a row; more make no neighbourhood
 TELEPORT = 1e-2  # weight, beside a row's own, of the thread that ties every row to every other
 
 
@@ -50,7 +51,7 @@ def umap(
     components : int
         Coordinates of the map, from 1 to 10.
     neighbors : int
-        How many rows, itself among them, make a row's neighbourhood; from 2.
+        How many rows, itself among them, make a row's neighbourhood; from 2 to 10,000.
     min_dist : float
         How tightly points may be packed, in map units, from 0 to 1.
     init : "pca" or array_like, shape (n, >= components), optional
@@ -78,12 +79,11 @@ def umap(
     components = checks.integer("umap", "components", components, low=1, high=10)
     seed = checks.seed("umap", seed)
     min_dist = checks.real("umap", "min_dist", min_dist, low=0, high=1)
+    neighbors = checks.integer("umap", "neighbors", neighbors, low=2, high=MOST_NEIGHBORS)
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("umap", graph)
-        graph = nearest(
-            rows, k=min(checks.integer("umap", "neighbors", neighbors, low=2), len(rows)) - 1
-        )
-    near = min(checks.integer("umap", "neighbors", neighbors, low=2), graph.n) - 1
+        graph = nearest(rows, k=min(neighbors, len(rows)) - 1)
+    near = min(neighbors, graph.n) - 1
     if graph.k < near:
         raise InputError(
             f"umap: the graph must have at least neighbors - 1 = {near} neighbours per row, got "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from repviz.errors import InputError
 from repviz.manifold.search import kernels
 from repviz.manifold.search.processor import propose
 from repviz.manifold.search.radius import exact_distances, search_within
@@ -27,7 +28,7 @@ def nearest(
     device : str, optional
         The device of torch that proposes; the processor if None.
     """
-    frame = fit_frame(base)
+    frame = fit_frame(base) if exclude_self else fit_frame(base, queries)
     available = len(base) - exclude_self
     n_proposed = min(available, k + min(MARGIN, k + 1))
     if device is None:
@@ -38,6 +39,9 @@ def nearest(
         proposal = torch_device.propose(
             queries, base, frame, n_proposed, exclude_self=exclude_self, device=device
         )
+    # The kernels that follow read rows by these numbers and check none of them.
+    if proposal.numbers.min() < 0 or proposal.numbers.max() >= len(base):
+        raise InputError("neighbors: the values of X must be finite and comparable in size.")
     numbers = np.empty((len(queries), k), np.int64)
     squared = np.empty((len(queries), k))
     arguments = (queries.X, queries.scale, base.X, base.scale, proposal.numbers)

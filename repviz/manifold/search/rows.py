@@ -66,8 +66,22 @@ class Frame:
         return out, sizes
 
 
-def fit_frame(rows: Rows) -> Frame:
-    """The frame in which the rows are centred and at most about 1 in magnitude."""
+def fit_frame(rows: Rows, queries: Rows | None = None) -> Frame:
+    """The frame in which the rows are small and lie around 0.
+
+    Where others ask they are small too: float32 would hold neither them nor their distances, and
+    would propose nothing, if they were far larger than the rows.
+    """
+    centre, low, high = _surveyed(rows)
+    if queries is not None:
+        _, low_there, high_there = _surveyed(queries)
+        low, high = np.minimum(low, low_there), np.maximum(high, high_there)
+    largest = float(max((high - centre).max(), (centre - low).max()))
+    return Frame(centre, 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0)
+
+
+def _surveyed(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean, the smallest and the largest value of each column."""
     n, d = rows.X.shape
     step = max(16 * STEP, -(-n // threads()))
 
@@ -78,13 +92,11 @@ def fit_frame(rows: Rows) -> Frame:
 
     with ThreadPoolExecutor(threads()) as pool:
         statistics = np.array(list(pool.map(part, range(0, n, step))))
-    centre, low, high = (
+    return (
         statistics[:, 0].sum(axis=0) / n,
         statistics[:, 1].min(axis=0),
         statistics[:, 2].max(axis=0),
     )
-    largest = float(max((high - centre).max(), (centre - low).max()))
-    return Frame(centre, 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0)
 
 
 def tile_rows(rows: int, features: int) -> int:
