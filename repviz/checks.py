@@ -170,6 +170,8 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
 
     unmasked(who, "X", X)
     X = _gathered(X) if hasattr(X, "blocks") else as_array(who, X)
+    if isinstance(X, np.ma.MaskedArray):  # none of its values is masked
+        X = X.data
     if X.ndim != 2:
         raise InputError(
             f"{who}: X must be a matrix of shape (n, d), got shape {X.shape}. "
