@@ -146,10 +146,10 @@ def test_manifest_notebook_and_exports_say_what_is_true(nets, tmp_path, case):
     assert acts.manifest["weights"] == expected
     assert model.current().weights_kind == kind
     assert f"weights: {expected}<" in acts._repr_html_()
-    repviz.export(acts, layer, tmp_path / "x.npy", to="npy")
+    repviz.export(acts, layer, tmp_path / "x.npy", format="npy")
     assert json.loads((tmp_path / "x.npy.json").read_text())["weights"] == expected
     anndata = pytest.importorskip("anndata")
-    repviz.export(acts, layer, tmp_path / "x.h5ad", to="anndata")
+    repviz.export(acts, layer, tmp_path / "x.h5ad", format="anndata")
     told = anndata.read_h5ad(tmp_path / "x.h5ad").uns["made_of"]
     assert json.loads(told)["weights"] == expected
 
