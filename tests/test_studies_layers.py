@@ -217,7 +217,7 @@ def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
     invariance = invariance[invariance["weights"] == "given"].set_index("layer")
     assert invariance.loc["2", "relative_displacement"].isna().all()
     assert invariance.loc["0", "relative_displacement"].notna().all()
-    assert "not measured: its rows do not tell" in made.report.read_text()
+    assert "not measured: its rows do not distinguish" in made.report.read_text()
 
 
 @pytest.mark.slow
@@ -292,7 +292,7 @@ def test_a_layer_is_compared_with_its_untrained_self_paired_by_image():
         {"representation": "untrained fc", "weights": "untrained", "layer": "fc"},
     ]
     table = probe_differences(rows, [other, one, other], people)
-    assert table[["one", "other"]].to_numpy().tolist() == [
+    assert table[["representation_a", "representation_b"]].to_numpy().tolist() == [
         ["trained fc", "pixels"],
         ["trained fc", "untrained fc"],
     ]
