@@ -301,7 +301,7 @@ def test_a_layer_is_compared_with_its_untrained_self_paired_by_image():
         [expected["difference"], expected["low"], expected["high"]]
     )
     points = f"{100 * expected['difference']:+.1f}"
-    assert _difference(table.iloc[1]).startswith(f" (a difference of {points} points [")
-    assert _difference(table.iloc[1]).endswith(
+    assert _difference(table.iloc[1], "training").startswith(f" (a difference of {points} points [")
+    assert _difference(table.iloc[1], "training").endswith(
         "paired by image, so no benefit of training is shown)"
     )
