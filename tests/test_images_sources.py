@@ -361,7 +361,7 @@ def test_message_of_an_unknown_source():
         open_images("ori")
     assert str(caught.value) == (
         "open_images: no image source is called 'ori'. Did you mean 'orl'? Known: orl, digits, "
-        "patches, folder, array, drawn-faces, torchvision, olivetti, lfw."
+        "patches, folder, file, array, drawn-faces, torchvision, olivetti, lfw."
     )
 
 

@@ -151,8 +151,8 @@ def test_a_mirror_image_mirrored_is_the_image():
         ),
         (
             lambda X: invariance(X, X[:100]),
-            "invariance: X and changed must be of the same images and layer, got shapes (120, 6) "
-            "and (100, 6).",
+            "invariance: X and X_perturbed must be of the same images and layer, got shapes "
+            "(120, 6) and (100, 6).",
         ),
         (
             lambda X: invariance(np.ones((9, 2)), np.ones((9, 2))),

@@ -312,8 +312,8 @@ def test_a_full_disk_is_named_and_what_was_kept_stays(tmp_path):
         "save_checkpoint(model, sys.argv[1])"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
-    assert f"StoreError: {path}: the checkpoint cannot be written, the system says" in done.stderr
-    assert "Free some space and run again: what was saved before is still there." in done.stderr
+    assert f"StoreError: {path}: the checkpoint cannot be written ('" in done.stderr
+    assert "Free some space and run again: the previous checkpoint is intact." in done.stderr
     assert path.read_bytes() == before
     assert not list(tmp_path.glob(".*.tmp"))
 

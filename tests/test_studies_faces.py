@@ -27,6 +27,8 @@ STAGES = [
         for k in (2, 4)
     ),
     "sweep",
+    "criteria",
+    "knee",
     "anatomy",
     "extract untrained",
     "training",

@@ -150,7 +150,8 @@ def test_amounts_are_parsed_from_text():
             lambda: recipe_settings("labels", speed=3),
             UnknownName,
             "train: no setting is called 'speed'. Known: epochs, batch, learning_rate, momentum, "
-            "weight_decay, schedule, init, augment, precision, compile, save_every, tensorboard.",
+            "weight_decay, schedule, init, augment, precision, compile, bias_rate, "
+            "bias_decay, save_every, tensorboard.",
             id="unknown setting",
         ),
     ],

@@ -35,8 +35,9 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
         groups = f" of {row.groups_test} {study.nouns.labels} not trained on"
         sentences.append(
             f"With {k} numbers per image {row.engine_title} leaves {_beside_pca(row)}; "
-            f"{row.n_test} test images{groups if row.split_by == 'label' else ''}; "
-            f"{covers(row, study.nouns)}{_over_sizes(rows)}."
+            f"{row.n_test} test images{groups if row.split_by == 'label' else ''}"
+            f"{'' if missing(row.ratio_low) else f'; {covers(row, study.nouns)}'}"
+            f"{_over_sizes(rows)}."
         )
     return sentences
 
