@@ -98,6 +98,11 @@ class Draft:
         self.files.append(relative)
         return self.folder / relative
 
+    def list_folder(self, folder: Path) -> None:
+        """List every file of ``folder``, below the study's own, that the stage wrote by itself."""
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            self.path(path.relative_to(self.folder).as_posix())
+
 
 @dataclass(frozen=True)
 class Study:

@@ -218,8 +218,7 @@ def _untrainable(images: Images, identity: Split) -> str:
 def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
     out = draft.folder / "acts" / name
     extract(model, images, layers=LAYERS, out=out, strict=True)
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
-        draft.path(path.relative_to(draft.folder).as_posix())
+    draft.list_folder(out)
 
 
 def _autoencoder(study: Study, code: int) -> Model:

@@ -153,7 +153,7 @@ def _layers_with_maps(model: Model, layers: Iterable[str] | str | None) -> list[
 
 def _control(model: Model, seed: int) -> Model | str:
     """The same architecture untrained, or why there is none."""
-    if model.weights.startswith("random"):
+    if model.weights_kind == "untrained":
         return "the weights are random themselves"
     try:
         return untrained_copy(model, seed)
@@ -165,8 +165,7 @@ def _extract(draft: Draft, model: Model, images: Images, layers: list[str], stat
     last = list(model.layers or layers_over_depth(model.module))[-1]
     out = draft.folder / "acts" / state
     extract(model, images, layers=list(dict.fromkeys([*layers, last])), out=out, strict=True)
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
-        draft.path(path.relative_to(draft.folder).as_posix())
+    draft.list_folder(out)
 
 
 def _maps(

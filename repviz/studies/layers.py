@@ -286,8 +286,7 @@ def _images(draft: Draft, images: Images, identity: Split) -> None:
 def _extract(draft: Draft, network: Model, images: Images, plan: _Plan, where: str) -> None:
     out = draft.folder / where
     plan.extract(network, images, out)
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
-        draft.path(path.relative_to(draft.folder).as_posix())
+    draft.list_folder(out)
 
 
 def _evenly(n: int, most: int) -> np.ndarray:
