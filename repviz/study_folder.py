@@ -34,11 +34,12 @@ from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 
 # Columns whose entries are text even where they look like numbers: a label "1.0" stays "1.0".
-TEXT = (
-    "warnings change engine engine_label engine_title baseline baseline_title from id "
-    "label layer left_out model padding kernel representation representation_a "
-    "representation_b stride title to undecided weights"
-).split()
+TEXT = [
+    *("warnings", "change", "engine", "engine_label", "engine_title", "baseline"),
+    *("baseline_title", "from", "id", "label", "layer", "left_out", "model"),
+    *("padding", "kernel", "representation", "representation_a", "representation_b", "stride"),
+    *("title", "to", "undecided", "weights"),
+]
 TEXT_SUFFIXES = ("_warnings", "_method")  # of the columns of an estimate, whatever its prefix
 
 
