@@ -256,6 +256,10 @@ class Study:
                 for _, reason in durable.changed_files(self.folder, files):
                     raise self._changed(relative, name, reason)
                 break
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise Damaged(
+                f"{path}: this must be a regular file. Restore it, or start again in a new folder."
+            )
         return path
 
     def _changed(self, relative: str, stage: str, reason: str) -> Damaged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,16 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests first, so that none of them starts at the end."""
+    slow = Counter(
+        item.path
+        for item in items
+        if item.get_closest_marker("slow") or item.get_closest_marker("browser")
+    )
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

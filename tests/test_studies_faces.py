@@ -13,7 +13,6 @@ from study_folder import files_of
 from table_dictionary import undocumented
 
 import repviz
-from repviz import study_folder
 from repviz.errors import Damaged, Mismatch
 
 pytestmark = pytest.mark.slow
@@ -146,21 +145,29 @@ def test_killed_in_each_stage_it_ends_with_the_same_bytes(study, people, tmp_pat
     code = """
         import os, signal, sys
         import repviz
-        from repviz import progress
+        from repviz import progress, study_folder
 
-        def kill(event):  # its files are written, but the manifest does not list them yet
-            if event == progress.Event("stage", sys.argv[1], "written"):
-                os.kill(os.getpid(), signal.SIGKILL)
+        stages, people, out, options = eval(sys.argv[1])
+        for stage in stages:  # one process imports everything once, and each run is a child of it
+            child = os.fork()
+            if child == 0:
+                def kill(event):  # its files are written, but the manifest does not list them yet
+                    if event == progress.Event("stage", stage, "written"):
+                        os.kill(os.getpid(), signal.SIGKILL)
 
-        with progress.observed_by(kill):
-            repviz.study("faces", f"array:{sys.argv[2]}", out=sys.argv[3], **eval(sys.argv[4]))
+                with progress.observed_by(kill):
+                    repviz.study("faces", f"array:{people}", out=out, **options)
+                os._exit(1)
+            _, status = os.waitpid(child, 0)
+            recorded = study_folder.open_study(out).manifest["stages"]
+            print(stage, os.waitstatus_to_exitcode(status), stage in recorded, sep="|")
     """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    for stage in STAGES:
-        arguments = [stage, str(people), str(out), repr(OPTIONS)]
-        killed = subprocess.run([*command, *arguments], capture_output=True)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-        assert stage not in study_folder.open_study(out).manifest["stages"]
+    arguments = repr((STAGES, str(people), str(out), OPTIONS))
+    runs = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), arguments], capture_output=True, text=True
+    )
+    killed = [f"{stage}|{-signal.SIGKILL}|False" for stage in STAGES]
+    assert runs.stdout.splitlines() == killed, runs.stderr
     ended = repviz.study("faces", f"array:{people}", out=out, **OPTIONS)
     resumed, whole = files_of(ended.folder), files_of(study.folder)
     assert {"report.html", "acts/trained/rows.parquet"} <= resumed.keys() == whole.keys()

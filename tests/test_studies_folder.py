@@ -247,6 +247,20 @@ def test_a_result_that_is_not_there_lists_those_that_are(tmp_path):
     assert str(caught.value) == (f"{tmp_path / 's'}: no result is called 'sweep'. Known: numbers.")
 
 
+@pytest.mark.parametrize(("name", "read"), [("results/x.csv", "result"), ("arrays/x.npy", "array")])
+def test_a_pipe_among_its_files_is_not_waited_for(name, read, tmp_path):
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    path = tmp_path / "s" / name
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(Damaged) as caught:
+        getattr(study, read)("x")
+    assert str(caught.value) == (
+        f"{path}: this must be a regular file. Restore it, or start again in a new folder."
+    )
+
+
 def test_what_is_left_out_says_why(tmp_path):
     with begin(tmp_path / "s") as study:
         study.skip("training", "there are no labels")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class Reconstructions:
         table = self.study.result("sweep")
         checks.one_of("choose_bottleneck", "engine", engine, table["engine"].unique())
         sizes = sorted(table.loc[table["engine"] == engine, "bottleneck"].tolist())
-        kept = [k for k in sizes if self._path(engine, k).exists()]
+        kept = [k for k in sizes if self.study.has(f"arrays/{self._name(engine, k)}.npy")]
         if not kept:
             raise InputError(
                 "choose_bottleneck: the sweep must have stored reconstructions of engine "
@@ -47,11 +46,10 @@ class Reconstructions:
 
     def images(self, engine: str, k: int) -> np.ndarray:
         """The test images (n, d) as ``engine`` reconstructs them from ``k`` numbers, in [0, 1]."""
-        return _unit_rows(np.load(self._path(engine, k), mmap_mode="r", allow_pickle=False))
+        return _unit_rows(self.study.array(self._name(engine, k)))
 
-    def _path(self, engine: str, k: int) -> Path:
-        seed = self.study.manifest["parameters"]["seed"]
-        return self.study.folder / "arrays" / f"{stem(engine, k, seed)}_images.npy"
+    def _name(self, engine: str, k: int) -> str:
+        return f"{stem(engine, k, self.study.manifest['parameters']['seed'])}_images"
 
 
 def open_reconstructions(study: Study) -> Reconstructions:
