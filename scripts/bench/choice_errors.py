@@ -40,6 +40,14 @@ def skewed(rng: np.random.Generator, people: int, each: int, *, within: float) -
     return shared if within == 1 else own
 
 
+def lognormal(rng: np.random.Generator, people: int, each: int, *, within: float) -> np.ndarray:
+    """Losses exp(z) of normal z, scaled to mean MARGIN, with ``within`` the correlation of z."""
+    own = rng.normal(size=people * each)
+    shared = np.repeat(rng.normal(size=people), each)
+    z = np.sqrt(within) * shared + np.sqrt(1 - within) * own
+    return MARGIN * np.exp(z - 0.5)
+
+
 def accepted(losses: np.ndarray, groups: np.ndarray, *, is_binary: bool) -> bool:
     """Whether the size is found non-inferior."""
     original = np.ones(len(losses)) if is_binary else np.linspace(0, 1, len(losses))
@@ -52,7 +60,7 @@ def accepted(losses: np.ndarray, groups: np.ndarray, *, is_binary: bool) -> bool
 def main(runs: int = 2000, *chosen: str) -> None:
     """Print one row per kind of score, design and correlation within a person."""
     designs = [(20, 1), (30, 1), (60, 1), (200, 1), (6, 10), (20, 3), (20, 10), (60, 1), (60, 5)]
-    kinds = {"binary": binary, "normal": normal, "skewed": skewed}
+    kinds = {"binary": binary, "normal": normal, "skewed": skewed, "lognormal": lognormal}
     print(f"margin {MARGIN}, level {LEVEL}, {runs} runs per row\n")
     print("scores   people images within accepted")
     worst: dict[str, float] = {}
