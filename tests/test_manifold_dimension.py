@@ -11,7 +11,7 @@ import pytest
 
 from repviz.errors import InputError
 from repviz.manifold.dimension import ESTIMATORS, dimension, dimension_by_label
-from repviz.manifold.dimension.calibration import calibrate
+from repviz.manifold.dimension.calibration import calibrate, trend
 from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.neighbors import neighbors
@@ -317,6 +317,31 @@ def test_fewer_rows_than_calibration_begins_at():
     assert dimension(ball(20, 30, 2)).warnings[-1] == (
         "30 rows are fewer than the 50 from which on calibration is tabulated."
     )
+
+
+# ---- truth: the trend over scales
+
+
+def test_half_of_a_rise_is_extrapolated_to_distance_zero():
+    """In 8 dimensions 16 times as many neighbours reach twice as far squared: x from 1 to 2."""
+    rise, chance = math.log(10 / 8), 2 / math.sqrt(2500)
+    slope = 0.5 * (1 - (chance / rise) ** 2)
+    assert trend(2500, 8, 10) == pytest.approx((-slope * rise, 1 + slope))
+    assert trend(2500, 8, 8 * math.exp(chance)) == (0, 1)  # no more than chance explains
+    assert trend(2500, 8, 6) == (0, 1)  # noise and a decaying density call for opposite corrections
+
+
+def test_twonn_of_a_curved_set_is_extrapolated_where_the_graph_reaches_far_enough():
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (2000, 8))
+    X = np.hstack([np.cos(angles), np.sin(angles)])  # a flat torus
+    far, near = dimension(neighbors(X, k=32)), dimension(neighbors(X, k=31))
+    assert near.value == far.value
+    assert near.calibrated == calibrate("twonn", 2000, near.value)[0]
+    assert near.calibrated > 1.15 * 8
+    assert abs(far.calibrated - 8) < 0.7 * abs(near.calibrated - 8)
+    assert far.calibrated_low < 8 < far.calibrated_high
+    same = dimension(neighbors(X, k=32), method="gride", m=1)
+    assert same.calibrated == pytest.approx(far.calibrated, rel=1e-9)
 
 
 # ---- contracts

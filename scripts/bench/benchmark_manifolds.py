@@ -35,7 +35,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--rows", type=int, default=2500)
+    parser.add_argument("--methods", default=",".join(METHODS), help="separated by commas")
+    parser.add_argument("--clean", action="store_true", help="leave the noisy sets out")
     options = parser.parse_args()
+    methods = options.methods.split(",")
     truth = BenchmarkManifolds()._dict_truth
     errors: dict[str, list[list[float]]] = {}
     print(f"{'manifold':18s} {'d':>3s} {'TwoNN raw':>10s} {'calibrated':>10s} {'noisy GRIDE':>12s}")
@@ -49,21 +52,27 @@ def main() -> None:
             spacing = float(np.median(graph.distances[:, 0]))
             rng = np.random.default_rng(seed)
             noise = rng.standard_normal(X.shape) * NOISE * spacing / np.sqrt(X.shape[1])
-            for state, rows in (("clean", graph), ("noisy", repviz.neighbors(X + noise, k=40))):
-                for method in METHODS:
+            states = {"clean": graph}
+            if not options.clean:
+                states["noisy"] = repviz.neighbors(X + noise, k=40)
+            for state, rows in states.items():
+                for method in methods:
                     one = repviz.dimension(rows, **{"method": method, **METHODS[method]})
                     found.setdefault(f"{state} {method}", []).append(one.calibrated)
                     found.setdefault(f"{state} {method} raw", []).append(one.value)
         for key, values in found.items():
             errors.setdefault(key, []).append([100 * abs(value - d) / d for value in values])
-        means = [np.mean(found[key]) for key in ("clean twonn raw", "clean twonn", "noisy gride")]
+        means = [
+            np.mean(found.get(key, np.nan))
+            for key in ("clean twonn raw", "clean twonn", "noisy gride")
+        ]
         print(f"{name:18s} {d:3d} {means[0]:10.2f} {means[1]:10.2f} {means[2]:12.2f}", flush=True)
     print(f"\nmean percentage error over {len(truth)} manifolds: mean over {options.seeds} seeds")
     print("and, in brackets, standard deviation over seeds")
     print(f"{'':15s}" + "".join(f"{head:>15s}" for head in HEADS))
-    for method in METHODS:
+    for method in methods:
         cells = []
-        for state in ("clean", "noisy"):
+        for state in ("clean", "noisy")[: 1 if options.clean else 2]:
             for raw in (" raw", ""):
                 by_seed = np.mean(errors[f"{state} {method}{raw}"], axis=0)
                 spread = np.std(by_seed, ddof=1) if len(by_seed) > 1 else np.nan

@@ -147,6 +147,14 @@ def distinct(graph: Neighbors, k: int) -> Distinct:
     return found
 
 
+def distinct_or_none(graph: Neighbors, k: int) -> Distinct | None:
+    """As :func:`distinct`; None where the graph has too few neighbours or distinct rows."""
+    try:
+        return distinct(graph, k) if graph.k >= k else None
+    except InputError:
+        return None
+
+
 def _distinct(graph: Neighbors, k: int) -> Distinct:
     if graph.k < k:
         more = "Add rows" if graph.n <= k else f"Build it with neighbors(X, k={2 * k})"

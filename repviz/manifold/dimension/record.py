@@ -26,7 +26,8 @@ class Dimension:
         error alone. It does not cover the true dimension.
     calibrated : float
         The dimension of the uniform ball for whose n points ``value`` is the mean (for the linear
-        methods: see their files). It may lie outside [low, high]. This is the number to quote
+        methods: see their files); for "twonn", extrapolated to distance 0 where it rises with the
+        scale. It may lie outside [low, high]. This is the number to quote
         first, with the interval that follows.
     calibrated_low, calibrated_high : float
         Interval for the true dimension: sampling error and model error together, the latter from

@@ -32,6 +32,7 @@ def result(
     table_value: float | None = None,
     local: np.ndarray | None = None,
     log_se: float | None = None,
+    far: float | None = None,
 ) -> Dimension:
     """The record of an estimate from a graph.
 
@@ -53,6 +54,8 @@ def result(
         The dimension around each row that was used.
     log_se : float, optional
         The standard error of the estimate's logarithm; from the rows' dependence if None.
+    far : float, optional
+        The estimate at the far scale, by which a rise is extrapolated: see ``calibration.trend``.
     """
     n, k = rows.distances.shape
     if log_se is None:
@@ -63,7 +66,7 @@ def result(
     low, high = interval(value, log_se, LEVEL, degrees_of_freedom)
     factor = 1.0 if table_value is None else table_value / value
     calibrated, calibration_warnings = calibrate_interval(
-        table, n, factor * value, factor * low, factor * high
+        table, n, factor * value, factor * low, factor * high, far=far
     )
     return Dimension(
         value=value,

@@ -12,9 +12,8 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from repviz.errors import InputError
 from repviz.manifold.dimension.calibration import calibrate
-from repviz.manifold.dimension.distinct import Distinct, distinct
+from repviz.manifold.dimension.distinct import distinct_or_none
 from repviz.manifold.dimension.estimators import gride, mle
 from repviz.manifold.neighbors import Neighbors
 
@@ -44,17 +43,9 @@ def structure_warnings(graph: Neighbors, k: int) -> tuple[str, ...]:
     return tuple(sentence for sentence in (*sentences, _clusters(sizes, k)) if sentence)
 
 
-def _distinct_or_none(graph: Neighbors, k: int) -> Distinct | None:
-    """The k nearest distinct rows, or None where the graph has too few of them."""
-    try:
-        return distinct(graph, k) if graph.k >= k else None
-    except InputError:
-        return None
-
-
 def _trend(graph: Neighbors) -> str:
     """Curvature makes the dimension rise with the scale; noise and thin directions make it fall."""
-    pairs = ((near, far, _distinct_or_none(graph, 2 * far)) for near, far in SCALES)
+    pairs = ((near, far, distinct_or_none(graph, 2 * far)) for near, far in SCALES)
     near, far, rows = next((pair for pair in pairs if pair[2] is not None), (0, 0, None))
     if rows is None:
         return ""
@@ -82,7 +73,7 @@ def _curvature(graph: Neighbors) -> str:
     On a curved set all of it, on a flat one nothing. Where all directions are taken for tangent
     ones, the last is tested: the dimension of a sphere may be read too high by one.
     """
-    rows = _distinct_or_none(graph, 2 * SCALES[-1][0])
+    rows = distinct_or_none(graph, 2 * SCALES[-1][0])
     if rows is None or graph.metric != "euclidean" or graph.k < BENT_K:
         return ""
     m = SCALES[-1][0]
@@ -126,7 +117,7 @@ def _bend(X: np.ndarray, tangents: int) -> float | None:
 
 def _dispersion(graph: Neighbors) -> str:
     """The variance of the inverse dimensions around rows: theirs^2 / (k - 1) if uniform."""
-    rows = _distinct_or_none(graph, DISPERSION_K)
+    rows = distinct_or_none(graph, DISPERSION_K)
     if rows is None:
         return ""
     inverse = mle.inverses(rows.distances)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.manifold.dimension.distinct import distinct
+from repviz.manifold.dimension.calibration import FAR
+from repviz.manifold.dimension.distinct import distinct, distinct_or_none
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import check_scale, maximum_likelihood, result
 from repviz.manifold.neighbors import Neighbors
@@ -45,7 +46,18 @@ def estimate(graph: Neighbors, *, m: int = 4) -> Dimension:
     check_scale("gride", "m", m, SCALES)
     rows = distinct(graph, 2 * m)
     value, influence = likelihood(rows.distances, m)
-    return result("gride", rows, value, influence, table=f"gride-{m}" if m > 1 else "twonn")
+    if m > 1:
+        return result("gride", rows, value, influence, table=f"gride-{m}")
+    return result("gride", rows, value, influence, table="twonn", far=far_estimate(graph))
+
+
+def far_estimate(graph: Neighbors) -> float | None:
+    """The raw estimate at the far scale of the trend; None where the graph has too few neighbours.
+
+    TwoNN's calibrated dimension is extrapolated from its own scale and this one.
+    """
+    rows = distinct_or_none(graph, 2 * FAR)
+    return None if rows is None else likelihood(rows.distances, FAR)[0]
 
 
 def likelihood(distances: np.ndarray, m: int) -> tuple[float, np.ndarray]:

@@ -4,7 +4,9 @@ Facco, d'Errico, Rodriguez, Laio 2017, "Estimating the intrinsic dimension of da
 neighborhood information", Scientific Reports 7:12140. Where the density is uniform, mu = r2 / r1
 has the distribution F(mu) = 1 - mu^-d. The maximum likelihood estimate is n / sum(log mu) (Denti,
 Doimo, Laio, Mira 2022, Scientific Reports 12:20005, who subtract 1 from n; we keep n, the inverse
-of the mean, as the other estimators do). The paper's own fit is a line through the origin of
+of the mean, as the other estimators do). Where the calibrated dimension rises with the scale, half
+of the rise is extrapolated to distance 0 (:func:`repviz.manifold.dimension.calibration.trend`), if
+the graph holds 32 neighbours per row. The paper's own fit is a line through the origin of
 -log(1 - F(mu)) against log mu, with F(mu_i) = i / n and the largest tenth of the mu left out.
 """
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from repviz import checks
 from repviz.manifold.dimension.distinct import distinct
+from repviz.manifold.dimension.estimators.gride import far_estimate
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import result
 from repviz.manifold.neighbors import Neighbors
@@ -27,7 +30,7 @@ def estimate(graph: Neighbors, *, fit: str = "likelihood", discard: float = 0.1)
     Parameters
     ----------
     graph : Neighbors
-        With k of at least 2; more where rows have identical copies.
+        With k of at least 2; more where rows have identical copies; 32 for the extrapolation.
     fit : {"likelihood", "linear"}
         "linear" is the regression of the paper.
     discard : float
@@ -48,11 +51,12 @@ def estimate(graph: Neighbors, *, fit: str = "likelihood", discard: float = 0.1)
     discard = checks.real("dimension", "discard", discard, low=0.01, high=0.9)
     rows = distinct(graph, 2)
     log_mu = np.log(rows.distances[:, 1] / rows.distances[:, 0])
+    far = far_estimate(graph)
     if fit == "linear":
         value, influence = linear(log_mu, discard)
-        return result("twonn", rows, value, influence, table="twonn-linear")
+        return result("twonn", rows, value, influence, table="twonn-linear", far=far)
     value, influence = likelihood(log_mu)
-    return result("twonn", rows, value, influence, table="twonn")
+    return result("twonn", rows, value, influence, table="twonn", far=far)
 
 
 def likelihood(log_mu: np.ndarray) -> tuple[float, np.ndarray]:
