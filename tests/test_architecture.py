@@ -88,7 +88,7 @@ HOMES = {
     "matplotlib": ["figures"],
     "typer": ["cli"],
     "rich": ["cli"],
-    "PIL": ["images", "report"],
+    "PIL": ["images", "facespace/coding.py", "report"],
     "simplejpeg": ["images/decoding.py"],
     "pyarrow": ["activations/store.py", "activations/exports.py"],
     "sklearn": [

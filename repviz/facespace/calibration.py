@@ -113,6 +113,19 @@ class CalibratedJudges:
         single = scores <= np.array([bands.threshold for bands in self.bands])
         return np.column_stack([single, self.worst(scores) <= self.joint_limit])
 
+    def accepts_jointly(self, X: np.ndarray) -> np.ndarray:
+        """Whether all judges together accept each row, bool (m,): each sees what those before it
+        accept.
+        """
+        alive = np.arange(len(X))
+        for place in self.used:
+            if len(alive):
+                scores = self.bands[place].scores(self.values(place, X[alive]))
+                alive = alive[scores <= self.joint_limit]
+        accepted = np.zeros(len(X), dtype=bool)
+        accepted[alive] = True
+        return accepted
+
     def worst(self, scores: np.ndarray) -> np.ndarray:
         """The largest score of the judges in the joint verdict, shape (m,)."""
         return np.asarray(scores[:, self.used].max(axis=1, initial=-np.inf))

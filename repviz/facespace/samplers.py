@@ -16,6 +16,7 @@ from repviz.errors import InputError
 from repviz.facespace import scrambles
 from repviz.facespace.known import Known
 from repviz.facespace.photographs import PANEL, crops
+from repviz.facespace.splitting import GAUSSIAN, UNIFORM, Prior
 from repviz.nouns import FACES, Nouns
 from repviz.principal import pca
 from repviz.streams import stream
@@ -25,6 +26,29 @@ NOISE = 0.05  # standard deviation per pixel of "mean-face-plus-noise", in [0, 1
 LEADING = 32  # components of "leading-components-gaussian"
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """A sampler as a function of independent random numbers, so that rare images can be sought.
+
+    Attributes
+    ----------
+    prior : Prior
+        Of the numbers.
+    d : int
+        How many there are per image.
+    rows : callable
+        From numbers (m, d) to rows, before clipping.
+    """
+
+    prior: Prior
+    d: int
+    rows: Callable[[np.ndarray], np.ndarray]
+
+    def draw(self, rng: np.random.Generator, m: int) -> np.ndarray:
+        """Rows of m images."""
+        return self.rows(self.prior.draw(rng, (m, self.d)))
 
 
 @dataclass(frozen=True)
@@ -41,12 +65,15 @@ class Sampler:
         ``known -> draw``, where ``draw(rng, m)`` gives float rows (m, d), before clipping.
     needs_codes : bool
         Whether it needs ``codes`` and ``decode``.
+    latent : callable, optional
+        ``known -> Latent``, whose ``draw`` is then that of ``fit``.
     """
 
     name: str
     title: str
     fit: Callable[[Known], Draw]
     needs_codes: bool = False
+    latent: Callable[[Known], Latent] | None = None
 
     def titled(self, nouns: Nouns = FACES) -> str:
         """The title, with the nouns of the source."""
@@ -65,14 +92,14 @@ class Sampler:
             yield np.clip(rows, 0, 1).astype(np.float32, copy=False)
 
 
-def _uniform(known: Known) -> Draw:
-    return lambda rng, m: rng.random((m, known.faces.shape[1]), dtype=np.float32)
+def _uniform(known: Known) -> Latent:
+    return Latent(UNIFORM, known.faces.shape[1], lambda numbers: numbers)
 
 
-def _pixelwise(known: Known) -> Draw:
+def _pixelwise(known: Known) -> Latent:
     """Each pixel has the faces' mean and standard deviation there, independent of the others."""
     deviation = known.faces.std(axis=0, ddof=1).astype(np.float32)
-    return lambda rng, m: known.mean + deviation * _normal(rng, m, len(deviation))
+    return Latent(GAUSSIAN, len(deviation), lambda numbers: known.mean + deviation * numbers)
 
 
 def _shuffled_pixels(known: Known) -> Draw:
@@ -98,23 +125,19 @@ def _shuffled_blocks(known: Known) -> Draw:
     return lambda rng, m: scrambles.blocks(rng, _faces(known, rng, m), known.side, 8)
 
 
-def _full_covariance(known: Known) -> Draw:
+def _full_covariance(known: Known) -> Latent:
     """Mean and covariance of the faces: random weights on the centred faces have both."""
     n = len(known.faces)
-    centred = (known.faces - known.mean).astype(np.float32)
-
-    def draw(rng: np.random.Generator, m: int) -> np.ndarray:
-        return known.mean + (_normal(rng, m, n) / np.float32(np.sqrt(n - 1))) @ centred
-
-    return draw
+    centred, scale = (known.faces - known.mean).astype(np.float32), np.float32(np.sqrt(n - 1))
+    return Latent(GAUSSIAN, n, lambda numbers: known.mean + (numbers / scale) @ centred)
 
 
-def _leading_components(known: Known) -> Draw:
+def _leading_components(known: Known) -> Latent:
     """Gaussian with the variances of the first components, and nothing in the others."""
     n, d = known.faces.shape
     fit = pca(known.faces, components=min(LEADING, n - 1, d))
     axes = (np.sqrt(fit.explained_variance)[:, None] * fit.components).astype(np.float32)
-    return lambda rng, m: known.mean + _normal(rng, m, len(axes)) @ axes
+    return Latent(GAUSSIAN, len(axes), lambda numbers: known.mean + numbers @ axes)
 
 
 def _mixtures(known: Known) -> Draw:
@@ -188,23 +211,28 @@ def _normal(rng: np.random.Generator, m: int, d: int) -> np.ndarray:
     return rng.standard_normal((m, d), dtype=np.float32)
 
 
+def _of_numbers(name: str, title: str, latent: Callable[[Known], Latent]) -> Sampler:
+    """A sampler that is a function of independent random numbers."""
+    return Sampler(name, title, lambda known: latent(known).draw, latent=latent)
+
+
 def _by_name(*samplers: Sampler) -> dict[str, Sampler]:
     return {sampler.name: sampler for sampler in samplers}
 
 
 SAMPLERS: dict[str, Sampler] = _by_name(
-    Sampler("uniform-pixels", "Uniform random pixels", _uniform),
-    Sampler("pixelwise-gaussian", "Independent Gaussian pixels", _pixelwise),
+    _of_numbers("uniform-pixels", "Uniform random pixels", _uniform),
+    _of_numbers("pixelwise-gaussian", "Independent Gaussian pixels", _pixelwise),
     Sampler("shuffled-pixels", "Shuffled pixels of one {image}", _shuffled_pixels),
     Sampler("natural-noise", "Noise with a 1/f spectrum, as photographs have", _natural_noise),
     Sampler("scrambled-phases", "Spectrum of one {image}, random phases", _scrambled_phases),
     Sampler("shuffled-blocks", "Shuffled blocks of one {image}", _shuffled_blocks),
-    Sampler(
+    _of_numbers(
         "leading-components-gaussian",
         "Gaussian in the first 32 principal components",
         _leading_components,
     ),
-    Sampler(
+    _of_numbers(
         "full-covariance-gaussian", "Gaussian with the covariance of {images}", _full_covariance
     ),
     Sampler("pixel-mixtures", "Weighted average of two {images}", _mixtures),

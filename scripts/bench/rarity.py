@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""How rare an accepted image is: log10 of the probability for three kinds of random points.
+
+    .venv/bin/python scripts/bench/rarity.py OUT [--images orl] [--particles 20]
+
+By multilevel splitting, for the joint verdict and for the nearest known image alone, with the exact
+upper bounds beside them. Writes OUT/rarity.csv after each row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import repviz
+from repviz.facespace import rarity
+from repviz.facespace.acceptance import log10_accepted
+from repviz.facespace.calibration import JOINT, calibrate
+from repviz.facespace.known import Known
+from repviz.facespace.ladder import joint_limits
+
+SAMPLERS = ("uniform-pixels", "pixelwise-gaussian", "full-covariance-gaussian")
+
+
+def bound(known: Known, judges, sampler: str, verdict: str) -> float:
+    """The exact upper bound of log10 of the probability; NaN where there is none."""
+    distance, within, residual = (
+        joint_limits(judges, name)[1] for name in ("distance", "within", "residual")
+    )
+    if verdict != JOINT:
+        place = [judge.name for judge in judges.judges].index(verdict)
+        distance = float(judges.bands[place].limits()[1][0])
+        return rarity.uniform_near(known.faces, distance) if sampler == SAMPLERS[0] else np.nan
+    if sampler == SAMPLERS[0]:
+        return rarity.uniform_in_face_space(known, within, residual)
+    if sampler == SAMPLERS[1]:
+        return rarity.pixelwise_in_face_space(known, residual)
+    return 0.0
+
+
+def main() -> None:
+    """Print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--images", default="orl")
+    parser.add_argument("--populations", type=int, default=10)
+    parser.add_argument("--particles", type=int, default=20)
+    parser.add_argument("--moves", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    images = repviz.open_images(options.images, size=64, grey=True)
+    train, _ = repviz.split(images, (0.7, 0.3), by="label", seed=options.seed)
+    known = Known(images.matrix()[train], people=np.asarray(images.labels)[train])
+    started = time.process_time()
+    judges = calibrate(known, seed=options.seed)
+    print(f"{len(known.faces)} known images, calibrated in {time.process_time() - started:.0f} s")
+    rows = []
+    for verdict in ("nearest-face", JOINT):
+        for sampler in reversed(SAMPLERS):
+            started = time.process_time()
+            found = log10_accepted(
+                judges, known, sampler, verdict=verdict, populations=options.populations,
+                particles=options.particles, moves=options.moves, seed=options.seed,
+            )  # fmt: skip
+            row = {
+                "sampler": sampler,
+                "verdict": verdict,
+                "log10_probability": found.log10,
+                "low": found.low,
+                "high": found.high,
+                "log10_bound": bound(known, judges, sampler, verdict),
+                "populations": found.populations,
+                "particles": found.particles,
+                "moves": options.moves,
+                "evaluations": found.evaluations,
+                "cpu_seconds": round(time.process_time() - started, 1),
+                "seed": options.seed,
+            }
+            rows.append(row)
+            print(row, flush=True)
+            pd.DataFrame(rows).to_csv(options.out / "rarity.csv", index=False)
+
+
+if __name__ == "__main__":
+    main()
