@@ -217,6 +217,18 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
             "import_matrix: labels must have 7 entries, one per row, got 1.",
             id="too few labels",
         ),
+        pytest.param(
+            lambda acts, out: import_matrix(X, out, labels=5),
+            InputError,
+            "import_matrix: labels must have 7 entries, one per row, got 1.",
+            id="labels are a number",
+        ),
+        pytest.param(
+            lambda acts, out: import_matrix(X, out, ids=5),
+            InputError,
+            "import_matrix: ids must have 7 entries, one per row, got 1.",
+            id="ids are a number",
+        ),
     ],
 )
 def test_messages(acts, tmp_path, call, error, sentence):

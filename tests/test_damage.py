@@ -22,6 +22,7 @@ from damage import (
 from study_folder import build
 
 import repviz
+from repviz import durable
 from repviz.errors import Damaged
 
 
@@ -80,6 +81,18 @@ def test_a_report_of_another_study_is_named(artefacts, tmp_path):
         repviz.verify(study)
     repviz.write_report(study)
     assert repviz.verify(study)
+
+
+def test_a_sweep_goes_on_only_from_parameters_that_can_be_read(tmp_path):
+    images = repviz.open_images("digits", limit=40)
+    repviz.sweep(images, bottlenecks=[2], engines=["pca"], out=tmp_path)
+    manifest = tmp_path / "manifest.json"
+    durable.write_record(manifest, durable.read_record(manifest) | {"parameters": "x"})
+    with pytest.raises(Damaged) as caught:
+        repviz.sweep(images, bottlenecks=[2], engines=["pca"], out=tmp_path)
+    assert str(caught.value) == (
+        f"{manifest}: the entry 'parameters' must be an object, got a text. {durable.RESTORE}"
+    )
 
 
 def test_a_graph_of_other_rows_is_named(artefacts, tmp_path):

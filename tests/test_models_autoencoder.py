@@ -95,6 +95,13 @@ def test_blocks_give_what_one_piece_gives(X, monkeypatch):
             id="unknown option",
         ),
         pytest.param(
+            lambda X: open_model("autoencoder", size=np.float32(2)),
+            InputError,
+            "open_model('autoencoder'): size must be a whole number from 1 to 16777216, got "
+            "np.float32(2.0) (float32).",
+            id="a size that is no whole number",
+        ),
+        pytest.param(
             lambda X: encode(started(X, 6)[0], X[:, :100]),
             InputError,
             "encode: X must have 256 columns, got 100.",

@@ -68,11 +68,16 @@ def import_matrix(
             f"got shape {X.shape} of {X.dtype}."
         )
     path, n, shape = checks.path("import_matrix", "out", out), len(X), X.shape[1:]
-    names = [f"row {row}" for row in range(n)] if ids is None else [str(one) for one in ids]
+    names = (
+        [f"row {row}" for row in range(n)]
+        if ids is None
+        else [str(one) for one in checks.as_list(ids)]
+    )
     for what, values in (("ids", names), ("labels", labels)):
-        if values is not None and len(values) != n:
+        if values is not None and len(checks.as_list(values)) != n:
             raise InputError(
-                f"import_matrix: {what} must have {n} entries, one per row, got {len(values)}."
+                f"import_matrix: {what} must have {n} entries, one per row, got "
+                f"{len(checks.as_list(values))}."
             )
     if len(set(names)) < n:
         raise InputError(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import checks, durable
+from repviz import checks, durable, study_manifest
 from repviz.bottleneck.choice_stages import choice_stages
 from repviz.bottleneck.code_contents import code_contents_stages
 from repviz.bottleneck.criteria import Criterion, get_criterion
@@ -255,7 +255,7 @@ def _before(folder: Path) -> dict[str, Any]:
     manifest = durable.read_json(path)
     if not isinstance(manifest, dict) or manifest.get("study") != "bottleneck":
         return {}
-    parameters: dict[str, Any] = manifest.get("parameters", {})
+    parameters: dict[str, Any] = study_manifest.read(folder)["parameters"]
     return parameters
 
 
