@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from repviz.report.selection import selection
     from repviz.studies import study
     from repviz.studies.augmentation import plot_augmentation
+    from repviz.studies.reports import build_report
     from repviz.study_folder import open_study
     from repviz.training import train
     from repviz.training.evaluation import evaluate
@@ -90,6 +91,7 @@ _VERBS = {
     "study": "repviz.studies",
     "open_study": "repviz.study_folder",
     "write_report": "repviz.report.page",
+    "build_report": "repviz.studies.reports",
     "selection": "repviz.report.selection",
     "verify": "repviz.verification",
     "private": "repviz.provenance",
@@ -134,6 +136,7 @@ __all__ = [
     "study",
     "open_study",
     "write_report",
+    "build_report",
     "selection",
     "verify",
     "private",

@@ -47,10 +47,10 @@ _OPTION_NAMES = """
     --epochs --estimator --figure --form --grey --groups --held-out --images --init
     --input-size --json --key --label --layer --layers --limit --map-dropout --metadata
     --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict --other-layer
-    --out --overwrite --photographs --precision --private --quiet --rate --recipe --reduce
-    --samples --seed --seen --shift --show-augmentation --size --split --split-seed --strict
-    --tensorboard --title --units --validation --variant --verbose --views --weights
-    --width
+    --out --overwrite --photographs --pictures --precision --private --quiet --rate --recipe
+    --reduce --sample --samples --seed --seen --shift --show-augmentation --size --split
+    --split-seed --strict --tensorboard --title --units --validation --variant --verbose --views
+    --weights --width
 """
 OPTIONS = frozenset(_OPTION_NAMES.split())
 _NOT_RECORDED = "..."

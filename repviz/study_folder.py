@@ -38,7 +38,8 @@ TEXT = [
     *("warnings", "change", "engine", "engine_label", "engine_title", "baseline"),
     *("baseline_title", "from", "id", "label", "layer", "left_out", "model"),
     *("padding", "kernel", "representation", "representation_a", "representation_b", "stride"),
-    *("title", "to", "undecided", "weights"),
+    *("title", "to", "undecided", "weights", "store", "store_a", "store_b", "key"),
+    *("quantity", "option", "side", "value_a", "value_b"),
 ]
 TEXT_SUFFIXES = ("_warnings", "_method")  # of the columns of an estimate, whatever its prefix
 

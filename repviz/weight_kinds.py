@@ -29,7 +29,8 @@ class WeightKind:
 
 
 # The column "weights" of a study's tables. Only "untrained" weights were drawn by repviz; of
-# "given" ones nobody but their author knows whether they are trained, random, or half of each.
+# "given" ones nobody but their author knows whether they are trained, random, or half of each; of
+# an imported matrix ("unknown") not even who gave them.
 WEIGHT_KINDS = {
     "trained": WeightKind("trained weights", "the trained network", "was learned", "training"),
     "given": WeightKind(
@@ -42,6 +43,9 @@ WEIGHT_KINDS = {
         "random weights", "the untrained network", "is due to its architecture", "chance"
     ),
     "none": WeightKind("no weights", "the pixels", "is due to the images", "nothing"),
+    "unknown": WeightKind(
+        "weights not recorded", "the network", "is due to what is not recorded", "its weights"
+    ),
 }
 STUDIED = ("trained", "given")  # what an untrained control stands beside
 

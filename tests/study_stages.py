@@ -252,6 +252,35 @@ def _similarity(draft: Draft, images: Images) -> None:
     table(draft, "similarity", [{"representation_a": a, "representation_b": b} for a, b in pairs])
 
 
+def _stores(draft: Draft, images: Images) -> None:
+    named = {"weights_kind": "trained", "n_stored": images.n, "n": images.n}
+    table(draft, "stores", [{**named, "store": name} for name in ("epoch1", "epoch9")])
+    pair = {"store_a": "epoch1", "store_b": "epoch9", "n_shared": images.n}
+    table(draft, "shared_images", [pair | {"n_a": images.n, "n_b": images.n, "paired_by": "id"}])
+
+
+def _studies(draft: Draft, images: Images) -> None:
+    named = {"n": images.n, "n_shared": images.n, "paired_by": "content"}
+    table(draft, "compared_studies", [{**named, "side": side} for side in ("A", "B")])
+    table(draft, "option_differences", [{"option": "seed", "value_a": "0", "value_b": "1"}])
+
+
+def _comparisons(draft: Draft, images: Images) -> None:
+    error = {"comparison": "sweep", "title": "reconstruction error", "effect_kind": "ratio"}
+    share = {"comparison": "probes", "title": "accuracy", "effect_kind": "difference"}
+    rows = [
+        {**error, "effect": 0.9, "effect_low": 0.8, "effect_high": 0.95, "verdict": "lower"},
+        {**error, "effect": 1.1, "effect_low": 0.9, "effect_high": np.inf, "verdict": "not shown"},
+        {**share, "effect": 0.1, "effect_low": 0.05, "effect_high": 0.15, "verdict": "higher"},
+    ]
+    counted = {"n_paired": images.n}
+    table(
+        draft,
+        "comparisons",
+        [{**row, **counted, "quantity": f"number {i}"} for i, row in enumerate(rows)],
+    )
+
+
 def _ladder(draft: Draft, images: Images) -> None:
     rungs, verdicts, samples = [], [], []
     band = {"distance_limit_low": 0.052, "distance_limit_high": 0.118, "calibration_level": 0.95}
@@ -297,6 +326,9 @@ STAGES: dict[str, Callable[..., None]] = {
     "filters": _filters,
     "feature_maps": _feature_maps,
     "top_images": _top_images,
+    "stores": _stores,
+    "studies": _studies,
+    "comparisons": _comparisons,
     "manifold": _manifold,
     "profile": _profile,
     "invariance": _invariance,

@@ -143,7 +143,7 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
     assert str(caught.value) == (
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
         "Known: sweep, code_probes, anatomy, training, spectrum, dimension, identity, profile, "
-        "factors, invariance, similarity, ladder, ladder_judges."
+        "factors, invariance, similarity, comparison, ladder, ladder_judges."
     )
 
 

@@ -8,6 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from study_folder import build
 
 import repviz
 from repviz.errors import UnknownName
@@ -67,6 +68,8 @@ SMALL = {
     "bottleneck": {"bottlenecks": [2], "engines": ["pca"]},
     "network": {"units": 1},
     "featuremaps": {"channels": 2},
+    "activations": {},
+    "comparison": {},
     "toy": {},
 }
 
@@ -105,20 +108,37 @@ def finished(request, studies, images, tmp_path_factory):
         options["weights"] = folder / "net.safetensors"
         opened = repviz.open_images(images)
         repviz.train(model, opened, out=options["weights"], epochs=1, batch=8)
-    return request.param, study(request.param, images, out=folder / "study", **options), options
+    source = of(studies[request.param].source, images, folder)
+    return request.param, study(request.param, source, out=folder / "study", **options), options
+
+
+def of(source, images, folder):
+    """What a study is of: images, stored activations, or two studies."""
+    if source == "images":
+        return images
+    parts = [folder / "one", folder / "other"]
+    if source == "activations" and not parts[0].exists():
+        X = np.random.default_rng(0).normal(size=(60, 5))
+        for part in parts:
+            repviz.import_matrix(X, part, labels=["a", "b", "c"] * 20)
+    if source == "studies" and not parts[0].exists():
+        for part, sizes in zip(parts, [(2, 4), (2, 4, 8)], strict=True):
+            build(part, sizes=sizes)
+    return parts
 
 
 @pytest.mark.parametrize("name", [*STUDIES, "toy"])
 def test_a_study_takes_images_a_folder_and_named_options_with_defaults(studies, name):
     function = resolve(studies[name].function)
     first, out, *options = inspect.signature(function).parameters.values()
-    assert first.name == "images"
+    assert first.name == studies[name].source
     assert "out" in inspect.signature(function).parameters
     for option in (out, *options):
         assert option.kind is inspect.Parameter.KEYWORD_ONLY
         assert option.name == "out" or option.default is not inspect.Parameter.empty
         assert f"{option.name} : " in inspect.getdoc(function)
-    assert "seed" in inspect.signature(function).parameters
+    # Nothing is random where finished numbers are compared.
+    assert ("seed" in inspect.signature(function).parameters) == (first.name != "studies")
     assert studies[name].summary
 
 
@@ -134,7 +154,7 @@ def test_a_study_that_is_not_there_is_named_with_those_that_are(studies, tmp_pat
         study("layer", "digits", out=tmp_path / "s")
     assert str(caught.value) == (
         "study: no study is called 'layer'. Did you mean 'layers'? Known: faces, layers, "
-        "bottleneck, network, featuremaps, toy."
+        "bottleneck, network, featuremaps, activations, comparison, toy."
     )
 
 
@@ -144,7 +164,7 @@ def test_a_finished_study_says_what_it_asks_and_what_it_found(finished):
     manifest = made.manifest
     assert manifest["study"] == name
     assert manifest["summary"].endswith("?")
-    assert "seed" in manifest["parameters"] or "seeds" in manifest["parameters"]
+    assert STUDIES[name].source == "studies" or {"seed", "seeds"} & manifest["parameters"].keys()
     assert "array:" not in manifest["title"]
     assert "/" not in manifest["title"]
     findings = made.result("findings")
@@ -159,6 +179,7 @@ def test_a_finished_study_says_what_it_asks_and_what_it_found(finished):
 @pytest.mark.slow
 def test_run_again_a_study_keeps_every_stage(finished, images):
     name, made, options = finished
+    images = of(STUDIES[name].source, images, made.folder.parent)
     before = made.manifest["stages"], made.report.read_bytes()
     again = study(name, images, out=made.folder, **options)
     assert (again.manifest["stages"], again.report.read_bytes()) == before

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from table_dictionary import undocumented
 
@@ -16,8 +17,8 @@ from repviz.errors import InputError
 from repviz.images.perturbations import PERTURBATIONS
 from repviz.studies import cost
 from repviz.studies.layer_findings import _difference
-from repviz.studies.layer_tables import probe_differences
-from repviz.studies.representations import draw_by_label
+from repviz.studies.measurement import probe_pairs
+from repviz.studies.representations import draw_by_label, paired_differences
 
 NET = """
 import torch
@@ -266,13 +267,13 @@ def test_wide_layers_are_reduced_to_4096_numbers():
 def test_what_does_not_fit_is_refused_with_the_estimate(tmp_path):
     needed = cost.Cost(disk=2.2e16, memory=16.5e9, seconds=960)
     with pytest.raises(InputError) as caught:
-        cost.refuse_what_does_not_fit(needed, tmp_path / "s")
+        cost.refuse_what_does_not_fit("study layers", needed, tmp_path / "s")
     assert str(caught.value).startswith(
         "study layers: about 22000000.0 GB of disk, 16.5 GB of memory and 16 minutes must be free, "
         "got "
     )
     assert str(caught.value).endswith("Use fewer images (sample=) or fewer layers.")
-    cost.refuse_what_does_not_fit(cost.Cost(1, 1, 1), tmp_path / "s")
+    cost.refuse_what_does_not_fit("study layers", cost.Cost(1, 1, 1), tmp_path / "s")
 
 
 def test_an_estimate_counts_every_row_that_is_kept():
@@ -291,7 +292,12 @@ def test_a_layer_is_compared_with_its_untrained_self_paired_by_image():
         {"representation": "trained fc", "weights": "trained", "layer": "fc"},
         {"representation": "untrained fc", "weights": "untrained", "layer": "fc"},
     ]
-    table = probe_differences(rows, [other, one, other], people)
+    hits = {"pixels": other, "trained fc": one, "untrained fc": other}
+    table = paired_differences(
+        {name: pd.Series(own) for name, own in hits.items()},
+        probe_pairs(rows),
+        dict.fromkeys(hits, pd.Series(people)),
+    )
     assert table[["representation_a", "representation_b"]].to_numpy().tolist() == [
         ["trained fc", "pixels"],
         ["trained fc", "untrained fc"],

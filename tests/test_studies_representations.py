@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
@@ -16,7 +17,8 @@ from repviz.studies.representations import (
 
 def described(name, weights, layer, hits, groups=None):
     row = {"representation": name, "weights": weights, "layer": layer}
-    return Description(row, hits=np.asarray(hits, bool), groups=groups)
+    groups = None if groups is None else pd.Series(groups)
+    return Description(row, hits=pd.Series(np.asarray(hits, bool)), groups=groups)
 
 
 def test_differences_are_paired_by_image():

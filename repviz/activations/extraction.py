@@ -201,6 +201,7 @@ def _manifest(
         "options": model.options,
         "weights": model.weights,
         "weights_hash": model.key,
+        "weights_kind": model.weights_kind,
         "preprocessing": model.preprocessing.card(),
         "batch": batch,
         "dtype": dtype,
@@ -214,6 +215,7 @@ def _manifest(
             "grey": images.grey,
             "decoding": decoding.POLICY,
         },
+        "nouns": images.nouns.as_json(),
         "order": [layer.name for layer in seen],
         "layers": {
             layer.name: {

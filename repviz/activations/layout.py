@@ -23,7 +23,10 @@ SUMS = "xxh3_128"  # the entry of a commit that lists the checksums of its files
 MANIFEST = "manifest"  # the entry of a commit that holds the key of its folder's manifest
 PAGE = 4096  # bytes: what disks and the system's memory are divided into
 # Entries of the manifest on which the numbers do not depend.
-NOT_PARAMETERS = ("format", "version", "versions", "key", durable.CHECKSUM)
+NOT_PARAMETERS = (
+    *("format", "version", "versions", "key", "weights_kind", "nouns"),
+    durable.CHECKSUM,
+)
 LONG_NAME = 150  # characters of a layer's quoted name that a folder is called by
 # The entries that every reader relies on: of the manifest, of its images, and of each layer.
 FIELDS: dict[str, type] = {

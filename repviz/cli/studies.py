@@ -26,12 +26,12 @@ class Studies(TyperGroup):
     """One command per study, its options read off the study's own function."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names of the studies."""
-        return list(STUDIES)
+        """The names of the studies of images; the others are run by ``repviz report``."""
+        return [name for name, entry in STUDIES.items() if entry.source == "images"]
 
     def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand:
         """The command of one study."""
-        entry = STUDIES[checks.one_of("study", "study", cmd_name, STUDIES)]
+        entry = STUDIES[checks.one_of("study", "study", cmd_name, self.list_commands(ctx))]
         return LazyCommand(cmd_name, entry.summary, lambda: _study_command(cmd_name))
 
 
@@ -184,13 +184,33 @@ def encoder(
     write({"encoder": str(path), "kind": format}, as_json, [f"Encoder: {path} ({use})"])
 
 
-def report(
-    folder: Annotated[Path, typer.Argument(help="A study folder.")],
-    out: Annotated[
-        Path | None, typer.Option(help="File to write (default: report.html in the folder).")
-    ] = None,
-    as_json: option.Json = False,
-) -> None:
-    """Rebuild the HTML report of a study."""
-    path = repviz.write_report(folder, out=out)
-    write({"report": str(path)}, as_json, [f"Report: {path}"])
+_REPORT_HELP = "Report on a study, on two, or on saved activations."
+_Folders = Annotated[
+    list[Path], typer.Argument(help="A study, two studies, or folders of activations.")
+]
+_ReportOut = Annotated[
+    Path | None,
+    typer.Option(help="Of one study, the HTML file; else the folder of the new study."),
+]
+
+
+def _report_command() -> Any:
+    own = _own(repviz.build_report)
+
+    def run(folders: list[Path], out: Path | None, as_json: bool, **values: Any) -> None:
+        with progress_bars():
+            path = repviz.build_report(*folders, out=out, **keywords(own, values))
+        write({"report": str(path)}, as_json, [f"Report: {path}"])
+
+    return command(
+        "report",
+        run,
+        _REPORT_HELP,
+        own,
+        folders=(_Folders, ...),
+        out=(_ReportOut, None),
+        as_json=(option.Json, False),
+    )
+
+
+report = LazyCommand("report", _REPORT_HELP, _report_command)

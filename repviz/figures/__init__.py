@@ -28,6 +28,7 @@ FIGURES: dict[str, str] = {
     "factors": "how well known factors are decoded from each layer",
     "invariance": "how far a perturbation of the image moves each layer",
     "similarity": "similarity of every two representations",
+    "comparison": "what sets two studies apart, number by number, with intervals",
     "ladder": "distance of random images to the nearest real one",
     "ladder_judges": "the share of random images that each judge accepts",
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 
-from repviz.figures.theme import LIGHT
+from repviz.figures.theme import LIGHT, MARKERS
 
 # Weights: the colour, whether the dot is filled, and how far it stands from the middle of its row.
 STYLES = {
@@ -16,6 +16,7 @@ STYLES = {
     "given": ("first", True, -0.16),
     "untrained": ("second", False, 0.16),
     "none": ("third", True, 0.0),
+    "unknown": ("first", True, 0.0),
 }
 
 
@@ -53,6 +54,20 @@ def dots(axes: Axes, labels: Sequence[str], marks: Sequence[Mark]) -> None:
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False, axis="y")
+
+
+def series_roles(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The colour of each curve over depth: of each (model, weights) of a table of representations.
+
+    The colour tells the kind of weights; where two curves are of one kind, it tells the curves.
+    """
+    curves = [(str(m), str(w)) for m, w in zip(table["model"], table["weights"], strict=True)]
+    curves = list(dict.fromkeys(curves))
+    kinds = [weights for _, weights in curves]
+    if len(set(kinds)) == len(kinds):
+        return {curve: STYLES.get(curve[1], STYLES["none"])[0] for curve in curves}
+    roles = [role for role in MARKERS if role not in ("muted", "ink")]
+    return {curve: roles[place % len(roles)] for place, curve in enumerate(curves)}
 
 
 def layer_rows(table: pd.DataFrame) -> tuple[list[str], list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from repviz.figures.dots import STYLES
+from repviz.figures.dots import STYLES, series_roles
 from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
 
 
@@ -20,7 +20,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("factors", table, "factor", "weights", "layer", "depth", "r2", "r2_low", "r2_high")
+    columns("factors", table, "factor", "model", "weights", "layer", "depth")
+    columns("factors", table, "r2", "r2_low", "r2_high")
+    roles = series_roles(table)
     factors = list(table["factor"].unique())
     across = 2 if width < NARROW else 3
     down = -(-len(factors) // across)
@@ -28,8 +30,10 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, factor in zip(grid, factors, strict=False):
         axes.set_title(str(factor), fontsize=12, pad=5)
-        for weights, rows in table[table["factor"] == factor].groupby("weights", sort=False):
-            role, filled, shift = STYLES.get(str(weights), STYLES["none"])
+        own = table[table["factor"] == factor]
+        for (model, weights), role in roles.items():
+            rows = own[(own["model"] == model) & (own["weights"] == weights)].sort_values("depth")
+            _, filled, shift = STYLES.get(weights, STYLES["none"])
             axes.errorbar(
                 rows["depth"].to_numpy() + shift,
                 rows["r2"].to_numpy(),

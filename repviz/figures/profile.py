@@ -6,8 +6,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repviz.figures.dots import STYLES
-from repviz.figures.theme import LIGHT, NARROW, canvas, columns, percent_ticks, themed, two_panels
+from repviz.figures.dots import series_roles
+from repviz.figures.theme import (
+    LIGHT,
+    MARKERS,
+    NARROW,
+    canvas,
+    columns,
+    percent_ticks,
+    themed,
+    two_panels,
+)
 
 
 @themed
@@ -21,7 +30,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     width : float
         Width in CSS pixels.
     """
-    columns("profile", table, "weights", "layer", "depth", "dimension_calibrated")
+    columns("profile", table, "model", "weights", "layer", "depth", "dimension_calibrated")
     columns("profile", table, "dimension_calibrated_low", "dimension_calibrated_high")
     columns("profile", table, "gaussian_calibrated")
     reads = "linear" in table and bool(table["linear"].notna().any())
@@ -32,8 +41,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         figure = canvas(width, 330)
         left = figure.subplots()
         panels = [left]
-    for weights, rows in table.groupby("weights", sort=False):
-        role, _, _ = STYLES.get(str(weights), STYLES["none"])
+    for (model, weights), role in series_roles(table).items():
+        rows = table[(table["model"] == model) & (table["weights"] == weights)]
+        rows = rows.sort_values("depth")
         _curve(left, rows, "dimension_calibrated", role)
         left.plot(
             rows["depth"],
@@ -71,7 +81,7 @@ def _curve(axes: Axes, rows: pd.DataFrame, name: str, role: str) -> None:
         axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
     else:
         axes.plot([x.iloc[0]] * 2, [low.iloc[0], high.iloc[0]], color=colour, alpha=0.45)
-    axes.plot(x, rows[name], color=colour, marker="o", markersize=5)
+    axes.plot(x, rows[name], color=colour, marker=MARKERS[role], markersize=5)
 
 
 def _layers(axes: Axes, table: pd.DataFrame, width: float) -> None:

@@ -6,6 +6,7 @@ that each was computed from. A plain array says nothing, and is taken as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,43 @@ def matching_rows(
         )
     rows = [np.array([key[one] for one in shared]) for key in keys]
     return rows[0], rows[1], tuple(notes)
+
+
+def joined_rows(layers: Sequence[Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each stored layer its readable rows, and the number of each one's image, (m,) each.
+
+    An image has one number in all layers: rows are of the same image if their contents are the
+    same; of a layer that was imported, whose contents are not known, if their ids are.
+
+    Parameters
+    ----------
+    layers : sequence of stored layers
+        One per store.
+
+    Returns
+    -------
+    list of (ndarray of int64, ndarray of int64)
+        Images are numbered from 0, in the order of the layers.
+    """
+    by_content: dict[tuple[Any, int], int] = {}
+    by_id: dict[tuple[Any, int], int] = {}
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    count = 0
+    # Imported rows last: they join the images whose contents are known.
+    for place in sorted(range(len(layers)), key=lambda i: layers[i].content_hashes is None):
+        layer = layers[place]
+        known = layer.content_hashes
+        ids = _occurrences(layer.ids, layer.readable)
+        names = ids if known is None else _occurrences(known, layer.readable)
+        numbers = by_id if known is None else by_content
+        for key in names:
+            if key not in numbers:
+                numbers[key], count = count, count + 1
+        image_of = {row: numbers[key] for key, row in names.items()}
+        for key, row in ids.items():
+            by_id.setdefault(key, image_of[row])
+        found[place] = np.array(list(image_of), np.int64), np.array([*image_of.values()], np.int64)
+    return [found[place] for place in range(len(layers))]
 
 
 def _occurrences(names: np.ndarray, readable: np.ndarray) -> dict[tuple[Any, int], int]:

@@ -233,7 +233,7 @@ def _neighbors(
         return none
     nearest = np.full((len(names), n, indices.shape[2]), np.iinfo(dtype).max, dtype)
     for place, (name, rows) in enumerate(zip(names, views, strict=True)):
-        nearest[place, rows["row"]] = indices[stored.index(name)]
+        nearest[place, rows["row"]] = indices[stored.index(name)][: len(rows)]
     return nearest
 
 

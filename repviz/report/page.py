@@ -121,16 +121,16 @@ def _content(content: Content) -> Markup:
 
 def _header(study: Study, shown: list[str]) -> Markup:
     about = study.manifest["images"]
-    size = "×".join(map(str, about["size"])) if about.get("size") else "original size"
+    size = "×".join(map(str, about.get("size") or []))
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
-    nouns, skipped = study.nouns, about.get("left_out")
+    nouns, skipped, parameters = study.nouns, about.get("left_out"), study.manifest["parameters"]
     labels = f" of {numbers.count(about['labels'])} {nouns.labels}" if about.get("labels") else ""
     facts = [
         f"{numbers.count(about['n'])} {nouns.images}{labels}",
         f"source {without_folders(about['name'])}",
-        f"{size} pixels {colour}".strip() if about.get("size") else f"{size} {colour}".strip(),
+        *([f"{size} pixels {colour}".strip()] if about.get("size") else []),
         *([f"{skipped} rows without activations left out"] if skipped else []),
-        f"seed {study.manifest['parameters'].get('seed', numbers.NOTHING)}",
+        *([f"seed {parameters['seed']}"] if "seed" in parameters else []),
     ]
     return tag(
         "header",

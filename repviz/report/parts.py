@@ -11,6 +11,7 @@ import pandas as pd
 
 from repviz import figures
 from repviz import number_format as numbers
+from repviz.figures.dots import series_roles
 from repviz.report.html import Child, Markup, join, tag
 from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.study_folder import Study, records
@@ -77,18 +78,28 @@ def figure(content: Child, caption: Child, *, class_: str | None = None) -> Mark
 
 
 def chart(
-    kind: str, rows: pd.DataFrame, *, caption: Child, alt: str, keys: Sequence[Markup] = ()
+    kind: str,
+    rows: pd.DataFrame,
+    *,
+    caption: Child,
+    alt: str,
+    keys: Sequence[Markup] = (),
+    name: str = "",
 ) -> Markup:
-    """A figure drawn twice, for a wide page and for a narrow one; the style sheet shows one."""
+    """A figure drawn twice, for a wide page and for a narrow one; the style sheet shows one.
+
+    ``name`` tells figures of one kind apart, where a page has several.
+    """
     from repviz.figures.theme import svg
 
+    prefix = f"{kind}-{name}" if name else kind
     drawn = [
         tag(
             "div",
-            Markup(svg(figures.draw(kind, rows, width=width), f"{kind}-{name}", alt=alt)),
-            class_=f"chart {name}",
+            Markup(svg(figures.draw(kind, rows, width=width), f"{prefix}-{form}", alt=alt)),
+            class_=f"chart {form}",
         )
-        for name, width in WIDTHS.items()
+        for form, width in WIDTHS.items()
     ]
     return figure(join([tag("p", keys, class_="legend") if keys else None, drawn]), caption)
 
@@ -110,6 +121,14 @@ def weights_keys(table: pd.DataFrame) -> list[Markup]:
         for role, form in (marks.get(name, ("first", "dot")),)
         if name in present
     ]
+
+
+def series_keys(table: pd.DataFrame) -> list[Markup]:
+    """The legend of curves over depth: the kinds of weights, or the curves where these agree."""
+    curves = table.drop_duplicates(["model", "weights"])
+    if curves["weights"].is_unique:
+        return weights_keys(table)
+    return [key(role, model) for (model, _), role in series_roles(table).items()]
 
 
 def resampled(study: Study, n: int, groups: int) -> str:

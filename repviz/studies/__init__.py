@@ -15,7 +15,6 @@ from repviz import checks
 from repviz.references import resolve
 
 if TYPE_CHECKING:
-    from repviz.images.collection import Images
     from repviz.study_folder import Study
 
 
@@ -29,10 +28,13 @@ class Entry:
         The study's function, as ``"module:function"``.
     summary : str
         Its question in one line, at most 55 characters.
+    source : str
+        The name of its function's first parameter: "images", "activations" or "studies".
     """
 
     function: str
     summary: str
+    source: str = "images"
 
 
 STUDIES: dict[str, Entry] = {
@@ -56,18 +58,29 @@ STUDIES: dict[str, Entry] = {
         "repviz.studies.feature_maps:feature_maps",
         "a few photographs through a network, map by map",
     ),
+    "activations": Entry(
+        "repviz.studies.saved_activations:saved_activations",
+        "saved activations, folder beside folder",
+        source="activations",
+    ),
+    "comparison": Entry(
+        "repviz.studies.comparison:comparison",
+        "two studies side by side, paired by image",
+        source="studies",
+    ),
 }
 
 
-def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -> Study:
+def study(name: str, images: Any, *, out: str | Path, **options: Any) -> Study:
     """A finished study: its folder holds the tables, ``.report`` is the HTML file.
 
     Parameters
     ----------
     name : str
         A name in :data:`STUDIES`.
-    images : Images or str
-        The images, or the name of a source as :func:`repviz.open_images` takes it.
+    images : Images or str; for "activations" and "comparison" folders
+        What the study is of: images, the name of a source as :func:`repviz.open_images` takes it,
+        saved activations, or two studies.
     out : path
         The folder. An interrupted study is resumed; one with other parameters is refused.
     **options
@@ -84,7 +97,8 @@ def study(name: str, images: Images | str, *, out: str | Path, **options: Any) -
     checks.one_of("study", "study", name, STUDIES)
     out = checks.path("study", "out", out)
     function = resolve(STUDIES[name].function)
-    own = [p for p in inspect.signature(function).parameters if p not in ("images", "out")]
+    given = (STUDIES[name].source, "out")
+    own = [p for p in inspect.signature(function).parameters if p not in given]
     for option in options:
         checks.one_of(f"study {name}", "option", option, own)
     finished: Study = function(images, out=out, **options)

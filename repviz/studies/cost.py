@@ -95,7 +95,7 @@ def estimate(widths: list[int], *, n: int, networks: int, perturbed: int, second
     return Cost(disk, memory, passes + (1 + networks * len(widths)) * n * n * PAIRS * 10)
 
 
-def refuse_what_does_not_fit(cost: Cost, out: str | Path) -> None:
+def refuse_what_does_not_fit(who: str, cost: Cost, out: str | Path) -> None:
     """End here where less disk or memory is free than the estimate.
 
     Raises
@@ -109,7 +109,7 @@ def refuse_what_does_not_fit(cost: Cost, out: str | Path) -> None:
     disk, memory = shutil.disk_usage(folder).free, _free_memory()
     if cost.disk > disk or cost.memory > memory:
         raise InputError(
-            f"study layers: {cost} must be free, got {_bytes(disk)} of disk at {folder} and "
+            f"{who}: {cost} must be free, got {_bytes(disk)} of disk at {folder} and "
             f"{_bytes(memory)} of memory. Use fewer images (sample=) or fewer layers."
         )
 

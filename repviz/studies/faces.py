@@ -238,15 +238,17 @@ def _manifold(
     part = np.isin(rows, identity[0])
     split = np.flatnonzero(part), np.flatnonzero(~part)
     representations = [
-        Representation("pixels", "pixels", "none", "pixels", X, clusters),
-        Representation(f"code {code}", "autoencoder", "trained", "code", codes, clusters),
+        Representation("pixels", "pixels", "none", "pixels", X, clusters, rows),
+        Representation(f"code {code}", "autoencoder", "trained", "code", codes, clusters, rows),
     ]
     for state in ("untrained", "trained"):
         folder = study.folder / "acts" / state
         if folder.exists():
             acts = open_activations(folder)
             representations += [
-                Representation(f"{state} {layer}", "alexnet", state, layer, acts[layer], clusters)
+                Representation(
+                    f"{state} {layer}", "alexnet", state, layer, acts[layer], clusters, rows
+                )
                 for layer in LAYERS
             ]
     seed = plan.seeds[0]
@@ -256,7 +258,7 @@ def _manifold(
             one = representations.pop(0)
             described.append(describe(one, labels=labels, split=split, seed=seed))
             advance(1)
-        write_descriptions(draft, described, rows=rows)
+        write_descriptions(draft, described)
         draw_components(draft, plan.data.X[rows], seed=seed)
         advance(1)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import intervals, progress
+from repviz import progress
 from repviz.errors import InputError
 from repviz.manifold.dimension import dimension
 from repviz.manifold.dimension.curve import scale_curve
@@ -20,59 +20,22 @@ from repviz.principal import pca
 from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.streams import stream
 from repviz.studies.representations import Representation
-from repviz.weight_kinds import STUDIED
 
 COMPARED = 500  # images that similarity compares, at most
+FEWEST_COMPARED = 4  # with fewer, debiased CKA is not defined
 SHUFFLES = 99
 
 
 def profile_row(
     representation: Representation, labels: np.ndarray | None, seed: int
-) -> tuple[Any, np.ndarray | None]:
+) -> tuple[Any, pd.Series | None]:
     """One row of profile.csv, and which images the linear probe classifies correctly, if any.
 
-    The row holds the dimension by several estimators, its control, and the probes.
+    The row holds the dimension by several estimators, its control, and the probes of the images
+    that have a label. The images are told by their row of images.csv.
     """
     read, hits = _label_probes(representation, labels, seed)
     return {**_dimensions(representation, seed), **read}, hits
-
-
-def probe_differences(
-    representations: Sequence[dict[str, Any]],
-    hits: Sequence[np.ndarray | None],
-    clusters: np.ndarray | None,
-) -> pd.DataFrame:
-    """Paired differences in the linear probe's accuracy of each trained layer from its controls.
-
-    Parameters
-    ----------
-    representations : sequence of dict
-        Rows of profile.csv.
-    hits : sequence of ndarray of bool, shape (n,)
-        Which images are classified correctly from each.
-    clusters : ndarray, shape (n,), or None
-        Which images are not independent draws.
-
-    Returns
-    -------
-    DataFrame
-        representation_a, representation_b (the pixels, or the same layer untrained), difference
-        (a less b), low, high, n.
-    """
-    by_name = {
-        row["representation"]: (row, own)
-        for row, own in zip(representations, hits, strict=True)
-        if own is not None
-    }
-    rows = []
-    for name, (row, own) in by_name.items():
-        for other in ("pixels", f"untrained {row['layer']}"):
-            if row["weights"] in STUDIED and other in by_name:
-                difference = intervals.paired_difference(own, by_name[other][1], clusters)
-                rows.append({"representation_a": name, "representation_b": other, **difference})
-    return pd.DataFrame(
-        rows, columns=["representation_a", "representation_b", "difference", "low", "high", "n"]
-    )
 
 
 def factor_rows(
@@ -89,33 +52,51 @@ def factor_rows(
     ]
 
 
-def similarity_table(
-    representations: Sequence[Representation], rows: np.ndarray, seed: int
-) -> pd.DataFrame:
-    """Debiased CKA of every two representations, on the same images.
+def similarity_table(representations: Sequence[Representation], seed: int) -> pd.DataFrame:
+    """Debiased CKA of every two representations, on at most 500 images that both have.
+
+    Two that share fewer than four images are left out.
 
     Parameters
     ----------
     representations : sequence of Representation
         What is compared.
-    rows : ndarray of int
-        The images on which they are compared.
     seed : int
-        Seed of the shuffles that chance is told from.
+        Seed of the shuffles that give the value by chance.
     """
-    scores = [pca(np.asarray(one.X[rows])).scores for one in representations]
+    scores: dict[tuple[int, bytes], np.ndarray] = {}
+
+    def scores_of(place: int, images: np.ndarray) -> np.ndarray:
+        """The scores (m, at most m - 1) of some images in one representation, computed once."""
+        key = place, images.tobytes()
+        if key not in scores:
+            one = representations[place]
+            order = np.argsort(one.image_rows)
+            rows = order[np.searchsorted(one.image_rows, images, sorter=order)]
+            scores[key] = pca(np.asarray(one.X[rows])).scores
+        return scores[key]
+
     table = []
     with progress.task("similarity", len(representations), "layers") as advance:
         for i, one in enumerate(representations):
             for j in range(i, len(representations)):
-                names = {
-                    "representation_a": one.name,
-                    "representation_b": representations[j].name,
-                    "n": len(rows),
-                }
-                table.append({**names, **_compared(scores[i], scores[j], seed)})
+                shared = np.intersect1d(one.image_rows, representations[j].image_rows)
+                images = shared[evenly_spaced(len(shared), COMPARED)]
+                if len(images) >= FEWEST_COMPARED:
+                    names = {
+                        "representation_a": one.name,
+                        "representation_b": representations[j].name,
+                        "n": len(images),
+                    }
+                    found = _compared(scores_of(i, images), scores_of(j, images), seed)
+                    table.append({**names, **found})
             advance(1)
     return pd.DataFrame(table)[["representation_a", "representation_b", "cka", "null", "p", "n"]]
+
+
+def evenly_spaced(n: int, most: int) -> np.ndarray:
+    """At most ``most`` of n rows, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
 
 
 def invariance_row(X: np.ndarray, perturbed: np.ndarray, groups: np.ndarray | None) -> Any:
@@ -166,20 +147,23 @@ def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:
 
 def _label_probes(
     representation: Representation, labels: np.ndarray | None, seed: int
-) -> tuple[dict[str, float], np.ndarray | None]:
+) -> tuple[dict[str, float], pd.Series | None]:
     """How well labels are read, and shuffled ones; which images the linear probe gets right."""
     if labels is None or len(np.unique(labels)) < 2:
         return {}, None
+    labelled = np.flatnonzero(labels != "")
+    labels, scores = labels[labelled], representation.scores[labelled]
     shuffled = stream(seed, "layers", "label shuffle").permutation(labels)
+    clusters = None if representation.clusters is None else representation.clusters[labelled]
     row: dict[str, float] = {}
-    clusters, hits = representation.clusters, None
+    hits = None
     for method in ("knn", "linear"):
-        read = probe(representation.scores, labels, method=method, clusters=clusters, seed=seed)
+        read = probe(scores, labels, method=method, clusters=clusters, seed=seed)
         hits = read.hits
-        control = probe(representation.scores, shuffled, method=method, seed=seed)
+        control = probe(scores, shuffled, method=method, seed=seed)
         row |= {**_columns(read, method), f"{method}_shuffled": control.value}
         row["chance"] = read.chance
-    return row, hits
+    return row, pd.Series(hits, representation.image_rows[labelled])
 
 
 def _columns(read: Probe, name: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ probe.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -45,21 +45,9 @@ from repviz.studies.cost import (
     seen_layers,
 )
 from repviz.studies.layer_findings import layer_findings
-from repviz.studies.layer_tables import (
-    COMPARED,
-    factor_rows,
-    invariance_row,
-    probe_differences,
-    profile_row,
-    similarity_table,
-)
-from repviz.studies.representations import (
-    Representation,
-    Split,
-    describe,
-    draw_by_label,
-    write_descriptions,
-)
+from repviz.studies.layer_tables import evenly_spaced, invariance_row, similarity_table
+from repviz.studies.measurement import Known, Read, measure
+from repviz.studies.representations import Representation, Split, draw_by_label
 from repviz.study_folder import Draft, Study, begin
 
 SUMMARY = (
@@ -70,8 +58,6 @@ FEWEST = 40  # images
 PERTURBED = 200  # images that are perturbed, at most
 THUMBNAIL = 64  # pixels per side
 MIN_CLUSTERS = 6  # of a jackknife over labels
-
-Read = Callable[[], Iterator[Representation]]  # every representation, read anew
 
 
 def layers(
@@ -156,9 +142,8 @@ def layers(
                 partial(_extract, network=network, images=images, plan=plan, where=f"acts/{state}"),
             )
         read = partial(_representations, study, thumbnails, studied.name, list(networks))
-        study.stage(
-            "manifold", partial(_manifold, read=read, images=images, identity=identity, seed=seed)
-        )
+        about = Known(images.labels, images.factors, identity)
+        study.stage("manifold", partial(measure, read=read, known=about, seed=seed))
         if not no_control:
             study.stage("similarity", partial(_similarity, read=read, seed=seed))
         study.stage(
@@ -229,7 +214,7 @@ def _announce_cost(plan: _Plan, n: int, networks: int, out: str | Path) -> None:
     """Say what the study will take, and refuse what is not free."""
     perturbed = len(PERTURBATIONS) * min(n, PERTURBED)
     cost = estimate(plan.widths, n=n, networks=networks, perturbed=perturbed, seconds=plan.seconds)
-    refuse_what_does_not_fit(cost, out)
+    refuse_what_does_not_fit("study layers", cost, out)
     progress.say(f"study layers: {cost}, as estimated")
 
 
@@ -289,11 +274,6 @@ def _extract(draft: Draft, network: Model, images: Images, plan: _Plan, where: s
     draft.list_folder(out)
 
 
-def _evenly(n: int, most: int) -> np.ndarray:
-    """At most ``most`` of n rows, evenly spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
-
-
 def _representations(
     study: Study, images: Images, model: str, states: list[str]
 ) -> Iterator[Representation]:
@@ -306,36 +286,8 @@ def _representations(
             yield Representation(f"{state} {layer}", model, state, layer, acts[layer], clusters)
 
 
-def _manifold(draft: Draft, read: Read, images: Images, identity: Split, seed: int) -> None:
-    """Measure every representation: layers.csv, spectrum.csv, map.csv, profile.csv, factors.csv."""
-    described, profile, factors, hits = [], [], [], []
-    depths: dict[str, int] = {}
-    clusters: np.ndarray | None = None
-    total = sum(1 for _ in read())
-    with progress.task("manifold", total, "layers") as advance:
-        for one in read():
-            described.append(describe(one, labels=images.labels, split=identity, seed=seed))
-            depth = depths.setdefault(one.layer, len(depths))
-            names = {**one.identify(), "depth": depth, "n": len(one.matrix)}
-            if described[-1].measured:
-                row, own_hits = profile_row(one, images.labels, seed)
-                profile.append({**names, **row})
-                hits.append(own_hits)
-                rows = factor_rows(one, images.factors, seed)
-                factors += [{**names, **row} for row in rows]
-                clusters = one.clusters
-            advance(1)
-    write_descriptions(draft, described)
-    draft.table("profile", pd.DataFrame(profile))
-    draft.table("probe_differences", probe_differences(profile, hits, clusters))
-    if factors:
-        draft.table("factors", pd.DataFrame(factors))
-
-
 def _similarity(draft: Draft, read: Read, seed: int) -> None:
-    representations = list(read())
-    rows = _evenly(len(representations[0].X), COMPARED)
-    draft.table("similarity", similarity_table(representations, rows, seed))
+    draft.table("similarity", similarity_table(list(read()), seed))
 
 
 def _invariance(
@@ -345,7 +297,7 @@ def _invariance(
 
     The activations of perturbed images lie on the disk one perturbation at a time.
     """
-    some = _evenly(len(images), PERTURBED)
+    some = evenly_spaced(len(images), PERTURBED)
     groups = None if images.labels is None else images.labels[some]
     if groups is not None and len(np.unique(groups)) < MIN_CLUSTERS:
         groups = None  # a jackknife over so few labels says next to nothing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,11 @@ LOCAL = 20  # neighbours from which the dimension around one image is estimated
 LINKED = 10  # nearest images of each image that the report lists beside its neighbours on the map
 TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP uses
 
+DIFFERENCES = ["representation_a", "representation_b", "difference", "low", "high", "n"]
+
 Split = tuple[np.ndarray, np.ndarray]  # rows that are known, rows that are held out
+# From rows of a table, one per representation, to the pairs that are compared.
+Pairs = Callable[[Sequence[dict[str, Any]]], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,8 @@ class Representation:
         One row per image; read when it is needed.
     clusters : ndarray, shape (n,), or None
         Which rows are not independent draws, for the interval of the dimension.
+    images : ndarray of int, shape (n,), or None
+        The image of each row, as a row of images.csv; the first n if None.
     """
 
     name: str
@@ -55,6 +61,12 @@ class Representation:
     layer: str
     X: Any = field(repr=False)
     clusters: np.ndarray | None = field(default=None, repr=False)
+    images: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def image_rows(self) -> np.ndarray:
+        """The row of images.csv of each of its rows, (n,)."""
+        return np.arange(len(self.X)) if self.images is None else self.images
 
     @cached_property
     def matrix(self) -> np.ndarray:
@@ -105,17 +117,17 @@ class Description:
         One row per component, one per image.
     neighbors : ndarray of int64, shape (n, at most 10), or None
         The nearest images of each image, nearest first.
-    hits, groups : ndarray, shape (held-out images,), or None
-        Whether each held-out image's nearest known image carries its label, and the cluster of each
-        held-out image, for paired comparisons.
+    hits, groups : Series, one entry per held-out image, or None
+        Whether its nearest known image carries its label, and its cluster, both by the image's row
+        of images.csv, for paired comparisons.
     """
 
     row: dict[str, Any]
     spectrum: pd.DataFrame | None = None
     points: pd.DataFrame | None = None
     neighbors: np.ndarray | None = None
-    hits: np.ndarray | None = None
-    groups: np.ndarray | None = None
+    hits: pd.Series | None = None
+    groups: pd.Series | None = None
 
     @property
     def measured(self) -> bool:
@@ -150,12 +162,13 @@ def describe(
 
 
 def write_descriptions(
-    draft: Draft, descriptions: Sequence[Description], *, rows: np.ndarray | None = None
+    draft: Draft, descriptions: Sequence[Description], *, pairs: Pairs | None = None
 ) -> None:
     """Write layers.csv, spectrum.csv and map.csv: a row per representation, component, point.
 
     The array ``map_neighbors``, shape (representations, n, at most 10), holds the rows of the
-    nearest images of each image, in the order of map.csv.
+    nearest images of each image, in the order of map.csv; where a representation has fewer images
+    than another, its last rows are -1.
 
     Parameters
     ----------
@@ -163,8 +176,8 @@ def write_descriptions(
         Where the stage writes.
     descriptions : sequence of Description
         What was measured.
-    rows : ndarray of int, shape (n,), optional
-        Which images of the study were measured; the first n if None.
+    pairs : callable, optional
+        Which representations identity_differences.csv compares: see :func:`control_pairs`.
 
     Raises
     ------
@@ -182,24 +195,58 @@ def write_descriptions(
     draft.table("layers", table)
     draft.table("spectrum", pd.concat([one.spectrum for one in measured]))
     points = pd.concat([one.points for one in measured]).rename_axis("row").reset_index()
-    if rows is not None:
-        points["row"] = rows[points["row"]]
     draft.table("map", points)
-    nearest = np.stack([one.neighbors for one in measured if one.neighbors is not None])
-    draft.array("map_neighbors", (nearest if rows is None else rows[nearest]).astype(np.int32))
-    compared = compare_identity(measured)
-    if not compared.empty:
-        draft.table("identity_differences", compared)
+    draft.array("map_neighbors", _stacked([one.neighbors for one in measured]))
+    identified = [one for one in measured if one.hits is not None]
+    if identified:
+        hits = {one.row["representation"]: one.hits for one in identified if one.hits is not None}
+        draft.table("identity_hits", hits_table(hits))
+        draft.table("identity_differences", compare_identity(identified, pairs or control_pairs))
 
 
-def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
-    """Paired differences in nearest-neighbour identity: of each layer from the pixels and from its
-    untrained self.
+def _stacked(neighbors: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Matrices of neighbours as one array (m, n, k) of int32, -1 where one has fewer rows."""
+    there = [one for one in neighbors if one is not None]
+    rows, columns = (max(one.shape[axis] for one in there) for axis in (0, 1))
+    stacked = np.full((len(there), rows, columns), -1, np.int32)
+    for place, one in zip(stacked, there, strict=True):
+        place[: one.shape[0], : one.shape[1]] = one
+    return stacked
+
+
+def control_pairs(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Each representation beside its controls: the pixels and, of a trained one, its untrained
+    self.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of layers.csv or of profile.csv.
+    """
+    names = {row["representation"] for row in rows}
+    pairs = []
+    for row in rows:
+        untrained = f"untrained {row['layer']}" if row["weights"] in STUDIED else "pixels"
+        others = dict.fromkeys(("pixels", untrained))
+        pairs += [
+            (row["representation"], other)
+            for other in others
+            if other in names and other != row["representation"]
+        ]
+    return pairs
+
+
+def compare_identity(
+    descriptions: Sequence[Description], pairs: Pairs = control_pairs
+) -> pd.DataFrame:
+    """Paired differences in nearest-neighbour identity, over the held-out images of both.
 
     Parameters
     ----------
     descriptions : sequence of Description
-        Of the same held-out images.
+        With hits.
+    pairs : callable
+        From their rows of layers.csv to the pairs of representations that are compared.
 
     Returns
     -------
@@ -207,29 +254,54 @@ def compare_identity(descriptions: Sequence[Description]) -> pd.DataFrame:
         representation_a, representation_b, difference (a less b, of the two shares, in
         [-1, 1]), low, high (95 %, jackknife over clusters of images), n.
     """
-    by_name = {one.row["representation"]: one for one in descriptions if one.hits is not None}
+    return paired_differences(
+        {one.row["representation"]: one.hits for one in descriptions if one.hits is not None},
+        pairs([one.row for one in descriptions]),
+        {one.row["representation"]: one.groups for one in descriptions},
+    )
+
+
+def hits_table(hits: dict[str, pd.Series]) -> pd.DataFrame:
+    """One row per representation and image: representation, row, hit (1 or 0)."""
+    parts = [
+        pd.DataFrame({"representation": name, "row": own.index, "hit": own.to_numpy().astype(int)})
+        for name, own in hits.items()
+    ]
+    return pd.concat(parts) if parts else pd.DataFrame(columns=["representation", "row", "hit"])
+
+
+def paired_differences(
+    hits: dict[str, pd.Series],
+    pairs: Sequence[tuple[str, str]],
+    clusters: dict[str, pd.Series | None],
+) -> pd.DataFrame:
+    """The difference of two shares of hits for each pair, over the images that both have.
+
+    Parameters
+    ----------
+    hits : dict of str to Series of bool
+        Of each representation, by the image's row of images.csv.
+    pairs : sequence of (str, str)
+        Names in ``hits``; a pair that shares fewer than two images is left out.
+    clusters : dict of str to Series or None
+        Which images are not independent draws.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`compare_identity` gives it.
+    """
     rows = []
-    for name, one in by_name.items():
-        row = one.row
-        for other in ("pixels", f"untrained {row['layer']}"):
-            if other not in by_name or other == name:
-                continue
-            if other != "pixels" and row["weights"] not in STUDIED:
-                continue
-            rows.append(
-                {
-                    "representation_a": name,
-                    "representation_b": other,
-                    **_difference(one, by_name[other]),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _difference(one: Description, other: Description) -> dict[str, float]:
-    assert one.hits is not None
-    assert other.hits is not None
-    return intervals.paired_difference(one.hits, other.hits, one.groups)
+    for a, b in pairs:
+        shared = hits[a].index.intersection(hits[b].index)
+        if len(shared) < 2:
+            continue
+        groups = clusters[a]
+        own = None if groups is None else groups[shared].to_numpy()
+        one, other = (hits[name][shared].to_numpy() for name in (a, b))
+        difference = intervals.paired_difference(one, other, own)
+        rows.append({"representation_a": a, "representation_b": b, **difference})
+    return pd.DataFrame(rows, columns=DIFFERENCES)
 
 
 def draw_by_label(
@@ -317,15 +389,17 @@ def _measured(
         "ratio": ratio,
         "cumulative": cumulative,
     }
-    name = representation.name
+    name, images = representation.name, representation.image_rows
     local = {"trustworthiness": trusted, "local_dimension": _local_dimension(graph)}
+    points = pd.DataFrame(xy, columns=["x", "y"], index=images)
+    held_out = images[split[1]]
     return Description(
         row,
         pd.DataFrame(shares)[:COMPONENTS].assign(representation=name),
-        pd.DataFrame(xy, columns=["x", "y"]).assign(representation=name, **local),
-        neighbors=graph.indices[:, :LINKED],
-        hits=None if identity is None else identity.hits,
-        groups=None if clusters is None else clusters[split[1]],
+        points.assign(representation=name, **local),
+        neighbors=images[graph.indices[:, :LINKED]],
+        hits=None if identity is None else pd.Series(identity.hits, held_out),
+        groups=None if clusters is None else pd.Series(clusters[split[1]], held_out),
     )
 
 

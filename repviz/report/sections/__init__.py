@@ -87,6 +87,9 @@ class Section:
 SECTIONS: dict[str, str] = {
     "findings": "repviz.report.sections.findings:SECTION",
     "images": "repviz.report.sections.images:SECTION",
+    "stores": "repviz.report.sections.stores:SECTION",
+    "compared_studies": "repviz.report.sections.compared_studies:SECTION",
+    "comparison": "repviz.report.sections.comparison:SECTION",
     "sweep": "repviz.report.sections.sweep:SECTION",
     "reconstructions": "repviz.report.sections.reconstructions:SECTION",
     "traversals": "repviz.report.sections.traversals:SECTION",

@@ -83,36 +83,52 @@ def render(study: Study) -> Content | None:
     )
 
 
-def _pixels(study: Study) -> dict[str, Any] | None:
-    """The row of the pixels; None where their dimension could not be estimated."""
-    for row in records(study.result("layers", TABLES["layers"])):
-        if row["representation"] == "pixels" and not missing(row["dimension_calibrated"]):
-            return row
-    return None
+def _quoted(study: Study) -> dict[str, Any] | None:
+    """The row whose dimension is quoted: that of the pixels or, without them, of the last layer.
+
+    None where it could not be estimated.
+    """
+    rows = records(study.result("layers", TABLES["layers"]))
+    row = next((row for row in rows if row["representation"] == "pixels"), rows[-1])
+    return None if missing(row["dimension_calibrated"]) else row
 
 
 def _headline(study: Study) -> str:
-    row = _pixels(study)
+    row = _quoted(study)
     if row is None:
         return ""
     value, low, high = (plain(row[name], 2) for name in ENDS)
-    return f"The {study.nouns.images} vary in about {value} directions (95 % CI {low} to {high})"
+    return (
+        f"The {study.nouns.images} vary in about {value} directions{_place(row)} "
+        f"(95 % CI {low} to {high})"
+    )
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Where the images are said to vary; of the pixels it goes without saying."""
+    return "" if row["representation"] == "pixels" else f" in {row['representation']}"
 
 
 def claim(study: Study) -> Claim | None:
-    """The calibrated dimension of the pixels, beside their number."""
+    """The calibrated dimension of one representation, beside the number of its features."""
     table = study.result("layers", TABLES["layers"])
-    row, nouns = _pixels(study), study.nouns
+    row, nouns = _quoted(study), study.nouns
     if row is None:
         return None
     value, low, high = (plain(row[name], 2) for name in ENDS)
     sentence = (
-        f"Locally the {nouns.images} vary in about {value} directions (TwoNN, calibrated; 95 % "
-        f"interval of sampling and model error {low} to {high}; n = {count(row['n'])}), although "
-        f"each has {count(row['d'])} pixels."
+        f"Locally the {nouns.images} vary in about {value} directions{_place(row)} (TwoNN, "
+        f"calibrated; 95 % interval of sampling and model error {low} to {high}; n = "
+        f"{count(row['n'])}), although each has {count(row['d'])} "
+        f"{'features' if _place(row) else 'pixels'}."
     )
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
-    layers = [one for one in records(table) if one["weights"] in STUDIED and one not in codes]
+    shown = [row["representation"], *(one["representation"] for one in codes)]
+    layers = [
+        one
+        for one in records(table)
+        if one["weights"] in STUDIED and one["representation"] not in shown
+    ]
     estimates = [
         Estimate(one["representation"], one[ENDS[0]], one[ENDS[1]], one[ENDS[2]], role)
         for one, role in zip([row, *codes, *layers[-1:]], ("third", "first", "first"), strict=False)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
+from repviz.report.parts import chart, field, interval, numbers_of, series_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 TABLES = {
-    "factors": "representation factor weights layer depth n r2 r2_low r2_high",
+    "factors": "representation factor model weights layer depth n r2 r2_low r2_high",
 }
 
 _COLUMNS = (
@@ -31,7 +31,7 @@ def render(study: Study) -> Content | None:
     alt = "R² of each known factor, decoded linearly from each layer."
     body = join(
         [
-            chart("factors", table, caption=caption, alt=alt, keys=weights_keys(table)),
+            chart("factors", table, caption=caption, alt=alt, keys=series_keys(table)),
             numbers_of("results/factors.csv", table, _COLUMNS),
         ]
     )

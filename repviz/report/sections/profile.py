@@ -6,14 +6,14 @@ from typing import Any
 
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
+from repviz.report.parts import chart, field, interval, numbers_of, series_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 from repviz.weight_kinds import WEIGHT_KINDS, studied_kind
 
 TABLES = {
     "profile": (
-        "representation weights layer depth n dimension dimension_calibrated "
+        "representation model weights layer depth n dimension dimension_calibrated "
         "dimension_calibrated_low dimension_calibrated_high plateau plateau_low plateau_high "
         "plateau_from plateau_to danco danco_calibrated_low danco_calibrated_high "
         "gaussian_calibrated gaussian_calibrated_low gaussian_calibrated_high"
@@ -63,7 +63,7 @@ def render(study: Study) -> Content | None:
     alt = "Intrinsic dimension over the depth of the network, by kind of weights."
     body = join(
         [
-            chart("profile", table, caption=caption, alt=alt, keys=weights_keys(table)),
+            chart("profile", table, caption=caption, alt=alt, keys=series_keys(table)),
             numbers_of("results/profile.csv", table, (*_SHAPE, *(_READ if reads else ()))),
         ]
     )

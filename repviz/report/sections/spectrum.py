@@ -80,11 +80,10 @@ def render(study: Study) -> Content | None:
 
 
 def _headline(row: dict[str, Any]) -> str:
-    """How many directions the first representation, the pixels, fills."""
-    return (
-        f"90 % of the variance of the {row['representation']} takes {count(row['components_90'])} "
-        "components"
-    )
+    """How many directions the first representation fills."""
+    name = row["representation"]
+    of = "the pixels" if name == "pixels" else name
+    return f"90 % of the variance of {of} takes {count(row['components_90'])} components"
 
 
 SECTION = Section(

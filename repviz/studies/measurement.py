@@ -1,0 +1,126 @@
+"""The stages that every study of representations shares: their profile, and their similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from repviz import progress
+from repviz.studies.layer_tables import factor_rows, profile_row
+from repviz.studies.representations import (
+    Pairs,
+    Representation,
+    Split,
+    control_pairs,
+    describe,
+    hits_table,
+    paired_differences,
+    write_descriptions,
+)
+from repviz.study_folder import Draft
+from repviz.weight_kinds import STUDIED
+
+Read = Callable[[], Iterator[Representation]]  # every representation, read anew
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of the images of a study, beside their representations.
+
+    Attributes
+    ----------
+    labels : ndarray of str, shape (n,), or None
+        The label of each image; "" where it has none.
+    factors : dict of str to ndarray of float64, shape (n,)
+        Known factors; NaN where one is not known.
+    split : (ndarray, ndarray)
+        Rows that are known, and held-out rows that are looked up among them.
+    """
+
+    labels: np.ndarray | None
+    factors: dict[str, np.ndarray] = field(default_factory=dict)
+    split: Split = (np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def of(self, images: np.ndarray) -> Known:
+        """The same of the images (m,) of one representation, whose rows the split then holds.
+
+        Images without a label are in no part of the split. Labels that cannot be told apart, or not
+        looked up, are left out.
+        """
+        factors = {name: values[images] for name, values in self.factors.items()}
+        if self.labels is None:
+            return Known(None, factors)
+        labels = self.labels[images]
+        known, held_out = (
+            np.flatnonzero(np.isin(images, part) & (labels != "")) for part in self.split
+        )
+        distinct = np.unique(labels[labels != ""])
+        usable = len(distinct) > 1 and len(known) > 0 and len(held_out) > 0
+        return Known(labels if usable else None, factors, (known, held_out))
+
+
+def probe_pairs(rows: Any) -> list[tuple[str, str]]:
+    """Each trained layer beside its controls: the pixels, and itself untrained."""
+    studied = {row["representation"] for row in rows if row["weights"] in STUDIED}
+    return [pair for pair in control_pairs(rows) if pair[0] in studied]
+
+
+def measure(
+    draft: Draft,
+    read: Read,
+    known: Known,
+    *,
+    seed: int,
+    depths: dict[str, int] | None = None,
+    pairs: tuple[Pairs, Pairs] = (control_pairs, probe_pairs),
+) -> None:
+    """Write layers.csv, spectrum.csv, map.csv, profile.csv, factors.csv and paired differences.
+
+    Parameters
+    ----------
+    draft : Draft
+        Where the stage writes.
+    read : callable
+        Gives every representation, one at a time.
+    known : Known
+        Labels, factors and split of the images.
+    seed : int
+        Seed of maps, probes and controls.
+    depths : dict of str to int, optional
+        Place of each layer; the order in which they come if None.
+    pairs : (callable, callable)
+        Which representations identity_differences.csv and probe_differences.csv compare.
+    """
+    described, profile, factors = [], [], []
+    hits: dict[str, pd.Series] = {}
+    clusters: dict[str, pd.Series | None] = {}
+    depths = {} if depths is None else dict(depths)
+    total = sum(1 for _ in read())
+    with progress.task("manifold", total, "layers") as advance:
+        for one in read():
+            own = known.of(one.image_rows)
+            described.append(describe(one, labels=own.labels, split=own.split, seed=seed))
+            depth = depths.setdefault(one.layer, len(depths))
+            names = {**one.identify(), "depth": depth, "n": len(one.matrix)}
+            if described[-1].measured:
+                row, own_hits = profile_row(one, own.labels, seed)
+                profile.append({**names, **row})
+                if own_hits is not None:
+                    hits[one.name] = own_hits
+                groups = None if one.clusters is None else pd.Series(one.clusters, one.image_rows)
+                clusters[one.name] = groups
+                rows = factor_rows(one, own.factors, seed)
+                factors += [{**names, **row} for row in rows]
+            advance(1)
+    write_descriptions(draft, described, pairs=pairs[0])
+    draft.table("profile", pd.DataFrame(profile))
+    compared = pairs[1]([row for row in profile if row["representation"] in hits])
+    if hits:
+        draft.table("probe_hits", hits_table(hits))
+    draft.table("probe_differences", paired_differences(hits, compared, clusters))
+    if factors:
+        draft.table("factors", pd.DataFrame(factors))

@@ -1,0 +1,92 @@
+"""The report of folders on disk, whatever they hold: a study, two studies, or activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from repviz import checks, durable, study_manifest
+from repviz.activations import layout
+from repviz.errors import InputError
+from repviz.images.collection import Images
+from repviz.report.page import write_report
+from repviz.studies import study
+
+KINDS = {layout.FORMAT: "activations", study_manifest.FORMAT: "study"}
+
+
+def build_report(
+    *folders: str | Path,
+    out: str | Path | None = None,
+    layers: Iterable[str] | str | None = None,
+    sample: int | None = None,
+    pictures: Images | str | None = None,
+    seed: int | None = None,
+) -> Path:
+    """The path of the report of one study, of two studies side by side, or of saved activations.
+
+    Parameters
+    ----------
+    *folders : path
+        One study folder, whose report is written anew; two, which are compared; or folders of
+        activations, which are measured.
+    out : path, optional
+        Of one study the HTML file, by default report.html in its folder; otherwise the folder of
+        the new study, by default reports/activations or reports/comparison.
+    layers : iterable of str, optional
+        Of activations: the layers to measure, by name or glob (default: all).
+    sample : int, optional
+        Of activations: largest number of images to measure of each folder (default: 2000).
+    pictures : Images or str, optional
+        Of activations: the source of the images, for the pictures in the report.
+    seed : int, optional
+        Of activations: random seed (default: 0).
+
+    Raises
+    ------
+    InputError
+        The folders are of several kinds, or an option does not apply to them.
+    """
+    kind = _kind(folders)
+    options = (("layers", layers), ("sample", sample), ("pictures", pictures), ("seed", seed))
+    given: dict[str, Any] = {name: value for name, value in options if value is not None}
+    if kind == "activations":
+        folder = "reports/activations" if out is None else out
+        return study("activations", list(folders), out=folder, **given).report
+    if given:
+        raise InputError(
+            f"report: {', '.join(given)} applies to folders of activations, got "
+            f"{'a study' if len(folders) == 1 else 'studies'}. Leave it out."
+        )
+    if len(folders) == 1:
+        return write_report(folders[0], out=out)
+    return study(
+        "comparison", list(folders), out="reports/comparison" if out is None else out
+    ).report
+
+
+def _kind(folders: tuple[str | Path, ...]) -> str:
+    """What the folders hold: "activations" or "study"."""
+    kinds: dict[str, Path] = {}
+    for folder in folders:
+        path = checks.path("report", "folder", folder)
+        if not (path / "manifest.json").is_file():
+            raise InputError(
+                f"report: {path} must be a folder of a study or of activations, got no "
+                "manifest.json in it. Create one: repviz study, repviz extract."
+            )
+        form = str(durable.read_record(path / "manifest.json").get("format"))
+        if form not in KINDS:
+            raise InputError(
+                f"report: {path} must be a folder of a study or of activations, got the format "
+                f"'{form}'. Check the path."
+            )
+        kinds.setdefault(KINDS[form], path)
+    if len(kinds) != 1:
+        found = " and ".join(f"{path} ({kind})" for kind, path in kinds.items()) or "none"
+        raise InputError(
+            "report: the folders must be studies alone or activations alone, at least one, got "
+            f"{found}."
+        )
+    return next(iter(kinds))
