@@ -276,7 +276,7 @@ def _comparisons(draft: Draft, images: Images) -> None:
     counted = {"n_paired": images.n}
     table(
         draft,
-        "comparisons",
+        "comparison",
         [{**row, **counted, "quantity": f"number {i}"} for i, row in enumerate(rows)],
     )
 

@@ -82,7 +82,11 @@ def test_a_difference_is_paired_by_image_and_worded_by_its_interval(study):
     table = study[0].result("probe_differences").set_index(["representation_a", "representation_b"])
     same, other = table.loc[("rotated fc", "plane fc")], table.loc[("noise fc", "plane fc")]
     assert (same["difference"], same["low"], same["high"], same["n"]) == (0, 0, 0, 120)
-    hits = study[0].result("probe_hits").pivot(index="row", columns="representation", values="hit")
+    hits = (
+        study[0]
+        .result("probe_images")
+        .pivot(index="row", columns="representation", values="correct")
+    )
     apart = hits["noise fc"] - hits["plane fc"]
     reach = 1.9801 * apart.std(ddof=1) / np.sqrt(120)  # Student's t, 119 degrees of freedom
     assert other["difference"] == pytest.approx(apart.mean(), abs=1e-6)
@@ -189,7 +193,7 @@ def test_rows_without_label_or_activations_are_left_out_of_what_needs_them(matri
     assert "image 3" not in set(images["id"])
     labelled = int((images["label"] != "").sum())
     assert 60 < labelled < 100
-    assert len(made.result("probe_hits")) == labelled
+    assert len(made.result("probe_images")) == labelled
     assert made.manifest["skipped"]["similarity"] == (
         "there is one layer, and nothing to compare it with"
     )

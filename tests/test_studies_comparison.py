@@ -1,4 +1,4 @@
-"""Two studies side by side: paired by image where they can be, with claims that intervals choose."""
+"""Two studies side by side: paired by image where they can be; claims that the intervals choose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from repviz.studies.paired_studies import (
     unpaired_ratio,
 )
 from repviz.study_folder import begin
-
 
 FACES = drawn(20, 4, 24)  # 16 of them test the autoencoders
 
@@ -48,7 +47,7 @@ def _write(draft, name, rows):
 
 
 def hits_of(values):
-    return pd.DataFrame({"representation": "fc", "row": range(len(values)), "hit": values})
+    return pd.DataFrame({"representation": "fc", "row": range(len(values)), "correct": values})
 
 
 def layers_of(share, low, high):
@@ -112,7 +111,7 @@ def test_a_paired_ratio_finds_what_the_images_hide():
 
 
 def test_every_image_pairs_the_two_studies(pair):
-    table = pair[2].result("comparisons")
+    table = pair[2].result("comparison")
     sweep = table[table["comparison"] == "sweep"]
     lower = sweep[sweep["verdict"] == "lower"]
     assert len(lower) == 3
@@ -129,16 +128,16 @@ def test_hits_are_paired_by_name_where_only_the_pixels_differ(tmp_path):
     better = hard | (rng.random(60) < 0.5)
     order = rng.permutation(60)
     shares = [layers_of(own.mean(), 0.4, 0.9) for own in (hard, better)]
-    a = made(tmp_path / "a", layers=shares[0], identity_hits=hits_of(hard.astype(int)))
+    a = made(tmp_path / "a", layers=shares[0], identity_images=hits_of(hard.astype(int)))
     b = made(
         tmp_path / "b",
         key="j" * 64,
         ids=[f"image/{row}" for row in order],
         layers=shares[1],
-        identity_hits=hits_of(better[order].astype(int)),
+        identity_images=hits_of(better[order].astype(int)),
     )
     study = repviz.study("comparison", [a, b], out=tmp_path / "c")
-    row = study.result("comparisons").set_index("comparison").loc["identity"]
+    row = study.result("comparison").set_index("comparison").loc["identity"]
     truth = ttest_rel(better.astype(float), hard.astype(float)).confidence_interval(0.95)
     assert row["n_paired"] == 60
     assert (row["effect_low"], row["effect_high"]) == pytest.approx((truth.low, truth.high))
@@ -152,7 +151,7 @@ def test_hits_are_paired_by_name_where_only_the_pixels_differ(tmp_path):
 def test_a_study_beside_its_copy_differs_in_nothing(pair, tmp_path):
     copy = build(tmp_path / "copy", faces=FACES)
     study = repviz.study("comparison", [pair[0], copy], out=tmp_path / "c")
-    table = study.result("comparisons")
+    table = study.result("comparison")
     assert set(table["verdict"]) == {"not shown"}
     assert len(table) > 20
     assert len(study.result("option_differences")) == 0
@@ -161,8 +160,8 @@ def test_a_study_beside_its_copy_differs_in_nothing(pair, tmp_path):
 
 def test_swapped_studies_give_the_inverse(pair, tmp_path):
     a, b, study = pair
-    swapped = repviz.study("comparison", [b, a], out=tmp_path / "c").result("comparisons")
-    table = study.result("comparisons")
+    swapped = repviz.study("comparison", [b, a], out=tmp_path / "c").result("comparison")
+    table = study.result("comparison")
     ratio = (table["effect_kind"] == "ratio") & (table["comparison"] != "choices")
     assert swapped[ratio]["effect"].to_numpy() == pytest.approx(1 / table[ratio]["effect"])
     assert swapped[ratio]["effect_low"].to_numpy() == pytest.approx(1 / table[ratio]["effect_high"])
@@ -184,17 +183,17 @@ def test_its_tables_are_those_of_the_dictionary_and_its_page_is_sealed(pair):
 
 def test_studies_of_other_images_are_not_paired_and_say_so(tmp_path):
     hits = hits_of(np.ones(60, int))
-    a = made(tmp_path / "a", layers=layers_of(0.5, 0.4, 0.6), identity_hits=hits)
+    a = made(tmp_path / "a", layers=layers_of(0.5, 0.4, 0.6), identity_images=hits)
     b = made(
         tmp_path / "b",
         key="j" * 64,
         name="lfw",
         layers=layers_of(0.8, 0.7, 0.9),
-        identity_hits=hits,
+        identity_images=hits,
         parameters={"images": "lfw", "model": "alexnet"},
     )
     study = repviz.study("comparison", [a, b], out=tmp_path / "c")
-    row = study.result("comparisons").set_index("comparison").loc["identity"]
+    row = study.result("comparison").set_index("comparison").loc["identity"]
     assert row["n_paired"] == 0
     reach = np.hypot(0.1, 0.1)
     assert (row["effect_low"], row["effect_high"]) == pytest.approx((0.3 - reach, 0.3 + reach))

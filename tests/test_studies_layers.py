@@ -18,7 +18,8 @@ from repviz.images.perturbations import PERTURBATIONS
 from repviz.studies import cost
 from repviz.studies.layer_findings import _difference
 from repviz.studies.measurement import probe_pairs
-from repviz.studies.representations import draw_by_label, paired_differences
+from repviz.studies.paired_layers import paired_differences
+from repviz.studies.representations import draw_by_label
 
 NET = """
 import torch

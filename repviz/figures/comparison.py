@@ -23,7 +23,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        Rows of ``results/comparisons.csv`` of a study, all of one kind of number.
+        Rows of ``results/comparison.csv`` of a study, all of one kind of number.
     width : float
         Width in CSS pixels.
     """

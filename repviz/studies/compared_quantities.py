@@ -1,4 +1,4 @@
-"""What two studies are compared in: from both studies' tables to rows of comparisons.csv."""
+"""What two studies are compared in: from both studies' tables to rows of comparison.csv."""
 
 from __future__ import annotations
 
@@ -117,12 +117,12 @@ def _local_dimension(pair: PairedStudies) -> Iterator[Quantity]:
 def _identity(pair: PairedStudies) -> Iterator[Quantity]:
     """How often the nearest training image has the same label."""
     columns = ("nearest_same", "nearest_same_low", "nearest_same_high")
-    yield from _hits(pair, "layers", "identity_hits", columns)
+    yield from _hits(pair, "layers", "identity_images", columns)
 
 
 def _probes(pair: PairedStudies) -> Iterator[Quantity]:
     """The accuracy of the linear probe."""
-    yield from _hits(pair, "profile", "probe_hits", ("linear", "linear_low", "linear_high"))
+    yield from _hits(pair, "profile", "probe_images", ("linear", "linear_low", "linear_high"))
 
 
 def _training(pair: PairedStudies) -> Iterator[Quantity]:
@@ -166,7 +166,7 @@ COMPARISONS: dict[str, Comparison] = {
 
 
 def comparison_rows(name: str, pair: PairedStudies) -> list[dict[str, Any]]:
-    """The rows of comparisons.csv of one entry of :data:`COMPARISONS`.
+    """The rows of comparison.csv of one entry of :data:`COMPARISONS`.
 
     A quantity that either study could not measure is left out.
     """
@@ -226,7 +226,7 @@ def _hits(
         name, effect = row["representation"], None
         if outcomes and all(name in groups.groups for groups in outcomes):
             tables = [groups.get_group(name) for groups in outcomes]
-            effect = _paired(pair, tables[0], tables[1], "hit", paired_difference)
+            effect = _paired(pair, tables[0], tables[1], "correct", paired_difference)
         yield Quantity(name, ends, effect or unpaired_difference(*ends))
 
 

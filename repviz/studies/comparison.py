@@ -147,4 +147,4 @@ def _facts(manifest: dict[str, Any]) -> dict[str, str]:
 
 def _comparisons(draft: Draft, names: Sequence[str], pair: PairedStudies) -> None:
     rows = [row for name in names for row in comparison_rows(name, pair)]
-    draft.table("comparisons", pd.DataFrame(rows, columns=COLUMNS))
+    draft.table("comparison", pd.DataFrame(rows, columns=COLUMNS))

@@ -14,7 +14,7 @@ def comparison_findings(study: Study) -> dict[str, list[str]]:
     study : Study
         With its tables.
     """
-    table = study.result("comparisons")
+    table = study.result("comparison")
     return {
         "comparison": [f"{claim_of(rows)}." for _, rows in table.groupby("comparison", sort=False)]
     }

@@ -11,16 +11,13 @@ import pandas as pd
 
 from repviz import progress
 from repviz.studies.layer_tables import factor_rows, profile_row
-from repviz.studies.representations import (
+from repviz.studies.paired_layers import (
     Pairs,
-    Representation,
-    Split,
     control_pairs,
-    describe,
-    hits_table,
+    outcomes_table,
     paired_differences,
-    write_descriptions,
 )
+from repviz.studies.representations import Representation, Split, describe, write_descriptions
 from repviz.study_folder import Draft
 from repviz.weight_kinds import STUDIED
 
@@ -120,7 +117,7 @@ def measure(
     draft.table("profile", pd.DataFrame(profile))
     compared = pairs[1]([row for row in profile if row["representation"] in hits])
     if hits:
-        draft.table("probe_hits", hits_table(hits))
+        draft.table("probe_images", outcomes_table(hits))
     draft.table("probe_differences", paired_differences(hits, compared, clusters))
     if factors:
         draft.table("factors", pd.DataFrame(factors))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import intervals
 from repviz.errors import InputError
 from repviz.manifold.dimension import Dimension, dimension
 from repviz.manifold.embedding.umap_map import umap
@@ -20,8 +19,13 @@ from repviz.manifold.quality import local_trustworthiness
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
+from repviz.studies.paired_layers import (
+    Pairs,
+    control_pairs,
+    outcomes_table,
+    paired_differences,
+)
 from repviz.study_folder import Draft
-from repviz.weight_kinds import STUDIED
 
 COMPONENTS = 50  # of the spectrum that is kept
 DRAWN = 12  # principal components shown as pictures
@@ -30,11 +34,7 @@ LOCAL = 20  # neighbours from which the dimension around one image is estimated
 LINKED = 10  # nearest images of each image that the report lists beside its neighbours on the map
 TRUST = 15  # neighbourhood size at which a map is judged, the one that UMAP uses
 
-DIFFERENCES = ["representation_a", "representation_b", "difference", "low", "high", "n"]
-
 Split = tuple[np.ndarray, np.ndarray]  # rows that are known, rows that are held out
-# From rows of a table, one per representation, to the pairs that are compared.
-Pairs = Callable[[Sequence[dict[str, Any]]], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +200,7 @@ def write_descriptions(
     identified = [one for one in measured if one.hits is not None]
     if identified:
         hits = {one.row["representation"]: one.hits for one in identified if one.hits is not None}
-        draft.table("identity_hits", hits_table(hits))
+        draft.table("identity_images", outcomes_table(hits))
         draft.table("identity_differences", compare_identity(identified, pairs or control_pairs))
 
 
@@ -212,28 +212,6 @@ def _stacked(neighbors: Sequence[np.ndarray | None]) -> np.ndarray:
     for place, one in zip(stacked, there, strict=True):
         place[: one.shape[0], : one.shape[1]] = one
     return stacked
-
-
-def control_pairs(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Each representation beside its controls: the pixels and, of a trained one, its untrained
-    self.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Rows of layers.csv or of profile.csv.
-    """
-    names = {row["representation"] for row in rows}
-    pairs = []
-    for row in rows:
-        untrained = f"untrained {row['layer']}" if row["weights"] in STUDIED else "pixels"
-        others = dict.fromkeys(("pixels", untrained))
-        pairs += [
-            (row["representation"], other)
-            for other in others
-            if other in names and other != row["representation"]
-        ]
-    return pairs
 
 
 def compare_identity(
@@ -259,49 +237,6 @@ def compare_identity(
         pairs([one.row for one in descriptions]),
         {one.row["representation"]: one.groups for one in descriptions},
     )
-
-
-def hits_table(hits: dict[str, pd.Series]) -> pd.DataFrame:
-    """One row per representation and image: representation, row, hit (1 or 0)."""
-    parts = [
-        pd.DataFrame({"representation": name, "row": own.index, "hit": own.to_numpy().astype(int)})
-        for name, own in hits.items()
-    ]
-    return pd.concat(parts) if parts else pd.DataFrame(columns=["representation", "row", "hit"])
-
-
-def paired_differences(
-    hits: dict[str, pd.Series],
-    pairs: Sequence[tuple[str, str]],
-    clusters: dict[str, pd.Series | None],
-) -> pd.DataFrame:
-    """The difference of two shares of hits for each pair, over the images that both have.
-
-    Parameters
-    ----------
-    hits : dict of str to Series of bool
-        Of each representation, by the image's row of images.csv.
-    pairs : sequence of (str, str)
-        Names in ``hits``; a pair that shares fewer than two images is left out.
-    clusters : dict of str to Series or None
-        Which images are not independent draws.
-
-    Returns
-    -------
-    DataFrame
-        As :func:`compare_identity` gives it.
-    """
-    rows = []
-    for a, b in pairs:
-        shared = hits[a].index.intersection(hits[b].index)
-        if len(shared) < 2:
-            continue
-        groups = clusters[a]
-        own = None if groups is None else groups[shared].to_numpy()
-        one, other = (hits[name][shared].to_numpy() for name in (a, b))
-        difference = intervals.paired_difference(one, other, own)
-        rows.append({"representation_a": a, "representation_b": b, **difference})
-    return pd.DataFrame(rows, columns=DIFFERENCES)
 
 
 def draw_by_label(

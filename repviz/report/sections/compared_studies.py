@@ -52,8 +52,9 @@ def _headline(rows: list[dict[str, Any]], different: int) -> str:
     same = "the same images" if a["paired_by"] == "content" else "other images"
     if a["paired_by"] == "id":
         same = "other pixels of the same source"
-    options = "no option" if not different else f"{count(different)} entries"
-    return f"A and B are of {same}; {options} of their manifests differ"
+    differ = {0: "nothing else differs", 1: "one entry of their manifests differs"}
+    rest = differ.get(different, f"{count(different)} entries of their manifests differ")
+    return f"A and B are of {same}; {rest}"
 
 
 def _pairing(row: dict[str, Any]) -> str:
@@ -84,7 +85,9 @@ def _not_concluded(options: list[str]) -> str:
             f"{count(len(chosen))} options differ at once: no difference is due to one alone."
         )
     if any(name in SEEDS for name in real):
-        sentences.append("The seeds differ, and with them splits and trainings.")
+        sentences.append(
+            "The seeds differ, and with them splits and trainings: each study is one draw of both."
+        )
     else:
         sentences.append("One seed each: how much another would change is not known.")
     if any(name.startswith("version: ") for name in options):

@@ -13,7 +13,7 @@ from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
-    "comparisons": (
+    "comparison": (
         "comparison title quantity a a_low a_high b b_low b_high effect_kind effect effect_low "
         "effect_high n_paired verdict"
     ),
@@ -22,7 +22,7 @@ TABLES = {
 
 def render(study: Study) -> Content | None:
     """For each kind of number a claim, its figure and its table."""
-    table = study.result("comparisons", TABLES["comparisons"])
+    table = study.result("comparison", TABLES["comparison"])
     if table.empty:
         return None
     parts: list[Markup] = []
@@ -38,7 +38,7 @@ def render(study: Study) -> Content | None:
                 keys=_keys(rows),
                 name=str(name),
             ),
-            numbers_of("results/comparisons.csv", rows, _columns(rows)),
+            numbers_of("results/comparison.csv", rows, _columns(rows)),
         ]
     shown = int((table["verdict"] != "not shown").sum())
     by_chance = plain(0.05 * len(table), 2)
@@ -81,7 +81,7 @@ def claim_of(rows: pd.DataFrame) -> str:
 
 def claim(study: Study) -> Claim | None:
     """In how many numbers the two studies differ."""
-    table = study.result("comparisons", TABLES["comparisons"])
+    table = study.result("comparison", TABLES["comparison"])
     if table.empty:
         return None
     shown, n = int((table["verdict"] != "not shown").sum()), len(table)
@@ -163,8 +163,8 @@ SECTION = Section(
     claim=claim,
     title="What sets the two studies apart",
     short="Comparison",
-    stage="comparisons",
-    needs=("results/comparisons.csv",),
+    stage="comparison",
+    needs=("results/comparison.csv",),
     tables=TABLES,
     render=render,
 )
