@@ -32,6 +32,7 @@ import pandas as pd
 from repviz import checks, durable, progress, provenance, study_manifest
 from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
+from repviz.references import resolve
 
 # Columns whose entries are text even where they look like numbers: a label "1.0" stays "1.0".
 TEXT = [
@@ -107,6 +108,25 @@ class Study:
     def report(self) -> Path:
         """The path of the report."""
         return self.folder / "report.html"
+
+    def show(self, *, height: int = 900) -> Any:
+        """The explorer of the study's maps; at the end of a notebook's cell it is shown inline.
+
+        A selection comes back with ``repviz.selection(study, link)``, where ``link`` is what the
+        explorer's button "Copy link" gives.
+
+        Parameters
+        ----------
+        height : int
+            CSS pixels of the frame, from 200.
+
+        Raises
+        ------
+        InputError
+            The study has no map.
+        """
+        # What draws is above what stores: it is found by name, as the families' members are.
+        return resolve("repviz.report.notebook:show")(self, height=height)
 
     @property
     def results_key(self) -> str:

@@ -30,6 +30,7 @@ import numpy as np
 from repviz import checks, durable, provenance
 from repviz.activations import layout
 from repviz.errors import Damaged
+from repviz.references import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,6 +235,43 @@ class Activations:
         """Who or what each image shows, (n,), or None where that is not known."""
         labels = self.rows["label"]
         return None if labels.isna().all() else labels.astype(str).to_numpy()
+
+    def map(
+        self,
+        layers: Any = None,
+        *,
+        sample: int = 2000,
+        pictures: Any = None,
+        height: int = 900,
+        seed: int = 0,
+    ) -> Any:
+        """The explorer of UMAP maps of some layers; a notebook shows it inline.
+
+        A selection comes back with its ``.selection(link)``, where ``link`` is what the explorer's
+        button "Copy link" gives.
+
+        Parameters
+        ----------
+        layers : str or iterable of str, optional
+            Names or globs; all if None.
+        sample : int
+            Largest number of images, from 40; of more, a random sample.
+        pictures : Images or str, optional
+            The images, or the name of their source, for their pictures; paired by id.
+        height : int
+            CSS pixels of the frame, from 200.
+        seed : int
+            Random seed of the sample and of the maps.
+
+        Raises
+        ------
+        InputError
+            There are fewer than 40 readable rows.
+        """
+        # What measures is above what stores: it is found by name, as the families' members are.
+        return resolve("repviz.studies.notebook_map:map_activations")(
+            self, layers=layers, sample=sample, pictures=pictures, height=height, seed=seed
+        )
 
     def __len__(self) -> int:
         return int(self.manifest["images"]["n"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from repviz import checks, durable, seals, study_manifest
 from repviz import number_format as numbers
 from repviz.figures import theme
-from repviz.report.html import Markup, tag
+from repviz.report.html import Child, Markup, tag
 from repviz.report.private import without_folders
 from repviz.report.sections import SECTIONS, Content, get_section
 from repviz.study_folder import Study, open_study
@@ -58,26 +58,19 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
     return path
 
 
+def explorer_page(study: Study) -> str:
+    """The explorer of a study alone, as a page that holds everything inline."""
+    theme_switch = tag("button", "Theme", type="button", id="theme")
+    content = get_section("map").render(study)
+    section = tag("section", _content(content) if content else None, id="map")
+    main = tag("main", tag("div", theme_switch, class_="bar"), section, class_="alone")
+    return _document(study, main)
+
+
 def _page(study: Study) -> str:
-    style = theme.css_variables() + _asset("report.css")
-    scripts = [_asset(name) for name in SCRIPTS]
-    policy = (
-        "default-src 'none'; img-src data:; "
-        f"style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
-        "base-uri 'none'; form-action 'none'"
-    )
     shown = [(name, body) for name in SECTIONS if (body := _section(study, name)) is not None]
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{without_folders(study.manifest['title'])} · repviz"),
-        tag("style", Markup(style)),
-    )
-    body = tag(
-        "body",
+    return _document(
+        study,
         tag("a", "Skip to the findings", href="#main", class_="skip"),
         _header(study, [name for name, _ in shown]),
         tag(
@@ -87,8 +80,28 @@ def _page(study: Study) -> str:
             class_="layout",
         ),
         _footer(study),
-        [tag("script", Markup(script)) for script in scripts],
     )
+
+
+def _document(study: Study, *content: Child) -> str:
+    """The page with this content, its style and scripts, and the policy that allows these alone."""
+    style = theme.css_variables() + _asset("report.css")
+    scripts = [_asset(name) for name in SCRIPTS]
+    policy = (
+        "default-src 'none'; img-src data:; "
+        f"style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts))}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", f"{without_folders(study.manifest['title'])} · repviz"),
+        tag("style", Markup(style)),
+    )
+    body = tag("body", content, [tag("script", Markup(script)) for script in scripts])
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 

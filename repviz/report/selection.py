@@ -7,6 +7,7 @@ import binascii
 import json
 from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -15,14 +16,18 @@ import pandas as pd
 from repviz.errors import InputError, Mismatch
 from repviz.report.map_data import read_block
 
+if TYPE_CHECKING:
+    from repviz.report.notebook import Explorer
+    from repviz.study_folder import Study
 
-def selection(report: str | Path, link: str) -> pd.DataFrame:
+
+def selection(report: str | Path | Study | Explorer, link: str) -> pd.DataFrame:
     """The images that are selected in a report's map, one row per image.
 
     Parameters
     ----------
-    report : path
-        The report, or the study folder in which it lies.
+    report : path, Study or Explorer
+        The report, the study in whose folder it lies, or what a notebook shows.
     link : str
         The address of the report with the selection, or what stands in it from the "#" on: the
         map's button "Copy link" gives it, and the address bar shows it.
@@ -39,18 +44,11 @@ def selection(report: str | Path, link: str) -> pd.DataFrame:
     Mismatch
         The selection was made in a report of other images or other maps.
     """
-    path = Path(report)
-    path = path / "report.html" if path.is_dir() else path
-    if not path.is_file():
-        raise InputError(
-            f"selection: report must be a report or a study folder, got {path}. Write it: "
-            "repviz report."
-        )
-    page = path.read_text(encoding="utf-8")
+    page = _page(report)
     words, ids, labels = (read_block(page, f"map-{name}") for name in ("words", "ids", "labels"))
     if words is None or ids is None or labels is None:
         raise InputError(
-            f"selection: report must contain a map, got none in {path}. Write the report again: "
+            f"selection: report must contain a map, got none in {report}. Write the report again: "
             "repviz report."
         )
     about = json.loads(words)
@@ -71,6 +69,21 @@ def selection(report: str | Path, link: str) -> pd.DataFrame:
             "label": [names[codes[row]] for row in chosen],
         }
     )
+
+
+def _page(report: str | Path | Study | Explorer) -> str:
+    """The HTML of a report, wherever it is."""
+    page = getattr(report, "page", None)
+    if isinstance(page, str):
+        return page
+    path = Path(getattr(report, "folder", report))  # type: ignore[arg-type]
+    path = path / "report.html" if path.is_dir() else path
+    if not path.is_file():
+        raise InputError(
+            f"selection: report must be a report or a study folder, got {path}. Write it: "
+            "repviz report."
+        )
+    return path.read_text(encoding="utf-8")
 
 
 def _parsed(link: str) -> tuple[str, str]:

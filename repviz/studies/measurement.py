@@ -66,6 +66,27 @@ def probe_pairs(rows: Any) -> list[tuple[str, str]]:
     return [pair for pair in control_pairs(rows) if pair[0] in studied]
 
 
+def map_images(draft: Draft, read: Read, known: Known, *, seed: int) -> None:
+    """Write layers.csv, spectrum.csv, map.csv and the neighbours: what a map shows, no profile.
+
+    Parameters
+    ----------
+    draft : Draft
+        Where the stage writes.
+    read : callable
+        Gives every representation, one at a time.
+    known : Known
+        Labels and split of the images.
+    seed : int
+        Seed of the maps.
+    """
+    described = []
+    for one in read():
+        own = known.of(one.image_rows)
+        described.append(describe(one, labels=own.labels, split=own.split, seed=seed))
+    write_descriptions(draft, described)
+
+
 def measure(
     draft: Draft,
     read: Read,

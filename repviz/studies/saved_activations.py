@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,6 @@ def saved_activations(
     stores, images = stored.open_stores(activations, layers=layers, sample=sample, rng=rng)
     _announce_cost(stores, out)
     shown = None if pictures is None else as_images(pictures).at(size=THUMBNAIL)
-    nouns = stored.nouns_of_stores(stores)
     parameters = {
         "activations": {one.name: one.acts.key for one in stores},
         "layers": {one.name: list(one.layers) for one in stores},
@@ -94,26 +93,19 @@ def saved_activations(
         "pictures": None if shown is None else provenance.portable(shown.name),
         "seed": seed,
     }
-    about = {
-        "name": images.name,
-        "credit": "" if shown is None else shown.credit,
-        "key": stored.images_key(stores, images),
-        "labels_key": provenance.key([] if images.labels is None else images.labels.tolist()),
-        "n": len(images),
-        "labels": len(images.classes),
-        "nouns": nouns.as_json(),
-    }
     with begin(
         out,
         study="activations",
-        title=_title(stores, len(images), nouns.images),
+        title=_title(stores, len(images)),
         parameters=parameters,
-        images=about,
+        images=describe_stores(stores, images, shown),
         summary=SUMMARY,
     ) as study:
         parts = split(images, (0.7, 0.3), by="image", seed=seed)
         halves = parts[0], parts[1]
-        study.stage("images", partial(_images, images=images, split=halves, shown=shown))
+        study.stage(
+            "images", partial(write_stored_images, images=images, split=halves, shown=shown)
+        )
         study.stage("stores", partial(_stores, stores=stores))
         read = partial(stored.representations, stores, images.clusters)
         known = Known(images.labels, images.factors, halves)
@@ -142,7 +134,33 @@ def _announce_cost(stores: Sequence[Store], out: str | Path) -> None:
     progress.say(f"study activations: {cost}, as estimated")
 
 
-def _title(stores: Sequence[Store], n: int, images: str) -> str:
+def describe_stores(
+    stores: Sequence[Store], images: StoredImages, shown: Images | None
+) -> dict[str, Any]:
+    """What a manifest says of the images of stores.
+
+    Parameters
+    ----------
+    stores : sequence of Store
+        What is measured.
+    images : StoredImages
+        Their images.
+    shown : Images or None
+        Those whose pictures are shown.
+    """
+    return {
+        "name": images.name,
+        "credit": "" if shown is None else shown.credit,
+        "key": stored.images_key(stores, images),
+        "labels_key": provenance.key([] if images.labels is None else images.labels.tolist()),
+        "n": len(images),
+        "labels": len(images.classes),
+        "nouns": stored.nouns_of_stores(stores).as_json(),
+    }
+
+
+def _title(stores: Sequence[Store], n: int) -> str:
+    images = stored.nouns_of_stores(stores).images
     if len(stores) > 1:
         return f"{len(stores)} folders of activations side by side, of {n:,} {images}"
     model, layers = stores[0].acts.manifest["model"], stores[0].layers
@@ -151,7 +169,22 @@ def _title(stores: Sequence[Store], n: int, images: str) -> str:
     return f"What {named} of {model} {holds} of {n:,} {images}"
 
 
-def _images(draft: Draft, images: StoredImages, split: Split, shown: Images | None) -> None:
+def write_stored_images(
+    draft: Draft, images: StoredImages, split: Split, shown: Images | None
+) -> None:
+    """Write images.csv and, where their pictures are known, the array of thumbnails.
+
+    Parameters
+    ----------
+    draft : Draft
+        Where the stage writes.
+    images : StoredImages
+        One row each.
+    split : (ndarray, ndarray)
+        The rows that are known, and those that are held out.
+    shown : Images or None
+        Their pictures, found by id.
+    """
     part = np.full(len(images), "held-out", dtype=object)
     part[split[0]] = "train"
     table = {

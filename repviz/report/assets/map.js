@@ -112,7 +112,9 @@
     if (state.pin >= 0) fields.pin = state.pin;
     replace(`#map?${new URLSearchParams(fields)}`);
   };
+  let address = ""; // of the selection, also where the page itself has none
   const replace = (hash) => {
+    address = hash;
     try {
       history.replaceState(null, "", hash);
     } catch {
@@ -271,11 +273,13 @@
   });
   click("link", async () => {
     writeNow();
+    const framed = location.hash !== address;
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(framed ? address : location.href);
       by("map-link").textContent = "Copied";
     } catch {
-      by("map-link").textContent = "It is in the address bar";
+      by("map-link").textContent = framed ? "It is written above" : "It is in the address bar";
+      if (framed) by("map-said").textContent = address;
     }
   });
 
