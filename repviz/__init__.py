@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from repviz.principal import pca
     from repviz.principal.parallel import parallel_analysis
     from repviz.provenance import private
+    from repviz.report.figure_files import write_figures
     from repviz.report.page import write_report
     from repviz.report.selection import selection
     from repviz.studies import study
@@ -91,6 +92,7 @@ _VERBS = {
     "study": "repviz.studies",
     "open_study": "repviz.study_folder",
     "write_report": "repviz.report.page",
+    "write_figures": "repviz.report.figure_files",
     "build_report": "repviz.studies.reports",
     "selection": "repviz.report.selection",
     "verify": "repviz.verification",
@@ -136,6 +138,7 @@ __all__ = [
     "study",
     "open_study",
     "write_report",
+    "write_figures",
     "build_report",
     "selection",
     "verify",

@@ -44,7 +44,7 @@ PACKAGES = (
 _OPTION_NAMES = """
     --audit --augment --batch --bottleneck --bottlenecks --cache --change --channels --classes
     --colour --compile --criteria --csv --decoding --depth --dtype --effort --engine --engines
-    --epochs --estimator --figure --form --grey --groups --held-out --images --init
+    --epochs --estimator --figure --figures --form --grey --groups --held-out --images --init
     --input-size --json --key --label --layer --layers --limit --map-dropout --metadata
     --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict --other-layer
     --out --overwrite --photographs --pictures --precision --private --quiet --rate --recipe

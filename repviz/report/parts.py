@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +74,28 @@ def numbers_of(file: str, rows: pd.DataFrame, columns: Sequence[Column]) -> Mark
     return tag("details", summary, table(rows, columns, label=f"Table of {file}"), class_="numbers")
 
 
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A chart of the report: its kind, and the table that it draws."""
+
+    kind: str
+    rows: pd.DataFrame
+
+
+_drawn: ContextVar[list[Chart] | None] = ContextVar("charts drawn", default=None)
+
+
+@contextmanager
+def charts_drawn() -> Iterator[list[Chart]]:
+    """Within the block, a list to which every chart is added as it is drawn."""
+    charts: list[Chart] = []
+    token = _drawn.set(charts)
+    try:
+        yield charts
+    finally:
+        _drawn.reset(token)
+
+
 def figure(content: Child, caption: Child, *, class_: str | None = None) -> Markup:
     """``content`` with a caption under it."""
     return tag("figure", content, tag("figcaption", caption), class_=class_)
@@ -92,6 +116,8 @@ def chart(
     """
     from repviz.figures.theme import svg
 
+    if (drawn_so_far := _drawn.get()) is not None:
+        drawn_so_far.append(Chart(kind, rows))
     prefix = f"{kind}-{name}" if name else kind
     drawn = [
         tag(

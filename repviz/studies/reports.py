@@ -10,6 +10,7 @@ from repviz import checks, durable, study_manifest
 from repviz.activations import layout
 from repviz.errors import InputError
 from repviz.images.collection import Images
+from repviz.report.figure_files import write_figures
 from repviz.report.page import write_report
 from repviz.studies import study
 
@@ -23,6 +24,7 @@ def build_report(
     sample: int | None = None,
     pictures: Images | str | None = None,
     seed: int | None = None,
+    figures: str | Path | None = None,
 ) -> Path:
     """The path of the report of one study, of two studies side by side, or of saved activations.
 
@@ -42,6 +44,9 @@ def build_report(
         Of activations: the source of the images, for the pictures in the report.
     seed : int, optional
         Of activations: random seed (default: 0).
+    figures : path, optional
+        A folder to which every figure of the report is written as well, as SVG, PDF and PNG with
+        its numbers as CSV: see :func:`repviz.write_figures`.
 
     Raises
     ------
@@ -51,19 +56,20 @@ def build_report(
     kind = _kind(folders)
     options = (("layers", layers), ("sample", sample), ("pictures", pictures), ("seed", seed))
     given: dict[str, Any] = {name: value for name, value in options if value is not None}
-    if kind == "activations":
-        folder = "reports/activations" if out is None else out
-        return study("activations", list(folders), out=folder, **given).report
-    if given:
+    if given and kind == "study":
         raise InputError(
             f"report: {', '.join(given)} applies to folders of activations, got "
             f"{'a study' if len(folders) == 1 else 'studies'}. Leave it out."
         )
-    if len(folders) == 1:
-        return write_report(folders[0], out=out)
-    return study(
-        "comparison", list(folders), out="reports/comparison" if out is None else out
-    ).report
+    if kind == "study" and len(folders) == 1:
+        folder, path = Path(folders[0]), write_report(folders[0], out=out)
+    else:
+        name = "activations" if kind == "activations" else "comparison"
+        done = study(name, list(folders), out=out or f"reports/{name}", **given)
+        folder, path = done.folder, done.report
+    if figures is not None:
+        write_figures(folder, figures)
+    return path
 
 
 def _kind(folders: tuple[str | Path, ...]) -> str:
