@@ -110,20 +110,9 @@ class Study:
         return self.folder / "report.html"
 
     def show(self, *, height: int = 900) -> Any:
-        """The explorer of the study's maps; at the end of a notebook's cell it is shown inline.
+        """The explorer of the study's maps, ``height`` CSS pixels high: a notebook shows it inline.
 
-        A selection comes back with ``repviz.selection(study, link)``, where ``link`` is what the
-        explorer's button "Copy link" gives.
-
-        Parameters
-        ----------
-        height : int
-            CSS pixels of the frame, from 200.
-
-        Raises
-        ------
-        InputError
-            The study has no map.
+        Its button "Copy link" gives what ``repviz.selection(study, link)`` turns into rows.
         """
         # What draws is above what stores: it is found by name, as the families' members are.
         return resolve("repviz.report.notebook:show")(self, height=height)

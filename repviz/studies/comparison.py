@@ -85,7 +85,7 @@ def comparison(studies: Sequence[Study | str | Path], *, out: str | Path) -> Stu
 
 
 def _opened(studies: Sequence[Study | str | Path]) -> PairedStudies:
-    given = list(studies) if isinstance(studies, list | tuple) else [studies]
+    given = [studies] if isinstance(studies, str | Path | Study) else list(studies)
     if len(given) != 2:
         raise InputError(
             f"study comparison: there must be two studies, got {len(given)}. Give two folders."
