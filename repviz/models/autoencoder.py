@@ -115,7 +115,7 @@ def build(
     who = "open_model('autoencoder')"
     reference, fixed = FORMS[checks.one_of(who, "form", form, FORMS)]
     checks.integer(who, "bottleneck", bottleneck, low=1)
-    sides = (size, size) if np.ndim(size) == 0 else tuple(size)
+    sides = (size, size) if np.ndim(size) == 0 else tuple(size)  # type: ignore[arg-type]
     if len(sides) != 2:
         raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
     height, wide = (checks.integer(who, "size", side, low=1, high=2**24) for side in sides)
