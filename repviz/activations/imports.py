@@ -68,22 +68,7 @@ def import_matrix(
             f"got shape {X.shape} of {X.dtype}."
         )
     path, n, shape = checks.path("import_matrix", "out", out), len(X), X.shape[1:]
-    names = (
-        [f"row {row}" for row in range(n)]
-        if ids is None
-        else [str(one) for one in checks.as_list(ids)]
-    )
-    for what, values in (("ids", names), ("labels", labels)):
-        if values is not None and len(checks.as_list(values)) != n:
-            raise InputError(
-                f"import_matrix: {what} must have {n} entries, one per row, got "
-                f"{len(checks.as_list(values))}."
-            )
-    if len(set(names)) < n:
-        raise InputError(
-            f"import_matrix: the ids must be distinct, got {len(set(names))} different ones for "
-            f"{n} rows."
-        )
+    names = _names(ids, labels, n)
     if path.exists() and (not path.is_dir() or durable.foreign_files(path)):
         raise StoreError(
             f"{path}: an import needs a new folder, and this one already exists. Choose another."
@@ -120,6 +105,27 @@ def import_matrix(
             bad |= here
         writer.finish(path, _rows(names, labels, name, hashes, bad))
     return Activations(path, manifest)
+
+
+def _names(ids: Sequence[str] | None, labels: Sequence[Any] | None, n: int) -> list[str]:
+    """The id of each of n rows, once ids and labels are known to be as many."""
+    names = (
+        [f"row {row}" for row in range(n)]
+        if ids is None
+        else [str(one) for one in checks.as_list(ids)]
+    )
+    for what, values in (("ids", names), ("labels", labels)):
+        if values is not None and len(checks.as_list(values)) != n:
+            raise InputError(
+                f"import_matrix: {what} must have {n} entries, one per row, got "
+                f"{len(checks.as_list(values))}."
+            )
+    if len(set(names)) < n:
+        raise InputError(
+            f"import_matrix: the ids must be distinct, got {len(set(names))} different ones for "
+            f"{n} rows."
+        )
+    return names
 
 
 def _stored_type(dtype: np.dtype) -> str:
