@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from repviz.errors import InputError
 from repviz.facespace.coding import CODERS, GREYS, _PixelModel, coding_bounds
+from repviz.principal import pca
 
 SIDE = 32
 
@@ -32,6 +33,12 @@ def smooth(seed, n):
     cx, cy, light = (rng.uniform(0.3, 0.7, (n, 1, 1)) for _ in range(3))
     rows = 250 * light * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) * 8)
     return (rows + rng.normal(0, 1, rows.shape)).clip(0, 255).astype(np.uint8)
+
+
+def fitted():
+    """A model of four components."""
+    rows = smooth(0, 60).reshape(60, -1).astype(np.float32)
+    return _PixelModel(rows.mean(axis=0), pca(rows, components=4).components, smooth(1, 30))
 
 
 def bits(known, images):
@@ -65,7 +72,7 @@ def test_what_is_alike_needs_fewer_bits_and_ours_the_fewest():
 
 def test_the_distribution_of_a_pixel_sums_to_one():
     """A code length is one only if it is that of a distribution (Kraft)."""
-    model = _PixelModel(smooth(0, 60), smooth(1, 30), 4)
+    model = fitted()
     assert np.exp2(-model.code_lengths).sum(axis=1) == pytest.approx(1)
     one = smooth(2, 1)
     base, scores = model._base(one)
@@ -78,7 +85,7 @@ def test_the_distribution_of_a_pixel_sums_to_one():
 
 
 def test_residuals_and_scores_give_the_image_back():
-    model = _PixelModel(smooth(0, 60), smooth(1, 30), 4)
+    model = fitted()
     images = smooth(2, 3)
     base, _ = model._base(images)
     residual, _ = model._residuals(images, base)

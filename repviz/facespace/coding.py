@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GREYS = 256
 STRIP = 16  # images side by side that are coded at once, where nobody is named
-COMPONENTS = (0, 4, 8, 16, 32, 64)  # those of "pca-residual": the best of them is used
+COMPONENTS = (0, 8, 32)  # those of "pca-residual": the best of them is used
 FITTED = 0.75  # fraction of the known groups that give the components; the others the statistics
 CONTEXTS = 16  # classes of local activity, each with the distribution of its own residuals
 ENDING = 2.0  # bits that an arithmetic coder needs beyond the ideal code length, at most
@@ -167,11 +167,10 @@ def _pca_residual(known: np.ndarray, groups: np.ndarray) -> Bits:
     """
     names = np.unique(groups)
     first = np.isin(groups, names[: max(1, int(FITTED * len(names)))])
-    models = [
-        _PixelModel(known[first], known[~first], k)
-        for k in COMPONENTS
-        if k <= min(first.sum() // 4, known[0].size - 1)
-    ]
+    rows = known[first].reshape(first.sum(), -1).astype(np.float32)
+    sizes = [k for k in COMPONENTS if k <= min(len(rows) // 4, rows.shape[1] - 1)]
+    axes = pca(rows, components=max(sizes)).components if max(sizes) else np.zeros((0, 1))
+    models = [_PixelModel(rows.mean(axis=0), axes[:k], known[~first]) for k in sizes]
     best = min(models, key=lambda model: model.bits(known[~first]).sum())
     return lambda images: float(best.bits(images).sum() + ENDING)
 
@@ -179,11 +178,8 @@ def _pca_residual(known: np.ndarray, groups: np.ndarray) -> Bits:
 class _PixelModel:
     """A distribution over images: of k component scores, and of each pixel given those before."""
 
-    def __init__(self, images: np.ndarray, others: np.ndarray, k: int) -> None:
-        rows = images.reshape(len(images), -1).astype(np.float32)
-        self.side, self.k = images.shape[1], k
-        self.mean = rows.mean(axis=0)
-        self.axes = pca(rows, components=k).components if k else np.zeros((0, rows.shape[1]))
+    def __init__(self, mean: np.ndarray, axes: np.ndarray, others: np.ndarray) -> None:
+        self.mean, self.axes = mean, axes.reshape(len(axes), len(mean)).astype(np.float32)
         flat = others.reshape(len(others), -1) - self.mean
         scores = flat @ self.axes.T
         self.deviation = np.sqrt(np.square(scores).mean(axis=0)) + 1e-6
@@ -192,7 +188,8 @@ class _PixelModel:
         base = self._base(others)[0]
         left, neighbours = _causal(others - base)
         features = neighbours.reshape(-1, neighbours.shape[-1])
-        self.weights = np.linalg.lstsq(features, left.ravel(), rcond=None)[0]
+        moments = features.T @ features + np.eye(features.shape[1])
+        self.weights = np.linalg.solve(moments, features.T @ left.ravel())
         residual, activity = self._residuals(others, base)
         edges = np.quantile(activity, np.linspace(0, 1, CONTEXTS + 1)[1:-1])
         self.edges = np.unique(edges)

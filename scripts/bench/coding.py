@@ -19,7 +19,7 @@ import pandas as pd
 import repviz
 from repviz.facespace.coding import coding_bounds
 
-SIDE, MOST, NOISE = 64, 1500, 600
+SIDE, MOST, NOISE = 64, 600, 300
 # Guth, Kadkhodaie & Simoncelli 2025: 10^5182 photographs of 10^9864 grey images of 64 x 64.
 PUBLISHED = {
     "images": "photographs (Guth, Kadkhodaie & Simoncelli 2025)",
