@@ -33,7 +33,7 @@ class Dimension:
         Interval for the true dimension: sampling error and model error together, the latter from
         twelve families of sets of known dimension, most of them no uniform balls
         (:mod:`repviz.manifold.dimension.calibration`). Its measured coverage of the truth, by
-        family and method over dimensions 1 to 8, was 0.87 to 1 at n = 200 and 1,000
+        family and method over dimensions 1 to 8, was 0.92 to 1 at n = 200 and 1,000
         (``scripts/bench/truth_coverage.py``); at n = 5,000 it has not been measured. It does not
         allow for what a warning names, nor for sets unlike those families. For the linear
         methods, "participation" and "pca-90", sampling error alone: they count the directions of
