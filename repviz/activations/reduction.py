@@ -21,6 +21,7 @@ from repviz.activations.capture import fits
 from repviz.errors import InputError
 
 WHO = "extract"
+CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,13 @@ class Layer:
 
 
 def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> str:
-    """The axes of a layer's output, from its shape and, where that leaves a tie, its class.
+    """The axes of a layer's output, from its shape and, where that leaves a tie, the layer itself.
 
     Maps keep the proportions of the input (to within a pixel): where only the first two axes do,
-    the channels are last, as in a Swin transformer. Where both or neither do, a norm or a linear
-    layer has as many channels as its own parameters say; failing that too, those of torch itself
-    have them last, and every other layer first.
+    the channels are last, as in a Swin transformer. Where both or neither do, a normalisation or a
+    linear layer has as many channels as its own parameters say. If both axes have that many, the
+    channels of a normalisation lie along the axis that its weights scale; those of torch's linear
+    and normalisation layers are last, and those of every other layer first.
 
     Parameters
     ----------
@@ -73,16 +75,43 @@ def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> s
         channels = _channels(part)
         first, last = shape[0] == channels, shape[2] == channels
     if first == last:
-        last = type(part) in (nn.Linear, nn.LayerNorm)
-        first = not last
+        scaled = _scaled_axis(part, shape)
+        last = type(part) in CHANNELS_LAST if scaled is None else scaled == 2
     return "hwc" if last else "chw"
 
 
 def _channels(part: nn.Module) -> int | None:
     """The number of channels that a layer's own parameters say."""
-    if isinstance(part, nn.LayerNorm):
+    if isinstance(part, nn.LayerNorm | nn.RMSNorm):
         return int(part.normalized_shape[-1])
-    return part.out_features if isinstance(part, nn.Linear) else None
+    if isinstance(part, nn.Linear):
+        return part.out_features
+    weight = getattr(part, "weight", None)
+    return len(weight) if isinstance(weight, Tensor) and weight.ndim == 1 else None
+
+
+@torch.no_grad()
+def _scaled_axis(part: nn.Module, shape: tuple[int, ...]) -> int | None:
+    """The axis of ``shape`` along which a layer has one weight per entry, found by changing one.
+
+    None where the layer has no such weights, or cannot be called by itself.
+    """
+    weight = getattr(part, "weight", None)
+    if not isinstance(weight, Tensor) or weight.ndim != 1 or not weight.is_floating_point():
+        return None
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(1, *shape, generator=rng).to(weight.device, weight.dtype)
+    kept = weight.clone()
+    try:
+        before = part.forward(x)
+        weight[0] += 1
+        moved = (part.forward(x) != before)[0]
+    except Exception:  # a layer of the user's may raise anything
+        return None
+    finally:
+        weight.copy_(kept)
+    axes = [axis for axis in range(len(shape)) if not moved.narrow(axis, 1, shape[axis] - 1).any()]
+    return axes[0] if len(axes) == 1 else None
 
 
 def _proportioned(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
