@@ -19,7 +19,7 @@ import sys
 import time
 import tokenize
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,9 +81,9 @@ class Draft:
         self.files.append(relative)
         return self.folder / relative
 
-    def list_folder(self, folder: Path) -> None:
-        """List every file of ``folder``, below the study's own, that the stage wrote by itself."""
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    def list_files(self, paths: Iterable[Path]) -> None:
+        """List files below the study's folder that the stage wrote by itself."""
+        for path in paths:
             self.path(path.relative_to(self.folder).as_posix())
 
 

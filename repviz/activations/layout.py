@@ -77,6 +77,20 @@ def shard_path(path: Path, layer: str, number: int) -> Path:
     return layer_path(path, layer) / f"{number:06d}.npy"
 
 
+def written_files(path: Path) -> list[Path]:
+    """The files of the folder ``path`` that an extraction wrote, sorted; others may lie there."""
+    manifest = read_manifest(path)
+    numbers, layers = range(shards(manifest)), manifest["order"]
+    files = [
+        path / "manifest.json",
+        path / "rows.parquet",
+        *(commit_path(path, name) for name in (*numbers, "rows", "components")),
+        *(components_path(path, layer) for layer in layers),
+        *(shard_path(path, layer, number) for layer in layers for number in numbers),
+    ]
+    return sorted(file for file in files if file.is_file())
+
+
 def unfinished_path(path: Path) -> Path:
     """The folder of the shard that is being written, and of the record of what is saved of it."""
     return path / "unfinished"

@@ -9,7 +9,6 @@ goes on begins with the rows that were saved of it.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,9 +222,30 @@ def unfinished_file(path: Path, layer: str) -> Path:
 def discard_unfinished(path: Path) -> None:
     """Delete the shard that is being written, and the record of what was saved of it."""
     folder = layout.unfinished_path(path)
-    with durable.named_errors(folder):
-        if folder.is_dir():
-            shutil.rmtree(folder)
+    if folder.is_dir():
+        layers = layout.read_manifest(path)["order"]
+        _delete(path, [folder / RECORD, *(unfinished_file(path, layer) for layer in layers)])
+
+
+def remove(path: Path) -> None:
+    """Delete the activations in ``path``, where there are any; files of the user's stay."""
+    if (path / "manifest.json").is_file():
+        discard_unfinished(path)
+        # The manifest last: it proves that the rest is ours.
+        manifest = path / "manifest.json"
+        files = [file for file in layout.written_files(path) if file != manifest]
+        _delete(path, [*durable.leftovers(path), *files, manifest])
+
+
+def _delete(path: Path, files: Iterable[Path]) -> None:
+    """Delete ``files`` below ``path``, and the folders around them that are empty then."""
+    with durable.named_errors(path):
+        for file in files:
+            file.unlink(missing_ok=True)
+            folder = file.parent
+            while folder != path.parent and folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+                folder = folder.parent
 
 
 def finish(path: Path, rows: pd.DataFrame) -> None:

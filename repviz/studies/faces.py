@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from repviz import checks, progress
+from repviz.activations import layout
 from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
 from repviz.bottleneck.choice_stages import choice_stages
@@ -156,7 +157,7 @@ def faces(
         _ladder(study, plan, code, samples)
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)
-    return Study(Path(out))
+    return study
 
 
 def _images(draft: Draft, plan: Plan, identity: Split) -> None:
@@ -193,7 +194,7 @@ def _alexnet_stages(
 
     def training(draft: Draft) -> None:
         out = draft.path(weights)
-        made = train(random, wide, rows=identity, epochs=epochs, out=out, seed=seed)
+        made = train(random, wide, held_out=identity, epochs=epochs, out=out, seed=seed)
         draft.table("training", made.table)
 
     def trained(draft: Draft) -> None:
@@ -218,7 +219,7 @@ def _untrainable(images: Images, identity: Split) -> str:
 def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
     out = draft.folder / "acts" / name
     extract(model, images, layers=LAYERS, out=out, strict=True)
-    draft.list_folder(out)
+    draft.list_files(layout.written_files(out))
 
 
 def _autoencoder(study: Study, code: int) -> Model:

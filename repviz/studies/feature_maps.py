@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks
+from repviz.activations import layout
 from repviz.activations.capture import Capture, matching
 from repviz.activations.extraction import dry_run, extract
 from repviz.activations.store import open_activations
@@ -124,7 +125,7 @@ def feature_maps(
         study.stage("feature_maps", partial(show, photographs=photographs))
         study.stage("findings", partial(_findings, study=study, model=network))
         write_report(out)
-    return Study(Path(out))
+    return study
 
 
 def _layers_with_maps(model: Model, layers: Iterable[str] | str | None) -> list[str]:
@@ -165,7 +166,7 @@ def _extract(draft: Draft, model: Model, images: Images, layers: list[str], stat
     last = list(model.layers or layers_over_depth(model.module))[-1]
     out = draft.folder / "acts" / state
     extract(model, images, layers=list(dict.fromkeys([*layers, last])), out=out, strict=True)
-    draft.list_folder(out)
+    draft.list_files(layout.written_files(out))
 
 
 def _maps(

@@ -9,7 +9,6 @@ probe.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks, progress
+from repviz.activations import layout, writer
 from repviz.activations.extraction import extract
 from repviz.activations.reduction import reductions
 from repviz.activations.store import Activations, open_activations
@@ -153,7 +153,7 @@ def layers(
         findings = partial(layer_findings, study, weights=studied.weights, no_control=no_control)
         study.stage("findings", lambda draft: draft.findings(findings()))
         write_report(out)
-    return Study(Path(out))
+    return study
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ def _images(draft: Draft, images: Images, identity: Split) -> None:
 def _extract(draft: Draft, network: Model, images: Images, plan: _Plan, where: str) -> None:
     out = draft.folder / where
     plan.extract(network, images, out)
-    draft.list_folder(out)
+    draft.list_files(layout.written_files(out))
 
 
 def _representations(
@@ -323,9 +323,9 @@ def _invariance(
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[Path]:
-    """A folder that is empty at first, whatever a killed run left, and gone afterwards."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """A folder of activations, absent at first whatever a killed run left, and gone afterwards."""
+    writer.remove(folder)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        writer.remove(folder)
