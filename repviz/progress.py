@@ -36,14 +36,14 @@ class Event:
     name : str
         Which one: the stage's name, the shard's number.
     state : str
-        ``"started"``; ``"saved"``: what there is of it so far survives a kill; ``"written"``: its
-        files are on disk, but do not count yet; ``"finished"``: it counts, and is not computed
-        again after a kill.
+        ``"started"``; ``"appended"``: more of a file is on disk, which a kill loses; ``"saved"``:
+        what there is of it so far survives a kill; ``"written"``: its files are on disk, but do not
+        count yet; ``"finished"``: it counts, and is not computed again after a kill.
     """
 
     kind: Literal["stage", "shard"]
     name: str
-    state: Literal["started", "saved", "written", "finished"]
+    state: Literal["started", "appended", "saved", "written", "finished"]
 
 
 class _Silent:

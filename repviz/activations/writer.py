@@ -129,6 +129,7 @@ class Shard:
         except BaseException:
             self.__exit__()
             raise
+        progress.announce(progress.Event("shard", str(number), "started"))
 
     def _open(self, layer: str, d: int, dtype: np.dtype) -> PreallocatedFile:
         header, row = store.npy_header((self.rows, d), dtype), d * dtype.itemsize
@@ -153,6 +154,7 @@ class Shard:
         for layer, block in blocks.items():
             with durable.named_errors(layout.shard_path(self.path, layer, self.number)):
                 self._files[layer].append(block.data)
+            progress.announce(progress.Event("shard", str(self.number), "appended"))
 
     def save(self, rows: int, record: dict[str, Any]) -> None:
         """Make the first ``rows`` rows, all that were appended, survive whatever ends the process.

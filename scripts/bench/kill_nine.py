@@ -7,8 +7,8 @@ For each point a child process extracts into a new folder and is killed there; t
 at; a second child goes on to the end. Checked: every shard that counts has the bytes of an unbroken
 run (so no row of zeros passes for an activation); no shard that counted was made again; at most one
 shard that was computed whole is computed again, and the batch in hand; the finished folder is, byte
-for byte, that of the unbroken run. Half of the points are moments, half are places in the code:
-before, in the midst of and after each write, flush and rename.
+for byte, that of the unbroken run. Half of the points are moments, half are events of a shard: it
+starts, one layer of a batch is appended, it is written, it counts.
 """
 
 from __future__ import annotations
@@ -23,62 +23,63 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # a forked child cannot use its parent's threads
 
-import torch
 from measuring import parser
 
 import repviz
+from repviz import progress
 from repviz.activations import extraction, layout, preallocated
 
 LAYERS = ["encoder.0", "encoder.2", "code"]
 ROWS, BATCH = 12, 4  # a shard; three batches
 
 
+class Log:
+    """Notes the rows of each batch that has been through the network."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+
+    @contextmanager
+    def task(self, label: str, total: int, unit: str) -> Iterator[progress.Advance]:
+        """What progress calls with the rows of each batch, first with those that are there."""
+        batches = 0
+
+        def advance(done: int) -> None:
+            nonlocal batches
+            batches += 1
+            if batches > 1:
+                with self.log.open("a") as file:
+                    file.write(f"{done}\n")
+
+        yield advance
+
+    def say(self, sentence: str) -> None:
+        """Nothing: there is nobody to read it."""
+
+
 def extract(out: Path, log: Path, die_at: int) -> None:
-    """What a child does: note each batch that it begins, die at the system call ``die_at``."""
+    """What a child does: note each batch, and die at the event ``die_at`` of what is written."""
     extraction.SHARD_BYTES = 4 * 512 * ROWS
-    calls = 0
-
-    def watched(function: object) -> object:
-        def call(*args: object, **options: object) -> object:
-            nonlocal calls
-            calls += 1
-            if calls == die_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*args, **options)
-
-        return call
-
-    def half(file: int, data: memoryview, start: int) -> int:
-        nonlocal calls
-        calls += 1
-        if calls == die_at:
-            whole(file, data[: len(data) // 2 // layout.PAGE * layout.PAGE], start)
-            os.kill(os.getpid(), signal.SIGKILL)
-        return whole(file, data, start)
-
     preallocated.LARGE = layout.PAGE  # so that both ways of writing are taken
-    whole, os.pwrite = os.pwrite, half
-    os.fsync, os.replace = watched(os.fsync), watched(os.replace)
+    events = 0
+
+    def counted(event: progress.Event) -> None:
+        nonlocal events
+        events += 1
+        if events == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     images = repviz.open_images("digits", limit=173, size=32)
     model = repviz.open_model("autoencoder", form="conv", size=32, bottleneck=3, width=4, seed=1)
-    normalise = type(model.preprocessing).normalise
-    batches = 0
-
-    def noted(self: object, pixels: torch.Tensor) -> torch.Tensor:
-        nonlocal batches
-        batches += 1
-        if batches > 1:  # the first is the grey pair that shapes are found with
-            with log.open("a") as file:
-                file.write(f"{len(pixels)}\n")
-        return normalise(self, pixels)
-
-    type(model.preprocessing).normalise = noted
-    extraction.extract(model, images, layers=LAYERS, out=out, batch=BATCH)
-    log.with_suffix(".calls").write_text(str(calls))
+    with progress.observed_by(counted), progress.shown_by(Log(log)):
+        extraction.extract(model, images, layers=LAYERS, out=out, batch=BATCH)
+    log.with_suffix(".events").write_text(str(events))
 
 
 def child(out: Path, log: Path, die_at: int = 0, after: float | None = None) -> int:
@@ -132,7 +133,7 @@ def main() -> int:
     start = time.perf_counter()
     assert child(work / "whole", work / "whole.log") == 0
     length = time.perf_counter() - start
-    calls = int((work / "whole.calls").read_text())
+    events = int((work / "whole.events").read_text())
     whole = files(work / "whole")
     n = json.loads(whole["manifest.json"])["images"]["n"]
     for point in range(given.points):
@@ -140,7 +141,7 @@ def main() -> int:
         if point % 2:
             status = child(out, log, after=chance.uniform(0, length))
         else:
-            status = child(out, log, die_at=chance.randint(1, calls))
+            status = child(out, log, die_at=chance.randint(1, events))
         done, wrong = look(out, whole)
         before = {path: path.stat().st_mtime_ns for path in out.rglob("*.npy")}
         computed = sum(map(int, log.read_text().split())) if log.is_file() else 0
