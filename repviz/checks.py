@@ -98,6 +98,13 @@ def real(who: str, what: str, value: Any, *, low: float, high: float) -> float:
     return number
 
 
+def flag(who: str, what: str, value: Any) -> bool:
+    """``value`` as a bool, which must be True or False; NumPy's are taken too."""
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
+        raise InputError(f"{who}: {what} must be True or False, got {shown(value)}.")
+    return bool(value)
+
+
 def text(who: str, what: str, value: Any) -> str:
     """``value``, which must be a text that is not empty."""
     if not isinstance(value, str) or not value:

@@ -34,6 +34,8 @@ TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.repviz\.tmp")
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to; it takes the name ``path`` when the block ends well.
 
+    The block may also make a folder there, if nothing is called ``path`` yet.
+
     Raises
     ------
     StoreError
@@ -45,11 +47,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with named_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            flush(temporary)
+            for file in [*temporary.rglob("*"), temporary]:
+                flush(file)
             os.replace(temporary, path)
             flush(path.parent)
     finally:
-        if temporary.exists():
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        elif temporary.exists():
             temporary.unlink()
 
 
@@ -69,35 +74,6 @@ def named_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _sentence(path, error) from error
-
-
-@contextmanager
-def creating(path: str | Path) -> Iterator[Path]:
-    """As :func:`replacing`, for something new that may be a file or a folder.
-
-    Raises
-    ------
-    StoreError
-        ``path`` is there already, the disk is full, or the folder cannot be written.
-    """
-    path = Path(path)
-    temporary = _temporary(path)
-    try:
-        with named_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            remove_abandoned(path)
-            if path.exists():
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            yield temporary
-            for file in [*temporary.rglob("*"), temporary]:
-                flush(file)
-            os.replace(temporary, path)
-            flush(path.parent)
-    finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        elif temporary.exists():
-            temporary.unlink()
 
 
 @contextmanager

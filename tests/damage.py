@@ -124,7 +124,9 @@ def judge(
     read_state, values = _tried(lambda: artefact.read(artefact.path))
     page_state, page = "refused", ""
     if report is not None:
-        page_state, page = _tried(lambda: repviz.write_report(artefact.path, out=report))
+        page_state, page = _tried(
+            lambda: repviz.write_report(artefact.path, out=report, overwrite=True)
+        )
     for what, tried, detail in (
         ("verifying", state, said),
         ("reading", read_state, values),

@@ -169,8 +169,8 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
     with pytest.raises(StoreError) as error:
         export(acts, "fc", tmp_path / "there", format=to)
     assert str(error.value) == (
-        f"{tmp_path / 'there'}: cannot be written: a file with this name already exists. Choose "
-        "another folder."
+        f"{tmp_path / 'there'}: this file already exists and would be overwritten. Choose another "
+        "name, or allow it: overwrite=True (--overwrite)."
     )
 
     def stops(self, rows=1024):

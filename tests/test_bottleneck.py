@@ -382,8 +382,8 @@ def test_an_encoder_replaces_no_file(made, tmp_path):
     with pytest.raises(StoreError) as error:
         repviz.export_encoder(made, out, bottleneck=8)
     assert str(error.value) == (
-        f"{out}: this file already exists and would be overwritten. Choose another file, or "
-        "delete this one."
+        f"{out}: this file already exists and would be overwritten. Choose another name, or "
+        "allow it: overwrite=True (--overwrite)."
     )
     assert out.read_text() == "mine"
 

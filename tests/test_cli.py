@@ -160,7 +160,8 @@ def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
     assert (code, err) == (
         2,
         "repviz: 0.safetensors: this checkpoint belongs to another training run: batch was 32 and "
-        "is now 3. Choose another file, or delete this one.\n",
+        "is now 3. Choose another file, or allow this one to be replaced: overwrite=True "
+        "(--overwrite).\n",
     )
 
 

@@ -171,13 +171,28 @@ def test_what_a_killed_process_left_of_a_new_file_is_removed(tmp_path):
     code = f"""
         import os, signal
         from repviz import durable
-        with durable.creating({str(tmp_path / "x")!r}) as temporary:
+        with durable.replacing({str(tmp_path / "x")!r}) as temporary:
             temporary.mkdir()
             (temporary / "half").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)])
     assert len(list(tmp_path.iterdir())) == 1
-    with durable.creating(tmp_path / "x") as temporary:
-        temporary.write_text("complete")
+    durable.remove_abandoned(tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_takes_its_name_complete_or_not_at_all(tmp_path):
+    def fill(temporary, error):
+        (temporary / "deep").mkdir(parents=True)
+        (temporary / "deep" / "a").write_text("complete")
+        if error:
+            raise error
+
+    with pytest.raises(KeyError), durable.replacing(tmp_path / "x") as temporary:
+        fill(temporary, KeyError("boom"))
+    assert list(tmp_path.iterdir()) == []
+    with durable.replacing(tmp_path / "x") as temporary:
+        fill(temporary, None)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert (tmp_path / "x" / "deep" / "a").read_text() == "complete"

@@ -85,14 +85,14 @@ def test_training_accuracy_is_scored_as_held_out_accuracy_is(small):
     """In evaluation mode on the images as they are: the gap of the two says what was overfitted."""
     images = open_images("digits", limit=60, size=16)
     rows = np.arange(40), np.arange(40, 60)
-    made = train(small(), images, epochs=30, batch=4, rows=rows)
+    made = train(small(), images, epochs=30, batch=4, held_out=rows)
     with torch.no_grad():
         x = made.model.preprocessing(torch.from_numpy(images.pixels(rows[0])))
         predicted = made.model.module(x).argmax(1).numpy()
     last = made.table.iloc[-1]
     assert last["train_accuracy"] == (predicted == images.label_indices[rows[0]]).mean()
-    same = train(small(), images, epochs=2, batch=4, rows=rows)
-    half = train(small(), images, epochs=2, batch=4, rows=(rows[0], rows[1][:10]))
+    same = train(small(), images, epochs=2, batch=4, held_out=rows)
+    half = train(small(), images, epochs=2, batch=4, held_out=(rows[0], rows[1][:10]))
     assert same.table["train_accuracy"].tolist() == half.table["train_accuracy"].tolist()
 
 
@@ -102,7 +102,7 @@ def test_held_out_images_choose_nothing(small):
     rows = np.arange(60), np.arange(60, 100)
     fewer = np.arange(60), np.arange(60, 70)
     hashes = {
-        weights_hash(train(small(), images, epochs=2, rows=parts).model.module)
+        weights_hash(train(small(), images, epochs=2, held_out=parts).model.module)
         for parts in (rows, fewer)
     }
     assert len(hashes) == 1
@@ -211,15 +211,15 @@ def test_alexnet_learns_who_is_who():
         ),
         pytest.param(
             10,
-            {"rows": (np.arange(5), np.arange(4, 9))},
-            "train: rows must be two non-empty arrays without a repeated row, got 5 and 5 rows, 9 "
-            "distinct.",
+            {"held_out": (np.arange(5), np.arange(4, 9))},
+            "train: held_out must be two non-empty arrays without a repeated row, got 5 and 5 "
+            "rows, 9 distinct.",
             id="row in both parts",
         ),
         pytest.param(
             10,
-            {"rows": (np.arange(5), np.arange(78, 85))},
-            "train: rows must be from 0 to 79, got 0 to 84.",
+            {"held_out": (np.arange(5), np.arange(78, 85))},
+            "train: the rows of held_out must be from 0 to 79, got 0 to 84.",
             id="row past the end",
         ),
         pytest.param(

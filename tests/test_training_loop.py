@@ -262,8 +262,8 @@ def test_what_lies_at_the_checkpoint_or_its_curves_is_not_replaced(nets, tmp_pat
     with pytest.raises(StoreError) as error:
         train(small(), images, out=faces, recipe=settings)
     assert str(error.value) == (
-        f"{curves}: this file already exists and would be overwritten by the curves of "
-        "faces.safetensors. Choose another name, or delete it."
+        f"{curves}: this file already exists and would be overwritten. Choose another name, or "
+        "allow it: overwrite=True (--overwrite)."
     )
     assert curves.read_text() == "mine"
     faces.write_text("mine")
@@ -272,8 +272,8 @@ def test_what_lies_at_the_checkpoint_or_its_curves_is_not_replaced(nets, tmp_pat
         with pytest.raises(StoreError) as error:
             train(model, images, out=faces, epochs=1)
         assert str(error.value) == (
-            f"{faces}: this file already exists and would be overwritten. Choose another file, or "
-            "delete this one."
+            f"{faces}: this file already exists and would be overwritten. Choose another name, or "
+            "allow it: overwrite=True (--overwrite)."
         )
     assert faces.read_text() == "mine"
     assert sorted(path.name for path in tmp_path.glob("*faces*")) == [
@@ -339,8 +339,21 @@ def test_a_file_of_another_training_is_refused(nets, tmp_path):
         train(small(), digits(), out=out, epochs=4, recipe=SETTINGS)
     assert str(caught.value) == (
         f"{out}: this checkpoint belongs to another training run: epochs was 3 and is now 4. "
-        "Choose another file, or delete this one."
+        "Choose another file, or allow this one to be replaced: overwrite=True (--overwrite)."
     )
+
+
+def test_overwriting_replaces_another_training_and_resumes_this_one(nets, tmp_path, monkeypatch):
+    out = tmp_path / "net.safetensors"
+    out.write_text("mine")
+    first = train(small(), digits(), out=out, recipe=SETTINGS, overwrite=True)
+    assert read_card(out)["training"]["finished"]
+    train(small(), digits(), out=out, epochs=4, recipe=SETTINGS, overwrite=True)
+    assert len(pd.read_csv(out.with_suffix(".csv"))) == 4
+    train(small(), digits(), out=out, recipe=SETTINGS, overwrite=True)
+    monkeypatch.setattr(loop._Run, "_step", None)
+    again = train(small(), digits(), out=out, recipe=SETTINGS, overwrite=True)
+    assert weights_hash(again.model.module) == weights_hash(first.model.module)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(nets):

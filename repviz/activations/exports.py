@@ -15,7 +15,8 @@ import numpy as np
 
 from repviz import checks, durable, seals, spreadsheets
 from repviz.activations.store import Activations, npy_header
-from repviz.errors import InputError, StoreError, Unavailable
+from repviz.errors import InputError, Unavailable
+from repviz.locking import reserved
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ def export(
     *,
     format: str,  # noqa: A002
     images: Images | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """The path of one layer of ``acts``, written for other programs, all or nothing.
 
@@ -62,11 +64,13 @@ def export(
     layer : str
         Name of the layer.
     out : str or Path
-        A file or folder that is not there yet.
+        The file or folder to write.
     format : str
         A key of :data:`EXPORTS`.
     images : Images, optional
         For ``projector``: the images that were extracted, as its thumbnails.
+    overwrite : bool
+        Whether files at ``out`` and its card may be replaced. A folder never is.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def export(
     Unavailable
         The package that writes the format is not installed.
     StoreError
-        ``out`` or its card exists already, or cannot be written.
+        ``out`` or its card already exists, or cannot be written.
     """
     hint = "Open them: repviz.open_activations."
     checks.instance("export", "acts", acts, Activations, hint=hint)
@@ -89,22 +93,19 @@ def export(
             f"{acts.manifest['images']['name']}), got {len(images)} of {images.name}."
         )
     path = checks.path("export", "out", out)
-    if seals.card_path(path).exists():
-        raise StoreError(
-            f"{seals.card_path(path)}: the export's card would be written here, but this file "
-            "already exists. Choose another name."
-        )
-    try:
-        with durable.creating(path) as temporary:
-            EXPORTS[format].write(acts, layer, temporary, images)
-    except ImportError as error:
-        raise Unavailable(
-            f"export: '{format}' needs the package {error.name}, which is not installed. Run: "
-            "pip install 'repviz-toolkit[exports]'."
-        ) from error
-    facts = ("model", "weights", "weights_hash", "preprocessing", "key")
-    about = {name: acts.manifest[name] for name in facts if name in acts.manifest}
-    seals.write_card(path, {"layer": layer, "kind": format, **about})
+    overwrite = checks.flag("export", "overwrite", overwrite)
+    with reserved(path, seals.card_path(path), overwrite=overwrite):
+        try:
+            with durable.replacing(path) as temporary:
+                EXPORTS[format].write(acts, layer, temporary, images)
+        except ImportError as error:
+            raise Unavailable(
+                f"export: '{format}' needs the package {error.name}, which is not installed. Run: "
+                "pip install 'repviz-toolkit[exports]'."
+            ) from error
+        facts = ("model", "weights", "weights_hash", "preprocessing", "key")
+        about = {name: acts.manifest[name] for name in facts if name in acts.manifest}
+        seals.write_card(path, {"layer": layer, "kind": format, **about})
     return path
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repviz import checks, durable, seals
-from repviz.errors import InputError, StoreError
+from repviz.errors import InputError
+from repviz.locking import reserved
 from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
 from repviz.models.model import Model
@@ -41,6 +42,7 @@ def export_encoder(
     bottleneck: int,
     engine: str = "linear-start",
     format: str = "repviz",  # noqa: A002
+    overwrite: bool = False,
 ) -> Path:
     """The path of the file with the encoder of one size of a finished sweep.
 
@@ -58,6 +60,8 @@ def export_encoder(
         The engine, one that trains an autoencoder of repviz.
     format : str
         The format, a key of ``FORMATS``.
+    overwrite : bool
+        Whether the file ``out`` and its card may be replaced.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def export_encoder(
     UnknownName
         There is no such format.
     StoreError
-        ``out`` exists.
+        ``out`` or its card already exists, or cannot be written.
     Unavailable
         The packages that write ONNX are not installed.
     """
@@ -74,6 +78,7 @@ def export_encoder(
     checks.instance("export_encoder", "sweep", sweep, Study, hint=hint)
     checks.one_of("export_encoder", "format", format, FORMATS)
     out = checks.path("export_encoder", "out", out)
+    overwrite = checks.flag("export_encoder", "overwrite", overwrite)
     folder = sweep.folder / "models"
     names = (f"{engine}-{bottleneck}", engine)
     paths = [folder / f"{name}.safetensors" for name in names]
@@ -85,20 +90,16 @@ def export_encoder(
             f"{have}. Choose one of these."
         )
     to_bytes = FORMATS[format].to_bytes
-    for written in (out, *([] if to_bytes is None else [seals.card_path(out)])):
-        if written.exists():
-            raise StoreError(
-                f"{written}: this file already exists and would be overwritten. Choose another "
-                "file, or delete this one."
-            )
-    encoder = _encoder(open_checkpoint(path), bottleneck)
-    recipe = {"encoder_of": path.stem, "sweep": portable(sweep.folder.absolute())}
-    if to_bytes is None:
-        return save_checkpoint(encoder, out, recipe=recipe)
-    durable.write_bytes(out, to_bytes(encoder))
-    about = {"model": encoder.name, "options": encoder.options, "weights_hash": encoder.key}
-    preprocessing = {"preprocessing": encoder.preprocessing.card()}
-    seals.write_card(out, {"kind": format, **recipe, **about, **preprocessing})
+    beside = [] if to_bytes is None else [seals.card_path(out)]
+    with reserved(out, *beside, overwrite=overwrite):
+        encoder = _encoder(open_checkpoint(path), bottleneck)
+        recipe = {"encoder_of": path.stem, "sweep": portable(sweep.folder.absolute())}
+        if to_bytes is None:
+            return save_checkpoint(encoder, out, recipe=recipe)
+        durable.write_bytes(out, to_bytes(encoder))
+        about = {"model": encoder.name, "options": encoder.options, "weights_hash": encoder.key}
+        preprocessing = {"preprocessing": encoder.preprocessing.card()}
+        seals.write_card(out, {"kind": format, **recipe, **about, **preprocessing})
     return out
 
 

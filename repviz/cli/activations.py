@@ -113,6 +113,7 @@ def export(
     images: Annotated[
         str | None, typer.Option(help="projector: the extracted images, for thumbnails.")
     ] = None,
+    overwrite: option.Overwrite = False,
     as_json: option.Json = False,
 ) -> None:
     """Export one layer to another file format."""
@@ -123,6 +124,7 @@ def export(
         out,
         format=format,
         images=None if images is None else repviz.open_images(images),
+        overwrite=overwrite,
     )
     write({"export": str(made), "format": format}, as_json, [f"Export: {made}"])
 

@@ -11,6 +11,7 @@ import repviz
 from repviz import checks, durable
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, save_figure, write, write_table
+from repviz.locking import reserved
 
 
 def train(
@@ -54,6 +55,7 @@ def train(
     metadata: option.Metadata = None,
     key: option.Key = None,
     seed: option.Seed = 0,
+    overwrite: option.Overwrite = False,
     as_json: option.Json = False,
 ) -> None:
     """Train a model, or continue from its checkpoint."""
@@ -86,7 +88,9 @@ def train(
         settings = recipe_settings(recipe or start.task, **option.given(decided))
         if show_augmentation:
             sheet = Path(out).with_suffix(".png")
-            path = repviz.plot_augmentation(start, opened, settings, out=sheet, seed=seed)
+            path = repviz.plot_augmentation(
+                start, opened, settings, out=sheet, seed=seed, overwrite=overwrite
+            )
             write({"sheet": str(path)}, as_json, [f"The changes: {path}"])
             return
         made = repviz.train(
@@ -94,11 +98,11 @@ def train(
             opened,
             out=out,
             epochs=epochs,
-            held_out=held_out,
-            rows=rows,
+            held_out=held_out if rows is None else rows,
             batch=batch,
             seed=seed,
             recipe=settings,
+            overwrite=overwrite,
         )
     write_table(made.table, as_json, checkpoint=str(made.checkpoint))
 
@@ -153,6 +157,7 @@ def anatomy(
         bool,
         typer.Option("--differences", help="alexnet: list how the variant differs from 2012's."),
     ] = False,
+    overwrite: option.Overwrite = False,
     as_json: option.Json = False,
 ) -> None:
     """Count parameters, neurons and multiply-adds by layer."""
@@ -165,7 +170,9 @@ def anatomy(
     options = {"variant": variant, "classes": classes, "bottleneck": bottleneck}
     table = repviz.anatomy(repviz.open_model(model, **option.given(options)))
     if csv is not None:
-        durable.write_text(csv, table.to_csv(index=False))
+        with reserved(csv := checks.path("anatomy", "csv", csv), overwrite=overwrite):
+            durable.write_text(csv, table.to_csv(index=False))
     if figure is not None:
-        save_figure("anatomy", table[table["parameters"] > 0], figure)
+        with reserved(figure := checks.path("anatomy", "figure", figure), overwrite=overwrite):
+            save_figure("anatomy", table[table["parameters"] > 0], figure)
     write_table(table, as_json, model=model, total=dict(table.attrs))

@@ -27,6 +27,7 @@ Key = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Weights = Annotated[str, typer.Option(help="random, default (pretrained), a name, or a file.")]
 Variant = Annotated[str | None, typer.Option(help="alexnet: paper, ungrouped, code2012, ...")]
 Classes = Annotated[int | None, typer.Option(help="alexnet: number of classes.")]
@@ -101,7 +102,9 @@ def named_values(written: list[str]) -> dict[str, Any]:
     return found
 
 
-def _value(text: str) -> int | float | str:
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
     for kind in (int, float):
         try:
             return kind(text)

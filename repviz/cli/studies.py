@@ -89,8 +89,10 @@ def _sweep_command() -> Any:
         given = source or images
         if given is None:
             raise InputError("sweep: images must be given, got none. For example: --images orl.")
+        from repviz.bottleneck.data import is_store
+
         with progress_bars():
-            source_is_images = not (Path(given) / "layers").is_dir()
+            source_is_images = not is_store(given)
             if source_is_images:
                 values = {**SWEPT_AT, **option.given(values)}
             rows = _opened(given, own, values) if source_is_images else given
@@ -173,11 +175,17 @@ def encoder(
     format: Annotated[  # noqa: A002
         str, typer.Option("--format", help="repviz, torchscript or onnx.")
     ] = "repviz",
+    overwrite: option.Overwrite = False,
     as_json: option.Json = False,
 ) -> None:
     """Export one trained encoder of a sweep."""
     path = repviz.export_encoder(
-        repviz.open_study(folder), out, bottleneck=bottleneck, engine=engine, format=format
+        repviz.open_study(folder),
+        out,
+        bottleneck=bottleneck,
+        engine=engine,
+        format=format,
+        overwrite=overwrite,
     )
     extract = f"repviz extract autoencoder --weights {path} --images ..."
     use = extract if format == "repviz" else format

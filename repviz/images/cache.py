@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 from repviz import checks, durable, progress
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
+from repviz.locking import locked_file
 
 CHUNK = 64  # images that are decoded side by side
 
@@ -53,7 +52,8 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
     path = folder / f"{images.key}.npy"
     found = _map_if_complete(path, shape)
     if found is None:
-        with _locked(path):
+        with locked_file(path, wait=True):
+            durable.remove_abandoned(path)
             found = _map_if_complete(path, shape)  # another process may have written it meanwhile
             if found is None:
                 _write(images, path, shape)
@@ -103,7 +103,11 @@ class _Decoded:
 def home() -> Path:
     """The folder of decoded images: ``$REPVIZ_CACHE``, or ``repviz`` among the user's caches."""
     own = os.environ.get("REPVIZ_CACHE")
-    return Path(own) if own else Path.home() / ".cache" / "repviz"
+    return (
+        checks.path("cache_images", "REPVIZ_CACHE", own)
+        if own
+        else Path.home() / ".cache" / "repviz"
+    )
 
 
 def _map_if_complete(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -149,20 +153,3 @@ def _reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
     return block
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Within the block no other process writes ``path``. The lock ends with the process."""
-    import fcntl
-
-    lock = path.with_suffix(".lock")
-    with durable.named_errors(lock):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = open(lock, "w")  # noqa: SIM115  closed below, which releases the lock
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        durable.remove_abandoned(path)
-        yield
-    finally:
-        file.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from repviz import checks, durable, seals, study_manifest
 from repviz import number_format as numbers
 from repviz.figures import theme
+from repviz.locking import reserved
 from repviz.report.html import Child, Markup, tag
 from repviz.report.private import without_folders
 from repviz.report.sections import SECTIONS, Content, get_section
@@ -26,7 +27,9 @@ SCRIPTS = (
 )
 
 
-def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> Path:
+def write_report(
+    study_folder: str | Path, *, out: str | Path | None = None, overwrite: bool = False
+) -> Path:
     """The path of the report written from a study folder.
 
     The page holds everything inline and asks for nothing over a network. Its content security
@@ -38,7 +41,9 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
     study_folder : path
         A folder with ``manifest.json``, ``results/*.csv`` and ``arrays/*.npy``.
     out : path or None
-        The file to write; None writes ``report.html`` in the study folder.
+        The file to write; None writes ``report.html`` in the study folder, which is replaced.
+    overwrite : bool
+        Whether the file ``out`` may be replaced.
 
     Raises
     ------
@@ -48,13 +53,17 @@ def write_report(study_folder: str | Path, *, out: str | Path | None = None) -> 
         It was written in another format or version.
     Damaged
         A table or an array in it cannot be read, or is not what its stage wrote.
+    StoreError
+        ``out`` already exists, or cannot be written.
     """
+    overwrite = checks.flag("write_report", "overwrite", overwrite)
     study = open_study(study_folder)
     manifest, place = study.manifest, study.folder / "manifest.json"
     durable.check_fields(place, manifest, {"key": str})
     durable.check_fields(place, manifest["images"], study_manifest.IMAGES_FIELDS)
     path = study.report if out is None else checks.path("write_report", "out", out)
-    seals.write_page(path, _page(study), study.results_key)
+    with reserved(path, overwrite=overwrite or out is None):
+        seals.write_page(path, _page(study), study.results_key)
     return path
 
 

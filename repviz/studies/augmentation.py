@@ -8,6 +8,7 @@ from repviz import checks
 from repviz.figures import pictures
 from repviz.images import as_images
 from repviz.images.collection import Images
+from repviz.locking import reserved
 from repviz.models.model import Model
 from repviz.models.opening import as_model
 from repviz.training.contact_sheet import contact_sheet
@@ -15,7 +16,13 @@ from repviz.training.settings import Settings
 
 
 def plot_augmentation(
-    model: Model, images: Images, recipe: Settings, *, out: str | Path, seed: int = 0
+    model: Model,
+    images: Images,
+    recipe: Settings,
+    *,
+    out: str | Path,
+    seed: int = 0,
+    overwrite: bool = False,
 ) -> Path:
     """The path of a PNG with each change of a recipe alone, and all of them together.
 
@@ -30,11 +37,20 @@ def plot_augmentation(
     out : path
         The PNG to write.
     seed : int
-        Of the changes.
+        Seed of the changes.
+    overwrite : bool
+        Whether the file ``out`` may be replaced.
+
+    Raises
+    ------
+    StoreError
+        ``out`` already exists, or cannot be written.
     """
     who, hint = "plot_augmentation", "See repviz.training.Settings."
     model, images = as_model(who, model), as_images(images)
     checks.instance(who, "recipe", recipe, Settings, hint=hint)
     path = checks.path(who, "out", out)
-    names, sheet = contact_sheet(model, images, recipe, seed=checks.seed(who, seed))
-    return pictures.save_png(pictures.contact(names, sheet), path)
+    overwrite = checks.flag(who, "overwrite", overwrite)
+    with reserved(path, overwrite=overwrite):
+        names, sheet = contact_sheet(model, images, recipe, seed=checks.seed(who, seed))
+        return pictures.save_png(pictures.contact(names, sheet), path)

@@ -25,6 +25,7 @@ def build_report(
     pictures: Images | str | None = None,
     seed: int | None = None,
     figures: str | Path | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """The path of the report of one study, of two studies side by side, or of saved activations.
 
@@ -47,6 +48,8 @@ def build_report(
     figures : path, optional
         A folder to which every figure of the report is written as well, as SVG, PDF and PNG with
         its numbers as CSV: see :func:`repviz.write_figures`.
+    overwrite : bool
+        Of one study: whether the file ``out`` may be replaced.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def build_report(
             f"{'a study' if len(folders) == 1 else 'studies'}. Leave it out."
         )
     if kind == "study" and len(folders) == 1:
-        folder, path = Path(folders[0]), write_report(folders[0], out=out)
+        folder, path = Path(folders[0]), write_report(folders[0], out=out, overwrite=overwrite)
     else:
         name = "activations" if kind == "activations" else "comparison"
         done = study(name, list(folders), out=out or f"reports/{name}", **given)

@@ -52,11 +52,11 @@ def train(
     *,
     out: str | Path | None = None,
     epochs: int | None = None,
-    held_out: float = 0.3,
-    rows: Sequence[np.ndarray] | None = None,
+    held_out: float | Sequence[np.ndarray] = 0.3,
     batch: int | None = None,
     seed: int = 0,
     recipe: str | Settings | None = None,
+    overwrite: bool = False,
 ) -> Training:
     """A trained copy of ``model``, with the history of its training.
 
@@ -73,16 +73,18 @@ def train(
         read, not repeated.
     epochs : int, optional
         Passes over the training images, at least 1; the recipe's own number if left out.
-    held_out : float
-        Fraction of the images that training does not see, in (0, 1).
-    rows : (ndarray, ndarray), optional
-        The rows to train on and the rows held out, instead of ``held_out``.
+    held_out : float or (ndarray, ndarray)
+        Fraction of the images that training does not see, in (0, 1); or the rows to train on and
+        the rows held out.
     batch : int, optional
         Images per step, at least 1.
     seed : int
         Seed of the split, the order, the augmentation and the dropout, at least 0.
     recipe : str or Settings, optional
         A key of :data:`RECIPES`, or your own settings; the recipe of the model's task by default.
+    overwrite : bool
+        Whether ``out`` and its curves may be replaced where they belong to something else; this
+        very training is resumed all the same.
 
     Returns
     -------
@@ -112,12 +114,13 @@ def train(
     out = None if out is None else checks.path("train", "out", out)
     entry, settings = _recipe(model, recipe)
     checks.seed("train", seed)
+    overwrite = checks.flag("train", "overwrite", overwrite)
     settings = replace(
         settings,
         epochs=settings.epochs if epochs is None else epochs,
         batch=settings.batch if batch is None else batch,
     )
-    parts = _split(images, entry, held_out, seed) if rows is None else _checked(rows, len(images))
+    parts = _parts(images, entry, held_out, seed)
     make_checkpointer = None
     if out is not None and entry.resumes:
         make_checkpointer = partial(
@@ -128,9 +131,10 @@ def train(
             parts=parts,
             seed=seed,
             settings=settings,
+            overwrite=overwrite,
         )
     checkpoint = out
-    with _reserved(checkpoint, entry, settings):
+    with _reserved(checkpoint, entry, settings, overwrite):
         trained, table = entry.run(
             model, images, parts, settings=settings, seed=seed, make_checkpointer=make_checkpointer
         )
@@ -141,15 +145,15 @@ def train(
 
 
 def _reserved(
-    checkpoint: Path | None, recipe: Recipe, settings: Settings
+    checkpoint: Path | None, recipe: Recipe, settings: Settings, overwrite: bool
 ) -> AbstractContextManager[None]:
     """Within the block the checkpoint is this training's; of several processes one reserves it."""
-    from repviz.training.checkpointing import reserved
+    from repviz.training.checkpointing import reserved_checkpoint
     from repviz.training.machine import Machine
 
     if checkpoint is None or Machine(settings.precision, settings.compile).process:
         return nullcontext()
-    return reserved(checkpoint, resumes=recipe.resumes)
+    return reserved_checkpoint(checkpoint, resumes=recipe.resumes, overwrite=overwrite)
 
 
 def _recipe(model: Model, recipe: str | Settings | None) -> tuple[Recipe, Settings]:
@@ -175,6 +179,7 @@ def _checkpointer(
     parts: Parts,
     seed: int,
     settings: Settings,
+    overwrite: bool,
 ) -> Any:
     from repviz import provenance
     from repviz.training.checkpointing import FileCheckpointer
@@ -205,12 +210,18 @@ def _checkpointer(
         images_key=images.key,
         interval=settings.save_every,
         tensorboard=settings.tensorboard,
+        overwrite=overwrite,
     )
 
 
-def _split(images: Images, recipe: Recipe, held_out: float, seed: int) -> Parts:
+def _parts(
+    images: Images, recipe: Recipe, held_out: float | Sequence[np.ndarray], seed: int
+) -> Parts:
+    """The rows to train on and the rows held out, drawn or as they are given."""
     from repviz.images import split
 
+    if isinstance(held_out, Sequence) and not isinstance(held_out, str):
+        return _checked(held_out, len(images))
     checks.real("train", "held_out", held_out, low=0.001, high=0.999)
     by = recipe.by if images.labels is not None else "image"
     first, second = split(images, (1 - held_out, held_out), by=by, seed=seed)
@@ -225,17 +236,19 @@ def _checked(rows: Sequence[np.ndarray], n: int) -> Parts:
         flat = False
     if not flat:
         raise InputError(
-            "train: rows must be two arrays of row numbers, to train on and held out, got "
+            "train: held_out must be two arrays of row numbers, to train on and held out, got "
             f"{checks.shown(rows)}."
         )
     both = np.concatenate([first, second])
     if not len(first) or not len(second) or len(np.unique(both)) < len(both):
         raise InputError(
-            f"train: rows must be two non-empty arrays without a repeated row, got {len(first)} "
+            "train: held_out must be two non-empty arrays without a repeated row, got "
+            f"{len(first)} "
             f"and {len(second)} rows, {len(np.unique(both))} distinct."
         )
     if both.min() < 0 or both.max() >= n:
         raise InputError(
-            f"train: rows must be from 0 to {n - 1}, got {both.min()} to {both.max()}."
+            f"train: the rows of held_out must be from 0 to {n - 1}, got {both.min()} to "
+            f"{both.max()}."
         )
     return first, second

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from repviz import durable, provenance
-from repviz.errors import Damaged, Mismatch, StoreError, Unavailable
-from repviz.locking import locked_file
+from repviz.errors import Damaged, Mismatch, Unavailable
+from repviz.locking import reserved
 from repviz.models.checkpoints import load_training, read_card, save_checkpoint
 from repviz.models.model import Model
 from repviz.training.loop import Row, State
@@ -37,6 +37,8 @@ class FileCheckpointer:
         Seconds between two checkpoints.
     tensorboard : bool
         Whether to write the curves for TensorBoard too, in a folder beside the checkpoint.
+    overwrite : bool
+        Whether the file of another training is replaced, instead of refused.
     """
 
     def __init__(
@@ -49,21 +51,26 @@ class FileCheckpointer:
         images_key: str,
         interval: float,
         tensorboard: bool = False,
+        overwrite: bool = False,
     ) -> None:
         self.model, self.path, self.interval = model, path, interval
         self.identity, self.recipe, self.images_key = identity, recipe, images_key
+        self.overwrite = overwrite
         self.writer = _summary_writer(path.with_suffix(".tensorboard")) if tensorboard else None
 
     def load(self) -> State | None:
         """The state that :meth:`save` wrote, or None; the module then has its weights again."""
-        if not self.path.exists():
+        if not self.path.exists() or (self.overwrite and not is_checkpoint(self.path)):
             return None
         saved = read_card(self.path)["training"].get("identity")
         saved = saved if isinstance(saved, dict) else {}
         if different := provenance.differences(saved, self.identity):
+            if self.overwrite:
+                return None
             raise Mismatch(
                 f"{self.path}: this checkpoint belongs to another training run: "
-                f"{'; '.join(different)}. Choose another file, or delete this one."
+                f"{'; '.join(different)}. Choose another file, or allow this one to be replaced: "
+                "overwrite=True (--overwrite)."
             )
         progress, tensors = load_training(self.path, self.model.module)
         try:
@@ -119,7 +126,7 @@ def curves_path(checkpoint: Path) -> Path:
 
 
 @contextmanager
-def reserved(checkpoint: Path, *, resumes: bool) -> Iterator[None]:
+def reserved_checkpoint(checkpoint: Path, *, resumes: bool, overwrite: bool) -> Iterator[None]:
     """Within the block no other training writes to ``checkpoint``, and nothing foreign is lost.
 
     Parameters
@@ -128,33 +135,24 @@ def reserved(checkpoint: Path, *, resumes: bool) -> Iterator[None]:
         The file that will be written, with its curves beside it.
     resumes : bool
         Whether a checkpoint that is there already may be one of this training.
+    overwrite : bool
+        Whether any other file may be replaced.
 
     Raises
     ------
     StoreError
         A file is in the way, or another training writes to it.
     """
-    with locked_file(checkpoint):
-        curves = curves_path(checkpoint)
-        for path in (checkpoint, curves):
-            durable.remove_abandoned(path)
-        if checkpoint.exists() and not (resumes and _is_checkpoint(checkpoint)):
-            raise StoreError(
-                f"{checkpoint}: this file already exists and would be overwritten. Choose another "
-                "file, or delete this one."
-            )
-        if curves.exists() and not checkpoint.exists():
-            raise StoreError(
-                f"{curves}: this file already exists and would be overwritten by the curves of "
-                f"{checkpoint.name}. Choose another name, or delete it."
-            )
+    own = resumes and is_checkpoint(checkpoint)
+    with reserved(checkpoint, curves_path(checkpoint), overwrite=overwrite or own):
         yield
 
 
-def _is_checkpoint(path: Path) -> bool:
+def is_checkpoint(path: Path) -> bool:
+    """Whether ``path`` is a checkpoint that repviz wrote."""
     try:
         read_card(path)
-    except Damaged:
+    except (Damaged, Unavailable):
         return False
     return True
 

@@ -63,7 +63,7 @@ def main(folder: str, out: str, epochs: int = 20) -> None:
     )
     model = repviz.open_model("alexnet", variant="paper", classes=len(images.classes))
     with progress.shown_by(Log()):
-        made = repviz.train(model, images, out=out, rows=rows, recipe=settings)
+        made = repviz.train(model, images, out=out, held_out=rows, recipe=settings)
     print(made.table.to_string(index=False))
 
 

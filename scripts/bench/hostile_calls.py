@@ -152,7 +152,7 @@ CALLS: dict[str, Arguments] = {
     "train": {
         **{"model": ("object", "@model"), "images": ("object", "@images"), "epochs": ("whole", 1)},
         **{"out": ("output", "#out"), "held_out": ("real", 0.3), "batch": ("whole", 8)},
-        **{"seed": SEED, "recipe": ("name", "pixels"), "rows": ("labels", None)},
+        **{"seed": SEED, "recipe": ("name", "pixels"), "overwrite": ("flag", False)},
     },
     "evaluate": {"models": ("object", "@classifier"), "images": ("object", "@images")},
     "extract": {

@@ -100,7 +100,7 @@ def trained(data, images, parts, scale, normalised, seed):
     if not normalised:
         model = replace(without(model), options={})
     wide = images.at(size=model.preprocessing.size, grey=False)
-    last = repviz.train(model, wide, rows=parts, recipe=settings, seed=seed).table.iloc[-1]
+    last = repviz.train(model, wide, held_out=parts, recipe=settings, seed=seed).table.iloc[-1]
     columns = ["epoch", "n_train", "n_held_out", "chance", "train_loss", "train_accuracy"]
     columns += ["held_out_accuracy", "held_out_low", "held_out_high"]
     return {

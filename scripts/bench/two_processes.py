@@ -38,7 +38,9 @@ def train(out: Path) -> None:
             part.p = 0.0
     rows = repviz.split(images, (0.7, 0.3))
     settings = recipe_settings("labels", learning_rate=2e-4)
-    made = repviz.train(model, images, rows=rows, epochs=STEPS, batch=len(rows[0]), recipe=settings)
+    made = repviz.train(
+        model, images, held_out=rows, epochs=STEPS, batch=len(rows[0]), recipe=settings
+    )
     judged = repviz.evaluate(made.model, images, rows=rows[1], seen=True)
     if Machine().process == 0:
         made.table.to_csv(out / "training.csv", index=False)
