@@ -105,6 +105,7 @@ def extract(
         batch = checks.integer("extract", "batch", batch, low=1, high=MOST_ROWS)
     checks.one_of("extract", "type of number", dtype, DTYPES)
     checks.seed("extract", seed)
+    strict = checks.flag("extract", "strict", strict)
     images, path = as_images(images), checks.path("extract", "out", out)
     asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:

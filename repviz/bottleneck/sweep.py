@@ -81,6 +81,7 @@ class SweepSetup:
         if self.shift is not None:
             checks.real("sweep", "shift", self.shift, low=0, high=0.25)
         checks.real("sweep", "effort", self.effort, low=1e-6, high=1000)
+        checks.flag("sweep", "mirror", self.mirror)
         checks.integer("sweep", "splits", self.splits, low=1, high=1000)
 
 

@@ -146,6 +146,7 @@ def evaluate(
     checks.one_of("evaluate", "set of views", views, VIEWS)
     machine = machine or Machine()
     label_indices = _label_indices(models, images)
+    seen = checks.flag("evaluate", "seen", seen)
     known = np.zeros(len(images), bool) if seen else _trained_on(models, images)
     rows = np.flatnonzero(~known) if rows is None else np.asarray(rows)
     if not seen and known[rows].any():

@@ -76,6 +76,8 @@ class Settings:
         checks.real("train", "momentum", self.momentum, low=0, high=0.9999)
         checks.real("train", "weight_decay", self.weight_decay, low=0, high=1)
         checks.real("train", "bias_rate", self.bias_rate, low=1e-12, high=1e3)
+        for name in ("compile", "bias_decay", "tensorboard"):
+            checks.flag("train", name, getattr(self, name))
         checks.one_of("train", "schedule", self.schedule, SCHEDULES)
         checks.one_of("train", "init", self.init, INITS)
 

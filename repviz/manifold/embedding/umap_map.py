@@ -78,6 +78,7 @@ def umap(
     """
     components = checks.integer("umap", "components", components, low=1, high=10)
     seed = checks.seed("umap", seed)
+    densmap = checks.flag("umap", "densmap", densmap)
     min_dist = checks.real("umap", "min_dist", min_dist, low=0, high=1)
     neighbors = checks.integer("umap", "neighbors", neighbors, low=2, high=MOST_NEIGHBORS)
     if not isinstance(graph, Neighbors):

@@ -21,6 +21,7 @@ import math
 import numpy as np
 import scipy.special
 
+from repviz import checks
 from repviz.manifold.dimension.calibration import ball_means, calibrate
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.estimators import mindml
@@ -57,6 +58,7 @@ def estimate(graph: Neighbors, *, integer: bool = False) -> Dimension:
     InputError
         There are too few distinct rows.
     """
+    integer = checks.flag("danco", "integer", integer)
     rows = distinct(graph, K + 1)
     log_near, near_influence = _log(mindml.likelihood(rows.distances))
     angles = np.concatenate([directions(grams[:, :K, :K]) for _, grams in rows.grams()])

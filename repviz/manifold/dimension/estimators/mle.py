@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from repviz import checks
 from repviz.manifold.dimension.distinct import distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import average_inverses, check_average, check_scale, result
@@ -60,7 +61,8 @@ def estimate(
     """
     check_scale("mle", "k", k, SCALES)
     check_average(average)
-    if pope2021:
+    unbiased = checks.flag("mle", "unbiased", unbiased)
+    if checks.flag("mle", "pope2021", pope2021):
         average, unbiased = "inverse", True
     rows = distinct(graph, k)
     inverse = inverses(rows.distances) * ((k - 1) / (k - 2) if unbiased else 1)
