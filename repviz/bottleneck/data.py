@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -105,6 +105,14 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
     }
 
 
+def is_store(source: Any) -> TypeGuard[str | Path]:
+    """Whether ``source`` is the path of a folder of activations."""
+    try:
+        return isinstance(source, str | Path) and (Path(source).expanduser() / "layers").is_dir()
+    except (OSError, ValueError, RuntimeError):  # no name that a file may have, no such home
+        return False
+
+
 def load_data(
     source: Images | Activations | np.ndarray | str | Path,
     *,
@@ -129,7 +137,7 @@ def load_data(
     """
     if isinstance(source, np.ndarray):
         return _from_matrix("array", source)
-    if isinstance(source, str | Path) and (Path(source) / "layers").is_dir():
+    if is_store(source):
         from repviz.activations.store import open_activations
 
         source = open_activations(source)

@@ -19,7 +19,7 @@ from repviz.models.registry import find_architecture
 
 def open_with_weights(name: str, *, weights: str, seed: int, options: dict[str, Any]) -> Model:
     """The model ``name`` with ``weights``; see :func:`repviz.open_model`."""
-    checks.path("open_model", "weights", weights)
+    weights = str(checks.path("open_model", "weights", weights))
     architecture, _ = find_architecture(name)
     architecture.check(name, options, seed)
     if weights == "random":

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pandas as pd
 
+from repviz import checks
 from repviz.errors import InputError, Mismatch
 from repviz.report.map_data import read_block
 
@@ -76,7 +77,7 @@ def _page(report: str | Path | Study | Explorer) -> str:
     page = getattr(report, "page", None)
     if isinstance(page, str):
         return page
-    path = Path(getattr(report, "folder", report))  # type: ignore[arg-type]
+    path = checks.path("selection", "report", getattr(report, "folder", report))
     path = path / "report.html" if path.is_dir() else path
     if not path.is_file():
         raise InputError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import isqrt, prod
 from pathlib import Path
 
+from repviz import checks
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
 from repviz.activations.reduction import Layer
@@ -103,7 +104,7 @@ def refuse_what_does_not_fit(who: str, cost: Cost, out: str | Path) -> None:
     InputError
         With the estimate and what is free.
     """
-    folder = Path(out).absolute()
+    folder = checks.path("study", "out", out).absolute()
     while not folder.exists():
         folder = folder.parent
     disk, memory = shutil.disk_usage(folder).free, _free_memory()

@@ -84,6 +84,7 @@ def network(
             "model='torchvision:resnet18'; or train a checkpoint first: repviz train."
         )
     images = as_images(images)
+    photographs = checks.flag("study network", "photographs", photographs)
     units = checks.integer("study network", "units", units, low=1, high=64)
     classifier, history = _opened(model, weights, seed)
     judged = at_training_size(images, classifier)
@@ -123,12 +124,13 @@ def network(
             )
         study.stage("findings", partial(_findings, study=study, model=classifier))
         write_report(out)
-    return Study(Path(out))
+    return study
 
 
 def _opened(model: str | None, weights: str | Path | None, seed: int) -> tuple[Model, pd.DataFrame]:
     """The network, and the learning curve that its checkpoint holds; empty where none does."""
-    if weights is not None and Path(weights).is_file() and not is_state_file(weights):
+    weights = None if weights is None else checks.path("study network", "weights", weights)
+    if weights is not None and weights.is_file() and not is_state_file(weights):
         state = read_card(weights).get("training", {}).get("state", {})
         return open_checkpoint(weights, model=model), pd.DataFrame(state.get("history", []))
     if model is None:
