@@ -1,5 +1,6 @@
 """What files do not say: no secret of a command line, no folder, no host; as little in private."""
 
+import contextlib
 import platform
 import socket
 import sys
@@ -10,8 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 from pyarrow import parquet
+from safetensors import safe_open
 
 import repviz
+from repviz.activations.exports import EXPORTS
+from repviz.errors import Unavailable
 
 PERSON, SECRET = "jane-doe-7f3a", "sk-19c2e7b4"
 HOST, USER, IN_ENVIRONMENT = "host-61be9d", "user-08d3c1", "token-55aa03"
@@ -59,8 +63,9 @@ def write_everything(home: Path, out: Path) -> None:
         acts = repviz.extract(network, images, out=out / "store")
     arrays = repviz.open_images(f"array:{home}/arrays.npz")
     repviz.extract(network, arrays, out=out / "of-arrays")
-    for kind in ("npy", "parquet", "projector"):
-        repviz.export(acts, acts.layers[-1], out / f"export.{kind}", format=kind)
+    for kind in EXPORTS:
+        with contextlib.suppress(Unavailable):
+            repviz.export(acts, acts.layers[-1], out / f"export.{kind}", format=kind)
     np.save(home / "matrix.npy", np.eye(8))
     repviz.import_matrix(home / "matrix.npy", out / "imported")
     good = images.take([row for row, name in enumerate(images.ids) if "broken" not in name])
@@ -82,13 +87,19 @@ def arrays_with_labels(arrays):
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Each file's name and bytes; of compressed tables also the rows and the schema as text."""
+    """Each file's name and bytes; of compressed files also what they hold, as text."""
     found = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content = str(path.relative_to(folder)).encode() + path.read_bytes()
         if path.suffix == ".parquet":
             schema = parquet.read_schema(path).metadata
             content += f"{schema}{pd.read_parquet(path).to_csv()}".encode()
+        if path.suffix == ".anndata":
+            data = pytest.importorskip("anndata").read_h5ad(path)
+            content += f"{data.obs.to_csv()}{data.uns}".encode()
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="np") as file:
+                content += str(file.metadata()).encode()
         found[path.relative_to(folder).as_posix()] = content
     return found
 
