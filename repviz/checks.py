@@ -106,8 +106,9 @@ def flag(who: str, what: str, value: Any) -> bool:
 
 
 def text(who: str, what: str, value: Any) -> str:
-    """``value``, which must be a text that is not empty."""
-    if not isinstance(value, str) or not value:
+    """``value``, which must be a text that is not empty, and that UTF-8 can encode."""
+    good = isinstance(value, str) and value != ""
+    if not good or value.encode("utf-8", "ignore").decode() != value:
         raise InputError(f"{who}: {what} must be a text, got {shown(value)}.")
     return value
 
@@ -199,7 +200,7 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
             f"{who}: every value of X must be finite, got {got} in row {bad[0]} ({len(bad)} of {n} "
             "rows). Leave those rows out: X[np.isfinite(X).all(axis=1)]."
         )
-    _check_magnitude(who, X)
+    magnitude(who, X)
     return X
 
 
@@ -274,8 +275,8 @@ def unmasked(who: str, what: str, values: Any) -> None:
     )
 
 
-def _check_magnitude(who: str, X: np.ndarray) -> None:
-    """Refuse values and differences whose fourth powers float64 does not hold."""
+def magnitude(who: str, X: np.ndarray) -> None:
+    """Refuse finite rows with values or differences whose fourth powers float64 does not hold."""
     import numpy as np
 
     if X.dtype != np.float64:  # float32 spans less than that

@@ -183,8 +183,8 @@ def _rows(
     return pd.DataFrame(
         {
             "row": np.arange(n),
-            "id": names,
-            "path": [f"{name}, row {row}" for row in range(n)],
+            "id": [_encodable(one) for one in names],
+            "path": [f"{_encodable(name)}, row {row}" for row in range(n)],
             "content_hash": hashes,
             "label": [None] * n if labels is None else [_label(label) for label in labels],
             "status": ["not finite" if row in bad else "ok" for row in range(n)],
@@ -195,4 +195,9 @@ def _rows(
 
 def _label(value: Any) -> str | None:
     missing = value is None or (isinstance(value, float) and np.isnan(value))
-    return None if missing else str(value)
+    return None if missing else _encodable(str(value))
+
+
+def _encodable(text: str) -> str:
+    """``text`` with codes for what no UTF-8 file holds: bytes of a file name that are none."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -154,6 +155,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
             signal.signal(number, _end)
+    for stream in (sys.stdout, sys.stderr):  # a stream that takes ASCII alone gets codes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Threads that wait sleep: spinning, they take the processor from whatever else runs, and on a
     # busy machine small networks train twenty times slower. Read when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from repviz import checks
 from repviz.errors import InputError
 from repviz.principal.record import PCA, block_slices, fix_signs
 
@@ -84,6 +85,7 @@ def _shift_and_scale(X: Any) -> tuple[np.ndarray, float]:
     block = block.astype(np.promote_types(block.dtype, np.float32), copy=False)
     if not np.isfinite(block).all():
         return np.zeros(X.shape[1]), 1.0  # the first pass names the row
+    checks.magnitude("pca", block)
     spread, scale = float(np.max(block.max(axis=0) - block.min(axis=0))), 1.0
     if spread > 0 and not SAFE_SPREAD[0] < spread < SAFE_SPREAD[1]:
         scale = float(2.0 ** np.round(np.log2(spread)))
@@ -117,6 +119,9 @@ def _first_pass(
     out = np.zeros(V.shape, np.float32)
     for part, block in _blocks(X, shift, scale):
         if not np.isfinite(block).all():
+            rows = np.asarray(X[part])
+            if np.isfinite(rows).all():
+                checks.magnitude("pca", rows)
             row = part.start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise InputError(
                 f"pca: every value of X must be finite, got NaN or an infinity in row {row}. "
