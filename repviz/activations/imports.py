@@ -69,10 +69,7 @@ def import_matrix(
         )
     path, n, shape = checks.path("import_matrix", "out", out), len(X), X.shape[1:]
     names = _names(ids, labels, n)
-    if path.exists() and (not path.is_dir() or durable.foreign_files(path)):
-        raise StoreError(
-            f"{path}: an import needs a new folder, and this one already exists. Choose another."
-        )
+    _check_new(path)
     dtype = _stored_type(X.dtype)
     features = int(np.prod(shape, dtype=np.int64))
     step = max(min(SHARD_BYTES // (np.dtype(dtype).itemsize * features), n), 1)
@@ -126,6 +123,15 @@ def _names(ids: Sequence[str] | None, labels: Sequence[Any] | None, n: int) -> l
             f"{n} rows."
         )
     return names
+
+
+def _check_new(path: Path) -> None:
+    """Refuse what exists, but not what a full disk or a kill left of an import."""
+    unfinished = (path / "manifest.json").is_file() and not (path / "rows.parquet").exists()
+    if path.exists() and not (path.is_dir() and (unfinished or not durable.foreign_files(path))):
+        raise StoreError(
+            f"{path}: an import needs a new folder, and this one already exists. Choose another."
+        )
 
 
 def _stored_type(dtype: np.dtype) -> str:

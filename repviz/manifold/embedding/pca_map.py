@@ -23,4 +23,8 @@ def principal(graph: Neighbors | Any, *, components: int = 2, seed: int = 0) -> 
         Of nothing: the map is exact.
     """
     X = graph.X if isinstance(graph, Neighbors) else graph
-    return pca(X, components=components, seed=seed).scores.astype(np.float32)
+    scores = pca(X, components=components, seed=seed).scores
+    reach = float(np.abs(scores).max())
+    # A map has no unit: where float32 would not hold it, it is divided by a power of two.
+    scale = 1.0 if reach == 0 or 1e-30 < reach < 1e30 else 2.0 ** np.round(np.log2(reach))
+    return (scores / scale).astype(np.float32)
