@@ -13,7 +13,7 @@ from study_folder import files_of
 from table_dictionary import undocumented
 
 import repviz
-from repviz.errors import Damaged, Mismatch
+from repviz.errors import Damaged, InputError, Mismatch
 
 pytestmark = pytest.mark.slow
 
@@ -202,6 +202,17 @@ def test_a_changed_shard_is_found(study, tmp_path):
 def test_other_parameters_are_refused(study, people):
     with pytest.raises(Mismatch, match="seed was 3 and is now 4"):
         repviz.study("faces", f"array:{people}", out=study.folder, **{**OPTIONS, "seed": 4})
+
+
+def test_identical_images_are_refused_before_anything_is_written(tmp_path):
+    path, out = tmp_path / "same.npz", tmp_path / "study"
+    np.savez(path, images=np.full((24, 16, 16), 90, np.uint8))
+    with pytest.raises(InputError) as caught:
+        repviz.study("faces", f"array:{path}", out=out, **OPTIONS)
+    assert str(caught.value) == (
+        "study faces: the images must differ, got 24 identical ones. Use other images."
+    )
+    assert not out.exists()
 
 
 def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):

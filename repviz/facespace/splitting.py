@@ -112,6 +112,10 @@ def rarity(
 ) -> Rarity:
     """log10 of the probability that a random point scores at most ``limit``, with its interval.
 
+    In d dimensions a point needs about d moves to forget where it was. Where fewer moves are made
+    over all levels, and the event depends on where points lie along many coordinates, the estimate
+    lags behind and is too low: raise ``moves`` until it does not change.
+
     Parameters
     ----------
     score : callable
@@ -124,7 +128,7 @@ def rarity(
     limit : float
         The event is a score of at most this.
     populations : int
-        Number of independent populations, at least 4.
+        Number of independent populations, at least 4; with fewer than 10 the interval is very wide.
     particles : int
         Points in each, at least 10.
     moves : int

@@ -26,6 +26,7 @@ from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.sweep import write_images
+from repviz.errors import InputError
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import partition
@@ -116,6 +117,11 @@ def faces(
     # Decoded before anything is written: a bad image ends it here.
     engines = [ENGINES[name] for name in SWEPT]
     data = load_data(grey)
+    if (data.X[1:] == data.X[:-1]).all():
+        n = len(grey)
+        raise InputError(
+            f"study faces: the images must differ, got {n} identical ones. Use other images."
+        )
     further = further_partitions(data, splits, by=None, seed=seed)
     fewest = min([parts, *further], key=lambda part: len(part.train))
     sizes = usable_sizes(bottlenecks, size_limit(fewest, size * size, mirror=True))
