@@ -30,8 +30,15 @@ class Visit:
 
 
 def visit(
-    browser: Browser, report: Path, *, width: int = 1280, fragment: str = "", **options: Any
+    browser: Browser,
+    report: Path,
+    *,
+    width: int = 1280,
+    fragment: str = "",
+    ready: str = "#map-canvas[data-ready]",
+    **options: Any,
 ) -> Visit:
+    """Open a report and wait until the element ``ready`` is there, unless scripts are off."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, **({"reduced_motion": "reduce"} | options)
     )
@@ -42,7 +49,7 @@ def visit(
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.goto(report.as_uri() + fragment)
     if options.get("java_script_enabled", True):
-        page.wait_for_selector("#map-canvas[data-ready]")
+        page.wait_for_selector(ready, state="attached")
     return seen
 
 

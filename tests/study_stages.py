@@ -86,6 +86,10 @@ def _traversals(draft: Draft, images: Images) -> None:
         draft.array(name, images.pixels[:6].reshape(2, 3, *images.pixels.shape[1:]))
 
 
+def _decoders(draft: Draft, images: Images) -> None:
+    table(draft, "decoders", [{"left_out": "this study was made up"}])
+
+
 def _criteria(draft: Draft, images: Images) -> None:
     sizes = images.sizes
     named = {"criterion": "psnr:25", "title": "a PSNR of at least 25 dB"}
@@ -318,6 +322,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "images": _images,
     "sweep": _sweep,
     "traversals": _traversals,
+    "decoders": _decoders,
     "criteria": _criteria,
     "code_probes": _code_probes,
     "anatomy": _anatomy,

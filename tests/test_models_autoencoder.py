@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from repviz.errors import InputError, UnknownName
 from repviz.models import open_model
 from repviz.models.autoencoder import FORMS, decode, encode, reconstruct
+from repviz.models.decoder_arrays import quantised
 
 
 @pytest.fixture(scope="module", name="X")
@@ -119,3 +120,26 @@ def test_messages(X, call, error, sentence):
     with pytest.raises(error) as caught:
         call(X)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(("form", "k"), [("linear-start", 6), ("prefix", 6), ("prefix", 3)])
+def test_the_decoder_as_arrays_decodes_as_the_network(X, form, k):
+    module, _ = started(X, 6, form)
+    with torch.no_grad():
+        for name, weights in module.named_parameters():
+            if "last" in name:
+                weights.normal_(generator=torch.Generator().manual_seed(len(name)))
+    codes = 3 * np.random.default_rng(2).standard_normal((5, k)).astype(np.float32)
+    arrays = module.decoder_arrays(k)
+    np.testing.assert_allclose(arrays.decode(codes), decode(module, codes), atol=1e-5)
+    assert np.abs(arrays.rounded().decode(codes) - arrays.decode(codes)).max() < 0.02
+
+
+def test_eight_bits_a_weight_err_by_half_a_step_at_most():
+    matrix = np.random.default_rng(3).standard_normal((4, 50)).astype(np.float32)
+    matrix[2] = 0
+    integers, scale = quantised(matrix)
+    assert integers.dtype == np.int8
+    step = np.abs(matrix).max(axis=1) / 127
+    np.testing.assert_allclose(scale, step, rtol=1e-6)
+    assert (np.abs(integers * scale[:, None] - matrix) <= 0.5001 * step[:, None]).all()

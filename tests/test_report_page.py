@@ -19,8 +19,8 @@ from repviz import durable
 from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
 from repviz.nouns import DIGITS, FACES, Nouns
+from repviz.report.blocks import read_block
 from repviz.report.html import join
-from repviz.report.map_data import read_block
 from repviz.report.page import write_report
 from repviz.report.parts import unseen_images
 from repviz.report.sections import SECTIONS, get_section

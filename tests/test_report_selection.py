@@ -11,7 +11,7 @@ from study_folder import build
 
 import repviz
 from repviz.errors import InputError, Mismatch
-from repviz.report.map_data import read_block
+from repviz.report.blocks import read_block
 from repviz.report.page import write_report
 
 

@@ -79,7 +79,9 @@ class _Fit:
         """Take a code of ``k`` numbers from the training for all sizes."""
         path = self.study.folder / self._model_path(self.engine.name)
         codec = codec_of(open_checkpoint(path), k)
-        self._write_arrays(draft, codec, k, decoded=k in _spread(self.plan.sizes))
+        self._write_arrays(
+            draft, codec, k, decoded=k in evenly_spaced(self.plan.sizes, MAX_DECODED)
+        )
 
     def _model_path(self, name: str) -> str:
         seed = f"-seed{self.context.seed}" if self.context.seed != self.plan.seeds[0] else ""
@@ -116,9 +118,9 @@ class _Fit:
             draft.array(f"{name}_codes", codes.astype(np.float32))
 
 
-def _spread(sizes: list[int]) -> set[int]:
-    """All of ``sizes``, or :data:`MAX_DECODED` of them, evenly spaced on a logarithmic scale."""
-    if len(sizes) <= MAX_DECODED:
+def evenly_spaced(sizes: list[int], most: int) -> set[int]:
+    """All of ``sizes``, or ``most`` of them, evenly spaced on a logarithmic scale."""
+    if len(sizes) <= most:
         return set(sizes)
-    places = np.unique(np.rint(np.geomspace(1, len(sizes), MAX_DECODED)).astype(int))
+    places = np.unique(np.rint(np.geomspace(1, len(sizes), most)).astype(int))
     return {sizes[place - 1] for place in places}

@@ -21,6 +21,7 @@ from repviz.bottleneck.choice_stages import choice_stages
 from repviz.bottleneck.code_contents import code_contents_stages
 from repviz.bottleneck.criteria import Criterion, get_criterion
 from repviz.bottleneck.data import SweepData, describe_images, load_data
+from repviz.bottleneck.decoders import decoder_stage
 from repviz.bottleneck.engines import Engine, get_engine, with_colours
 from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
@@ -183,6 +184,7 @@ def sweep(
         study.stage("images", lambda draft: write_images(draft, data, plan.parts))
         fit_stages(study, plan)
         traversal_stage(study, plan)
+        decoder_stage(study, plan)
         choice_stages(study, plan, scored_by)
         code_contents_stages(study, plan)
         findings = {"sweep": sweep_findings(study), "criteria": choice_findings(study)}

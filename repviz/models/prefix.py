@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repviz.models.autoencoder import Shape
+from repviz.models.decoder_arrays import DecoderArrays
 from repviz.models.scores import ScoreAutoencoder, ScoreCore
 
 KNOTS_PER_OCTAVE = 2  # saved networks for each doubling of the size
@@ -39,6 +40,10 @@ class PrefixAutoencoder(ScoreAutoencoder):
         """The images of codes of which the first ``sizes`` numbers are given, one size for all."""
         x = self.core.decode(code[:, : int(sizes[0])]) @ self.basis + self.mean
         return x.view(-1, *self.shape)
+
+    def decoder_arrays(self, k: int) -> DecoderArrays:
+        """The decoder of codes of ``k`` numbers, which may be fewer than the bottleneck."""
+        return self.at_size(k).decoder_arrays(k)
 
     def at_size(self, k: int) -> ScoreAutoencoder:
         """The autoencoder for codes of ``k`` numbers alone."""

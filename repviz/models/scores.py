@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from repviz.models.autoencoder import Autoencoder, Shape
+from repviz.models.decoder_arrays import DecoderArrays, Dense
 
 COMPONENTS = 256
 HIDDEN, LAYERS = 512, 2
@@ -90,6 +91,10 @@ class ScoreAutoencoder(Autoencoder):
         x = self.core.decode(code) @ self.basis + self.mean
         return x.view(-1, *self.shape)
 
+    def decoder_arrays(self, k: int) -> DecoderArrays:
+        """The decoder of codes of ``k`` numbers; k is the bottleneck, or below it if ordered."""
+        return self.core.decoder_arrays(k, self.basis.numpy(), self.mean.numpy())
+
 
 class ScoreCore(nn.Module):
     """The same autoencoder from principal components to principal components (b, m).
@@ -132,14 +137,28 @@ class ScoreCore(nn.Module):
         """The scores (b, m) of codes (b, k)."""
         assert self.h is not None
         k, m = code.shape[1], len(self.spread)
-        # A component cannot need a larger correction than the first that the code lacks.
-        limit = torch.minimum(self.spread, self.spread[min(k, m - 1)])
-        correction = limit * self.h(code / self._unit(k), m).float()
+        correction = self._limit(k) * self.h(code / self._unit(k), m).float()
         return functional.pad(code, (0, m - k)) + correction
+
+    def decoder_arrays(self, k: int, basis: np.ndarray, mean: np.ndarray) -> DecoderArrays:
+        """The decoder of codes of ``k`` numbers as arrays; ``basis`` and ``mean`` are its PCA's."""
+        assert self.h is not None
+        limit = self._limit(k).numpy()
+        pairs = [(layer.weight, layer.bias) for layer in (*self.h.layers, self.h.last)]
+        arrays = [(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in pairs]
+        arrays[0] = arrays[0][0][:, :k], arrays[0][1]
+        arrays[-1] = limit[:, None] * arrays[-1][0], limit * arrays[-1][1]
+        layers = tuple(Dense(weight, bias) for weight, bias in arrays)
+        return DecoderArrays(self._unit(k).numpy(), layers, basis, mean)
 
     def forward(self, s: Tensor) -> Tensor:
         """Scores after the bottleneck."""
         return self.decode(self.encode(s, self.bottleneck))
+
+    def _limit(self, k: int) -> Tensor:
+        """The largest correction of each component for codes of ``k`` numbers."""
+        # A component cannot need a larger correction than the first that the code lacks.
+        return torch.minimum(self.spread, self.spread[min(k, len(self.spread) - 1)])
 
     def _unit(self, k: int) -> Tensor:
         """The initial standard deviation of each number of the code."""

@@ -1,7 +1,6 @@
 """What the explorer of a report holds of a study: points, labels, numbers and neighbours, packed.
 
-A report keeps each array as a block in the page: zlib in base64, whose letters cannot close the
-element that holds them. Everything that is text (ids, labels, names) stands in JSON.
+Everything that is text (ids, labels, names) stands in JSON.
 
 Blocks
 ------
@@ -23,10 +22,7 @@ map-neighbors
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +31,8 @@ import numpy as np
 import pandas as pd
 
 from repviz import number_format as numbers
-from repviz.report.html import Markup, tag
+from repviz.report.blocks import as_json, block
+from repviz.report.html import Markup
 from repviz.report.pictures import Sheet
 from repviz.study_folder import Study, records
 
@@ -91,12 +88,12 @@ class MapData:
     def blocks(self) -> list[Markup]:
         """The data as elements of the page."""
         return [
-            _block("map-words", json.dumps(self.words, ensure_ascii=False).encode()),
-            _block("map-ids", _json(self.ids)),
-            _block("map-points", _planes(self.points)),
-            _block("map-labels", self.labels.astype("<u4").tobytes()),
-            _block("map-columns", self.columns),
-            _block("map-neighbors", self.neighbors.tobytes()),
+            block("map-words", as_json(self.words)),
+            block("map-ids", as_json(self.ids)),
+            block("map-points", _planes(self.points)),
+            block("map-labels", self.labels.astype("<u4").tobytes()),
+            block("map-columns", self.columns),
+            block("map-neighbors", self.neighbors.tobytes()),
         ]
 
 
@@ -121,7 +118,7 @@ def map_data(study: Study, sheet: Sheet | None) -> MapData:
     described, packed = _columns(study, images, views)
     stored = list(dict.fromkeys(table["representation"]))
     neighbors = _neighbors(study, stored, names, views, n)
-    text = _json([ids, images["label"].tolist()])
+    text = as_json([ids, images["label"].tolist()])
     words = {
         "key": hashlib.sha256(text + points.tobytes()).hexdigest()[:12],
         "n": n,
@@ -133,15 +130,6 @@ def map_data(study: Study, sheet: Sheet | None) -> MapData:
         "sheet": sheet and {"columns": sheet.columns, "width": sheet.width, "height": sheet.height},
     }
     return MapData(words, ids, points, codes, packed, neighbors)
-
-
-def read_block(page: str, name: str) -> bytes | None:
-    """The content of a block of data in a page; None where it has no such block."""
-    start = page.find(f'id="{name}">')
-    if start < 0:
-        return None
-    packed = page[start : page.find("</script>", start)].partition(">")[2]
-    return zlib.decompress(base64.b64decode(packed))
 
 
 def quantised(rows: pd.DataFrame, n: int) -> np.ndarray:
@@ -264,15 +252,6 @@ def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
     return [(name, notes.get(name, "")) for name in names]
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def _planes(values: np.ndarray) -> bytes:
     """uint16 as all low bytes, then all high bytes: the high ones compress."""
     return np.ascontiguousarray(values.astype("<u2")).view(np.uint8).reshape(-1, 2).T.tobytes()
-
-
-def _block(name: str, content: bytes) -> Markup:
-    packed = base64.b64encode(zlib.compress(content, 9)).decode()
-    return tag("script", Markup(packed), type="application/octet-stream", id=name)

@@ -24,6 +24,7 @@ SCRIPTS = (
     "map-view.js",
     "map-panel.js",
     "map.js",
+    "decoder.js",
 )
 
 

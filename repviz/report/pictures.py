@@ -97,15 +97,19 @@ def scatter(xy: np.ndarray, alt: str, class_: str) -> Markup:
     return tag("img", src=source, alt=alt, width=_SCATTER, height=_SCATTER, class_=class_)
 
 
-def sheet(pixels: np.ndarray) -> Sheet:
+def sheet(pixels: np.ndarray, *, area: int = _PIXELS, quality: int = 78) -> Sheet:
     """All pictures in one JPEG, made smaller where there are very many.
 
     Parameters
     ----------
     pixels : ndarray, shape (n, h, w) or (n, c, h, w), uint8
+    area : int
+        Pixels of the sheet, at most, unless pictures would have sides below 16 pixels.
+    quality : int
+        Of the JPEG, 1 to 95.
     """
     n, (height, width) = len(pixels), pixels.shape[-2:]
-    shrink = min(1.0, math.sqrt(_PIXELS / (n * height * width)))
+    shrink = min(1.0, math.sqrt(area / (n * height * width)))
     shrink = min(1.0, max(shrink, _LEAST / min(height, width)))
     height, width = round(height * shrink), round(width * shrink)
     across = math.ceil(math.sqrt(n))
@@ -115,7 +119,7 @@ def sheet(pixels: np.ndarray) -> Sheet:
         one = _picture(pixels[i])
         one = one if shrink == 1 else one.resize((width, height), Image.Resampling.LANCZOS)
         whole.paste(one, (i % across * width, i // across * height))
-    return Sheet(_uri(whole, 78), across, width, height)
+    return Sheet(_uri(whole, quality), across, width, height)
 
 
 def _picture(pixels: np.ndarray) -> Image.Image:

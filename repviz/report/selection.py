@@ -15,7 +15,7 @@ import pandas as pd
 
 from repviz import checks
 from repviz.errors import InputError, Mismatch
-from repviz.report.map_data import read_block
+from repviz.report.blocks import read_block
 
 if TYPE_CHECKING:
     from repviz.report.notebook import Explorer

@@ -20,6 +20,7 @@ from repviz.activations.store import open_activations
 from repviz.bottleneck.choice_stages import choice_stages
 from repviz.bottleneck.criteria import get_criterion
 from repviz.bottleneck.data import describe_images, load_data
+from repviz.bottleneck.decoders import decoder_stage
 from repviz.bottleneck.engines import ENGINES
 from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
@@ -153,6 +154,7 @@ def faces(
         measured = draw_by_label(images.labels, len(images), MEASURED, rng)
         study.stage("images", partial(_images, plan=plan, identity=identity))
         fit_stages(study, plan)
+        decoder_stage(study, plan)
         choice_stages(study, plan, [get_criterion(name) for name in CRITERIA])
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
         _alexnet_stages(study, images, identity, measured, epochs=epochs, seed=seed)

@@ -91,29 +91,44 @@ const over = (under, colour, opacity) => {
 // Draws all points of a map on a canvas. Where some are selected, the others are grey and below.
 class Raster {
   // `place` is {scale, left, top}: a point's pixel is left + scale x, top - scale y.
-  draw(canvas, { x, y }, place, radius, { codes, colours }, theme, selection) {
-    const { width: side } = canvas;
+  draw(canvas, points, place, radius, { codes, colours }, theme, selection) {
+    const area = this.measure(canvas, radius);
+    const table = Uint32Array.from(colours, pixelOf);
+    const spot = disc(radius, area.stride);
+    if (selection.empty) {
+      this.pixels.fill(0);
+      this.stamp(points, place, area, spot, null, codes, table);
+    } else {
+      this.prepare(canvas, points, place, radius, theme);
+      this.pixels.set(this.below);
+      this.stamp(points, place, area, spot, selection.list, codes, table);
+    }
+    canvas.getContext("2d").putImageData(this.image, -area.pad, -area.pad);
+  }
+
+  // All points in grey, which lie below any selection: drawn once, when a lasso begins.
+  prepare(canvas, { x, y }, place, radius, theme) {
+    const area = this.measure(canvas, radius);
+    const key = [area.stride, place.scale, place.left, place.top, radius, theme.grey].join();
+    if (this.key === key && this.x === x) return;
+    Object.assign(this, { key, x });
+    this.pixels.fill(0);
+    this.stamp({ x, y }, place, area, disc(radius, area.stride), null, null, Uint32Array.of(pixelOf(theme.grey)));
+    this.below = this.pixels.slice();
+  }
+
+  measure({ width: side }, radius) {
     const pad = 2 * (Math.ceil(radius) + 1);
     const stride = side + 2 * pad;
     if (this.image?.width !== stride) {
       this.image = new ImageData(stride, stride);
       this.pixels = new Uint32Array(this.image.data.buffer);
     }
-    this.pixels.fill(0);
-    const table = Uint32Array.from(colours, pixelOf);
-    const grey = Uint32Array.of(pixelOf(theme.grey));
-    const spot = disc(radius, stride);
-    const area = { side, pad, stride };
-    if (selection.empty) this.stamp(x, y, place, area, spot, null, codes, table);
-    else {
-      this.stamp(x, y, place, area, spot, null, null, grey);
-      this.stamp(x, y, place, area, spot, selection.list, codes, table);
-    }
-    canvas.getContext("2d").putImageData(this.image, -pad, -pad);
+    return { side, pad, stride };
   }
 
   // Puts down the points of `rows`, or all of them.
-  stamp(x, y, { scale, left, top }, { side, pad, stride }, { half, core, rim, opacity }, rows, codes, table) {
+  stamp({ x, y }, { scale, left, top }, { side, pad, stride }, { half, core, rim, opacity }, rows, codes, table) {
     const { pixels } = this;
     const [low, high] = [-half, side + half];
     const full = core.length;

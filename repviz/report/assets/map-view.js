@@ -133,6 +133,11 @@ class LargeMap {
     if (state.names && data.labels && data.labels.length > 1 && data.labels.length <= NAMED) this.drawNames(context, theme);
   }
 
+  // What a lasso will leave below, before its end has to be seen.
+  prepare(theme) {
+    this.raster.prepare(this.canvas, this.points, this.place, this.radius, theme);
+  }
+
   // As many thumbnails as have room; every image keeps its point.
   drawPictures(context, { codes, colours }) {
     const { data, state, points } = this;
@@ -274,6 +279,7 @@ class LargeMap {
           between[axis][i] = a === ABSENT || b === ABSENT ? b : a + (b - a) * eased;
         }
       this.points = share === 1 ? to : between;
+      this.raster.key = ""; // its arrays hold other places now
       changed();
       if (share < 1) requestAnimationFrame(step);
     };
@@ -287,7 +293,6 @@ class SmallMaps {
     Object.assign(this, { data, state });
     this.box = document.getElementById("map-views");
     this.marks = document.getElementById("map-marks");
-    this.rasters = new Raster();
     this.maps = data.views.map(({ name }, view) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -298,7 +303,7 @@ class SmallMaps {
       button.append(canvas, title);
       button.addEventListener("click", () => choose(view));
       this.box.append(button);
-      return { button, canvas };
+      return { button, canvas, raster: new Raster() };
     });
   }
 
@@ -320,12 +325,21 @@ class SmallMaps {
     }
   }
 
+  get radius() {
+    return Math.min(1.6, Math.max(0.6, dot(this.data.n) / 2)) * window.devicePixelRatio;
+  }
+
+  prepare(theme) {
+    this.maps.forEach(({ canvas, raster }, view) => {
+      raster.prepare(canvas, this.data.views[view], this.place(canvas), this.radius, theme);
+    });
+  }
+
   draw(theme) {
     const { data, state } = this;
-    const radius = Math.min(1.6, Math.max(0.6, dot(data.n) / 2)) * window.devicePixelRatio;
-    this.maps.forEach(({ canvas }, view) => {
+    this.maps.forEach(({ canvas, raster }, view) => {
       const colours = colouring(data, theme, state.colour, view);
-      this.rasters.draw(canvas, data.views[view], this.place(canvas), radius, colours, theme, state.selection);
+      raster.draw(canvas, data.views[view], this.place(canvas), this.radius, colours, theme, state.selection);
     });
   }
 

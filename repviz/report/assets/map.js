@@ -152,6 +152,7 @@
     moved = 0;
     gesture = pointers.size > 1 ? "pinch" : state.lasso || event.shiftKey ? "lasso" : "pan";
     state.path = gesture === "lasso" ? [map.toMap(...place(event))] : [];
+    if (gesture === "lasso") for (const one of [map, small]) one.prepare(theme);
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {

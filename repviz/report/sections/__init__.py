@@ -92,6 +92,7 @@ SECTIONS: dict[str, str] = {
     "comparison": "repviz.report.sections.comparison:SECTION",
     "sweep": "repviz.report.sections.sweep:SECTION",
     "reconstructions": "repviz.report.sections.reconstructions:SECTION",
+    "decoder": "repviz.report.sections.decoder:SECTION",
     "traversals": "repviz.report.sections.traversals:SECTION",
     "audit": "repviz.report.sections.audit:SECTION",
     "criteria": "repviz.report.sections.criteria:SECTION",
