@@ -87,7 +87,25 @@ def _traversals(draft: Draft, images: Images) -> None:
 
 
 def _decoders(draft: Draft, images: Images) -> None:
-    table(draft, "decoders", [{"left_out": "this study was made up"}])
+    rng, m, hidden, (shown, known) = np.random.default_rng(4), 8, 4, (4, 6)
+    pixels, sizes = images.pixels[:shown].reshape(shown, -1), images.sizes
+    counts = {"components": m, "hidden": hidden, "layers": 2, "n_test": shown, "n_known": known}
+    limits = {"distance_q05": 0.05, "distance_q95": 0.12, "difference": 0.9}
+    named = {"engine_title": "the autoencoder", **counts, **limits}
+    table(draft, "decoders", [{**named, "bottleneck": k, "directions": k} for k in sizes])
+    weights = sum(hidden * k + m * hidden for k in sizes) + m * pixels.shape[1]
+    draft.array("decoder_weights", rng.integers(-127, 128, weights).astype(np.int8))
+    floats = sum(2 * (hidden + m) + 3 * k + k * k for k in sizes) + m
+    numbers = np.concatenate([pixels[0] / 255, rng.uniform(1e-3, 2e-3, floats)])
+    draft.array("decoder_floats", numbers.astype(np.float32))
+    codes = rng.normal(size=(shown, sum(sizes) + max(sizes)))
+    draft.array("decoder_codes", codes.astype(np.float32))
+    draft.array("decoder_errors", np.full((2, len(sizes), shown), 0.01, np.float32))
+    draft.array("decoder_known", rng.integers(-9, 9, (known, m)).astype(np.int8))
+    draft.array("decoder_known_floats", np.ones(m + known, np.float32))
+    draft.array("decoder_rows", np.arange(shown + known))
+    draft.array("decoder_images", images.pixels[:shown])
+    draft.array("decoder_strip", images.pixels[: 1 + len(sizes)])
 
 
 def _criteria(draft: Draft, images: Images) -> None:

@@ -25,6 +25,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
         size=24,
         bottlenecks=SIZES,
         engines=["linear-start"],
+        setup=repviz.SweepSetup(effort=0.05),
         out=tmp_path_factory.mktemp("decoder") / "study",
     )
 
@@ -103,10 +104,10 @@ def test_a_random_point_has_its_nearest_image_and_verdict(
     distances = np.sqrt(np.square(known - point).mean(axis=1))
     images = study.result("images").set_index("row")["id"]
     nearest = images[rows[distances.argmin()]]
-    assert said(page, "near-said") == f"Nearest known face, {nearest}"
+    assert said(page, "near-said") == f"Nearest known drawn face, {nearest}"
     assert float(said(page).split()[0]) == pytest.approx(distances.min(), rel=0.02)
     if button == "pixels":
-        assert "farther than a real face" in said(page)
+        assert "farther than a real drawn face" in said(page)
     assert page.locator("#decode-pca").is_hidden()
     before = canvas(page, "given" if button == "pixels" else "drawn")
     page.locator(f"#decode-{button}").click()

@@ -182,7 +182,7 @@ class Decoders {
   };
   const error = (which) => {
     const value = decoders.errors[(which * sizes.length + state.place) * shown.length + state.image];
-    return `, error ${plain(value)}`;
+    return `, MSE ${plain(value)}`;
   };
   const visible = (...names) => {
     for (const [name, canvas] of Object.entries(canvases)) canvas.parentElement.hidden = !names.includes(name);
@@ -236,7 +236,7 @@ class Decoders {
     if (!spread[j]) return 0;
     return directions[j].reduce((sum, value, i) => sum + value * (state.origin[i] - centre[i]), 0) / spread[j];
   };
-  const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+  const signed = (value) => `${value <= -0.05 ? "−" : value < 0.05 ? "" : "+"}${Math.abs(value).toFixed(1)}`;
   const sliders = () => {
     const { spread, directions } = decoders.nets[state.place];
     const total = spread.reduce((sum, value) => sum + value * value, 0);
@@ -256,7 +256,7 @@ class Decoders {
       });
       const share = ((100 * length * length) / (total || 1)).toFixed(0);
       const line = element("label", "");
-      line.append(element("span", `Direction ${j + 1}, ${share} % of the variance`), input, output);
+      line.append(element("span", `Direction ${j + 1} (${share} %)`), input, output);
       return { line, input };
     });
     const inputs = rows.map(({ input }) => input);

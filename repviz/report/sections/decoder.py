@@ -38,9 +38,9 @@ def render(study: Study) -> Content | None:
         f"Decoded in the browser by {first['engine_title']}, with the weights of this study "
         f"rounded to 8 bits: over {count(first['n_test'])} test images and all sizes no pixel "
         f"differs by more than {plain(largest, 2)} of 255 grey levels. Each slider moves the code "
-        "along a principal direction of the training codes, in standard deviations. PCA has the "
-        f"same number of components as the code has numbers. Distances to the nearest of "
-        f"{count(first['n_known'])} known {nouns.images} are RMS grey levels."
+        "along a principal direction of the training codes, in standard deviations; beside it its "
+        "share of their variance. PCA has as many components as the code has numbers. Distances "
+        f"to the nearest of {count(first['n_known'])} known {nouns.images} are RMS grey levels."
     )
     return Content(
         figure(
