@@ -23,6 +23,21 @@ class Nouns:
     label: str = "label"
     labels: str = "labels"
 
+    @property
+    def one(self) -> str:
+        """One of the kind: "a face"; "an image like these" where the kind has no name."""
+        article = "an" if self.image[0] in "aeiou" else "a"
+        return f"{article} {self.image}" + self._kind
+
+    @property
+    def several(self) -> str:
+        """Some of the kind: "faces"; "images like these" where the kind has no name."""
+        return self.images + self._kind
+
+    @property
+    def _kind(self) -> str:
+        return " like these" if self.image == "image" else ""
+
     def as_json(self) -> dict[str, str]:
         """As a manifest keeps it, under ``images.nouns``."""
         return asdict(self)

@@ -11,7 +11,7 @@ from repviz.images import Images, open_images
 from repviz.images.collection import Arrays
 from repviz.images.concatenation import concatenate
 from repviz.images.perturbations import perturb
-from repviz.nouns import Nouns, nouns_of
+from repviz.nouns import FACES, Nouns, nouns_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (7, 3, 12, 10), dtype=np.uint8)
 
@@ -86,6 +86,12 @@ def test_the_nouns_stay_with_the_images_whatever_becomes_of_them():
     assert perturb(images, "mirror").nouns == BIRDS
     assert concatenate(images, images)[0].nouns == BIRDS
     assert concatenate(images, make())[0].nouns == Nouns("image", "images", "label", "labels")
+
+
+def test_one_and_several_of_a_kind_are_named_with_the_right_article():
+    assert (FACES.one, FACES.several) == ("a face", "faces")
+    assert Nouns("owl", "owls").one == "an owl"
+    assert (Nouns().one, Nouns().several) == ("an image like these", "images like these")
 
 
 def test_a_manifest_keeps_the_nouns():

@@ -129,13 +129,13 @@ def ladder_findings(study: Study) -> list[str]:
     if missed.empty:
         sentences.append(
             f"The judges accepted none of {count(_total(negatives))} images made not to be "
-            f"{nouns.images}."
+            f"{nouns.several}."
         )
     else:
         worst: Any = missed.sort_values("accepted_share").iloc[-1]
         sentences.append(
             f"The judges are not infallible: of {count(_total(negatives))} images made not to be "
-            f"{nouns.images} they accepted {count(missed['accepted'].sum())}, most often "
+            f"{nouns.several} they accepted {count(missed['accepted'].sum())}, most often "
             f"“{worst.title.lower()}” ({percent(worst.accepted_share)}, {_interval(worst)})."
         )
     return sentences
@@ -150,7 +150,7 @@ def claim(study: Study) -> str:
     real = f"{count(held.accepted)} of {count(held.n)} real {nouns.images} were"
     if noise.accepted == 0:
         return (
-            f"A random image is not a {nouns.image}: none of {count(noise.n)} was accepted "
+            f"A random image is not {nouns.one}: none of {count(noise.n)} was accepted "
             f"(95 % upper limit {percent(noise.accepted_share_high)}); {real}"
         )
     return (

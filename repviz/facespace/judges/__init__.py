@@ -106,7 +106,7 @@ _ALL = (
         "Distance to the nearest known {image}",
         f"{_HOME}.nearest_face:fit",
         ("distance",),
-        "structure: a {image} shifted by a few pixels can be far, a blurred one near",
+        "structure: the same {image} shifted by a few pixels can be far, a blurred one near",
     ),
     Judge(
         "face-space",

@@ -247,7 +247,7 @@ def _limits(study: Study, negatives: pd.DataFrame) -> str:
     kinds = count(negatives["kind"].nunique())
     return (
         f"“Accepted” means: not told apart from {nouns.images} of this source, in this crop and "
-        f"light, by these judges. A {nouns.image} in another pose or crop may be refused. Of the "
+        f"light, by these judges. Another pose or crop of {nouns.one} may be refused. Of the "
         f"{kinds} kinds of negatives the classifier had met {met} in training "
         f"(made from other {nouns.images}); on kinds that nobody thought of, its error "
         "is unknown. The interval of the real images counts each person once. The shares are "
@@ -265,7 +265,7 @@ def claim(study: Study) -> Claim | None:
     value = f"{count(noise['accepted'])} of {count(noise['n'])}"
     limit = percent(noise["accepted_share_high"])
     answer = (
-        f"A random image is not a {nouns.image}: none of {count(noise['n'])} was accepted "
+        f"A random image is not {nouns.one}: none of {count(noise['n'])} was accepted "
         f"(95 % upper limit {limit})"
         if noise["accepted"] == 0
         else f"{percent(noise['accepted_share'])} of {count(noise['n'])} random images were "
@@ -277,7 +277,7 @@ def claim(study: Study) -> Claim | None:
         pixels = study.array("ladder")
         shown = [("random pixels", pixels[0, 0]), ("a real image", pixels[-1, 0])]
         picture = join([image(one, alt=alt) for alt, one in shown])
-    return Claim(f"Is a random image a {nouns.image}?", value, answer + known, picture)
+    return Claim(f"Is a random image {nouns.one}?", value, answer + known, picture)
 
 
 SECTION = Section(
