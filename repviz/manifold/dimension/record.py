@@ -34,8 +34,9 @@ class Dimension:
         twelve families of sets of known dimension, most of them no uniform balls
         (:mod:`repviz.manifold.dimension.calibration`). Its measured coverage of the truth, by
         family and method over dimensions 1 to 8, was 0.92 to 1 at n = 200 and 1,000
-        (``scripts/bench/truth_coverage.py``); at n = 5,000 it has not been measured. It does not
-        allow for what a warning names, nor for sets unlike those families. For the linear
+        (``scripts/bench/truth_coverage.py``), and 0.9 to 1 at n = 5,000 for "twonn" and "gride",
+        the others not having been measured there. It does not allow for what a warning names, nor
+        for sets unlike those families. For the linear
         methods, "participation" and "pca-90", sampling error alone: they count the directions of
         the flat space that the set spans, whatever its dimension.
     n : int
