@@ -81,13 +81,11 @@ def _sweep(pair: PairedStudies) -> Iterator[Quantity]:
 
 
 def _choices(pair: PairedStudies) -> Iterator[Quantity]:
-    """The smallest size that passes each criterion; only its intervals are compared."""
+    """The smallest size that passes each criterion; its interval may have no upper end."""
     for row, other in _both(pair, "choices", ["criterion", "engine"]):
         ends = _ends(row, "observed", "low", "high"), _ends(other, "observed", "low", "high")
-        (a, a_low, a_high), (b, b_low, b_high) = ends
-        apart = b_low > a_high or b_high < a_low
-        bounds = (b / a, b / a) if apart else (0.0, np.inf)
-        yield Quantity(f"{row['title']}, {row['engine_label']}", ends, Effect(b / a, *bounds, 0))
+        name = f"{row['title']}, {row['engine_label']}"
+        yield Quantity(name, ends, unpaired_ratio(*ends))
 
 
 def _dimension(pair: PairedStudies) -> Iterator[Quantity]:

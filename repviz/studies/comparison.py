@@ -61,11 +61,12 @@ def comparison(studies: Sequence[Study | str | Path], *, out: str | Path) -> Stu
         )
     named = dict(zip(NAMES, (pair.a, pair.b), strict=True))
     about = [one.manifest["images"] for one in named.values()]
+    titles = dict.fromkeys(_title(one) for one in named.values())
     same_nouns = pair.a.nouns == pair.b.nouns
     with begin(
         out,
         study="comparison",
-        title=f"{_title(pair.a)} — and: {_title(pair.b)}",
+        title=f"Two studies side by side: {' | '.join(titles)}",
         parameters={name: one.results_key for name, one in named.items()},
         images={
             "name": " and ".join(dict.fromkeys(str(one["name"]) for one in about)),

@@ -6,7 +6,7 @@ from typing import Any
 
 from repviz.number_format import count, text
 from repviz.report.html import join, tag
-from repviz.report.parts import field, table
+from repviz.report.parts import Column, field, table
 from repviz.report.private import without_folders
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -27,13 +27,16 @@ def render(study: Study) -> Content | None:
         field("", "side", text),
         field("study", "study", text),
         field("title", "title", text),
-        field("images", "images", lambda name: without_folders(text(name))),
+        Column("images", lambda row: without_folders(text(row["images"])), numeric=False),
         field("number", "n", count),
         field("in both", "n_shared", count),
     )
     parts = [table(studies, columns, label="The two studies")]
     if len(different):
-        sides = [field(side, f"value_{side.lower()}", _short) for side in ("A", "B")]
+        sides = [
+            Column("A", lambda row: _short(row["value_a"]), numeric=False),
+            Column("B", lambda row: _short(row["value_b"]), numeric=False),
+        ]
         parts += [
             tag("h3", "What differs"),
             table(different, (field("", "option", text), *sides), label="Options that differ"),
