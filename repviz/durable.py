@@ -153,8 +153,8 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8, all or nothing."""
-    write_bytes(path, text.encode())
+    """Write ``text`` to ``path`` as UTF-8, with codes for what that cannot hold, all or nothing."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_record(path: str | Path, record: dict[str, Any]) -> None:

@@ -34,13 +34,13 @@ def reserved(path: str | Path, *beside: Path, overwrite: bool) -> Iterator[None]
         One of them exists, another process writes ``path``, or the folder cannot be written.
     """
     path = Path(path)
+    for file in (path, *beside):
+        if file.is_dir():
+            raise StoreError(
+                f"{file}: a file must be written here, and this is a folder. Choose another name."
+            )
     with locked_file(path):
         for file in (path, *beside):
-            if file.is_dir():
-                raise StoreError(
-                    f"{file}: a file must be written here, and this is a folder. Choose another "
-                    "name."
-                )
             if not overwrite and (file.exists() or file.is_symlink()):
                 raise StoreError(
                     f"{file}: this file already exists and would be overwritten. Choose another "

@@ -15,7 +15,9 @@ _PAGE = re.compile(rb"<!-- sha256: (?P<sum>[0-9a-f]{64}) -->\n\Z")
 
 def write_page(path: str | Path, page: str, results: str) -> None:
     """Write an HTML page that ends with the key of its results and the SHA-256 of all before it."""
-    content = (page.rstrip("\n") + "\n" + _results_line(results)).encode()
+    content = (page.rstrip("\n") + "\n" + _results_line(results)).encode(
+        "utf-8", "backslashreplace"
+    )
     durable.write_bytes(path, content + f"<!-- sha256: {provenance.sha256(content)} -->\n".encode())
 
 
@@ -67,7 +69,7 @@ def _results_line(results: str) -> str:
 def card_path(path: str | Path) -> Path:
     """The card of an exported file or folder: ``fc7.npy.json`` beside ``fc7.npy``."""
     path = Path(path)
-    return path.with_name(f"{path.name}.json")
+    return path.parent / f"{path.name}.json"
 
 
 def write_card(path: str | Path, about: dict[str, Any]) -> None:

@@ -196,3 +196,8 @@ def test_a_folder_takes_its_name_complete_or_not_at_all(tmp_path):
         fill(temporary, None)
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
     assert (tmp_path / "x" / "deep" / "a").read_text() == "complete"
+
+
+def test_a_name_that_is_no_utf8_is_written_as_codes(tmp_path):
+    durable.write_text(tmp_path / "a.csv", "a\udcff,b")
+    assert (tmp_path / "a.csv").read_text() == "a\\udcff,b"

@@ -332,6 +332,13 @@ def test_messages(nets, call, error, sentence):
     assert str(caught.value) == sentence
 
 
+def test_numbers_of_numpy_are_those_of_python_in_a_checkpoint(nets, tmp_path):
+    recipe = replace(SETTINGS, learning_rate=np.float32(0.125), batch=np.int64(16))
+    train(small(), digits(), out=tmp_path / "net.safetensors", epochs=np.int64(1), recipe=recipe)
+    card = read_card(tmp_path / "net.safetensors")["recipe"]
+    assert (card["learning_rate"], card["batch"], card["epochs"]) == (0.125, 16, 1)
+
+
 def test_a_file_of_another_training_is_refused(nets, tmp_path):
     out = tmp_path / "net.safetensors"
     train(small(), digits(), out=out, recipe=SETTINGS)

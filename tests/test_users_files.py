@@ -280,8 +280,9 @@ def test_the_sentences_name_what_is_in_the_way(work, tmp_path):
         f"{tmp_path}/there.html: this file already exists and would be overwritten. Choose another "
         "name, or allow it: overwrite=True (--overwrite)."
     )
-    with pytest.raises(StoreError) as caught:
-        repviz.write_report(study.folder, out=tmp_path, overwrite=True)
-    assert str(caught.value) == (
-        f"{tmp_path}: a file must be written here, and this is a folder. Choose another name."
-    )
+    for folder in (str(tmp_path), ".", "/"):
+        with pytest.raises(StoreError) as caught:
+            repviz.write_report(study.folder, out=folder, overwrite=True)
+        assert str(caught.value) == (
+            f"{folder}: a file must be written here, and this is a folder. Choose another name."
+        )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from repviz import checks
 from repviz.errors import ImageError, InputError
 from repviz.images import decoding
 from repviz.images.collection import Images
@@ -88,7 +89,12 @@ def images_from(
     n = len(items)
     if not n:
         raise InputError("images_from: at least one image must be given, got an empty sequence.")
-    names = tuple(f"image {row}" for row in range(n)) if ids is None else tuple(map(str, ids))
+    given = [f"image {row}" for row in range(n)] if ids is None else checks.as_list(ids)
+    names = tuple(map(str, given))
+    if len(names) != n:
+        raise InputError(
+            f"images_from: ids must have one entry for each of {n} images, got {len(names)}."
+        )
     if len(set(names)) < len(names):
         raise InputError(
             f"images_from: the ids of {name} must be distinct, got {len(set(names))} different "

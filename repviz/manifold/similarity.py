@@ -78,7 +78,7 @@ def similarity(
     method : str
         A name in :data:`SIMILARITIES`.
     permutations : int
-        Shuffles of the rows of one, from 0; with none, ``null`` and ``p`` are NaN.
+        Shuffles of the rows of one, from 0 to 10^6; with none, ``null`` and ``p`` are NaN.
     k : int
         For "mutual-knn": the number of neighbours, from 1 to n - 1.
     seed : int
@@ -101,7 +101,7 @@ def similarity(
     if own is not None:
         X, Y = X[own], Y[others]
     X, Y = (checks.matrix("similarity", rows, rows=4).astype(np.float64) for rows in (X, Y))
-    permutations = checks.integer("similarity", "permutations", permutations, low=0)
+    permutations = checks.integer("similarity", "permutations", permutations, low=0, high=10**6)
     if len(X) != len(Y):
         raise InputError(
             f"similarity: X and Y must be of the same images, got {len(X)} and {len(Y)} rows."
@@ -231,10 +231,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
     UserWarning
         Rows of a stored layer were left out.
     """
-    X, Y = (
-        M if len(getattr(M, "shape", ())) == 2 else checks.matrix("minibatch_cka", M)
-        for M in (X, Y)
-    )
+    X, Y = (M if _is_sliceable(M) else checks.matrix("minibatch_cka", M) for M in (X, Y))
     own, others, notes = matching_rows("minibatch_cka", X, Y)
     if own is None or others is None:
         own, others = np.arange(len(X)), np.arange(len(Y))
@@ -262,6 +259,11 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
     if sums[1] <= 0 or sums[2] <= 0:
         raise InputError("minibatch_cka: the rows must not all be identical.")
     return float(sums[0] / np.sqrt(sums[1] * sums[2]))
+
+
+def _is_sliceable(M: Any) -> bool:
+    """Whether ``M`` is a matrix that gives some of its rows at a time: an array, a stored layer."""
+    return hasattr(M, "blocks") or (isinstance(M, np.ndarray) and M.ndim == 2)
 
 
 def _hollow(X: np.ndarray) -> np.ndarray:

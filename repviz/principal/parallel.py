@@ -59,7 +59,7 @@ def parallel_analysis(
     components : int, optional
         Number of components to compare, from 1 to min(n - 1, d); all if None.
     permutations : int
-        Number of shuffles, from 1; 19 are the fewest that show the 0.95 quantile.
+        Number of shuffles, from 1 to 10^6; 19 are the fewest that show the 0.95 quantile.
     quantile : float
         Quantile of the shuffled spectra, from 0.5 to 0.999.
     seed : int
@@ -71,7 +71,9 @@ def parallel_analysis(
         ``X`` or an option is not what it must be.
     """
     X = checks.matrix("parallel_analysis", X)
-    permutations = checks.integer("parallel_analysis", "permutations", permutations, low=1)
+    permutations = checks.integer(
+        "parallel_analysis", "permutations", permutations, low=1, high=10**6
+    )
     quantile = checks.real("parallel_analysis", "quantile", quantile, low=0.5, high=0.999)
     spectrum = pca(X, components=components).explained_variance
     rng = np.random.default_rng(checks.seed("parallel_analysis", seed))

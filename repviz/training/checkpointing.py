@@ -122,7 +122,7 @@ class FileCheckpointer:
 
 def curves_path(checkpoint: Path) -> Path:
     """The table of a training's curves, beside its checkpoint."""
-    return checkpoint.with_suffix(".csv")
+    return checkpoint.parent / f"{checkpoint.stem}.csv"
 
 
 @contextmanager

@@ -20,6 +20,14 @@ INITS: dict[str, str] = {
 }
 
 
+REAL_RANGES = (
+    ("learning_rate", 1e-12, 1e3),
+    ("momentum", 0.0, 0.9999),
+    ("weight_decay", 0.0, 1.0),
+    ("bias_rate", 1e-12, 1e3),
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a recipe decides; ``dataclasses.replace`` gives a changed copy.
@@ -70,14 +78,15 @@ class Settings:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        checks.integer("train", "epochs", self.epochs, low=1)
-        checks.integer("train", "batch", self.batch, low=1)
-        checks.real("train", "learning_rate", self.learning_rate, low=1e-12, high=1e3)
-        checks.real("train", "momentum", self.momentum, low=0, high=0.9999)
-        checks.real("train", "weight_decay", self.weight_decay, low=0, high=1)
-        checks.real("train", "bias_rate", self.bias_rate, low=1e-12, high=1e3)
+        # Python's own numbers take the place of NumPy's, which no JSON record holds.
+        for name in ("epochs", "batch"):
+            number = checks.integer("train", name, getattr(self, name), low=1)
+            object.__setattr__(self, name, number)
+        for name, low, high in REAL_RANGES:
+            value = checks.real("train", name, getattr(self, name), low=low, high=high)
+            object.__setattr__(self, name, value)
         for name in ("compile", "bias_decay", "tensorboard"):
-            checks.flag("train", name, getattr(self, name))
+            object.__setattr__(self, name, checks.flag("train", name, getattr(self, name)))
         checks.one_of("train", "schedule", self.schedule, SCHEDULES)
         checks.one_of("train", "init", self.init, INITS)
 

@@ -73,7 +73,7 @@ def _checked_device(device: str) -> torch.device:
     try:
         torch_device = torch.device(device)
         torch.empty(1, device=torch_device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise InputError(
             f"neighbors: device must be usable by torch on this machine, got '{device}' "
