@@ -294,7 +294,7 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
     titles = {name: get_section(name).title for name in SECTIONS}
     # A section that found something says so in its title.
     titles |= {
-        "stores": "All 2 folders hold the same 20 faces",
+        "stores": "Both folders hold the same 20 faces",
         "compared_studies": "A and B are of the same images; one entry of their manifests differs",
         "comparison": "The studies differ in 2 of 3 comparisons",
         "criteria": "Smallest acceptable code: 8 numbers",

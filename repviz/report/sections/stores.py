@@ -63,7 +63,8 @@ def _headline(stores: list[dict[str, Any]], shared: list[dict[str, Any]], images
     if len(stores) == 1:
         return f"{count(stores[0]['n'])} of {count(stores[0]['n_stored'])} stored rows are measured"
     if all(row["n_shared"] == row["n_a"] == row["n_b"] for row in shared):
-        return f"All {count(len(stores))} folders hold the same {count(stores[0]['n'])} {images}"
+        every = "Both" if len(stores) == 2 else f"All {count(len(stores))}"
+        return f"{every} folders hold the same {count(stores[0]['n'])} {images}"
     if not any(row["n_shared"] for row in shared):
         return f"The folders share no {images}: they are not compared image by image"
     return f"Some {images} are in several folders, others in one alone"
