@@ -1,0 +1,90 @@
+"""The documentation: every command parses, every block runs, no link and no name is dead."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import repviz
+from repviz import cli
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *DOCS]
+LINKED = [*PAGES, *ROOT.glob("[ACT]*.md"), *(ROOT / "reports").rglob("*.md")]
+
+
+def commands(page):
+    """The lines of a page that start with ``repviz``, continuations joined, as lists of words."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.S) + re.findall(r"(?m)^ {4}(\S.*)$", text)
+    lines = "\n".join(blocks).splitlines()
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("repviz ")]
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """Parse a command line as the program does, without running it."""
+    monkeypatch.setattr("typer.core.TyperCommand.invoke", lambda self, context: None)
+    return lambda words: cli.app().main(list(words), standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param(w, id=" ".join(w)) for page in PAGES for w in commands(page) if "..." not in w],
+)
+def test_every_command_parses(words, parse):
+    placeholders = {"NAME": "faces"}
+    parse([placeholders.get(word, word) for word in words[1:]])
+
+
+def test_a_misspelt_option_would_be_found(parse):
+    with pytest.raises(Exception, match="No such option: --imagez"):
+        parse(["extract", "alexnet", "--imagez", "orl"])
+
+
+def test_every_command_is_documented():
+    documented = {words[1] for page in PAGES for words in commands(page)}
+    text = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [n for n in cli.COMMANDS if n not in documented and f"`repviz {n}" not in text] == []
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_relative_link_is_dead(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_the_reference_holds_every_public_name():
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^::: (\S+)\.(\w+)$", text, re.M)
+    assert {name: module for module, name in listed} == repviz._VERBS
+
+
+def test_every_page_stands_in_the_navigation():
+    listed = re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M)
+    assert sorted(listed) == [page.name for page in DOCS]
+
+
+def test_the_messages_of_the_troubleshooting_page_are_in_the_code():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    code = " ".join(path.read_text("utf-8") for path in (ROOT / "repviz").rglob("*.py"))
+    code = re.sub(r'"\s*f?"', "", code)  # a sentence over several lines of code is one
+    phrases = [phrase for row in rows for phrase in re.findall(r"`([^`]+)`", row)]
+    assert phrases
+    assert [phrase for phrase in phrases if phrase not in code] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.stem)
+def test_every_python_block_runs(page, tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    if not blocks:
+        pytest.skip("no Python on this page")
+    monkeypatch.chdir(tmp_path)
+    exec("import repviz\n" + "\n".join(blocks), {})
