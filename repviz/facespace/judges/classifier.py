@@ -11,6 +11,7 @@ from repviz.facespace.oriented_gradients import oriented_gradients
 from repviz.streams import stream
 
 EACH = 200  # images of each kind of negatives
+EACH_CLOSE = 600  # of the kinds that only turn or move a face: they are the most like one
 PENALTY = 3.0
 
 
@@ -40,7 +41,14 @@ def fit(known: Known, seed: int, *, leave_out: tuple[str, ...] = ()) -> Statisti
         for kind in NEGATIVES.values()
         if kind.trains and (known.oriented or not kind.faces_only) and kind.name not in leave_out
     ]
-    others = [kind.draw(known, stream(seed, "classifier judge", kind.name), EACH) for kind in kinds]
+    others = [
+        kind.draw(
+            known,
+            stream(seed, "classifier judge", kind.name),
+            EACH_CLOSE if kind.faces_only else EACH,
+        )
+        for kind in kinds
+    ]
     faces = known.faces
     if known.oriented:  # a mirrored face is a face
         mirrored = faces.reshape(-1, side, side)[:, :, ::-1].reshape(faces.shape)
