@@ -104,7 +104,8 @@ def _decoders(draft: Draft, images: Images) -> None:
     draft.array("decoder_known", rng.integers(-9, 9, (known, m)).astype(np.int8))
     draft.array("decoder_known_floats", np.ones(m + known, np.float32))
     draft.array("decoder_rows", np.arange(shown + known))
-    draft.array("decoder_images", images.pixels[:shown])
+    own = images.pixels[:shown]
+    draft.array("decoder_images", own.reshape(shown, -1, *own.shape[-2:]))
     draft.array("decoder_strip", images.pixels[: 1 + len(sizes)])
 
 

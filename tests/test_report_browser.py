@@ -81,6 +81,44 @@ def test_without_a_choice_the_page_follows_the_system(browser: Browser, report: 
     assert page.locator("#theme").inner_text() == "Light"
 
 
+# ---- paper --------------------------------------------------------------------------------------
+
+
+def test_paper_is_black_on_white_and_the_screen_comes_back(browser: Browser, report: Path) -> None:
+    page = visit(browser, report, color_scheme="dark").page
+    dark = picture(page)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    colours = page.evaluate(
+        "() => { const { backgroundColor, color } = getComputedStyle(document.body);"
+        " return [backgroundColor, color]; }"
+    )
+    assert colours == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+    assert picture(page) != dark
+    buttons = page.locator("button, select, input").filter(visible=True)
+    assert buttons.count() == 0
+    assert page.locator(".still").is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") is None
+    assert picture(page) == dark
+
+
+# ---- for every reader ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_axe_finds_no_violation(browser: Browser, report: Path, width: int, scheme: Any) -> None:
+    axe = pytest.importorskip("axe_core_python")
+    page = visit(browser, report, width=width, color_scheme=scheme).page
+    page.locator("#decode").scroll_into_view_if_needed()
+    page.wait_for_selector("#decode[data-ready]")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+
+
 # ---- edges --------------------------------------------------------------------------------------
 
 

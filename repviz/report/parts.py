@@ -65,7 +65,7 @@ def table(rows: pd.DataFrame, columns: Sequence[Column], *, label: str) -> Marku
 
 def scrolling(content: Markup, label: str) -> Markup:
     """A box that scrolls sideways by itself where its content is wider than the page."""
-    return tag("div", content, class_="scroll", role="region", aria_label=label, tabindex=0)
+    return tag("div", content, class_="scroll", role="group", aria_label=label, tabindex=0)
 
 
 def numbers_of(file: str, rows: pd.DataFrame, columns: Sequence[Column]) -> Markup:

@@ -159,7 +159,7 @@ class Decoders {
   const [given, nearby] = await Promise.all(["given", "known"].map(sheetOf));
   const state = { image: 0, place: sizes.length - 1, code: null, origin: null, random: "", seed: 0, moved: false };
 
-  // ---- panels ------------------------------------------------------------------------------------
+  // ---- panels ----
   const canvases = Object.fromEntries(["given", "drawn", "pca", "near"].map((name) => [name, control(name)]));
   for (const canvas of Object.values(canvases)) [canvas.width, canvas.height] = [width, height];
   const label = (name, words) => {
@@ -230,7 +230,7 @@ class Decoders {
     });
   };
 
-  // ---- sliders along the leading directions ------------------------------------------------------
+  // ---- sliders along the leading directions ----
   const place = (j) => {
     const { centre, spread, directions } = decoders.nets[state.place];
     if (!spread[j]) return 0;
@@ -263,7 +263,7 @@ class Decoders {
     control("sliders").replaceChildren(...rows.map(({ line }) => line));
   };
 
-  // ---- what can be done ---------------------------------------------------------------------------
+  // ---- what can be done ----
   const start = () => {
     state.origin = state.random === "code" ? decoders.randomCode(state.place, state.seed) : decoders.stored(state.image, state.place);
     state.code = state.origin;

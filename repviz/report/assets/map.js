@@ -27,7 +27,7 @@
   const small = new SmallMaps(data, state, (view) => show(view));
   const search = new Search(data);
 
-  // ---- drawing: what changed is noted, and drawn in the next frame ---------------------------
+  // ---- drawing: what changed is noted, and drawn in the next frame ----
   const stale = new Set();
   const changed = (...parts) => {
     if (stale.size === 0) requestAnimationFrame(draw);
@@ -60,7 +60,7 @@
     canvas.dataset.ready = "true";
   };
 
-  // ---- what can be done -------------------------------------------------------------------------
+  // ---- what can be done ----
   const hover = (image) => {
     if (image === state.hover) return;
     state.hover = image;
@@ -97,7 +97,7 @@
     select();
   };
 
-  // ---- the address holds selection, view and pin ------------------------------------------------
+  // ---- the address holds selection, view and pin ----
   let waiting = 0;
   const write = () => {
     clearTimeout(waiting); // what is seen comes first: a large selection makes a long address
@@ -138,7 +138,7 @@
     return true;
   };
 
-  // ---- pointer, touch and wheel -----------------------------------------------------------------
+  // ---- pointer, touch and wheel ----
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -210,7 +210,7 @@
     { passive: false },
   );
 
-  // ---- keys --------------------------------------------------------------------------------------
+  // ---- keys ----
   const zoom = (factor) => {
     map.zoomBy(factor);
     changed("map");
@@ -244,7 +244,7 @@
     if (event.key === "Escape") clear();
   });
 
-  // ---- controls ------------------------------------------------------------------------------------
+  // ---- controls ----
   const click = (name, work) => by(`map-${name}`).addEventListener("click", work);
   const toggle = (name, key, then) =>
     click(name, () => {
@@ -320,7 +320,7 @@
     if (event.key === "Enter" && found.length > 0) selectFound();
   });
 
-  // ---- what changes from outside -------------------------------------------------------------------
+  // ---- what changes from outside ----
   document.addEventListener("themechange", () => {
     theme = new Theme(data.labels ?? [""]);
     panel.scale(theme);

@@ -46,11 +46,19 @@
   );
   for (const section of document.querySelectorAll("main > section")) watcher.observe(section);
 
-  // Notes that are folded on the screen are open on paper; long tables stay as the reader left them.
+  // On paper: black on white, the maps too, and notes unfolded; tables stay as the reader left them.
+  const themed = (theme) => {
+    if (theme) root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    document.dispatchEvent(new Event("themechange"));
+  };
+  let onScreen;
   window.addEventListener("beforeprint", () => {
     for (const fold of document.querySelectorAll(".notes details")) fold.open = true;
-    document.dispatchEvent(new Event("themechange"));
+    onScreen = root.dataset.theme;
+    themed("light");
   });
+  window.addEventListener("afterprint", () => themed(onScreen));
 
   for (const button of document.querySelectorAll("[data-copy]"))
     button.addEventListener("click", async () => {
