@@ -88,7 +88,7 @@ def seed(who: str, value: Any) -> int:
 def real(who: str, what: str, value: Any, *, low: float, high: float) -> float:
     """``value`` as a float, which must be finite and in [low, high]."""
     try:
-        number = float(value)
+        number = float("nan") if isinstance(value, str | bytes) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not low <= number <= high:

@@ -90,3 +90,10 @@ def test_the_tree_is_the_one_its_docstring_draws():
             assert name in drawn
     assert issubclass(errors.InputError, ValueError)
     assert issubclass(errors.UnknownName, LookupError)
+
+
+@pytest.mark.parametrize("value", ["1", b"1", "nan", [0.5], None, 1j])
+def test_text_is_no_number(value):
+    with pytest.raises(errors.InputError) as caught:
+        checks.real("f", "x", value, low=0, high=1)
+    assert str(caught.value) == (f"f: x must be a number from 0 to 1, got {checks.shown(value)}.")

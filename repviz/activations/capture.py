@@ -265,6 +265,7 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
         )
     found: dict[str, None] = {}
     for selector in layers:
+        checks.text("capture", "a layer", selector)
         if selector.startswith(BY_TYPE):
             matches = _of_type(parts, selector.removeprefix(BY_TYPE))
         elif module_and_call(selector, parts)[1] is not None:

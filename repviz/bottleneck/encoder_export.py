@@ -81,10 +81,10 @@ def export_encoder(
     overwrite = checks.flag("export_encoder", "overwrite", overwrite)
     folder = sweep.folder / "models"
     names = (f"{engine}-{bottleneck}", engine)
-    paths = [folder / f"{name}.safetensors" for name in names]
-    path = next((path for path in paths if path.is_file()), None)
+    trained = {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+    path = next((trained[name] for name in names if name in trained), None)
     if path is None:
-        have = ", ".join(sorted(path.stem for path in folder.glob("*.safetensors"))) or "none"
+        have = ", ".join(trained) or "none"
         raise InputError(
             f"export_encoder: the sweep must contain the autoencoder '{engine}-{bottleneck}', got "
             f"{have}. Choose one of these."

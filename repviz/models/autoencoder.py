@@ -114,7 +114,7 @@ def build(
     """
     who = "open_model('autoencoder')"
     reference, fixed = FORMS[checks.one_of(who, "form", form, FORMS)]
-    checks.integer(who, "bottleneck", bottleneck, low=1)
+    checks.integer(who, "bottleneck", bottleneck, low=1, high=2**20)
     sides = (size, size) if np.ndim(size) == 0 else tuple(size)  # type: ignore[arg-type]
     if len(sides) != 2:
         raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")

@@ -242,6 +242,7 @@ RIGHT = {
     ("sweep", "images"): [ROWS],
     ("split", "fractions"): WRONG["matrix"],
     ("open_images", "limit"): [10**9, 10**30],
+    ("open_images", "metadata"): [None],
 }
 COMMANDS = {
     "list": ["_"],

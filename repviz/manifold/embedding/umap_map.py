@@ -152,10 +152,13 @@ def _fuzzy(
 
 
 def _held(distances: np.ndarray) -> np.ndarray:
-    """Distances as float32, over a power of two where it would not hold them: maps have no unit."""
+    """Distances as float32, over a power of two where it would not hold them: maps have no unit.
+
+    What is still over 1e30 counts as 1e30: sums of infinities would be no weights.
+    """
     middle = float(np.median(distances))
     scale = 1.0 if middle == 0 or 1e-12 < middle < 1e12 else 2.0 ** np.round(np.log2(middle))
-    return (distances / scale).astype(np.float32)
+    return np.minimum(distances / scale, 1e30).astype(np.float32)
 
 
 def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.ndarray:
