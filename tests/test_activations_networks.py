@@ -116,3 +116,61 @@ def test_a_network_without_layers_is_refused():
         "capture: the network must have layers with names, got a ReLU without any. Wrap it in an "
         "nn.Sequential."
     )
+
+
+class Windows(nn.Module):
+    """Attention within four windows of each image, as in a Swin transformer."""
+
+    def __init__(self):
+        super().__init__()
+        self.cut = nn.Conv2d(3, 6, 4, 4)
+        self.inside = nn.Linear(6, 5)
+        self.block = nn.Identity()
+
+    def forward(self, x):
+        maps = self.cut(x).permute(0, 2, 3, 1)  # (b, 56, 56, 6), in windows of 28x28
+        windows = maps.reshape(-1, 2, 28, 2, 28, 6).transpose(2, 3).reshape(-1, 784, 6)
+        out = self.inside(windows).reshape(-1, 2, 2, 28, 28, 5).transpose(2, 3)
+        return self.block(out.reshape(-1, 56, 56, 5))
+
+
+def test_within_windows_there_is_no_row_per_image_and_the_block_around_them_has_one(tmp_path):
+    net = Windows()
+    images = [torch.rand(3, 224, 224) for _ in range(2)]
+    with pytest.raises(InputError) as caught:
+        repviz.extract(net, images, layers=["inside"], out=tmp_path / "acts")
+    assert str(caught.value) == (
+        "extract: layer 'inside' must return one row per image, got shape (8, 784, 5) for 2 images "
+        "and (12, 784, 5) for 3. Choose the layer that contains it."
+    )
+    acts = repviz.extract(net, images, layers=["block"], reduce="none", out=tmp_path / "acts")
+    with torch.no_grad():
+        pixels = torch.from_numpy(repviz.images_from(images).at(size=224).pixels())
+        expected = net(repviz.open_model(net).preprocessing(pixels))
+    np.testing.assert_allclose(acts["block"][:], expected.flatten(1).numpy(), atol=1e-5)
+
+
+def test_the_patches_of_a_vision_transformer_are_those_of_a_hook_of_ones_own(tmp_path):
+    vision_transformer = pytest.importorskip("torchvision.models.vision_transformer")
+    torch.manual_seed(0)
+    net = vision_transformer.VisionTransformer(224, 32, 2, 2, 8, 16).eval()  # 7x7 patches
+    images = [torch.rand(3, 224, 224) for _ in range(3)]
+    layer, found = "encoder.layers.encoder_layer_0", []
+    handle = net.get_submodule(layer).register_forward_hook(lambda *call: found.append(call[2]))
+    with torch.no_grad():
+        pixels = torch.from_numpy(repviz.images_from(images).at(size=224).pixels())
+        net(repviz.open_model(net).preprocessing(pixels))
+    handle.remove()
+    tokens = found[0]
+    assert tokens.shape == (3, 50, 8)  # the class token, then the patches row by row
+    maps = tokens[:, 1:].reshape(3, 7, 7, 8).permute(0, 3, 1, 2)
+    expected = {
+        "cls": tokens[:, 0],
+        "mean": tokens.mean(1),
+        "patch-mean": tokens[:, 1:].mean(1),
+        "grid:7": maps.flatten(1),
+    }
+    for place, (reduce, values) in enumerate(expected.items()):
+        out = tmp_path / str(place)
+        acts = repviz.extract(net, images, layers=[layer], reduce=reduce, out=out)
+        np.testing.assert_allclose(acts[layer][:], values.numpy(), atol=1e-5)

@@ -13,6 +13,7 @@ from repviz.errors import InputError, UnknownName
 MAPS = Layer("maps", (6, 4, 4), "chw")
 TURNED = Layer("turned", (4, 4, 6), "hwc")
 TOKENS = Layer("tokens", (5, 6), "tc")
+PATCHES = Layer("patches", (10, 6), "tc", (4, 2))  # two tokens before those of 4x2 patches
 FEATURES = Layer("features", (12,), "c")
 
 
@@ -56,6 +57,19 @@ def test_a_grid_holds_the_means_of_its_fields():
     torch.testing.assert_close(reduced(MAPS, "grid:2"), fields.flatten(1))
     turned = y(TURNED).permute(0, 3, 1, 2).reshape(3, 6, 2, 2, 2, 2).mean((3, 5))
     torch.testing.assert_close(reduced(TURNED, "grid:2"), turned.flatten(1))
+
+
+def test_the_mean_over_patches_leaves_class_and_register_tokens_out():
+    torch.testing.assert_close(reduced(PATCHES, "patch-mean"), y(PATCHES)[:, 2:].mean(1))
+    torch.testing.assert_close(reduced(PATCHES, "mean"), y(PATCHES).mean(1))
+    for layer in (MAPS, TURNED, FEATURES):
+        torch.testing.assert_close(reduced(layer, "patch-mean"), reduced(layer, "mean"))
+
+
+def test_a_grid_of_patches_is_that_of_their_places():
+    maps = y(PATCHES)[:, 2:].reshape(3, 4, 2, 6).permute(0, 3, 1, 2)
+    fields = maps.reshape(3, 6, 2, 2, 2, 1).mean((3, 5))
+    torch.testing.assert_close(reduced(PATCHES, "grid:2"), fields.flatten(1))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +149,7 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             MAPS,
             "median",
             "extract: no reduction is called 'median'. Did you mean 'mean'? Known: none, mean, "
-            "max, cls, grid, project, pca.",
+            "patch-mean, max, cls, grid, project, pca.",
             id="unknown reduction",
         ),
         *(
@@ -167,9 +181,33 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             InputError,
             TOKENS,
             "grid:2",
-            "extract: layer 'tokens' must output maps to be averaged over a grid, got shape (5, "
-            "6). Use 'none' for it.",
+            "extract: layer 'tokens' must output one token per patch of the image, got 5 tokens in "
+            "a network that cuts it into no patches. Use 'none' for it.",
             id="grid of tokens",
+        ),
+        pytest.param(
+            InputError,
+            Layer("pooled", (1, 6), "tc", (4, 2)),
+            "patch-mean",
+            "extract: layer 'pooled' must output one token per patch of the image, got 1 tokens in "
+            "a network that cuts it into 4x2 patches. Use 'mean' for it.",
+            id="patches of a pooled layer",
+        ),
+        pytest.param(
+            InputError,
+            Layer("patches", (8, 6), "tc", (4, 2)),
+            "cls",
+            "extract: layer 'patches' must output a class token, got 8 tokens, one per patch of "
+            "the image. Use 'mean' for it.",
+            id="class token of patches alone",
+        ),
+        pytest.param(
+            InputError,
+            FEATURES,
+            "grid:2",
+            "extract: layer 'features' must output maps to be averaged over a grid, got shape "
+            "(12,). Use 'none' for it.",
+            id="grid of features",
         ),
         pytest.param(
             InputError,

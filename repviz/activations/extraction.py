@@ -21,6 +21,7 @@ from repviz.activations.pipeline import decode_ahead, written_behind
 from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
 from repviz.activations.row_index import rows_of, warn_of_late, warn_of_rows
 from repviz.activations.store import Activations
+from repviz.activations.tokens import patch_grid
 from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images import as_images, decoding
 from repviz.images.collection import Images
@@ -151,6 +152,7 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
         for output in outputs[:2]
     )
     parts = dict(model.module.named_modules(remove_duplicate=False))
+    grid = patch_grid(model.module, expected.size)
     full = all(p.dtype in FULL and p.device.type == "cpu" for p in model.module.parameters())
     tolerance = AGREEMENT if full else COARSE_AGREEMENT
     seen = []
@@ -164,7 +166,7 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
                     "batch, in evaluation mode. Choose an earlier layer, or fix the network."
                 )
             part = parts[module_and_call(name, parts)[0]]
-            seen.append(Layer(name, rest, axes_of(part, rest, expected.size)))
+            seen.append(Layer(name, rest, axes_of(part, rest, expected.size), grid))
         elif strict:
             raise InputError(
                 f"extract: layer '{name}' must return one row per image, got shape {two} for 2 "

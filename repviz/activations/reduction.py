@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from repviz import checks, provenance
 from repviz.activations.capture import fits
+from repviz.activations.tokens import extra_tokens
 from repviz.errors import InputError
 
 WHO = "extract"
@@ -38,11 +39,20 @@ class Layer:
         What the axes of that shape are, a letter an axis: ``"c"`` features; ``"tc"`` tokens, then
         features; ``"ct"``; ``"chw"`` maps; ``"hwc"`` maps with the channels last; ``""`` where it
         cannot be determined.
+    grid : (int, int), optional
+        Rows and columns of the patches that the network cuts its input into; None where it is no
+        transformer of patches.
     """
 
     name: str
     shape: tuple[int, ...]
     axes: str
+    grid: tuple[int, int] | None = None
+
+    @property
+    def extra(self) -> int | None:
+        """The class and register tokens before its patch tokens; None where it has no patches."""
+        return extra_tokens(self.shape[0], self.grid) if self.axes == "tc" else None
 
 
 def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> str:
@@ -144,11 +154,25 @@ class _OverPlaces:
 
 
 class Mean(_OverPlaces):
-    """The mean over space (of maps) or over tokens; features stay as they are."""
+    """The mean over space (of maps) or over all tokens; features stay as they are."""
 
     def __call__(self, y: Tensor) -> Tensor:
         """(b, ...) as (b, c)."""
         return y.mean(self.places, dtype=torch.float32) if self.places else y
+
+
+class PatchMean(Mean):
+    """The mean over the patch tokens of a transformer; elsewhere as ``mean``."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__(layer)
+        if layer.axes == "tc" and layer.extra is None:
+            raise InputError(f"{WHO}: {_no_patches(layer)} Use 'mean' for it.")
+        self.extra = layer.extra or 0
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, c)."""
+        return super().__call__(y[:, self.extra :] if self.extra else y)
 
 
 class Max(_OverPlaces):
@@ -168,6 +192,11 @@ class ClassToken:
                 f"{WHO}: layer '{layer.name}' must output tokens to have a class token, got shape "
                 f"{layer.shape}. Use 'mean' for it."
             )
+        if layer.extra == 0:
+            raise InputError(
+                f"{WHO}: layer '{layer.name}' must output a class token, got {layer.shape[0]} "
+                "tokens, one per patch of the image. Use 'mean' for it."
+            )
         self.shape = layer.shape[1:]
 
     def __call__(self, y: Tensor) -> Tensor:
@@ -176,21 +205,37 @@ class ClassToken:
 
 
 class Grid:
-    """Means over a grid of ``side`` x ``side`` fields of the maps, so that places can be told."""
+    """Means over a grid of ``side`` x ``side`` fields of the maps, so that places can be told.
+
+    The patch tokens of a transformer are maps, too.
+    """
 
     def __init__(self, layer: Layer, side: int) -> None:
-        if layer.axes not in ("chw", "hwc"):
+        if layer.axes == "tc" and layer.extra is None:
+            raise InputError(f"{WHO}: {_no_patches(layer)} Use 'none' for it.")
+        if layer.axes not in ("chw", "hwc", "tc"):
             raise InputError(
                 f"{WHO}: layer '{layer.name}' must output maps to be averaged over a grid, got "
                 f"shape {layer.shape}. Use 'none' for it."
             )
-        self.side, self.last = side, layer.axes == "hwc"
+        self.side, self.last = side, layer.axes != "chw"
+        self.extra, self.grid = layer.extra, layer.grid or (1, 1)
         self.shape = (layer.shape[layer.axes.index("c")], side, side)
 
     def __call__(self, y: Tensor) -> Tensor:
         """(b, c, h, w) as (b, c * side * side)."""
+        if self.extra is not None:
+            y = y[:, self.extra :].unflatten(1, self.grid)
         maps = y.permute(0, 3, 1, 2) if self.last else y
         return functional.adaptive_avg_pool2d(maps.float(), self.side).flatten(1)
+
+
+def _no_patches(layer: Layer) -> str:
+    patches = "no patches" if layer.grid is None else f"{layer.grid[0]}x{layer.grid[1]} patches"
+    return (
+        f"layer '{layer.name}' must output one token per patch of the image, got "
+        f"{layer.shape[0]} tokens in a network that cuts it into {patches}."
+    )
 
 
 class Projection:
@@ -254,7 +299,7 @@ class Components:
         return (y.flatten(1).float() - self.mean) @ self.directions.T
 
 
-Reduction = Whole | Mean | Max | ClassToken | Grid | Projection | Components
+Reduction = Whole | Mean | PatchMean | Max | ClassToken | Grid | Projection | Components
 
 
 @dataclass(frozen=True)
@@ -282,10 +327,11 @@ class Kind:
 
 REDUCTIONS: dict[str, Kind] = {
     "none": Kind("none", "all values of the layer, flattened", Whole),
-    "mean": Kind("mean", "the mean over space or over tokens", Mean),
+    "mean": Kind("mean", "the mean over space or over all tokens", Mean),
+    "patch-mean": Kind("patch-mean", "the mean over space or over patch tokens alone", PatchMean),
     "max": Kind("max", "the largest value over space or over tokens", Max),
     "cls": Kind("cls", "the class token of a transformer (its first token)", ClassToken),
-    "grid": Kind("grid:SIDE", "average pooling of the maps to SIDE x SIDE", Grid),
+    "grid": Kind("grid:SIDE", "average pooling of maps or patches to SIDE x SIDE", Grid),
     "project": Kind(
         "project:SIZE", "a seeded random projection to SIZE numbers", Projection, seeded=True
     ),
