@@ -19,6 +19,7 @@ from repviz.activations.integrity import verify
 from repviz.activations.store import open_activations
 from repviz.errors import Damaged, InputError, StoreError, Unavailable, UnknownName
 from repviz.images import images_from
+from repviz.images.metadata import add_metadata
 
 X = np.random.default_rng(0).normal(size=(7, 2, 3)).astype(np.float32)
 FLAT = X.reshape(7, 6)
@@ -101,6 +102,41 @@ def test_the_projector_gets_a_line_a_row_and_a_square_sheet(acts, tmp_path):
     assert [int(sheet[k // 3 * side, k % 3 * side, 0]) for k in range(7)] == shades[
         :, 0, 0
     ].tolist()
+
+
+def test_labels_and_factors_go_along_in_every_format_that_has_room(tmp_path):
+    """Ages are numbers in each: 9, 10.5 and 100 in this order, not "10.5", "100", "9"."""
+    path = tmp_path / "meta.csv"
+    path.write_text("id,age,wears\nimage 0,100,hat;tie\nimage 1,9,\nimage 2,10.5,tie\n")
+    shades = np.arange(3, dtype=np.uint8)[:, None, None] * np.full((16, 16), 30, np.uint8)
+    images = add_metadata(images_from(shades, labels=["a", "b", "b"]), path)
+    ages, ties = [100.0, 9.0, 10.5], [1.0, 0.0, 1.0]
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 8, 8))
+    acts = repviz.extract(net, images, layers=["0"], reduce="mean", out=tmp_path / "acts")
+    written = {name: export(acts, "0", tmp_path / f"X-{name}", format=name) for name in EXPORTS}
+
+    table = pd.read_parquet(written["parquet"])
+    assert table["factor_age"].tolist() == ages
+    assert table["factor_wears=tie"].tolist() == ties
+    tsv = pd.read_csv(written["projector"] / "metadata.tsv", sep="\t")
+    assert tsv["factor_age"].tolist() == ages
+    assert tsv["label"].tolist() == ["a", "b", "b"]
+    assert (written["projector"] / "metadata.tsv").read_text().splitlines()[1:] == [
+        "image 0\ta\tok\t100\t1\t1",
+        "image 1\tb\tok\t9\t0\t0",
+        "image 2\tb\tok\t10.5\t0\t1",
+    ]
+    zarr = pytest.importorskip("zarr")
+    attributes = zarr.open_array(str(written["zarr"]), mode="r").attrs
+    assert attributes["labels"] == ["a", "b", "b"]
+    assert attributes["factors"] == {"age": ages, "wears=hat": [1.0, 0.0, 0.0], "wears=tie": ties}
+    anndata = pytest.importorskip("anndata")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        observations = anndata.read_h5ad(written["anndata"]).obs
+    assert observations["factor_age"].tolist() == ages
+    assert observations["factor_age"].dtype == np.float64
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ To add a format, write a function that fills a temporary path, and one line in :
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from repviz.images.collection import Images
 
+FACTOR = "factor_"  # with which the names of factors begin in the index of rows
 SPRITE_SIDE, SPRITE_WIDTH = 48, 8192  # pixels of a thumbnail; at most, of the sheet (WebGL's limit)
 
 
@@ -138,6 +140,7 @@ def _parquet(acts: Activations, layer: str, path: Path, images: Images | None) -
 
 
 def _zarr(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    """The matrix, and what is known of its rows as attributes; None where it is not known."""
     import zarr
 
     matrix = acts[layer]
@@ -147,7 +150,16 @@ def _zarr(acts: Activations, layer: str, path: Path, images: Images | None) -> N
         shape=matrix.shape,
         chunks=(rows, matrix.shape[1]),
         dtype=matrix.dtype,
-        attributes={"layer": layer, "shape": list(matrix.feature_shape), "ids": _ids(acts)},
+        attributes={
+            "layer": layer,
+            "shape": list(matrix.feature_shape),
+            "ids": [str(name) for name in acts.rows["id"]],
+            "labels": _as_json(acts.rows["label"]),
+            "status": _as_json(acts.rows["status"]),
+            "factors": {
+                name.removeprefix(FACTOR): _as_json(acts.rows[name]) for name in _factors(acts)
+            },
+        },
     )
     for start, block in matrix.blocks(rows):
         array[start : start + len(block)] = block
@@ -166,16 +178,21 @@ def _anndata(acts: Activations, layer: str, path: Path, images: Images | None) -
 
 
 def _projector(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
-    """TensorFlow's Embedding Projector: vectors and labels as TSV, thumbnails as one sheet."""
+    """TensorFlow's Embedding Projector: vectors, labels and factors as TSV, thumbnails as a sheet.
+
+    The program colours by a column of numbers, so a factor is written as plain numbers.
+    """
     path.mkdir()
     with (path / "vectors.tsv").open("w", encoding="utf-8") as file:
         for _, block in acts[layer].blocks():
             np.savetxt(file, block, fmt="%.7g", delimiter="\t")
-    columns = ["id", "label", "status"]
-    tables: pd.DataFrame = acts.rows[columns].fillna("").astype(str)
+    factors = acts.rows[_factors(acts)].map(lambda value: f"{value:.8g}").replace("nan", "")
+    tables: pd.DataFrame = acts.rows[["id", "label", "status"]].fillna("").astype(str)
+    tables = tables.join(factors)
     # A tab or a line end within a name would shift every row behind it.
     tables = tables.replace(r"[\t\r\n]+", " ", regex=True)
     tables = spreadsheets.without_formulas(tables)
+    tables.columns = [re.sub(r"\s+", " ", str(name)) for name in tables]
     tables.to_csv(path / "metadata.tsv", sep="\t", index=False)
     embedding: dict[str, Any] = {
         "tensorName": f"{acts.manifest['model']} {layer}",
@@ -193,16 +210,24 @@ def _projector(acts: Activations, layer: str, path: Path, images: Images | None)
     (path / "projector_config.json").write_text(config, encoding="utf-8")
 
 
-def _ids(acts: Activations) -> list[str]:
-    return [str(name) for name in acts.rows["id"]]
+def _factors(acts: Activations) -> list[str]:
+    """The columns of the index that hold known factors."""
+    return [name for name in acts.rows.columns.tolist() if name.startswith(FACTOR)]
+
+
+def _as_json(column: pd.Series) -> list[Any]:
+    """The values of a column; None where there is none that JSON can hold."""
+    values = column.replace([np.inf, -np.inf], np.nan)
+    pairs = zip(values.isna(), values.tolist(), strict=True)
+    return [None if missing else value for missing, value in pairs]
 
 
 EXPORTS: dict[str, Export] = {
-    "npy": Export("a NumPy file, (n, d)", _npy),
+    "npy": Export("a NumPy file, (n, d), of the features alone", _npy),
     "parquet": Export(
         "a Parquet file: the index of rows, and one list of features per row", _parquet
     ),
-    "zarr": Export("a zarr array, (n, d), with the ids as an attribute", _zarr),
+    "zarr": Export("a zarr array, (n, d); ids, labels, factors as attributes", _zarr),
     "anndata": Export("an .h5ad file: features as X, the index of rows as obs", _anndata),
-    "projector": Export("TSV files and thumbnails for the Embedding Projector", _projector),
+    "projector": Export("the Embedding Projector's TSV files and thumbnails", _projector),
 }
