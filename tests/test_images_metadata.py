@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import repviz
 from repviz import progress
 from repviz.errors import InputError, UnknownName
-from repviz.images import open_images
+from repviz.images import images_from, open_images
+from repviz.images.metadata import read_metadata
 
 
 @pytest.fixture
@@ -173,3 +175,76 @@ def test_a_few_grey_files_among_colour_are_colour_with_equal_channels(tmp_path, 
 def test_other_folders_stay_as_they_are(tmp_path, said, n_grey, n_colour):
     assert open_images(mixed(tmp_path, n_grey, n_colour)).grey is None
     assert said == []
+
+
+class Pairs:
+    """A data set of pictures and targets without a list of its targets, as torch's are written."""
+
+    def __init__(self, targets):
+        self.targets_of = targets
+
+    def __len__(self):
+        return len(self.targets_of)
+
+    def __getitem__(self, row):
+        return np.full((8, 8), row, np.uint8), self.targets_of[row]
+
+
+@pytest.mark.parametrize(
+    ("targets", "labels", "factors"),
+    [
+        ([3, 1, 3], ["3", "1", "3"], {}),
+        (["b", "a", "b"], ["b", "a", "b"], {}),
+        ([0.5, 100.0, 9.0], None, {"target": [0.5, 100.0, 9.0]}),
+        ([np.float32(0.5), np.float32(2)], None, {"target": [0.5, 2.0]}),
+        ([{"box": 1}, {"box": 2}], None, {}),
+    ],
+)
+def test_pairs_keep_their_targets(targets, labels, factors):
+    images = images_from(Pairs(targets))
+    assert (None if images.labels is None else images.labels.tolist()) == labels
+    assert {name: values.tolist() for name, values in images.factors.items()} == factors
+
+
+def test_an_imported_matrix_takes_ids_labels_and_factors(tmp_path):
+    path = tmp_path / "meta.csv"
+    path.write_text("name,who,age,wears\nx,Al,100,hat;tie\ny,Bo,9,\nz,Al,10.5,tie\n")
+    known = read_metadata(path, label="who")
+    X = np.arange(6.0).reshape(3, 2)
+    acts = repviz.import_matrix(X, tmp_path / "acts", **vars(known))
+    rows = repviz.open_activations(tmp_path / "acts").rows
+    assert rows["id"].tolist() == ["x", "y", "z"]
+    assert acts.labels.tolist() == ["Al", "Bo", "Al"]
+    assert rows["factor_age"].tolist() == [100, 9, 10.5]
+    assert rows["factor_wears=tie"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("factors", "sentence"),
+    [
+        ({"age": [1, 2]}, "factor 'age' must have 3 entries, one per row, got 2."),
+        (
+            {"age": ["old", "new", "old"]},
+            "factor 'age' must hold numbers, got 'could not convert string to float: 'old''. Pass "
+            "texts as labels, or one factor of 0 and 1 per category.",
+        ),
+        ({"age": [[1], [2], [3]]}, "factor 'age' must hold one number per row, got shape (3, 1)."),
+    ],
+)
+def test_messages_of_imported_factors(factors, sentence, tmp_path):
+    with pytest.raises(InputError) as caught:
+        repviz.import_matrix(np.ones((3, 2)), tmp_path / "acts", factors=factors)
+    assert str(caught.value) == f"import_matrix: {sentence}"
+
+
+def test_images_of_one_sub_folder_have_no_labels_which_is_said(tmp_path, said):
+    (tmp_path / "all" / "images").mkdir(parents=True)
+    for name in "ab":
+        Image.new("L", (8, 8), 9).save(tmp_path / "all" / "images" / f"{name}.png")
+    images = open_images(f"folder:{tmp_path / 'all'}")
+    assert images.labels is None
+    assert images.ids == ("images/a.png", "images/b.png")
+    assert said == [
+        f"folder:{tmp_path / 'all'}: all images are in one sub-folder, images, so they have no "
+        "labels."
+    ]

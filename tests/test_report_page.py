@@ -324,7 +324,7 @@ def test_labels_that_are_markup_stay_text(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_skipped_stage_is_given_with_its_reason(tmp_path: Path) -> None:
-    reason = "the images carry fewer than two labels, so there is nobody to tell apart"
+    reason = "the images have no labels, and a classifier needs two"
     text = written(build(tmp_path / "s", labels=[], skipped={"training": reason}))
     assert f"<strong>Left out.</strong> {reason.capitalize()}." in text
     assert "training" in shown(text)

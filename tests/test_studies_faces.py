@@ -218,7 +218,7 @@ def test_identical_images_are_refused_before_anything_is_written(tmp_path):
 def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
     np.savez(tmp_path / "nobody.npz", images=np.load(people)["images"])
     made = repviz.study("faces", f"array:{tmp_path / 'nobody.npz'}", out=tmp_path / "s", **OPTIONS)
-    reason = "the images carry fewer than two labels, so there is nobody to tell apart"
+    reason = "the images have no labels, and a classifier needs two"
     assert made.manifest["skipped"] == {"training": reason}
     assert reason[1:] in made.report.read_text(encoding="utf-8")  # it opens with a capital there
     assert set(made.result("sweep")["split_by"]) == {"image"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def import_matrix(
     name: str | None = None,
     ids: Sequence[str] | None = None,
     labels: Sequence[Any] | None = None,
+    factors: Mapping[str, Any] | None = None,
 ) -> Activations:
     """The matrix ``X``, made elsewhere, as a folder of activations with one layer.
 
@@ -47,12 +48,14 @@ def import_matrix(
         n distinct names; by default "row 0", "row 1", ...
     labels : sequence, optional
         n labels; None or NaN where a row has none.
+    factors : mapping of str to array_like, optional
+        n numbers per known factor, in its own unit; NaN where it is not known.
 
     Raises
     ------
     InputError
-        ``X`` is no numeric matrix, has no rows, holds integers beyond 2^53, or ``ids`` or
-        ``labels`` are not n.
+        ``X`` is no numeric matrix, has no rows, holds integers beyond 2^53, or ``ids``,
+        ``labels`` or a factor are not n.
     StoreError
         The folder holds something, or cannot be written.
     """
@@ -68,7 +71,9 @@ def import_matrix(
             f"got shape {X.shape} of {X.dtype}."
         )
     path, n, shape = checks.path("import_matrix", "out", out), len(X), X.shape[1:]
-    names = _names(ids, labels, n)
+    factors = {} if factors is None else factors
+    numbers = {one: _numbers(one, values) for one, values in factors.items()}
+    names = _names(ids, {"labels": labels} | {f"factor '{one}'": numbers[one] for one in numbers}, n)
     _check_new(path)
     dtype = _stored_type(X.dtype)
     features = int(np.prod(shape, dtype=np.int64))
@@ -100,18 +105,21 @@ def import_matrix(
                 shard.append({layer: block})
                 shard.commit({"unreadable": {str(row): why for row, why in here.items()}})
             bad |= here
-        writer.finish(path, _rows(names, labels, name, hashes, bad))
+        rows = _rows(names, labels, name, hashes, bad)
+        for factor, column in numbers.items():
+            rows[f"factor_{factor}"] = column
+        writer.finish(path, rows)
     return Activations(path, manifest)
 
 
-def _names(ids: Sequence[str] | None, labels: Sequence[Any] | None, n: int) -> list[str]:
-    """The id of each of n rows, once ids and labels are known to be as many."""
+def _names(ids: Sequence[str] | None, others: Mapping[str, Any], n: int) -> list[str]:
+    """The id of each of n rows, once ids and all others (labels, factors) are known to be n."""
     names = (
         [f"row {row}" for row in range(n)]
         if ids is None
         else [str(one) for one in checks.as_list(ids)]
     )
-    for what, values in (("ids", names), ("labels", labels)):
+    for what, values in {"ids": names, **others}.items():
         if values is not None and len(checks.as_list(values)) != n:
             raise InputError(
                 f"import_matrix: {what} must have {n} entries, one per row, got "
@@ -132,6 +140,23 @@ def _check_new(path: Path) -> None:
         raise StoreError(
             f"{path}: an import needs a new folder, and this one already exists. Choose another."
         )
+
+
+def _numbers(factor: str, values: Any) -> np.ndarray:
+    """A factor as float64, (n,)."""
+    try:
+        column = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"import_matrix: factor '{factor}' must hold numbers, got '{error}'. Pass texts as "
+            "labels, or one factor of 0 and 1 per category."
+        ) from error
+    if column.ndim != 1:
+        raise InputError(
+            f"import_matrix: factor '{factor}' must hold one number per row, got shape "
+            f"{column.shape}."
+        )
+    return column
 
 
 def _stored_type(dtype: np.dtype) -> str:

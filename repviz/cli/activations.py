@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import repviz
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
+from repviz.images.metadata import read_metadata
 
 
 def extract(
@@ -134,10 +135,20 @@ def import_matrix(
     out: Annotated[Path, typer.Option(help="Folder for the activations.")],
     layer: Annotated[str, typer.Option(help="Name of the layer.")] = "matrix",
     name: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
+    metadata: Annotated[
+        str | None, typer.Option(help="CSV of ids, labels and factors, in the order of the rows.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Metadata column with the ids (default: first).")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Metadata column with the labels.")] = None,
     as_json: option.Json = False,
 ) -> None:
     """Import a matrix as a folder of activations."""
-    acts = repviz.import_matrix(matrix, out, layer=layer, **option.given({"name": name}))
+    known: dict[str, Any] = {"name": name}
+    if metadata is not None:
+        known |= vars(read_metadata(metadata, key=key, label=label))
+    acts = repviz.import_matrix(matrix, out, layer=layer, **option.given(known))
     n, d = acts[layer].shape
     bad = n - int(acts.readable.sum())
     lines = [f"{layer}: {n} x {d}", f"Activations: {out}"]

@@ -33,8 +33,9 @@ ENDINGS = (
 def open_folder(argument: str) -> Images:
     """The image files under a folder, sorted by path, with their sub-folder as label.
 
-    As torchvision's ``ImageFolder``, with three differences: files that lie directly in the folder
-    are images without labels; a folder that holds both kinds is refused; hidden files are skipped.
+    As torchvision's ``ImageFolder``, with four differences: files that lie directly in the folder,
+    or all in one sub-folder, are images without labels; a folder that holds both kinds is refused;
+    hidden files are skipped.
     An image is a file whose name ends in one of :data:`ENDINGS`, in upper or lower case; what it
     really holds is decided when it is decoded. Deeper folders belong to their topmost label.
     Links to folders are followed, each folder once.
@@ -78,7 +79,12 @@ def open_folder(argument: str) -> Images:
             f"names are the labels, or all directly in it, got {len(relative) - inside} directly "
             f"and {inside} in sub-folders. Move one kind or the other."
         )
-    labels = np.array([printable(path.parts[0]) for path in relative]) if inside else None
+    top = [printable(path.parts[0]) for path in relative]
+    labels = np.array(top) if inside and len(set(top)) > 1 else None
+    if inside and labels is None:
+        progress.say(
+            f"folder:{shown}: all images are in one sub-folder, {top[0]}, so they have no labels."
+        )
     return Images(
         grey=_shared_colour(paths, shown),
         name=f"folder:{shown}",

@@ -71,7 +71,9 @@ def images_from(
         n distinct names; "image 0", "image 1", ... if left out.
     labels : sequence, optional
         Who or what each shows. Left out, the targets of a torch ``Dataset`` that lists them
-        (``targets``, as torchvision's do, named by its ``classes``).
+        (``targets``, as torchvision's do, named by its ``classes``); where the items are pairs of
+        a picture and a target, these targets, for which every item is read once. Targets that
+        are floats are no labels but a factor, ``"target"``.
 
     Raises
     ------
@@ -100,30 +102,47 @@ def images_from(
             f"images_from: the ids of {name} must be distinct, got {len(set(names))} different "
             f"ones for {len(names)} images."
         )
-    labels = _targets(items, n) if labels is None else labels
+    targets = _targets(items, n) if labels is None else labels
+    factors: dict[str, np.ndarray] = {}
+    if labels is None and isinstance(targets, np.ndarray):
+        factors, targets = {"target": targets}, None
     return Images(
         name=name,
         ids=names,
-        labels=None if labels is None else label_texts("images_from", labels),
-        factors={},
+        labels=None if targets is None else label_texts("images_from", targets),
+        factors=factors,
         credit="pictures that a program gave",
         _store=Items(items, name),
         _index=np.arange(n),
     )
 
 
-def _targets(items: Any, n: int) -> list[Any] | None:
-    """The targets that a data set lists for all its items, by their class names."""
+def _targets(items: Any, n: int) -> list[Any] | np.ndarray | None:
+    """The targets of a data set, classes by their names; (n,) float64 where they are floats."""
     targets = getattr(items, "targets", None)
-    if targets is None:
+    listed = np.asarray(_second_parts(items, n) if targets is None else targets)
+    if listed.shape != (n,) or listed.dtype.kind not in "iufU":
         return None
-    listed = np.asarray(targets)
-    if listed.shape != (n,) or listed.dtype.kind not in "iuU":
-        return None
+    if listed.dtype.kind == "f":
+        return listed.astype(np.float64)
     classes = getattr(items, "classes", None)
     if classes is None or listed.dtype.kind == "U" or listed.max() >= len(classes):
         return list(listed)
     return [classes[target] for target in listed]
+
+
+def _second_parts(items: Any, n: int) -> list[Any] | None:
+    """What stands beside the picture in each item; None where an item is no pair, or unreadable."""
+    found = []
+    for row in range(n):
+        try:
+            item = items[row]
+        except Exception:  # a Dataset is the user's own code; reading its picture names the error
+            return None
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            return None
+        found.append(item[1].item() if hasattr(item[1], "item") else item[1])
+    return found
 
 
 def _pixels(item: Any, where: str) -> np.ndarray:

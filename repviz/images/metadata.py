@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -56,17 +56,61 @@ def add_metadata(
     """
     columns, table = _read(checks.path(WHO, "metadata", path), key)
     shown = printable(str(path))
+    rows = _match(images, table, shown)
+    labels, factors = _labels_and_factors(columns, rows, images.ids, label, shown)
+    labels = images.labels if labels is None else labels
+    return replace(images, labels=labels, factors=images.factors | factors)
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What a table says of rows that lie in its order.
+
+    Attributes
+    ----------
+    ids : list of str
+        The key of each row.
+    labels : ndarray of str, shape (n,), or None
+        None where no column holds them.
+    factors : dict of str to ndarray of float64, shape (n,)
+        As in :func:`add_metadata`.
+    """
+
+    ids: list[str]
+    labels: np.ndarray | None
+    factors: dict[str, np.ndarray]
+
+
+def read_metadata(
+    path: str | Path, *, key: str | None = None, label: str | None = None
+) -> Described:
+    """The ids, labels and factors of a CSV file, one row per row of a matrix, in its order.
+
+    The parameters and the errors are those of :func:`add_metadata`.
+    """
+    columns, table = _read(checks.path(WHO, "metadata", path), key)
+    ids, shown = list(table), printable(str(path))
+    labels, factors = _labels_and_factors(columns, list(table.values()), tuple(ids), label, shown)
+    return Described(ids, labels, factors)
+
+
+def _labels_and_factors(
+    columns: list[str],
+    rows: list[dict[str, str]],
+    ids: tuple[str, ...],
+    label: str | None,
+    shown: str,
+) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The column ``label`` as text, None without one, and every other column as factors."""
     if label is not None:
         checks.one_of(WHO, f"column of {shown}", label, columns)
-    rows = _match(images, table, shown)
-    factors = dict(images.factors)
+    factors: dict[str, np.ndarray] = {}
     for column in columns:
         if column != label:
-            factors |= _factors(column, [row[column] for row in rows], images.ids, shown)
-    labels = images.labels
-    if label is not None:
-        labels = np.array(_complete(label, [row[label] for row in rows], images.ids, shown))
-    return replace(images, labels=labels, factors=factors)
+            factors |= _factors(column, [row[column] for row in rows], ids, shown)
+    if label is None:
+        return None, factors
+    return np.array(_complete(label, [row[label] for row in rows], ids, shown)), factors
 
 
 def _read(path: Path, key: str | None) -> tuple[list[str], Table]:

@@ -147,7 +147,9 @@ def _header(study: Study, shown: list[str]) -> Markup:
     size = "×".join(map(str, about.get("size") or []))
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
     nouns, skipped, parameters = study.nouns, about.get("left_out"), study.manifest["parameters"]
-    labels = f" of {numbers.count(about['labels'])} {nouns.labels}" if about.get("labels") else ""
+    n_labels = about.get("labels")
+    noun = nouns.label if n_labels == 1 else nouns.labels
+    labels = f" of {numbers.count(n_labels)} {noun}" if n_labels else " without labels"
     facts = [
         f"{numbers.count(about['n'])} {nouns.images}{labels}",
         f"source {without_folders(about['name'])}",

@@ -30,7 +30,7 @@ _ACROSS = 10
 def render(study: Study) -> Content | None:
     """A contact sheet and the splits."""
     table, about = study.result("images", TABLES["images"]), study.manifest["images"]
-    labelled = bool(table["label"].ne("").any())
+    labelled = table["label"].nunique() > 1
     first = table.drop_duplicates("label") if labelled else table
     rows = first["row"].to_numpy()[:SHOWN]
     sheet = _contact_sheet(study.array("thumbnails")[rows])
