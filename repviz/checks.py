@@ -26,7 +26,9 @@ MOST_LISTED = 150  # names in a message; timm alone knows over a thousand
 LARGEST, SMALLEST = 1e70, 1e-70  # magnitudes whose fourth powers float64 holds, and their sums
 
 
-def one_of(who: str, kind: str, name: str, names: Iterable[str]) -> str:
+def one_of(
+    who: str, kind: str, name: str, names: Iterable[str], *, also: Iterable[str] = ()
+) -> str:
     """``name``, which must be one of ``names``.
 
     Parameters
@@ -39,6 +41,9 @@ def one_of(who: str, kind: str, name: str, names: Iterable[str]) -> str:
         What the user wrote.
     names : iterable of str
         Every name that is known; the message lists them all, up to 150.
+    also : iterable of str
+        Further names that may have been meant, which the message does not list; ``"resnet18"``
+        for ``"torchvision:resnet18"``.
 
     Raises
     ------
@@ -49,12 +54,26 @@ def one_of(who: str, kind: str, name: str, names: Iterable[str]) -> str:
     if isinstance(name, str) and name in names:
         return name
     written = _cut(str(name))
-    near = get_close_matches(written, names, n=5)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    near = _near(written, [*names, *also])
+    meant = [one for one in near if one.split(":")[-1] == written] or near[:1]
+    hint = f" Did you mean {' or '.join(map(repr, meant))}?" if meant else ""
     listed = f"Known: {', '.join(names)}."
     if len(names) > MOST_LISTED:
         listed = f"Known: {len(names)} names, such as {', '.join((near or names)[:5])}."
     raise UnknownName(f"{who}: no {kind} is called '{written}'.{hint} {listed}")
+
+
+def _near(written: str, names: list[str]) -> list[str]:
+    """Up to five of ``names`` that are spelt alike, whatever their case, dashes and prefix."""
+    spelt = {_spelling(name): name for name in reversed(names)}
+    spelt |= {_spelling(name.split(":")[-1]): name for name in reversed(names) if ":" in name}
+    exact = [name for name in names if name.split(":")[-1] == written]
+    found = [spelt[spelling] for spelling in get_close_matches(_spelling(written), spelt, n=5)]
+    return list(dict.fromkeys([*exact, *found]))[:5]
+
+
+def _spelling(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def as_list(values: Any) -> list[Any]:
@@ -214,6 +233,7 @@ def as_array(who: str, X: Any) -> np.ndarray:
     """
     import numpy as np
 
+    _refuse_containers(who, X)
     if hasattr(X, "detach"):
         if X.layout.__repr__() != "torch.strided" or X.is_meta:
             kind = "a tensor without values" if X.is_meta else "a sparse tensor"
@@ -228,6 +248,25 @@ def as_array(who: str, X: Any) -> np.ndarray:
         raise InputError(
             f"{who}: X must be numbers of shape (n, ...), got '{error}'. Give rows of one length."
         ) from error
+
+
+def _refuse_containers(who: str, X: Any) -> None:
+    """Refuse what stands for rows, or holds several layers of them, in place of one matrix."""
+    if isinstance(X, str | os.PathLike):
+        raise InputError(
+            f"{who}: X must be a matrix, got the name {shown(os.fspath(X))}. Open it first: "
+            "repviz.open_activations(folder)[layer], or numpy.load(file)."
+        )
+    if hasattr(X, "layers") and hasattr(X, "rows"):
+        names = ", ".join(X.layers)
+        raise InputError(
+            f"{who}: X must be one layer, got activations with the layers {_cut(names)}. Choose "
+            f"one: acts['{X.layers[-1]}']."
+        )
+    if hasattr(X, "pixels") and hasattr(X, "matrix"):
+        raise InputError(
+            f"{who}: X must be a matrix, got images. Take their pixels: images.matrix()."
+        )
 
 
 def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:

@@ -145,6 +145,14 @@ def test_a_mirror_image_mirrored_is_the_image():
             lambda X: probe(X, np.zeros(120)),
             "probe: target must have at least two different values, got one.",
         ),
+        *(
+            (
+                lambda X, method=method: probe(X, X[:, 0], method=method),
+                f"probe: target must hold labels for '{method}', got numbers with fractions (120 "
+                "different ones in 120 rows). Use method='factor' for a continuous target.",
+            )
+            for method in ("knn", "linear")
+        ),
         (
             lambda X: probe(X, np.arange(120), groups=np.zeros(120)),
             "probe: there must be at least as many groups as folds, got 1 and 5.",

@@ -205,9 +205,8 @@ def open_images(
 def _find_source(who: str, name: str, head: str) -> Source:
     """The source ``head``; where it is none, the error says what ``name`` alone may have meant."""
     meant = None
-    if name in torchvision_sets.SETS:
-        meant = f"torchvision:{name}"
-    elif head not in SOURCES:
+    sets = [f"torchvision:{one}" for one in torchvision_sets.SETS]
+    if head not in SOURCES and name not in torchvision_sets.SETS:
         path = Path(name).expanduser()
         meant = {"a folder": f"folder:{name}", "a file": f"array:{name}"}.get(kind_of(path))
     if meant is not None:
@@ -215,7 +214,7 @@ def _find_source(who: str, name: str, head: str) -> Source:
             f"{who}: no image source is called '{printable(name)}'. Did you mean "
             f"'{printable(meant)}'?"
         )
-    return SOURCES[checks.one_of(who, "image source", head, SOURCES)]
+    return SOURCES[checks.one_of(who, "image source", head, SOURCES, also=sets)]
 
 
 def as_images(images: Any) -> Images:

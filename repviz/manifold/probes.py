@@ -100,8 +100,8 @@ def probe(
     Raises
     ------
     InputError
-        The target does not have one entry per row, has fewer than two values, or there are too few
-        images.
+        The target does not have one entry per row, has fewer than two values, or is continuous
+        where labels are needed; or there are too few images.
     UnknownName
         There is no such method.
     """
@@ -115,6 +115,12 @@ def probe(
     numeric = method == "factor"
     if numeric:
         y = checks.matrix("probe", y[:, None])[:, 0].astype(np.float64)
+    elif y.dtype.kind == "f" and (y != np.rint(y)).any():
+        raise InputError(
+            f"probe: target must hold labels for '{method}', got numbers with fractions "
+            f"({len(np.unique(y))} different ones in {n} rows). Use method='factor' for a "
+            "continuous target."
+        )
     names, classes = np.unique(y, return_inverse=True)
     if len(names) < 2:
         raise InputError("probe: target must have at least two different values, got one.")

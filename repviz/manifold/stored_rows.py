@@ -24,7 +24,7 @@ def readable_rows(X: Any, groups: Any = None) -> tuple[Any, Any, tuple[str, ...]
     groups : array_like, shape (n,), optional
         One entry per row, also for those that are left out.
     """
-    readable = getattr(X, "readable", None)
+    readable = X.readable if _is_stored(X) else None
     if readable is None or readable.all() or not readable.any():
         return X, groups, ()
     if groups is not None and np.shape(groups) == readable.shape:
@@ -60,7 +60,7 @@ def matching_rows(
     InputError
         No rows belong together.
     """
-    if not (hasattr(X, "readable") and hasattr(Y, "readable")):
+    if not (_is_stored(X) and _is_stored(Y)):
         return None, None, ()
     hashes = [layer.content_hashes for layer in (X, Y)]
     by_content = by == "image" and hashes[0] is not None and hashes[1] is not None
@@ -118,6 +118,11 @@ def joined_rows(layers: Sequence[Any]) -> list[tuple[np.ndarray, np.ndarray]]:
             by_id.setdefault(key, image_of[row])
         found[place] = np.array(list(image_of), np.int64), np.array([*image_of.values()], np.int64)
     return [found[place] for place in range(len(layers))]
+
+
+def _is_stored(X: Any) -> bool:
+    """Whether X is one stored layer."""
+    return hasattr(X, "readable") and hasattr(X, "blocks")
 
 
 def _occurrences(names: np.ndarray, readable: np.ndarray) -> dict[tuple[Any, int], int]:

@@ -17,6 +17,16 @@ from repviz.models.in_memory import check_materialised, default_preprocessing
 from repviz.models.model import CROP_MODES, Model, Preprocessing
 
 
+def published_names() -> list[str]:
+    """What :func:`repviz.open_model` takes of torchvision, and of timm where it is installed."""
+    names = [f"torchvision:{name}" for name in zoo.list_models(zoo)]
+    try:
+        import timm
+    except ImportError:
+        return names
+    return [*names, *(f"timm:{name}" for name in timm.list_models())]
+
+
 def torchvision_model(
     argument: str, *, pretrained: bool | str = False, classes: int = 1000, size: int | None = None
 ) -> Model:

@@ -95,6 +95,13 @@ MODELS: dict[str, Architecture] = {
 }
 
 
+def _published() -> list[str]:
+    """The names of networks of torchvision, and of timm where it is installed."""
+    from repviz.models.library import published_names
+
+    return published_names()
+
+
 def find_architecture(name: str) -> tuple[Architecture, str]:
     """The entry that ``"NAME"`` or ``"NAME:ARGUMENT"`` refers to, and the argument.
 
@@ -107,5 +114,6 @@ def find_architecture(name: str) -> tuple[Architecture, str]:
     if head not in MODELS and colon:
         head, argument = "module", name
     if head not in MODELS:
-        checks.one_of("open_model", "model", name, [entry.usage for entry in MODELS.values()])
+        usages = [entry.usage for entry in MODELS.values()]
+        checks.one_of("open_model", "model", name, usages, also=_published())
     return MODELS[head], argument
