@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     from repviz.studies import study
     from repviz.studies.augmentation import plot_augmentation
     from repviz.studies.reports import build_report
+    from repviz.studies.faces import FacesSetup
     from repviz.study_folder import open_study
     from repviz.training import train
     from repviz.training.evaluation import evaluate
+    from repviz.training.settings import ConvolutionalOptions
     from repviz.verification import verify
 
 # Public verb -> the module that holds it, in the order of the work.
@@ -87,9 +89,11 @@ _VERBS = {
     "plot_augmentation": "repviz.studies.augmentation",
     "sweep": "repviz.bottleneck.sweep",
     "SweepSetup": "repviz.bottleneck.sweep",
+    "ConvolutionalOptions": "repviz.training.settings",
     "choose_bottleneck": "repviz.bottleneck.choice",
     "export_encoder": "repviz.bottleneck.encoder_export",
     "study": "repviz.studies",
+    "FacesSetup": "repviz.studies.faces",
     "open_study": "repviz.study_folder",
     "write_report": "repviz.report.page",
     "write_figures": "repviz.report.figure_files",
@@ -133,9 +137,11 @@ __all__ = [
     "plot_augmentation",
     "sweep",
     "SweepSetup",
+    "ConvolutionalOptions",
     "choose_bottleneck",
     "export_encoder",
     "study",
+    "FacesSetup",
     "open_study",
     "write_report",
     "write_figures",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 NOTHING = "–"
@@ -48,6 +49,12 @@ def percent(share: Any, places: int | None = None) -> str:
     places = 1 if edge >= 0.001 or edge <= 0 else min(6, 1 - math.floor(math.log10(edge * 100)))
     written = f"{share * 100:.{places}f}"
     return f"{written.removesuffix('.0') if edge <= 0 else written} %"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: ``2, 8 and 32``."""
+    *before, last = words
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def text(value: Any) -> str:

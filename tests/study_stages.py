@@ -62,6 +62,15 @@ def _sweep(draft: Draft, images: Images) -> None:
         for k in images.sizes
     ]
     table(draft, "sweep", rows)
+    curves = [
+        {**ENGINES[engine].columns, "bottleneck": k, "epoch": epoch, "step": 3 * epoch}
+        | {"train_mse": 0.03 / (1 + epoch), "validation_mse": 0.04 / (1 + epoch)}
+        | {"is_relative": False, "selected": epoch == 2}
+        for engine in ("conv", "linear-start")
+        for k in images.sizes
+        for epoch in range(3)
+    ]
+    table(draft, "learning_curves", curves)
     named = [{name: row[name] for name in ("engine", "engine_label", "bottleneck")} for row in rows]
     table(draft, "baselines", named)
     table(draft, "sweep_images", [{**row, "row": i} for row in named for i in test])

@@ -208,7 +208,8 @@ def test_killed_and_resumed_it_gives_the_same_bytes(faces, tmp_path):
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     resumed = repviz.sweep(faces, out=tmp_path / "killed", **options)
     resumed, whole = files_of(resumed.folder), files_of(whole.folder)
-    assert {"report.html", "models/linear-start-4.safetensors"} <= resumed.keys() == whole.keys()
+    files = {"report.html", "results/learning_curves.csv", "models/linear-start-4.safetensors"}
+    assert files <= resumed.keys() == whole.keys()
     assert [name for name in whole if resumed[name] != whole[name]] == []
 
 

@@ -12,9 +12,11 @@ from PIL import Image
 
 import repviz
 from repviz import cli
+from repviz.bottleneck.sweep import SweepSetup
 from repviz.cli.signatures import keywords, parameters
 from repviz.references import resolve
 from repviz.studies import STUDIES
+from repviz.training.settings import ConvolutionalOptions
 
 STUDY = ("study", "faces", "--images")
 
@@ -366,7 +368,7 @@ PARITY = [
     ("evaluate", repviz.evaluate, {"rows", "machine", "batch"}),
     ("extract", repviz.extract, set()),
     ("export", repviz.export, set()),
-    ("import", repviz.import_matrix, {"ids", "labels"}),  # arrays
+    ("import", repviz.import_matrix, {"ids", "labels", "factors"}),  # --metadata
     ("dimension", repviz.dimension, set()),
     ("scales", repviz.scale_curve, set()),
     ("similarity", repviz.similarity, set()),
@@ -384,6 +386,23 @@ def test_a_command_that_opens_images_takes_labels_and_factors(command):
 @pytest.mark.parametrize(("command", "function", "otherwise"), PARITY)
 def test_a_command_takes_what_its_function_takes(command, function, otherwise):
     assert keywords_of(function) - otherwise <= options_of(command)
+
+
+def test_the_fields_of_records_within_records_are_options():
+    """A field that is called as a keyword of the function has its record's keyword before it."""
+
+    def bake(images, *, epochs: int = 1, setup: SweepSetup | None = None):
+        """Nothing."""
+
+    options = parameters(bake)
+    names = {option.name for option in options}
+    assert {"epochs", "effort", "depth", "width", "convolutional_epochs"} <= names
+    written = {"epochs": 3, "effort": 2.0, "depth": 4, "convolutional_epochs": 5}
+    convolutional = ConvolutionalOptions(depth=4, epochs=5)
+    assert keywords(options, written) == {
+        "epochs": 3,
+        "setup": SweepSetup(effort=2.0, convolutional=convolutional),
+    }
 
 
 def test_options_are_read_off_the_signature():

@@ -307,7 +307,8 @@ def test_train_on_images_gives_a_copy_and_a_checkpoint(tmp_path):
     again = open_model("autoencoder", weights=str(made.checkpoint))
     assert again.key == weights_hash(made.model.module) != before
     assert made.table.columns.tolist() == [
-        *("epoch", "train_mse", "validation_mse", "learning_rate", "selected"),
+        *("epoch", "step", "train_mse", "validation_mse", "learning_rate"),
+        *("is_relative", "selected"),
     ]
 
 

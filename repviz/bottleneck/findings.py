@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.nouns import Nouns
-from repviz.number_format import missing, percent, plain
+from repviz.number_format import listed, missing, percent, plain
 from repviz.study_folder import Study, records
 
 
@@ -38,6 +38,19 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
             f"{row.n_test} test images{groups if row.split_by == 'label' else ''}"
             f"{'' if missing(row.ratio_low) else f'; {covers(row, study.nouns)}'}"
             f"{_over_sizes(rows)}."
+        )
+    return sentences + _not_converged(compared)
+
+
+def _not_converged(compared: Any) -> list[str]:
+    """Which trainings had not converged, one sentence per engine."""
+    sentences = []
+    for _, rows in compared[compared["warnings"] != ""].groupby("engine", sort=False):
+        sizes = listed([str(size) for size in sorted(rows["bottleneck"])])
+        sentences.append(
+            f"Not converged: {rows['engine_title'].iloc[0]} with {sizes} numbers per image. Its "
+            "validation error was still falling when the training ended, so its error there may "
+            "be that of a short training, not the limit of the network."
         )
     return sentences
 

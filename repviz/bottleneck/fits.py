@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from repviz import distortion
+from repviz.bottleneck.convergence import learning_curve_array
 from repviz.bottleneck.engines import Codec, Engine, FitContext
 from repviz.bottleneck.engines.codec import codec_of
 from repviz.bottleneck.engines.output import checked
@@ -29,7 +30,7 @@ def fit_stages(study: Study, plan: Plan) -> None:
     test = data.rows(plan.data.X[plan.parts.test])
     for job in plan.jobs:
         engine = job.engine
-        fit = _Fit(study, plan, FitContext(data, plan.effort, job.seed), test, engine)
+        fit = _Fit(study, plan, plan.context(data, job.seed), test, engine)
         about = {"engine": engine.name, "seed": job.seed}
         training = f"{engine.name}, seed {job.seed}"
         if engine.serves_all_sizes:
@@ -63,6 +64,7 @@ class _Fit:
         if codec.model is not None:
             self._save_model(draft, codec, f"{self.engine.name}-{k}", k)
         self._write_arrays(draft, codec, k, decoded=True)
+        self._write_history(draft, codec, k)
 
     def train(self, draft: Draft) -> None:
         """Train once for all sizes."""
@@ -74,6 +76,7 @@ class _Fit:
                 "to fit it for each size."
             )
         self._save_model(draft, codec, self.engine.name, self.plan.longest)
+        self._write_history(draft, codec, self.plan.longest)
 
     def decode_trained(self, draft: Draft, k: int) -> None:
         """Take a code of ``k`` numbers from the training for all sizes."""
@@ -96,6 +99,11 @@ class _Fit:
             recipe={**recipe, "effort": self.context.effort},
             images_key=self.plan.data.key,
         )
+
+    def _write_history(self, draft: Draft, codec: Codec, k: int) -> None:
+        if codec.history is not None:
+            name = stem(self.engine.name, k, self.context.seed)
+            draft.array(f"{name}_history", learning_curve_array(self.engine, codec.history))
 
     def _write_arrays(self, draft: Draft, codec: Codec, k: int, *, decoded: bool) -> None:
         """The error of each test row and, where ``decoded``, reconstructions and codes."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from repviz import checks
 from repviz.bottleneck.data import SweepData
-from repviz.bottleneck.engines import ENGINES, Engine
+from repviz.bottleneck.engines import ENGINES, Engine, FitContext
 from repviz.errors import InputError
 from repviz.images.partition import Partition
 from repviz.training.data import TrainingData
+from repviz.training.settings import ConvolutionalOptions
 
 BOTTLENECKS = (2, 4, 8, 16, 32, 64)
 
@@ -46,7 +47,7 @@ class Plan:
         Further splits, on which everything is fitted and tested again.
     longest : int
         The longest code of an engine that serves all sizes.
-    mirror, shift, effort
+    mirror, shift, effort, convolutional
         As in :class:`repviz.training.data.TrainingData` and
         :class:`repviz.bottleneck.engines.codec.FitContext`.
     """
@@ -62,6 +63,7 @@ class Plan:
     mirror: bool = True
     shift: float = 0.0
     effort: float = 1.0
+    convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
 
     @property
     def splits(self) -> int:
@@ -80,6 +82,10 @@ class Plan:
             who="sweep",
         )
 
+    def context(self, data: TrainingData, seed: int) -> FitContext:
+        """What an engine is given to be fitted to ``data``."""
+        return FitContext(data, self.effort, seed, self.convolutional)
+
     @property
     def jobs(self) -> list[Job]:
         """Every fit, those of the audit last."""
@@ -93,6 +99,10 @@ class Plan:
         for engine in self.audit_engines:
             jobs += [Job(engine, (k,), seed) for seed in self.seeds for k in self.audit]
         return jobs
+
+    def trained_sizes(self, engine: Engine, sizes: Iterable[int]) -> list[int]:
+        """The code sizes that ``engine`` is trained with to serve ``sizes``."""
+        return [self.longest] if engine.serves_all_sizes else list(sizes)
 
     @property
     def audit_engines(self) -> list[Engine]:

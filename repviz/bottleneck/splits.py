@@ -8,7 +8,6 @@ import numpy as np
 
 from repviz import distortion
 from repviz.bottleneck.data import SweepData
-from repviz.bottleneck.engines import FitContext
 from repviz.bottleneck.engines.codec import codec_of
 from repviz.bottleneck.engines.output import checked
 from repviz.bottleneck.fitted import split_stem
@@ -55,7 +54,7 @@ class _Refit:
     def fit(self, draft: Draft, *, job: Job, longest: int) -> None:
         """Fit the engine of ``job`` and write the error of each test image at each of its sizes."""
         engine = job.engine
-        context = FitContext(self.data, self.plan.effort, _seed(job.seed, self.split))
+        context = self.plan.context(self.data, _seed(job.seed, self.split))
         codec = engine.fit(context, longest)
         X = self.data.rows(self.plan.data.X[self.plan.further_parts[self.split - 1].test])
         for k in job.sizes:

@@ -9,7 +9,7 @@ images; reconstructed pixels are clipped to their range before the error is take
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from repviz.bottleneck.code_contents import code_contents_stages
 from repviz.bottleneck.criteria import Criterion, get_criterion
 from repviz.bottleneck.data import SweepData, describe_images, load_data
 from repviz.bottleneck.decoders import decoder_stage
+from repviz.bottleneck.engines import ENGINES as ENGINE_TABLE
 from repviz.bottleneck.engines import Engine, get_engine, with_colours
 from repviz.bottleneck.findings import choice_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
@@ -30,9 +31,11 @@ from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.traversals import traversal_stage
 from repviz.errors import InputError
 from repviz.images.partition import Partition, partition
+from repviz.number_format import listed
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.study_folder import Draft, Study, begin
+from repviz.training.settings import ConvolutionalOptions
 
 LONGEST = 256  # the longest code of an engine that serves all sizes
 BASELINES = ("pca", "pca-all")  # of every sweep: validation images choose nothing for PCA
@@ -68,6 +71,8 @@ class SweepSetup:
         training, validation and test images and another seed, at least 1. From 2 on the intervals
         of errors and ratios are over splits, seeds and people; pictures, codes and choices are
         those of the first.
+    convolutional : ConvolutionalOptions
+        Depth, width and epochs of the convolutional engines.
     """
 
     layer: str | None = None
@@ -77,6 +82,7 @@ class SweepSetup:
     effort: float = 1.0
     audit: Iterable[int] | int = ()
     splits: int = 1
+    convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
 
     def __post_init__(self) -> None:
         if self.shift is not None:
@@ -84,6 +90,9 @@ class SweepSetup:
         checks.real("sweep", "effort", self.effort, low=1e-6, high=1000)
         checks.flag("sweep", "mirror", self.mirror)
         checks.integer("sweep", "splits", self.splits, low=1, high=1000)
+        hint = "See repviz.ConvolutionalOptions."
+        own = self.convolutional
+        checks.instance("sweep", "convolutional", own, ConvolutionalOptions, hint=hint)
 
 
 class Sweep(Study):
@@ -133,7 +142,7 @@ def sweep(
         Random seeds, one training each, from 0 to ``repviz.streams.SEED_LIMIT``; the first also
         seeds the split. A finished sweep can be extended by further ones.
     setup : SweepSetup, optional
-        Layer, split, augmentation, effort and audit.
+        Layer, split, augmentation, effort, audit, and the convolutional engines' options.
 
     Returns
     -------
@@ -158,6 +167,7 @@ def sweep(
     # Decoded before anything is written: a bad image ends it here.
     data = load_data(images, size=size, layer=setup.layer)
     plan = _plan(data, bottlenecks, engines, seed, setup=setup, before=before)
+    _check_convolutional(plan)
     with begin(
         out,
         study="bottleneck",
@@ -169,6 +179,7 @@ def sweep(
             "mirror": plan.mirror,
             "shift": plan.shift,
             "effort": plan.effort,
+            "convolutional": asdict(plan.convolutional),
         },
         images=describe_images(data),
         summary="How few numbers per image does a reconstruction need?",
@@ -232,6 +243,7 @@ def _plan(
         mirror=mirror,
         shift=data.default_shift if setup.shift is None or not data.are_images else setup.shift,
         effort=setup.effort,
+        convolutional=setup.convolutional,
     )
 
 
@@ -260,6 +272,18 @@ def _before(folder: Path) -> dict[str, Any]:
         return {}
     parameters: dict[str, Any] = study_manifest.read(folder)["parameters"]
     return parameters
+
+
+def _check_convolutional(plan: Plan) -> None:
+    """Refuse options that none of the engines takes; a user's own function may take them."""
+    given = list(plan.convolutional.given)
+    if given and not any(e.is_convolutional or callable(e.function) for e in plan.engines):
+        able = ", ".join(engine.name for engine in ENGINE_TABLE.values() if engine.is_convolutional)
+        raise InputError(
+            f"sweep: {listed(given)} are those of convolutional engines ({able}), got "
+            f"{listed([engine.name for engine in plan.engines])}. Add one to engines, or leave "
+            "them out."
+        )
 
 
 def _check_distinct(what: str, names: list[str]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import intervals
+from repviz.bottleneck.convergence import convergence_warning, learning_curves
 from repviz.bottleneck.engines import Engine
 from repviz.bottleneck.fitted import Fits
 from repviz.bottleneck.panels import write_panels
@@ -36,6 +37,8 @@ def write_tables(
     draft.table("pca_curve", pd.DataFrame({"components": shown, "mse": errors_shown}))
     fits = Fits(study, plan)
     exact_below = EXACT * float(test.var(axis=0).mean())
+    curves = learning_curves(fits)
+    draft.table("learning_curves", curves)
     rows, image_tables = [], []
     for engine, k in fits.all:
         errors = fits.errors(engine.name, k)  # (seeds, n_test)
@@ -66,6 +69,7 @@ def write_tables(
             "split_by": plan.parts.by,
             "n_splits": plan.splits,
             "seed": plan.seeds[0],
+            "warnings": _warning(curves, plan, engine, k),
         }
         rows.append(row)
         table = {"engine": engine.name, "bottleneck": k, "row": plan.parts.test, "mse": mean}
@@ -79,6 +83,13 @@ def write_tables(
         draft.table("audit", audit)
     if are_images:
         write_panels(draft, study, fits, plan)
+
+
+def _warning(curves: pd.DataFrame, plan: Plan, engine: Engine, k: int) -> str:
+    """The warning about the training that gave this engine's codes of ``k`` numbers, or ""."""
+    trained = plan.trained_sizes(engine, [k])[0]
+    own = (curves["engine"] == engine.name) & (curves["bottleneck"] == trained)
+    return convergence_warning(curves[own])
 
 
 def mean_error(errors: np.ndarray, groups: np.ndarray) -> tuple[float, float, float]:

@@ -34,15 +34,20 @@ class Parameter:
         The first sentence of its documentation, and its default.
     parse : callable, optional
         From the text to the value, where one word stands for several values.
-    bundle : (str, type), optional
-        The keyword that takes a dataclass, and that dataclass, where this is a field of it.
+    records : tuple of (str, type)
+        Where this is a field of a dataclass: the keyword that takes it and the dataclass, the
+        outermost first.
+    field : str
+        Its name there, where the option is named otherwise because the function has a keyword of
+        this name, too: ``convolutional_epochs``.
     """
 
     name: str
     kind: type
     help: str
     parse: Parse | None = None
-    bundle: tuple[str, type] | None = None
+    records: tuple[tuple[str, type], ...] = ()
+    field: str = ""
 
     @property
     def option(self) -> inspect.Parameter:
@@ -63,22 +68,19 @@ def parameters(function: Callable[..., Any], *, leave_out: Iterable[str] = ()) -
     Parameters
     ----------
     function : callable
-        With annotations and numpydoc parameters. The fields of a dataclass count as parameters.
+        With annotations and numpydoc parameters. The fields of a dataclass count as parameters,
+        and those of a dataclass within it.
     leave_out : iterable of str
         Names that the command gives itself.
     """
     hints, described = get_type_hints(function), documented(function)
-    found = []
+    found: list[Parameter] = []
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name in leave_out:
             continue
-        members = _members(hints[name])
-        bundle: Any = next((t for t in members if dataclasses.is_dataclass(t)), None)
-        if bundle is not None and str not in members:
-            found += [dataclasses.replace(p, bundle=(name, bundle)) for p in _fields(bundle)]
-            continue
-        found.append(_parameter(name, hints[name], parameter.default, described.get(name, "")))
-    return found
+        found += _flat(name, hints[name], parameter.default, described.get(name, ""))
+    plain = {one.name for one in found if not one.records}
+    return [_distinct(one) if one.records and one.name in plain else one for one in found]
 
 
 def documented(thing: Any) -> dict[str, str]:
@@ -95,17 +97,24 @@ def documented(thing: Any) -> dict[str, str]:
 
 def keywords(options: list[Parameter], values: dict[str, Any]) -> dict[str, Any]:
     """The keywords among ``options`` that were written, each as the function takes it."""
-    plain: dict[str, Any] = {}
-    bundles: dict[tuple[str, type], dict[str, Any]] = {}
+    given = []
     for one in options:
         value = values.get(one.name)
         if value is None:
             continue
         if one.parse is not None and isinstance(value, str):
             value = one.parse(value, "--" + one.name.replace("_", "-"))
-        target = plain if one.bundle is None else bundles.setdefault(one.bundle, {})
-        target[one.name] = value
-    return plain | {name: bundle(**fields) for (name, bundle), fields in bundles.items()}
+        given.append((one.records, one.field or one.name, value))
+    return _nested(given)
+
+
+def _nested(given: list[tuple[tuple[tuple[str, type], ...], str, Any]]) -> dict[str, Any]:
+    """Keywords and their values; those within a dataclass as that dataclass."""
+    keywords = {name: value for records, name, value in given if not records}
+    for keyword, record in dict.fromkeys(records[0] for records, _, _ in given if records):
+        own = [(r[1:], name, value) for r, name, value in given if r[:1] == ((keyword, record),)]
+        keywords[keyword] = record(**_nested(own))
+    return keywords
 
 
 def command(
@@ -162,12 +171,26 @@ class LazyCommand(TyperCommand):
         return self.build().make_context(*args, **options)
 
 
-def _fields(bundle: Any) -> list[Parameter]:
-    hints, described = get_type_hints(bundle), documented(bundle)
-    return [
-        _parameter(field.name, hints[field.name], field.default, described.get(field.name, ""))
-        for field in dataclasses.fields(bundle)
-    ]
+def _flat(
+    name: str, hint: Any, default: Any, described: str, records: tuple[tuple[str, type], ...] = ()
+) -> list[Parameter]:
+    """One keyword, or the fields of the dataclass that it takes."""
+    members = _members(hint)
+    record: Any = next((member for member in members if dataclasses.is_dataclass(member)), None)
+    if record is None or str in members:
+        return [dataclasses.replace(_parameter(name, hint, default, described), records=records)]
+    hints, words = get_type_hints(record), documented(record)
+    found: list[Parameter] = []
+    for field in dataclasses.fields(record):
+        about = hints[field.name], field.default, words.get(field.name, "")
+        found += _flat(field.name, *about, records=(*records, (name, record)))
+    return found
+
+
+def _distinct(one: Parameter) -> Parameter:
+    """The field of a dataclass with the keyword of that before its name."""
+    keyword, _ = one.records[-1]
+    return dataclasses.replace(one, name=f"{keyword}_{one.name}", field=one.name)
 
 
 def _parameter(name: str, hint: Any, default: Any, described: str) -> Parameter:

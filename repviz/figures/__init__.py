@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # kind: what it shows. The file of the same name in this folder draws it.
 FIGURES: dict[str, str] = {
     "sweep": "reconstruction error, and its ratio to PCA's, against the bottleneck size",
+    "learning_curves": "training and validation error of each engine against the step",
     "code_probes": "what can be decoded from the codes, against the bottleneck size",
     "anatomy": "the share of parameters and of multiply-adds in each layer",
     "training": "accuracy and loss against the epoch",

@@ -7,6 +7,7 @@ is the set of faces in each of them, and how far from it is a random point?
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ from repviz.studies.representations import (
 from repviz.study_folder import Draft, Study, begin
 from repviz.training import train
 from repviz.training.alexnet_recipe import untrained_control
+from repviz.training.settings import ConvolutionalOptions
 
 SUMMARY = (
     "What does each layer of a network hold, how small can a face be squeezed, what shape is the "
@@ -67,6 +69,29 @@ MEASURED = 2000  # images that are measured, at most; of more, so many are drawn
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
 
 
+@dataclass(frozen=True)
+class FacesSetup:
+    """How the autoencoders of the study are fitted and tested.
+
+    Attributes
+    ----------
+    splits : int
+        Number of train-test splits on which autoencoders and PCA are fitted and tested, at
+        least 1; from 2 on the intervals of their errors are over splits, seeds and people.
+    convolutional : ConvolutionalOptions
+        Depth, width and epochs of the convolutional autoencoder.
+    """
+
+    splits: int = 1
+    convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
+
+    def __post_init__(self) -> None:
+        checks.integer("study faces", "splits", self.splits, low=1, high=1000)
+        hint = "See repviz.ConvolutionalOptions."
+        own = self.convolutional
+        checks.instance("study faces", "convolutional", own, ConvolutionalOptions, hint=hint)
+
+
 def faces(
     images: Images | str,
     *,
@@ -75,8 +100,8 @@ def faces(
     bottlenecks: Iterable[int] | None = None,
     epochs: int | None = None,
     samples: int = 10_000,
-    splits: int = 1,
     seed: int = 0,
+    setup: FacesSetup | None = None,
 ) -> Study:
     """A study folder with the five questions answered on ``images``, and its report.
 
@@ -96,11 +121,10 @@ def faces(
         Training epochs of AlexNet; by default the recipe's own number.
     samples : int
         Random images per rung of the ladder from noise to face, 100 to 1,000,000.
-    splits : int
-        Number of train-test splits on which autoencoders and PCA are fitted and tested, at
-        least 1; from 2 on the intervals of their errors are over splits, seeds and people.
     seed : int
         Random seed of the whole study.
+    setup : FacesSetup, optional
+        Splits, and the convolutional autoencoder's options.
 
     Returns
     -------
@@ -113,7 +137,8 @@ def faces(
     if epochs is not None:
         epochs = checks.integer("study faces", "epochs", epochs, low=1)
     grey = images.at(size=size, grey=True)
-    splits = checks.integer("study faces", "splits", splits, low=1, high=1000)
+    setup = FacesSetup() if setup is None else setup
+    checks.instance("study faces", "setup", setup, FacesSetup, hint="See repviz.FacesSetup.")
     parts = partition(grey, seed=seed)
     # Decoded before anything is written: a bad image ends it here.
     engines = [ENGINES[name] for name in SWEPT]
@@ -123,12 +148,12 @@ def faces(
         raise InputError(
             f"study faces: the images must differ, got {n} identical ones. Use other images."
         )
-    further = further_partitions(data, splits, by=None, seed=seed)
+    further = further_partitions(data, setup.splits, by=None, seed=seed)
     fewest = min([parts, *further], key=lambda part: len(part.train))
     sizes = usable_sizes(bottlenecks, size_limit(fewest, size * size, mirror=True))
     plan = Plan(
         data, parts, sizes, engines, [seed], further_parts=further, longest=sizes[-1],
-        shift=data.default_shift,
+        shift=data.default_shift, convolutional=setup.convolutional,
     )  # fmt: skip
     parameters = {
         "images": portable(images.name),
@@ -136,9 +161,10 @@ def faces(
         "bottlenecks": sizes,
         "epochs": epochs,
         "samples": samples,
-        "splits": splits,
+        "splits": setup.splits,
         "split": parts.by,
         "seed": seed,
+        "convolutional": asdict(setup.convolutional),
     }
     with begin(
         out,
@@ -216,7 +242,8 @@ def _alexnet_stages(
 def _untrainable(images: Images, identity: Split) -> str:
     """Why AlexNet cannot learn to tell these images' labels apart; empty where it can."""
     if len(images.classes) < 2:
-        return "the images carry fewer than two labels, so there is nobody to tell apart"
+        got = "no labels" if images.labels is None else "one label"
+        return f"the images have {got}, and a classifier needs two"
     labels = np.asarray(images.labels)
     missing = set(labels[identity[1]]) - set(labels[identity[0]])
     if missing:

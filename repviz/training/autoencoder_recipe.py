@@ -27,7 +27,7 @@ from repviz.training.batches import BatchStream
 from repviz.training.data import TrainingData
 from repviz.training.machine import Machine
 from repviz.training.schedules import CosineSchedule
-from repviz.training.settings import Settings
+from repviz.training.settings import ConvolutionalOptions, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +54,7 @@ def fit_autoencoder(
     effort: float = 1.0,
     noise: float = 0.0,
     variational: bool = False,
+    convolutional: ConvolutionalOptions | None = None,
     seed: int = 0,
 ) -> tuple[Model, pd.DataFrame]:
     """An autoencoder with a code of ``bottleneck`` numbers, and the history of its training.
@@ -76,6 +77,8 @@ def fit_autoencoder(
         grey levels of [0, 1] (Vincent et al. 2008).
     variational : bool
         conv: whether a code is sampled from a Gaussian per image (Kingma & Welling 2014).
+    convolutional : ConvolutionalOptions, optional
+        conv, nested: depth, width and epochs.
     seed : int
         Seed of the weights, the order and the augmentation, at least 0.
 
@@ -84,11 +87,12 @@ def fit_autoencoder(
     model : Model
         In evaluation mode, with the weights of the selected epoch.
     history : DataFrame
-        One row per epoch, from 0 (the start): ``epoch``; ``train_mse``, ``validation_mse`` (mean
+        One row per epoch, from 0 (the start): ``epoch``; ``step``, the steps so far;
+        ``train_mse``, ``validation_mse`` (mean
         squared error in squared grey levels of [0, 1], before clipping; training's is over the
         augmented images of that epoch, and NaN in epoch 0; of "prefix" both are multiples of
-        PCA's error at the present size of the code); ``learning_rate``; ``selected``, true in one
-        row.
+        PCA's error at the present size of the code, and ``is_relative`` is true);
+        ``learning_rate``; ``selected``, true in one row.
 
     Raises
     ------
@@ -98,6 +102,9 @@ def fit_autoencoder(
     who = "fit_autoencoder"
     effort = checks.real(who, "effort", effort, low=0, high=1000)
     options: dict[str, Any] = {"variational": True} if variational else {}
+    own = {} if convolutional is None else convolutional.given
+    epochs = own.pop("epochs", None)
+    options |= own
     channels, *size = data.shape
     if form in ("linear-start", "prefix") and bottleneck >= 1:
         options["components"] = min(
@@ -118,7 +125,8 @@ def fit_autoencoder(
         steps *= min(1.0, math.sqrt(len(data.train) / MANY))
     few, many = BATCHES["scores" if uses_scores else "pixels"]
     batch = few if len(data.train) < FEW else many
-    epochs = math.ceil(steps / -(-len(data.train) // batch))
+    if epochs is None:
+        epochs = math.ceil(steps / -(-len(data.train) // batch))
     return _fit(model, data, epochs=epochs, batch=batch, noise=noise, seed=seed)
 
 
@@ -188,6 +196,8 @@ def _fit(
     else:
         best.restore(lambda: _clipped_error(module, data))
     history = pd.DataFrame(best.history)
+    history.insert(1, "step", history["epoch"] * batches.steps)
+    history["is_relative"] = is_prefix
     history["selected"] = history["epoch"] == best.epoch
     trained = f"trained: {epochs} x {len(data.train)} images (seed {seed})"
     return replace(model, weights=trained, weights_kind="trained"), history

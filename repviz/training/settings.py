@@ -98,6 +98,39 @@ class Settings:
 
 
 _WITHOUT_EFFECT = {"save_every", "tensorboard"}
+CONVOLUTIONAL = ("conv", "nested")  # forms of autoencoders that ConvolutionalOptions are of
+
+
+@dataclass(frozen=True)
+class ConvolutionalOptions:
+    """Size and training length of convolutional autoencoders; None is the recipe's own choice.
+
+    Attributes
+    ----------
+    depth : int, optional
+        Convolutional autoencoders: number of halvings of the image, 1 to 8 (default: down to 4
+        pixels per side, at most 4).
+    width : int, optional
+        Convolutional autoencoders: feature maps after the first halving, 1 to 1024; each further
+        halving doubles them (default: 16).
+    epochs : int, optional
+        Convolutional autoencoders: passes over the training images, 1 to 100,000, whatever the
+        effort (default: those of 750 steps; 2,250 where one training serves all sizes).
+    """
+
+    depth: int | None = None
+    width: int | None = None
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        limits = {"depth": 8, "width": 1024, "epochs": 100_000}
+        for name, value in self.given.items():
+            checks.integer("ConvolutionalOptions", name, value, low=1, high=limits[name])
+
+    @property
+    def given(self) -> dict[str, int]:
+        """Those that are not None."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def parse_augmentations(text: str) -> dict[str, float]:

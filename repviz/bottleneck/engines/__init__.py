@@ -17,6 +17,7 @@ from repviz import checks, provenance
 from repviz.bottleneck.engines.codec import Codec, FitContext
 from repviz.errors import InputError
 from repviz.references import resolve
+from repviz.training.settings import CONVOLUTIONAL
 
 __all__ = ["ENGINES", "Codec", "Engine", "FitContext", "get_engine", "with_colours"]
 
@@ -100,6 +101,11 @@ class Engine:
         if isinstance(self.function, str):
             return self.name
         return f"{self.name} {provenance.source_key(self.function)}"
+
+    @property
+    def is_convolutional(self) -> bool:
+        """Whether it has a depth and a width in halvings of the image and feature maps."""
+        return self.options.get("form") in CONVOLUTIONAL
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -7,10 +7,12 @@ that starts at PCA serves every size.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from repviz.bottleneck.engines.codec import Codec, FitContext, codec_of
 from repviz.training.autoencoder_recipe import fit_autoencoder
+from repviz.training.settings import CONVOLUTIONAL
 
 
 def fit(context: FitContext, k: int, *, form: str, **options: Any) -> Codec:
@@ -19,12 +21,13 @@ def fit(context: FitContext, k: int, *, form: str, **options: Any) -> Codec:
     ``form`` and ``options`` are those of
     :func:`repviz.training.autoencoder_recipe.fit_autoencoder`.
     """
-    model, _ = fit_autoencoder(
+    model, history = fit_autoencoder(
         context.data,
         bottleneck=k,
         form=form,
         effort=context.effort,
+        convolutional=context.convolutional if form in CONVOLUTIONAL else None,
         seed=context.seed,
         **options,
     )
-    return codec_of(model)
+    return replace(codec_of(model), history=history)

@@ -10,8 +10,11 @@ import numpy as np
 
 from repviz.models import autoencoder
 from repviz.training.data import Shape, TrainingData
+from repviz.training.settings import ConvolutionalOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from repviz.models.autoencoder import Autoencoder
     from repviz.models.model import Model
 
@@ -28,11 +31,14 @@ class FitContext:
         Length of an autoencoder's training, as a multiple of the default.
     seed : int
         Seed of everything random, from 0 to :data:`repviz.streams.SEED_LIMIT`.
+    convolutional : ConvolutionalOptions
+        Depth, width and epochs of the convolutional engines.
     """
 
     data: TrainingData = field(repr=False)
     effort: float = 1.0
     seed: int = 0
+    convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
 
     @property
     def train(self) -> np.ndarray:
@@ -62,12 +68,16 @@ class Codec:
         The number of fitted parameters, where it is known.
     model : Model or None
         The autoencoder, where it is one of repviz: it is saved as a checkpoint.
+    history : DataFrame or None
+        Its learning curve, as :func:`repviz.training.autoencoder_recipe.fit_autoencoder` returns
+        it; None where nothing was trained step by step.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
     decode: Callable[[np.ndarray], np.ndarray]
     parameters: int | None = None
     model: Model | None = None
+    history: pd.DataFrame | None = None
 
 
 def codec_of(model: Model, k: int | None = None) -> Codec:

@@ -91,6 +91,7 @@ SECTIONS: dict[str, str] = {
     "compared_studies": "repviz.report.sections.compared_studies:SECTION",
     "comparison": "repviz.report.sections.comparison:SECTION",
     "sweep": "repviz.report.sections.sweep:SECTION",
+    "learning_curves": "repviz.report.sections.learning_curves:SECTION",
     "reconstructions": "repviz.report.sections.reconstructions:SECTION",
     "decoder": "repviz.report.sections.decoder:SECTION",
     "traversals": "repviz.report.sections.traversals:SECTION",
