@@ -65,8 +65,8 @@ def one_of(
 
 def _near(written: str, names: list[str]) -> list[str]:
     """Up to five of ``names`` that are spelt alike, whatever their case, dashes and prefix."""
-    spelt = {_spelling(name): name for name in reversed(names)}
-    spelt |= {_spelling(name.split(":")[-1]): name for name in reversed(names) if ":" in name}
+    spelt = {_spelling(name.split(":")[-1]): name for name in reversed(names)}
+    spelt |= {_spelling(name): name for name in reversed(names)}
     exact = [name for name in names if name.split(":")[-1] == written]
     found = [spelt[spelling] for spelling in get_close_matches(_spelling(written), spelt, n=5)]
     return list(dict.fromkeys([*exact, *found]))[:5]
