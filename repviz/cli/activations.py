@@ -10,7 +10,6 @@ import typer
 import repviz
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
-from repviz.images.metadata import read_metadata
 
 
 def extract(
@@ -145,6 +144,8 @@ def import_matrix(
     as_json: option.Json = False,
 ) -> None:
     """Import a matrix as a folder of activations."""
+    from repviz.images.metadata import read_metadata
+
     known: dict[str, Any] = {"name": name}
     if metadata is not None:
         known |= vars(read_metadata(metadata, key=key, label=label))
