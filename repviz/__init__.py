@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from repviz.report.selection import selection
     from repviz.studies import study
     from repviz.studies.augmentation import plot_augmentation
-    from repviz.studies.reports import build_report
     from repviz.studies.faces import FacesSetup
+    from repviz.studies.reports import build_report
     from repviz.study_folder import open_study
     from repviz.training import train
     from repviz.training.evaluation import evaluate

@@ -73,7 +73,9 @@ def import_matrix(
     path, n, shape = checks.path("import_matrix", "out", out), len(X), X.shape[1:]
     factors = {} if factors is None else factors
     numbers = {one: _numbers(one, values) for one, values in factors.items()}
-    names = _names(ids, {"labels": labels} | {f"factor '{one}'": numbers[one] for one in numbers}, n)
+    names = _names(
+        ids, {"labels": labels} | {f"factor '{one}'": numbers[one] for one in numbers}, n
+    )
     _check_new(path)
     dtype = _stored_type(X.dtype)
     features = int(np.prod(shape, dtype=np.int64))
