@@ -48,11 +48,11 @@ def _study_command(name: str) -> Any:
     function = resolve(STUDIES[name].function)
     own = _own(function)
 
-    def run(images: str, out: Path | None, as_json: bool, **values: Any) -> None:
+    def run(images: str, out: Path | None, title: str | None, as_json: bool, **values: Any) -> None:
         folder = out or Path("reports") / name
         with progress_bars():
             opened = _opened(images, own, values)
-            done = repviz.study(name, opened, out=folder, **keywords(own, values))
+            done = repviz.study(name, opened, out=folder, title=title, **keywords(own, values))
         findings = done.result("findings")["sentence"].tolist()
         write(
             {"study": str(done.folder), "report": str(done.report), "findings": findings},
@@ -67,6 +67,7 @@ def _study_command(name: str) -> Any:
         [*own, *_opening(own)],
         images=(option.ImagesName, "orl"),
         out=(_OptionalFolder, None),
+        title=(_Title, None),
         as_json=(option.Json, False),
     )
 
@@ -74,6 +75,7 @@ def _study_command(name: str) -> Any:
 _OptionalFolder = Annotated[
     Path | None, typer.Option(help="Folder of the study (default: reports/NAME).")
 ]
+_Title = Annotated[str | None, typer.Option(help="Headline of the report.")]
 _Source = Annotated[str | None, typer.Argument(help="An image source, or a folder of activations.")]
 _SameSource = Annotated[str | None, typer.Option(help="The source, as an option.")]
 _SweepFolder = Annotated[Path, typer.Option(help="Folder of the sweep.")]
@@ -84,7 +86,12 @@ def _sweep_command() -> Any:
     own = _own(repviz.sweep)
 
     def run(
-        source: str | None, images: str | None, out: Path, as_json: bool, **values: Any
+        source: str | None,
+        images: str | None,
+        out: Path,
+        title: str | None,
+        as_json: bool,
+        **values: Any,
     ) -> None:
         given = source or images
         if given is None:
@@ -96,12 +103,12 @@ def _sweep_command() -> Any:
             if source_is_images:
                 values = {**SWEPT_AT, **option.given(values)}
             rows = _opened(given, own, values) if source_is_images else given
-            done = repviz.sweep(rows, out=out, **keywords(own, values))
+            done = repviz.study("bottleneck", rows, out=out, title=title, **keywords(own, values))
         extras = {"sweep": str(done.folder), "report": str(done.report)}
         for name in ("audit", "choices"):
             if done.has(f"results/{name}.csv"):
                 extras[name] = "\n" + done.result(name).to_string(index=False)
-        write_table(done.table, as_json, **extras)
+        write_table(done.result("sweep"), as_json, **extras)
 
     return command(
         "sweep",
@@ -111,6 +118,7 @@ def _sweep_command() -> Any:
         source=(_Source, None),
         images=(_SameSource, None),
         out=(_SweepFolder, Path("reports/sweep")),
+        title=(_Title, None),
         as_json=(option.Json, False),
     )
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +12,7 @@ from repviz import checks
 from repviz.errors import InputError, Unavailable
 from repviz.models.in_memory import check_materialised, default_preprocessing
 from repviz.models.model import CROP_MODES, Model, Preprocessing
+from repviz.references import resolve_own
 
 
 def published_names() -> list[str]:
@@ -195,7 +193,7 @@ def own_model(
         order="BGR")``.
     """
     who = f"open_model('{argument}')"
-    module = _attribute(who, argument)
+    module = resolve_own(who, argument)
     if isinstance(module, nn.Module) and pretrained:
         raise InputError(
             f"{who}: the weights of a network in memory are its own, got weights='default'. Load "
@@ -214,21 +212,6 @@ def own_model(
     if not isinstance(own, Preprocessing):
         own = default_preprocessing(who, size, channels)
     return _model(module, own)
-
-
-def _attribute(who: str, argument: str) -> Any:
-    place, _, name = argument.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # as python -m does
-    try:
-        module = import_module(place)
-    except ImportError as error:
-        raise InputError(
-            f"{who}: '{place}' must be a module that Python can import, got '{error}'. Run repviz "
-            "in its folder, or install it."
-        ) from error
-    return getattr(module, checks.one_of(who, f"attribute of {place}", name, dir(module)))
 
 
 def _called(who: str, function: Any, given: dict[str, Any]) -> Any:

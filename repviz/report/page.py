@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from repviz import checks, durable, seals, study_manifest
 from repviz import number_format as numbers
 from repviz.figures import theme
 from repviz.locking import reserved
 from repviz.report.html import Child, Markup, tag
+from repviz.report.own_sections import own_sections
 from repviz.report.private import without_folders
-from repviz.report.sections import SECTIONS, Content, get_section
+from repviz.report.sections import SECTIONS, Content, Section, get_section
 from repviz.study_folder import Study, open_study
 
 SCRIPTS = (
@@ -29,7 +32,12 @@ SCRIPTS = (
 
 
 def write_report(
-    study_folder: str | Path, *, out: str | Path | None = None, overwrite: bool = False
+    study_folder: str | Path,
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    title: str | None = None,
+    sections: Iterable[Any] | Any = (),
 ) -> Path:
     """The path of the report written from a study folder.
 
@@ -45,11 +53,16 @@ def write_report(
         The file to write; None writes ``report.html`` in the study folder, which is replaced.
     overwrite : bool
         Whether the file ``out`` may be replaced.
+    title : str, optional
+        The headline from now on: the study keeps it.
+    sections : iterable of str, function or Section
+        Sections of one's own for this page, before the last one: functions of the study, or
+        ``"module:attribute"``; see :func:`repviz.report.own_sections.own_sections`.
 
     Raises
     ------
     InputError
-        ``study_folder`` is no study folder.
+        ``study_folder`` is no study folder, or a section is none.
     Mismatch
         It was written in another format or version.
     Damaged
@@ -63,8 +76,11 @@ def write_report(
     durable.check_fields(place, manifest, {"key": str})
     durable.check_fields(place, manifest["images"], study_manifest.IMAGES_FIELDS)
     path = study.report if out is None else checks.path("write_report", "out", out)
+    own = own_sections(sections)
+    if title is not None:
+        study.rename(checks.text("write_report", "title", title))
     with reserved(path, overwrite=overwrite or out is None):
-        seals.write_page(path, _page(study), study.results_key)
+        seals.write_page(path, _page(study, own), study.results_key)
     return path
 
 
@@ -77,16 +93,19 @@ def explorer_page(study: Study) -> str:
     return _document(study, main)
 
 
-def _page(study: Study) -> str:
-    shown = [(name, body) for name in SECTIONS if (body := _section(study, name)) is not None]
+def _page(study: Study, own: dict[str, Section]) -> str:
+    *first, last = ((name, get_section(name)) for name in SECTIONS)
+    sections = [*first, *own.items(), last]
+    bodies = {name: _section(study, name, section) for name, section in sections}
+    shown = {name: section for name, section in sections if bodies[name] is not None}
     return _document(
         study,
         tag("a", "Skip to the findings", href="#main", class_="skip"),
-        _header(study, [name for name, _ in shown]),
+        _header(study, shown),
         tag(
             "div",
-            _contents([name for name, _ in shown]),
-            tag("main", [part for _, part in shown], id="main"),
+            _contents(shown),
+            tag("main", [bodies[name] for name in shown], id="main"),
             class_="layout",
         ),
         _footer(study),
@@ -115,9 +134,8 @@ def _document(study: Study, *content: Child) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _section(study: Study, name: str) -> Markup | None:
+def _section(study: Study, name: str, section: Section) -> Markup | None:
     """One section; the reason why it was skipped; or nothing where its files are absent."""
-    section = get_section(name)
     skipped = study.manifest.get("skipped", {})
     reason = skipped.get(name) or skipped.get(section.stage)
     title = section.title
@@ -142,7 +160,7 @@ def _content(content: Content) -> Markup:
     return tag("div", tag("div", content.body, class_="evidence"), beside, class_="content")
 
 
-def _header(study: Study, shown: list[str]) -> Markup:
+def _header(study: Study, shown: dict[str, Section]) -> Markup:
     about = study.manifest["images"]
     size = "×".join(map(str, about.get("size") or []))
     colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
@@ -173,11 +191,10 @@ def _header(study: Study, shown: list[str]) -> Markup:
     )
 
 
-def _cards(study: Study, shown: list[str]) -> Markup | None:
+def _cards(study: Study, shown: dict[str, Section]) -> Markup | None:
     """The first screen: one card per section that claims something, linked to its evidence."""
     cards = []
-    for name in shown:
-        section = get_section(name)
+    for name, section in shown.items():
         written = study.has(*section.needs)
         claim = section.claim(study) if section.claim and written else None
         if claim is not None:
@@ -196,8 +213,8 @@ def _cards(study: Study, shown: list[str]) -> Markup | None:
     return tag("div", cards, class_="cards") if cards else None
 
 
-def _contents(names: list[str]) -> Markup:
-    entries = [tag("li", tag("a", get_section(name).short, href=f"#{name}")) for name in names]
+def _contents(shown: dict[str, Section]) -> Markup:
+    entries = [tag("li", tag("a", one.short, href=f"#{name}")) for name, one in shown.items()]
     return tag("nav", tag("ol", entries), aria_label="Sections")
 
 

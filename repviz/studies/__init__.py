@@ -71,7 +71,9 @@ STUDIES: dict[str, Entry] = {
 }
 
 
-def study(name: str, images: Any, *, out: str | Path, **options: Any) -> Study:
+def study(
+    name: str, images: Any, *, out: str | Path, title: str | None = None, **options: Any
+) -> Study:
     """A finished study: its folder holds the tables, ``.report`` is the HTML file.
 
     Parameters
@@ -83,6 +85,8 @@ def study(name: str, images: Any, *, out: str | Path, **options: Any) -> Study:
         saved activations, or two studies.
     out : path
         The folder. An interrupted study is resumed; one with other parameters is refused.
+    title : str, optional
+        The report's headline in place of the study's own.
     **options
         Those of the study's own function, by name (for "faces": size, bottlenecks, epochs,
         samples, seed). One that it does not have is refused.
@@ -101,5 +105,11 @@ def study(name: str, images: Any, *, out: str | Path, **options: Any) -> Study:
     own = [p for p in inspect.signature(function).parameters if p not in given]
     for option in options:
         checks.one_of(f"study {name}", "option", option, own)
+    if title is not None:
+        checks.text("study", "title", title)
     finished: Study = function(images, out=out, **options)
+    if title is not None:
+        from repviz.report.page import write_report  # loads matplotlib
+
+        write_report(finished.folder, title=title)
     return finished
