@@ -137,11 +137,10 @@ def faces(
     if epochs is not None:
         epochs = checks.integer("study faces", "epochs", epochs, low=1)
     grey = images.at(size=size, grey=True)
-    setup = FacesSetup() if setup is None else setup
-    checks.instance("study faces", "setup", setup, FacesSetup, hint="See repviz.FacesSetup.")
+    hint = "See repviz.FacesSetup."
+    setup = checks.instance("study faces", "setup", setup or FacesSetup(), FacesSetup, hint=hint)
     parts = partition(grey, seed=seed)
     # Decoded before anything is written: a bad image ends it here.
-    engines = [ENGINES[name] for name in SWEPT]
     data = load_data(grey)
     if (data.X[1:] == data.X[:-1]).all():
         n = len(grey)
@@ -152,8 +151,8 @@ def faces(
     fewest = min([parts, *further], key=lambda part: len(part.train))
     sizes = usable_sizes(bottlenecks, size_limit(fewest, size * size, mirror=True))
     plan = Plan(
-        data, parts, sizes, engines, [seed], further_parts=further, longest=sizes[-1],
-        shift=data.default_shift, convolutional=setup.convolutional,
+        data, parts, sizes, [ENGINES[name] for name in SWEPT], [seed], further_parts=further,
+        longest=sizes[-1], shift=data.default_shift, convolutional=setup.convolutional,
     )  # fmt: skip
     parameters = {
         "images": portable(images.name),
