@@ -243,13 +243,6 @@ class Study:
         progress.say(f"{name}: left out, {reason}")
         self._record("skipped", name, reason)
 
-    def rename(self, title: str) -> None:
-        """Give the study another title, its report's headline."""
-        with durable.locked(self.folder):
-            manifest = self.manifest
-            manifest["title"] = title
-            durable.write_record(self.folder / "manifest.json", manifest)
-
     def check(self, name: str) -> int:
         """The number of files of a finished stage, each hashed and found unchanged.
 

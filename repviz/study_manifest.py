@@ -100,6 +100,14 @@ def new(
     }
 
 
+def rename(folder: Path, title: str) -> None:
+    """Give the study in ``folder`` another title, its report's headline."""
+    with durable.locked(folder):
+        manifest = read(folder)
+        manifest["title"] = title
+        durable.write_record(folder / "manifest.json", manifest)
+
+
 def results_key(manifest: dict[str, Any]) -> str:
     """The hash of what a study asks and of what its stages wrote; of no time and no machine."""
     facts = ("study", "title", "summary", "parameters", "images", "versions", "skipped")

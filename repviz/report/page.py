@@ -78,7 +78,7 @@ def write_report(
     path = study.report if out is None else checks.path("write_report", "out", out)
     own = own_sections(sections)
     if title is not None:
-        study.rename(checks.text("write_report", "title", title))
+        study_manifest.rename(study.folder, checks.text("write_report", "title", title))
     with reserved(path, overwrite=overwrite or out is None):
         seals.write_page(path, _page(study, own), study.results_key)
     return path
