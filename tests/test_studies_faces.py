@@ -26,6 +26,7 @@ STAGES = [
         for k in (2, 4)
     ),
     "sweep",
+    "decoders",
     "criteria",
     "knee",
     "anatomy",

@@ -327,7 +327,8 @@ def test_train_on_images_gives_a_copy_and_a_checkpoint(tmp_path):
             1,
             {"bottleneck": 0},
             InputError,
-            "open_model('autoencoder'): bottleneck must be a whole number at least 1, got 0.",
+            "open_model('autoencoder'): bottleneck must be a whole number from 1 to 1048576, got "
+            "0.",
             id="empty bottleneck",
         ),
         pytest.param(

@@ -165,7 +165,7 @@ SECTION = Section(
     title="Try it: set a code and see what it draws",
     short="Try the decoder",
     stage="decoders",
-    needs=("results/decoders.csv", "results/images.csv"),
+    needs=("results/decoders.csv", "results/images.csv", "arrays/thumbnails.npy"),
     tables=TABLES,
     render=render,
 )
