@@ -285,7 +285,8 @@ def test_no_id_stands_twice(page: Page) -> None:
 def test_every_picture_says_what_it_shows(page: Page) -> None:
     pictures = [attributes for tag, attributes in page.elements if tag == "img"]
     silent = [one for one in pictures if not one["alt"]]
-    assert [one["id"] for one in silent] == ["map-sheet"]  # hidden: only the map draws from it
+    sheets = ["decode-given-sheet", "decode-known-sheet", "map-sheet"]
+    assert [one["id"] for one in silent] == sheets  # hidden: scripts draw from them
 
 
 def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> None:
