@@ -128,7 +128,7 @@ def test_pictures_of_ones_own(model, tmp_path):
     for name, items in given.items():
         acts = extract(model, items, out=tmp_path / name)
         np.testing.assert_array_equal(acts["code"][:], expected["code"][:])
-    named = images_from(pixels, ids="abcdef", labels=[0, 0, 0, 1, 1, 1])
+    named = images_from(pixels, ids=list("abcdef"), labels=[0, 0, 0, 1, 1, 1])
     rows = extract(model, named, out=tmp_path / "named").rows
     assert (rows["id"].tolist(), rows["label"].tolist()) == (list("abcdef"), list("000111"))
 

@@ -29,6 +29,7 @@ def sentence(*ratios: tuple[float, float, float]) -> str:
         n_splits=1,
         n_seeds=1,
         left_out="",
+        warnings="",
     )
     return sweep_findings(SimpleNamespace(result=lambda _: table, nouns=FACES), 8)[0]  # type: ignore[arg-type]
 

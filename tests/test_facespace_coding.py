@@ -1,4 +1,4 @@
-"""Lossless coders: noise needs 8 bits per pixel, what is alike fewer, and nothing is lost."""
+"""Lossless codecs: noise needs 8 bits per pixel, what is alike fewer, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.stats import norm
 
 from repviz.errors import InputError
-from repviz.facespace.coding import CODERS, GREYS, _PixelModel, coding_bounds
+from repviz.facespace.coding import CODECS, GREYS, _PixelModel, coding_bounds
 from repviz.principal import pca
 
 SIDE = 32
@@ -42,14 +42,14 @@ def fitted():
 
 
 def bits(known, images):
-    return coding_bounds(known, images).set_index("coder")["bits_per_pixel"]
+    return coding_bounds(known, images).set_index("codec")["bits_per_pixel"]
 
 
 # ---- truth
 
 
 def test_uniform_noise_needs_eight_bits_per_pixel():
-    found = coding_bounds(noise(0, 200), noise(1, 64)).set_index("coder")
+    found = coding_bounds(noise(0, 200), noise(1, 64)).set_index("codec")
     assert found["bits_per_pixel"].to_numpy() == pytest.approx(8, rel=0.01)
     assert found["decibels_per_dimension"].to_numpy() == pytest.approx(0, abs=0.25)
     assert found["log10_images"].to_numpy() == pytest.approx(SIDE**2 * 8 * np.log10(2), rel=0.01)
@@ -115,7 +115,7 @@ def test_files_are_lossless_and_as_large_as_said(name, kind):
     picture = picture if kind == "PNG" else picture.convert("RGB")
     picture.save(file, kind, **(options if kind == "PNG" else {**options, "method": 6}))
     assert np.array_equal(np.asarray(Image.open(file).convert("L")), wide)
-    assert CODERS[name].fit(images, np.arange(4))(images) == 8 * len(file.getvalue())
+    assert CODECS[name].fit(images, np.arange(4))(images) == 8 * len(file.getvalue())
 
 
 # ---- laws

@@ -39,7 +39,8 @@ def test_twonn_on_balls(d, raw):
     found = [dimension(ball(seed, 2000, d)) for seed in range(10)]
     assert np.mean([abs(one.value - d) for one in found]) <= raw * d
     assert np.mean([one.value for one in found]) == pytest.approx(d, rel=raw)
-    assert np.mean([one.calibrated for one in found]) == pytest.approx(d, rel=0.02)
+    # The extrapolation to distance 0, for curved sets, costs balls of 10 dimensions up to 3 %.
+    assert np.mean([one.calibrated for one in found]) == pytest.approx(d, rel=0.03)
 
 
 @pytest.mark.parametrize("options", [{}, {"fit": "linear"}, {"method": "mle"}])

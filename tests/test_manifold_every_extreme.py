@@ -88,7 +88,7 @@ WAYS = {
         "manifold.neighbors:neighbors",
         lambda f, rows: f(rows, k=5, search="approximate"),
     ),
-    "linear": ("manifold.probes:probe", lambda f, rows: f(rows, X[:, 0], method="linear")),
+    "linear": ("manifold.probes:probe", lambda f, rows: f(rows, X[:, 0] > 0, method="linear")),
     "procrustes": (
         "manifold.similarity:similarity",
         lambda f, rows: f(rows, X, method="procrustes"),

@@ -93,7 +93,7 @@ def test_masked_values_are_refused():
     [
         (lambda labels: repviz.dimension(X, groups=labels), "dimension: groups"),
         (lambda labels: repviz.probe(X, labels), "probe: target"),
-        (lambda labels: repviz.probe(X, X[:, 0], groups=labels), "probe: groups"),
+        (lambda labels: repviz.probe(X, X[:, 0], method="factor", groups=labels), "probe: groups"),
         (lambda labels: repviz.umap(X, labels=labels), "umap: labels"),
         (lambda labels: repviz.invariance(X, X, groups=labels), "invariance: groups"),
     ],

@@ -1,7 +1,7 @@
-"""How many images of a kind there are, at most: bits per pixel of lossless coders.
+"""How many images of a kind there are, at most: bits per pixel of lossless codecs.
 
 A code that needs b bits per image on average tells 2^b images apart, so that log2 of the number of
-typical images (the entropy of the kind) is at most b. It is an upper bound only: a better coder
+typical images (the entropy of the kind) is at most b. It is an upper bound only: a better codec
 needs fewer bits, and how many fewer the best one would need is not known.
 """
 
@@ -27,20 +27,20 @@ STRIP = 16  # images side by side that are coded at once, where nobody is named
 COMPONENTS = (0, 8, 32)  # those of "pca-residual": the best of them is used
 FITTED = 0.75  # fraction of the known groups that give the components; the others the statistics
 CONTEXTS = 16  # classes of local activity, each with the distribution of its own residuals
-ENDING = 2.0  # bits that an arithmetic coder needs beyond the ideal code length, at most
+ENDING = 2.0  # bits that an arithmetic codec needs beyond the ideal code length, at most
 LOG10_2, DECIBELS = math.log10(2), 10 * math.log10(2)
 
 Bits = Callable[[np.ndarray], float]  # images uint8 (m, side, side) to the bits of all together
 
 
 @dataclass(frozen=True)
-class Coder:
-    """A lossless coder.
+class Codec:
+    """A lossless codec.
 
     Attributes
     ----------
     name, title : str
-        Its key in :data:`CODERS`, and what a report calls it.
+        Its key in :data:`CODECS`, and what a report calls it.
     fit : callable
         ``(images, groups) -> bits``, from known images (n, side, side) uint8 and their groups (n,)
         to a function that gives the number of bits of other images.
@@ -59,12 +59,12 @@ def coding_bounds(
     groups: np.ndarray | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Bits per pixel of each coder, and the number of images that they bound.
+    """Bits per pixel of each codec, and the number of images that they bound.
 
     Parameters
     ----------
     known : ndarray of uint8, shape (n, side, side)
-        Images that coders may learn from: what they learn is not counted.
+        Images that codecs may learn from: what they learn is not counted.
     images : ndarray of uint8, shape (m, side, side)
         Other images of the kind, which are coded: those of a group side by side.
     known_groups, groups : ndarray, shapes (n,) and (m,), optional
@@ -75,7 +75,7 @@ def coding_bounds(
     Returns
     -------
     DataFrame
-        One row per coder: coder, title, n (images), groups, bits_per_pixel, bits_per_pixel_low,
+        One row per codec: codec, title, n (images), groups, bits_per_pixel, bits_per_pixel_low,
         bits_per_pixel_high (mean over groups and Student's interval), decibels_per_dimension (the
         density of pixels in [0, 1] that the bits stand for: 3.01 (8 - bits), 0 for uniform noise),
         log10_images, log10_images_high (upper bound of log10 of the number of typical images, and
@@ -104,16 +104,16 @@ def coding_bounds(
         raise InputError(f"{who}: at least two groups of images must be given, got one. Add more.")
     pixels = images[0].size
     rows = []
-    for coder in CODERS.values():
-        bits = coder.fit(known, known_groups)
+    for codec in CODECS.values():
+        bits = codec.fit(known, known_groups)
         strips = [images[groups == name] for name in names]
         per_pixel = np.array([bits(strip) / strip.size for strip in strips])
         reach = t.ppf((1 + level) / 2, len(names) - 1) * per_pixel.std(ddof=1) / len(names) ** 0.5
         mean, high = float(per_pixel.mean()), float(per_pixel.mean() + reach)
         rows.append(
             {
-                "coder": coder.name,
-                "title": coder.title,
+                "codec": codec.name,
+                "title": codec.title,
                 "n": len(images),
                 "groups": len(names),
                 "bits_per_pixel": mean,
@@ -163,7 +163,7 @@ def _pca_residual(known: np.ndarray, groups: np.ndarray) -> Bits:
     """Quantised component scores, then each pixel given those above and left of it.
 
     The number of bits is the ideal code length of these distributions, and what an arithmetic
-    coder needs beyond it.
+    codec needs beyond it.
     """
     names = np.unique(groups)
     first = np.isin(groups, names[: max(1, int(FITTED * len(names)))])
@@ -242,11 +242,11 @@ def _causal(left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return left, np.stack(neighbours, axis=-1)
 
 
-CODERS: dict[str, Coder] = {
-    coder.name: coder
-    for coder in (
-        Coder("png", "PNG", _png),
-        Coder("webp", "WebP, lossless", _webp),
-        Coder("pca-residual", "Principal components and residuals", _pca_residual),
+CODECS: dict[str, Codec] = {
+    codec.name: codec
+    for codec in (
+        Codec("png", "PNG", _png),
+        Codec("webp", "WebP, lossless", _webp),
+        Codec("pca-residual", "Principal components and residuals", _pca_residual),
     )
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Upper bounds of the number of images of a kind, from lossless coders: faces, scenes, noise.
+"""Upper bounds of the number of images of a kind, from lossless codecs: faces, scenes, noise.
 
     .venv/bin/python scripts/bench/coding.py OUT --set scenes=folder:PATH
 
-The AT&T faces and uniform noise are always among the sets; all are grey, 64 x 64. Coders learn from
+The AT&T faces and uniform noise are always among the sets; all are grey, 64 x 64. Codecs learn from
 70 % of the people (or images) and code the others. Writes OUT/coding.csv, with the figures of
 Guth, Kadkhodaie & Simoncelli 2025 for photographs beside them.
 """

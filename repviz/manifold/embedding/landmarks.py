@@ -11,7 +11,7 @@ from umap.umap_ import compute_membership_strengths, find_ab_params, smooth_knn_
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.manifold.embedding.umap_map import MOST_NEIGHBORS, umap
+from repviz.manifold.embedding.umap_map import MOST_NEIGHBORS, in_float32, umap
 from repviz.manifold.neighbors import neighbors as nearest
 from repviz.manifold.neighbors import neighbors_between
 
@@ -111,7 +111,7 @@ def _placed(
             f"{X.shape[1]}."
         )
     indices, distances = neighbors_between(X, rows, k=near)
-    lengths = distances.astype(np.float32)
+    lengths = in_float32(distances)
     widths, nearest_each = smooth_knn_dist(lengths, float(near), local_connectivity=0.0)
     heads, tails, strengths, _ = compute_membership_strengths(
         indices.astype(np.int32), lengths, widths, nearest_each, False, True

@@ -145,13 +145,15 @@ def _fuzzy(
         random_state=rng,
         metric="euclidean",
         knn_indices=np.hstack([own, graph.indices[:, :near]]),
-        knn_dists=np.hstack([np.zeros(own.shape, np.float32), _held(graph.distances[:, :near])]),
+        knn_dists=np.hstack(
+            [np.zeros(own.shape, np.float32), in_float32(graph.distances[:, :near])]
+        ),
         return_dists=True,
     )
     return ties, lengths
 
 
-def _held(distances: np.ndarray) -> np.ndarray:
+def in_float32(distances: np.ndarray) -> np.ndarray:
     """Distances as float32, over a power of two where it would not hold them: maps have no unit.
 
     What is still over 1e30 counts as 1e30: sums of infinities would be no weights.
