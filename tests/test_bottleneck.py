@@ -23,6 +23,8 @@ from repviz.bottleneck.criteria import CRITERIA, Reference, get_criterion
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError, Mismatch, StoreError
 
+pytestmark = pytest.mark.slow
+
 SETUP = SweepSetup(effort=0.05)
 
 
@@ -50,7 +52,6 @@ def made(faces, tmp_path_factory):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "asked", "moved"),
     [("orl", None, 1 / 32), ("drawn-faces:40", None, 0), ("drawn-faces:40", 0.1, 0.1)],
@@ -62,7 +63,6 @@ def test_a_manifold_that_is_known_whole_is_not_moved_unless_asked(source, asked,
     assert made.manifest["parameters"]["shift"] == moved
 
 
-@pytest.mark.slow
 def test_six_true_factors_are_found(tmp_path):
     """At most twice as many numbers, no fewer than half, and as many degrees of freedom in them."""
     images = repviz.open_images("drawn-faces:3000@6", size=32, grey=True)
@@ -160,7 +160,6 @@ def test_the_report_says_how_factors_are_read_where_they_judged(made):
     assert "Factors are read off the pixels by linear weights" in page
 
 
-@pytest.mark.slow
 def test_more_sizes_repeat_nothing(made, faces, tmp_path):
     shutil.copytree(made.folder, tmp_path / "s")
     before = repviz.open_study(tmp_path / "s").manifest["stages"]
@@ -182,7 +181,6 @@ def test_more_sizes_repeat_nothing(made, faces, tmp_path):
     assert sorted(set(grown.table["bottleneck"])) == [2, 4, 8]
 
 
-@pytest.mark.slow
 def test_killed_and_resumed_it_gives_the_same_bytes(faces, tmp_path):
     options = {"bottlenecks": [2, 4], "engines": ["linear-start", "prefix"], "setup": SETUP}
     whole = repviz.sweep(faces, out=tmp_path / "whole", **options)
@@ -264,7 +262,6 @@ def test_several_splits_are_other_images_other_trainings_and_one_interval(faces,
     )
 
 
-@pytest.mark.slow
 def test_the_examples_of_the_readme_run_as_they_stand(tmp_path, monkeypatch):
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     example = next(part for part in readme.split("```python\n") if "def still_bright" in part)
@@ -365,7 +362,6 @@ def test_the_encoder_alone_gives_the_codes_of_the_whole(made, faces, tmp_path, e
     np.testing.assert_allclose(again.numpy(), stored, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_the_encoder_alone_runs_as_onnx(made, faces, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -14,6 +14,8 @@ from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError, Mismatch
 from repviz.training.settings import ConvolutionalOptions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def faces():
@@ -107,7 +109,6 @@ def test_the_curves_are_those_of_every_training(short):
     assert at_start["validation_mse"].nunique() == 1
 
 
-@pytest.mark.slow
 def test_a_long_training_on_few_images_has_converged(tmp_path):
     digits = repviz.open_images("digits", limit=80)
     made = swept(digits, tmp_path / "s", bottlenecks=[1, 2], setup=conv(epochs=400))
@@ -115,7 +116,6 @@ def test_a_long_training_on_few_images_has_converged(tmp_path):
     assert not made.result("findings")["sentence"].str.contains("Not converged").any()
 
 
-@pytest.mark.slow
 def test_depth_and_width_are_those_of_the_network(faces, tmp_path):
     made = swept(faces, tmp_path / "s", setup=conv(depth=1, width=3, epochs=1))
     # By hand: 4x4 kernels, 1 to 3 maps, halved once to 8x8, a code of k, and back.

@@ -25,6 +25,8 @@ import repviz
 from repviz import durable
 from repviz.errors import Damaged
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def artefacts(tmp_path_factory):
@@ -110,7 +112,6 @@ def test_a_graph_of_other_rows_is_named(artefacts, tmp_path):
         repviz.verify(store)
 
 
-@pytest.mark.slow
 def test_a_damaged_torchscript_encoder_is_named(tmp_path):
     images = repviz.open_images("digits", limit=40)
     sweep = repviz.sweep(images, bottlenecks=[2], engines=["linear-start"], out=tmp_path / "sweep")

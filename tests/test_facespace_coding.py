@@ -13,6 +13,8 @@ from repviz.errors import InputError
 from repviz.facespace.coding import CODECS, GREYS, _PixelModel, coding_bounds
 from repviz.principal import pca
 
+pytestmark = pytest.mark.slow
+
 SIDE = 32
 
 

@@ -75,6 +75,7 @@ def test_a_seed_below_zero(call):
         call(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1e30, 1e-30])
 def test_a_map_has_no_unit(scale):
     scale = 2.0 ** round(np.log2(scale))

@@ -11,6 +11,8 @@ from study_folder import build
 import repviz
 from repviz.errors import Damaged, StoreError
 
+pytestmark = pytest.mark.slow
+
 FORMATS = {".svg": b"<?xml", ".pdf": b"%PDF", ".png": b"\x89PNG"}
 
 
@@ -81,7 +83,6 @@ def test_a_folder_that_holds_other_files_is_refused(study, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_counts_as_many_figures(browser, study, out):
     page = browser.new_page()

@@ -17,6 +17,8 @@ import repviz
 from repviz.activations.exports import EXPORTS
 from repviz.errors import Unavailable
 
+pytestmark = pytest.mark.slow
+
 PERSON, SECRET = "jane-doe-7f3a", "sk-19c2e7b4"
 HOST, USER, IN_ENVIRONMENT = "host-61be9d", "user-08d3c1", "token-55aa03"
 
@@ -104,7 +106,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.slow
 def test_no_file_holds_a_secret_a_person_or_a_host(home, tmp_path):
     write_everything(home, tmp_path / PERSON / "out")
     written = contents(tmp_path / PERSON / "out")

@@ -11,6 +11,8 @@ import repviz
 from repviz.errors import InputError, UnknownName
 from repviz.studies.stores import depths, store_pairs
 
+pytestmark = pytest.mark.slow
+
 LABELS = np.where(np.arange(120) % 2, "odd", "even")
 
 
@@ -47,7 +49,6 @@ def study(matrices, tmp_path_factory):
 # ---- truth --------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_plane_has_two_dimensions_and_noise_more(study):
     layers = study[0].result("layers").set_index("representation")
     assert [*layers.index] == ["plane fc", "rotated fc", "noise fc"]
@@ -62,7 +63,6 @@ def test_a_plane_has_two_dimensions_and_noise_more(study):
     assert profile.loc["noise fc", "linear_low"] < 0.5 < profile.loc["noise fc", "linear_high"]
 
 
-@pytest.mark.slow
 def test_rows_in_another_order_are_paired_by_their_image(study):
     similarity = study[0].result("similarity").set_index(["representation_a", "representation_b"])
     assert similarity.loc[("plane fc", "rotated fc"), "cka"] == pytest.approx(1, abs=1e-5)
@@ -77,7 +77,6 @@ def test_rows_in_another_order_are_paired_by_their_image(study):
     assert set(neighbors[0, 0]) == set(neighbors[1, 0])
 
 
-@pytest.mark.slow
 def test_a_difference_is_paired_by_image_and_worded_by_its_interval(study):
     table = study[0].result("probe_differences").set_index(["representation_a", "representation_b"])
     same, other = table.loc[("rotated fc", "plane fc")], table.loc[("noise fc", "plane fc")]
@@ -100,7 +99,6 @@ def test_a_difference_is_paired_by_image_and_worded_by_its_interval(study):
     )
 
 
-@pytest.mark.slow
 def test_extracted_stores_are_paired_by_content_and_keep_their_kind_of_weights(tmp_path):
     images = repviz.open_images("drawn-faces:60", size=16, grey=True, seed=0)
     model = repviz.open_model("autoencoder", size=16, bottleneck=4)
@@ -124,12 +122,10 @@ def test_extracted_stores_are_paired_by_content_and_keep_their_kind_of_weights(t
 # ---- laws ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_its_tables_are_those_of_the_dictionary(study):
     assert undocumented(study[0].folder) == []
 
 
-@pytest.mark.slow
 def test_run_again_it_keeps_what_is_there_and_the_page_is_the_same(study, tmp_path):
     made, stores = study
     before = made.manifest["stages"], made.report.read_bytes()
@@ -161,7 +157,6 @@ def test_a_layer_is_compared_with_itself_elsewhere_and_with_the_first_of_its_sto
 # ---- edges --------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_stores_without_a_common_image_are_not_compared(matrices, tmp_path):
     imported(tmp_path / "one", matrices["plane"][:60], labels=None)
     ids = [f"other {row}" for row in range(60)]
@@ -180,7 +175,6 @@ def test_stores_without_a_common_image_are_not_compared(matrices, tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_rows_without_label_or_activations_are_left_out_of_what_needs_them(matrices, tmp_path):
     X = matrices["plane"].copy()
     X[3] = np.nan
@@ -252,7 +246,6 @@ def test_a_report_of_a_study_and_of_activations_at_once_is_refused(matrices, tmp
 # ---- in the browser -----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_is_read_without_request_or_complaint(browser, study, width):

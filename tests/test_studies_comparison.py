@@ -22,6 +22,8 @@ from repviz.studies.paired_studies import (
 )
 from repviz.study_folder import begin
 
+pytestmark = pytest.mark.slow
+
 FACES = drawn(20, 4, 24)  # 16 of them test the autoencoders
 
 
@@ -248,7 +250,6 @@ def test_one_study_the_same_twice_and_nothing_in_common_are_refused(pair, tmp_pa
 # ---- in the browser -----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_is_read_without_request_or_complaint(browser, pair, width):

@@ -21,6 +21,8 @@ from repviz.studies.measurement import probe_pairs
 from repviz.studies.paired_layers import paired_differences
 from repviz.studies.representations import draw_by_label
 
+pytestmark = pytest.mark.slow
+
 NET = """
 import torch
 from torch import nn
@@ -86,12 +88,10 @@ def study(tmp_path_factory):
     sys.path.remove(str(folder))
 
 
-@pytest.mark.slow
 def test_its_tables_are_those_of_the_dictionary(study):
     assert undocumented(study[0].folder) == []
 
 
-@pytest.mark.slow
 def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
     made, images, _ = study
     profile = made.result("profile")
@@ -135,7 +135,6 @@ def test_every_layer_stands_trained_beside_untrained_with_its_controls(study):
         assert f'id="{section}"' in text
 
 
-@pytest.mark.slow
 def test_started_again_it_keeps_what_is_there(study):
     made, images, options = study
     before = made.manifest["stages"]
@@ -143,7 +142,6 @@ def test_started_again_it_keeps_what_is_there(study):
     assert again.manifest["stages"] == before
 
 
-@pytest.mark.slow
 def test_without_trained_weights_it_says_so(study, tmp_path):
     _, images, _ = study
     few = images.take(range(40))
@@ -154,7 +152,6 @@ def test_without_trained_weights_it_says_so(study, tmp_path):
     assert "No trained weights were given" in made.report.read_text()
 
 
-@pytest.mark.slow
 def test_where_no_control_can_be_drawn_the_report_says_which_module_is_to_blame(study, tmp_path):
     import a_net_of_mine
 
@@ -199,7 +196,6 @@ def test_too_few_images_are_refused(tmp_path: Path):
     assert not (tmp_path / "s").exists()
 
 
-@pytest.mark.slow
 def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
     _, images, _ = study
     made = repviz.study(
@@ -222,7 +218,6 @@ def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
     assert "not measured: its rows do not distinguish" in made.report.read_text()
 
 
-@pytest.mark.slow
 def test_of_more_images_than_the_sample_some_are_drawn_and_the_headline_says_so(study, tmp_path):
     _, images, options = study
     made = repviz.study(

@@ -21,6 +21,8 @@ from repviz.studies import study
 from repviz.studies.unit_activations import strengths
 from repviz.training import train
 
+pytestmark = pytest.mark.slow
+
 NETS = """
 from torch import nn
 def small(classes):
@@ -152,7 +154,6 @@ def test_a_missing_checkpoint_is_named(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.slow
 def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_path):
     images = open_images("digits", limit=9)
     made = study("network", images, out=tmp_path / "s", model="torchvision:squeezenet1_1", units=2)

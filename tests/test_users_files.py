@@ -17,6 +17,8 @@ from repviz.errors import StoreError
 from repviz.models.checkpoints import save_checkpoint
 from repviz.studies import STUDIES
 
+pytestmark = pytest.mark.slow
+
 # Names that a program might take for its own, or for nobody's.
 NAMES = [
     *(".lock", ".a.lock", ".manifest.lock", "a.tmp", ".a.tmp", ".a.csv.tmp", ".a.csv.123.tmp"),
@@ -137,7 +139,6 @@ def test_a_folder_of_the_users_is_refused_and_left_as_it_was(line, work, foreign
     assert states(folder) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("line", WRITE_FILES)
 def test_a_new_file_among_the_users_changes_none_of_them(line, work, foreign, run):
     folder, before = foreign
@@ -198,7 +199,6 @@ def check(before: dict[str, dict[str, tuple[bytes, int]]]) -> None:
             assert path.stat().st_mtime_ns == time, path
 
 
-@pytest.mark.slow
 def test_a_store_with_files_of_the_users(work, tmp_path, run):
     store = tmp_path / "store"
     shutil.copytree(work / "store", store)
@@ -222,7 +222,6 @@ def test_a_store_with_files_of_the_users(work, tmp_path, run):
     check(before)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sweep", "featuremaps", "layers"])
 def test_a_study_with_files_of_the_users(name, work, tmp_path, run):
     out = tmp_path / "study"
