@@ -10,8 +10,14 @@ Importing this package loads nothing heavy: each verb brings its own libraries w
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# numba sets the threads of OpenMP for torch too, once it has run: with another number than torch
+# began with, a study that is resumed would round otherwise than one that was not interrupted.
+if os.environ.get("OMP_NUM_THREADS", "").isdigit():
+    os.environ.setdefault("NUMBA_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
 
 if TYPE_CHECKING:
     from repviz.activations.exports import export

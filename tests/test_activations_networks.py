@@ -99,6 +99,7 @@ def test_torchscript_is_refused(make, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_compiled_network_is_read_uncompiled(tmp_path):
     torch.manual_seed(0)
     net = Repeats().eval()

@@ -139,6 +139,7 @@ def test_every_engine_gives_a_code_of_at_most_k_numbers_and_an_image_back(name):
         np.testing.assert_allclose(served.encode(X[:1]), codes[:1], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_engines_errors_depend_on_its_seed_at_most(name):
     other = 0 if ENGINES[name].is_random else 1

@@ -71,6 +71,7 @@ def test_what_opens_a_hostile_file_ends_in_an_answer_or_in_one_sentence(
     assert hostile_corpus.MODULE not in sys.modules
 
 
+@pytest.mark.slow
 def test_hostile_arguments_give_an_answer_or_one_sentence(makers, folder, monkeypatch):
     monkeypatch.chdir(folder)
     faults = []

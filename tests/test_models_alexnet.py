@@ -43,6 +43,7 @@ def normalised_by_torch(x: torch.Tensor, *, k: float, divide: bool) -> torch.Ten
     return functional.local_response_norm(x, 5, alpha=alpha, beta=0.75, k=k)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "divide"), [(2.0, False), (2.0, True), (1.0, True)])
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_normalisation_has_torchs_values_and_gradients(k, divide, order):
@@ -60,6 +61,7 @@ def test_normalisation_has_torchs_values_and_gradients(k, divide, order):
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_normalisation_has_the_gradient_of_its_own_values():
     norm = LocalResponseNorm(n=3, alpha=0.3, beta=0.6, k=1.5)
     x = torch.randn(2, 5, 2, 3, dtype=torch.float64, requires_grad=True)

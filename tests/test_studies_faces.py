@@ -37,6 +37,7 @@ STAGES = [
     "ladder",
     "findings",
 ]
+KILLED = [stage for stage in STAGES if " 4, " not in stage]  # one size per engine
 
 
 @pytest.fixture(scope="module")
@@ -163,11 +164,11 @@ def test_killed_in_each_stage_it_ends_with_the_same_bytes(study, people, tmp_pat
             recorded = study_folder.open_study(out).manifest["stages"]
             print(stage, os.waitstatus_to_exitcode(status), stage in recorded, sep="|")
     """
-    arguments = repr((STAGES, str(people), str(out), OPTIONS))
+    arguments = repr((KILLED, str(people), str(out), OPTIONS))
     runs = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), arguments], capture_output=True, text=True
     )
-    killed = [f"{stage}|{-signal.SIGKILL}|False" for stage in STAGES]
+    killed = [f"{stage}|{-signal.SIGKILL}|False" for stage in KILLED]
     assert runs.stdout.splitlines() == killed, runs.stderr
     ended = repviz.study("faces", f"array:{people}", out=out, **OPTIONS)
     resumed, whole = files_of(ended.folder), files_of(study.folder)

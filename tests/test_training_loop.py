@@ -350,6 +350,7 @@ def test_a_file_of_another_training_is_refused(nets, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_overwriting_replaces_another_training_and_resumes_this_one(nets, tmp_path, monkeypatch):
     out = tmp_path / "net.safetensors"
     out.write_text("mine")
