@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
@@ -205,7 +206,8 @@ def svg(figure: Figure, name: str, *, alt: str = "") -> str:
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata=nothing)
+        # Figure.savefig would lay the figure out in a drawing of its own beforehand.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=nothing)
     root = ElementTree.fromstring(buffer.getvalue())
     _strip(root)
     for element in root.iter():
