@@ -154,7 +154,9 @@ def _anatomy(draft: Draft, images: Images) -> None:
 
 
 def _training(draft: Draft, images: Images) -> None:
-    counts = {"n_train": images.n * 7 // 10, "n_held_out": images.n - images.n * 7 // 10}
+    known = images.n * 7 // 10
+    counts = {"n_train": known, "n_available": known, "n_held_out": images.n - known}
+    counts["usual_epochs"] = 12
     rows = [
         {"epoch": epoch, "held_out_accuracy": 0.07 * epoch, "chance": 0.025, **counts}
         for epoch in range(1, 13)

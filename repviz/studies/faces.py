@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 
 from repviz import checks, progress
-from repviz.activations import layout
-from repviz.activations.extraction import extract
 from repviz.activations.store import open_activations
 from repviz.bottleneck.choice_stages import choice_stages
 from repviz.bottleneck.criteria import get_criterion
-from repviz.bottleneck.data import describe_images, load_data
+from repviz.bottleneck.data import SweepData, describe_images, load_data
 from repviz.bottleneck.decoders import decoder_stage
 from repviz.bottleneck.engines import ENGINES
 from repviz.bottleneck.findings import choice_findings, sweep_findings
@@ -33,12 +31,12 @@ from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import partition
 from repviz.models import autoencoder, open_model
-from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.number_format import percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
+from repviz.studies.alexnet_stages import LAYERS, affordable_training, alexnet_stages
 from repviz.studies.random_images import (
     known_images,
     ladder_findings,
@@ -54,8 +52,6 @@ from repviz.studies.representations import (
     write_descriptions,
 )
 from repviz.study_folder import Draft, Study, begin
-from repviz.training import train
-from repviz.training.alexnet_recipe import untrained_control
 from repviz.training.settings import ConvolutionalOptions
 
 SUMMARY = (
@@ -64,14 +60,13 @@ SUMMARY = (
 )
 SWEPT = ["pca", "pca-all", "pca-augmented", "conv", "linear-start"]
 CRITERIA = ["same-label", "psnr:22"]  # when a code is large enough: who it is, and how near it is
-LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 MEASURED = 2000  # images that are measured, at most; of more, so many are drawn by label
 CODE = 32  # the bottleneck whose codes are looked at closer: the size swept that is nearest to it
 
 
 @dataclass(frozen=True)
 class FacesSetup:
-    """How the autoencoders of the study are fitted and tested.
+    """How the networks of the study are fitted and tested.
 
     Attributes
     ----------
@@ -80,13 +75,20 @@ class FacesSetup:
         least 1; from 2 on the intervals of their errors are over splits, seeds and people.
     convolutional : ConvolutionalOptions
         Depth, width and epochs of the convolutional autoencoder.
+    budget : float
+        CPU-minutes for the training of AlexNet, at a nominal 0.11 s per image and epoch, above 0:
+        of more images it sees fewer epochs, then a sample by label. An explicit number of epochs
+        overrides it.
     """
 
     splits: int = 1
     convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
+    budget: float = 7.0
 
     def __post_init__(self) -> None:
         checks.integer("study faces", "splits", self.splits, low=1, high=1000)
+        budget = checks.real("study faces", "budget", self.budget, low=0.01, high=1e6)
+        object.__setattr__(self, "budget", budget)
         hint = "See repviz.ConvolutionalOptions."
         own = self.convolutional
         checks.instance("study faces", "convolutional", own, ConvolutionalOptions, hint=hint)
@@ -118,13 +120,14 @@ def faces(
     bottlenecks : iterable of int, optional
         Code sizes; by default those of 2, 4, 8, 16, 32 and 64 that the images allow.
     epochs : int, optional
-        Training epochs of AlexNet; by default the recipe's own number.
+        Training epochs of AlexNet, on all images; by default those of the recipe, as far as the
+        budget allows.
     samples : int
         Random images per rung of the ladder from noise to face, 100 to 1,000,000.
     seed : int
         Random seed of the whole study.
     setup : FacesSetup, optional
-        Splits, and the convolutional autoencoder's options.
+        Splits, the convolutional autoencoder's options, and the budget of AlexNet's training.
 
     Returns
     -------
@@ -140,13 +143,7 @@ def faces(
     hint = "See repviz.FacesSetup."
     setup = checks.instance("study faces", "setup", setup or FacesSetup(), FacesSetup, hint=hint)
     parts = partition(grey, seed=seed)
-    # Decoded before anything is written: a bad image ends it here.
-    data = load_data(grey)
-    if (data.X[1:] == data.X[:-1]).all():
-        n = len(grey)
-        raise InputError(
-            f"study faces: the images must differ, got {n} identical ones. Use other images."
-        )
+    data = _load(grey)  # before anything is written: a bad image ends it here
     further = further_partitions(data, setup.splits, by=None, seed=seed)
     fewest = min([parts, *further], key=lambda part: len(part.train))
     sizes = usable_sizes(bottlenecks, size_limit(fewest, size * size, mirror=True))
@@ -160,10 +157,9 @@ def faces(
         "bottlenecks": sizes,
         "epochs": epochs,
         "samples": samples,
-        "splits": setup.splits,
         "split": parts.by,
         "seed": seed,
-        "convolutional": asdict(setup.convolutional),
+        **asdict(setup),
     }
     with begin(
         out,
@@ -182,7 +178,10 @@ def faces(
         decoder_stage(study, plan)
         choice_stages(study, plan, [get_criterion(name) for name in CRITERIA])
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
-        _alexnet_stages(study, images, identity, measured, epochs=epochs, seed=seed)
+        alexnet_stages(
+            study, images, measured,
+            affordable_training(images.labels, identity, epochs, setup.budget, seed),
+        )  # fmt: skip
         study.stage(
             "manifold",
             partial(_manifold, study=study, plan=plan, identity=identity, rows=measured, code=code),
@@ -193,67 +192,21 @@ def faces(
     return study
 
 
+def _load(images: Images) -> SweepData:
+    """The decoded images, which must differ."""
+    data = load_data(images)
+    if (data.X[1:] == data.X[:-1]).all():
+        n = len(images)
+        raise InputError(
+            f"study faces: the images must differ, got {n} identical ones. Use other images."
+        )
+    return data
+
+
 def _images(draft: Draft, plan: Plan, identity: Split) -> None:
     names = np.full(len(plan.data), "held-out", dtype=object)
     names[identity[0]] = "train"
     write_images(draft, plan.data, plan.parts, identity_split=names)
-
-
-def _alexnet_stages(
-    study: Study,
-    images: Images,
-    identity: Split,
-    measured: np.ndarray,
-    *,
-    epochs: int | None,
-    seed: int,
-) -> None:
-    """The paper's AlexNet: counted, extracted as training starts, trained, extracted again."""
-    random = open_model("alexnet", variant="paper", classes=max(len(images.classes), 2), seed=seed)
-    wide = images.at(size=random.preprocessing.size, grey=False)
-    study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(random)))
-
-    def untrained(draft: Draft) -> None:
-        # Where training starts, not the raw random network: what differs later was then learned.
-        control = untrained_control(random, wide, identity[0], seed=seed)
-        _extract(draft, control, wide.take(measured), name="untrained")
-
-    study.stage("extract untrained", untrained)
-    reason = _untrainable(images, identity)
-    if reason:
-        study.skip("training", reason)
-        return
-    weights = "models/alexnet.safetensors"
-
-    def training(draft: Draft) -> None:
-        out = draft.path(weights)
-        made = train(random, wide, held_out=identity, epochs=epochs, out=out, seed=seed)
-        draft.table("training", made.table)
-
-    def trained(draft: Draft) -> None:
-        model = open_model("alexnet", weights=str(study.folder / weights))
-        _extract(draft, model, wide.take(measured), name="trained")
-
-    study.stage("training", training)
-    study.stage("extract trained", trained)
-
-
-def _untrainable(images: Images, identity: Split) -> str:
-    """Why AlexNet cannot learn to tell these images' labels apart; empty where it can."""
-    if len(images.classes) < 2:
-        got = "no labels" if images.labels is None else "one label"
-        return f"the images have {got}, and a classifier needs two"
-    labels = np.asarray(images.labels)
-    missing = set(labels[identity[1]]) - set(labels[identity[0]])
-    if missing:
-        return f"{len(missing)} labels have a single image, which cannot be both learned and tested"
-    return ""
-
-
-def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
-    out = draft.folder / "acts" / name
-    extract(model, images, layers=LAYERS, out=out, strict=True)
-    draft.list_files(layout.written_files(out))
 
 
 def _autoencoder(study: Study, code: int) -> Model:
@@ -329,8 +282,12 @@ def _training_findings(study: Study) -> list[str]:
     if "training" in study.manifest["skipped"]:
         return []
     last: Any = study.result("training").iloc[-1]
+    n, epochs = f"{last.n_train:,.0f}", f"{last.epoch:.0f} epoch{'s' * (last.epoch != 1)}"
+    available, usual = last.n_available, last.usual_epochs
+    cut = "" if last.n_train == available else f" of {available:,.0f} training"
+    limits = f" (usually {usual:.0f}; the budget allows no more)" if last.epoch < usual else ""
     return [
-        f"After {last.epoch:.0f} epochs on {last.n_train:.0f} images the paper's AlexNet names "
+        f"After {epochs}{limits} on {n}{cut} images the paper's AlexNet names "
         f"{percent(last.held_out_accuracy)} of {last.n_held_out:.0f} held-out images correctly "
         f"(95 % CI {percent(last.held_out_low)} to {percent(last.held_out_high)}; chance "
         f"{percent(last.chance)})."

@@ -13,7 +13,7 @@ from repviz.study_folder import Study, records
 TABLES = {
     "training": (
         "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high chance "
-        "n_train n_held_out learning_rate"
+        "n_train n_available n_held_out usual_epochs learning_rate"
     ),
 }
 
@@ -62,8 +62,22 @@ def render(study: Study) -> Content | None:
         f"images show the same {labels} under the same conditions; nothing is said about others. "
         "Nothing in this run was selected on the held-out images, but the learning rate and the "
         "augmentation of the recipe were, on the ORL collection: there the accuracy is slightly "
-        "optimistic.",
+        "optimistic." + _left_out(last),
         title=_headline(last),
+    )
+
+
+def _left_out(last: dict[str, Any]) -> str:
+    """What the budget of the training left out, as a sentence after a space; "" if nothing."""
+    n, available, epochs, usual = (
+        last[name] for name in ("n_train", "n_available", "epoch", "usual_epochs")
+    )
+    if (n, epochs) == (available, usual):
+        return ""
+    return (
+        f" The study's budget for this training allowed {count(n)} of {count(available)} training "
+        f"images and {count(epochs)} of {count(usual)} epochs (--budget allows more): a longer "
+        "training would learn more."
     )
 
 
@@ -86,8 +100,9 @@ def claim(study: Study) -> Claim | None:
     value, chance = percent(last["held_out_accuracy"], 0), percent(last["chance"])
     low, high = percent(last["held_out_low"], 0), percent(last["held_out_high"], 0)
     learned = last["held_out_low"] > last["chance"]
+    epochs = "1 epoch" if last["epoch"] == 1 else f"{count(last['epoch'])} epochs"
     sentence = (
-        f"After {count(last['epoch'])} epochs the network names {value} of "
+        f"After {epochs} the network names {value} of "
         f"{count(last['n_held_out'])} held-out images of the same {labels} "
         f"(95 % CI {low} to {high}; chance {chance})."
     )

@@ -1,0 +1,168 @@
+"""AlexNet in a study: counted, extracted as training starts, trained within a budget, extracted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from repviz import progress
+from repviz.activations import layout
+from repviz.activations.extraction import extract
+from repviz.images.collection import Images
+from repviz.models import open_model
+from repviz.models.anatomy import anatomy
+from repviz.models.model import Model
+from repviz.streams import stream
+from repviz.studies.representations import Split, draw_by_label
+from repviz.study_folder import Draft, Study
+from repviz.training import train
+from repviz.training.alexnet_recipe import FEW_IMAGES, untrained_control
+
+LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
+SECONDS = 0.11  # of one core, for the pass of one image forwards and backwards
+HELD_OUT = 2000  # images that accuracy is scored on after each epoch, at most
+
+
+@dataclass(frozen=True, eq=False)
+class AlexNetTraining:
+    """What AlexNet is trained on, and for how long.
+
+    Attributes
+    ----------
+    identity : (ndarray, ndarray)
+        All rows that are known, and all held-out rows.
+    split : (ndarray, ndarray)
+        Of these the rows to train on, and the rows to test on.
+    epochs : int
+        Passes over the training rows.
+    usual_epochs : int
+        Those that the recipe, or the user, asks for.
+    seed : int
+        Seed of weights and training.
+    """
+
+    identity: Split
+    split: Split
+    epochs: int
+    usual_epochs: int
+    seed: int
+
+
+def affordable_training(
+    labels: np.ndarray | None,
+    identity: Split,
+    epochs: int | None,
+    budget: float,
+    seed: int,
+) -> AlexNetTraining:
+    """The training that ``budget`` allows: fewer epochs at first, then a sample by label.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n,), or None
+        Labels of all images.
+    identity : (ndarray, ndarray)
+        Rows that are known, and held-out rows.
+    epochs : int or None
+        So many epochs on all images, whatever they cost; None leaves it to the budget.
+    budget : float
+        CPU-minutes at a nominal 0.11 s per image and epoch, above 0.
+    seed : int
+        Seed of the samples and of the training.
+    """
+    known, held_out = identity
+    rng = stream(seed, "faces", "training")
+    tested = held_out[_sample(labels, held_out, HELD_OUT, rng)]
+    if epochs is not None:
+        return AlexNetTraining(identity, (known, tested), epochs, epochs, seed)
+    passes = max(1, round(60 * budget / SECONDS))
+    usual = FEW_IMAGES.epochs
+    affordable = min(max(round(passes / len(known)), 1), usual)
+    # An epoch more or less is a matter of rounding; images are left out only beyond one epoch.
+    fitted = known if passes >= len(known) else known[_sample(labels, known, passes, rng)]
+    return AlexNetTraining(identity, (fitted, tested), affordable, usual, seed)
+
+
+def _sample(
+    labels: np.ndarray | None, rows: np.ndarray, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Places of at most ``most`` of ``rows``, drawn by label."""
+    return draw_by_label(None if labels is None else labels[rows], len(rows), most, rng)
+
+
+def alexnet_stages(
+    study: Study, images: Images, measured: np.ndarray, training: AlexNetTraining
+) -> None:
+    """The stages of the paper's AlexNet: anatomy.csv, training.csv and acts/.
+
+    Parameters
+    ----------
+    study : Study
+        Where the stages are written.
+    images : Images
+        All images; without two labels the network is not trained, and the study says why.
+    measured : ndarray of int
+        Rows whose activations are extracted.
+    training : AlexNetTraining
+        How the network is trained.
+    """
+    seed, split = training.seed, training.split
+    random = open_model("alexnet", variant="paper", classes=max(len(images.classes), 2), seed=seed)
+    wide = images.at(size=random.preprocessing.size, grey=False)
+    study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(random)))
+
+    def untrained(draft: Draft) -> None:
+        # Where training starts, not the raw random network: what differs later was then learned.
+        control = untrained_control(random, wide, split[0], seed=seed)
+        _extract(draft, control, wide.take(measured), name="untrained")
+
+    study.stage("extract untrained", untrained)
+    reason = _untrainable(images, training.identity)
+    if reason:
+        study.skip("training", reason)
+        return
+    weights = "models/alexnet.safetensors"
+
+    def trained_network(draft: Draft) -> None:
+        _announce(training)
+        out = draft.path(weights)
+        run = train(random, wide, held_out=split, epochs=training.epochs, out=out, seed=seed)
+        columns = {"n_available": len(training.identity[0]), "usual_epochs": training.usual_epochs}
+        draft.table("training", run.table.assign(**columns))
+
+    def trained(draft: Draft) -> None:
+        model = open_model("alexnet", weights=str(study.folder / weights))
+        _extract(draft, model, wide.take(measured), name="trained")
+
+    study.stage("training", trained_network)
+    study.stage("extract trained", trained)
+
+
+def _announce(training: AlexNetTraining) -> None:
+    """Say what the budget leaves out."""
+    n, available = len(training.split[0]), len(training.identity[0])
+    epochs = training.epochs
+    if (n, epochs) != (available, training.usual_epochs):
+        progress.say(
+            f"study faces: AlexNet is trained on {n:,} of {available:,} images for "
+            f"{epochs} of {training.usual_epochs} epochs, as the budget allows"
+        )
+
+
+def _untrainable(images: Images, identity: Split) -> str:
+    """Why AlexNet cannot learn to tell these images' labels apart; empty where it can."""
+    if len(images.classes) < 2:
+        got = "no labels" if images.labels is None else "one label"
+        return f"the images have {got}, and a classifier needs two"
+    labels = np.asarray(images.labels)
+    missing = set(labels[identity[1]]) - set(labels[identity[0]])
+    if missing:
+        return f"{len(missing)} labels have a single image, which cannot be both learned and tested"
+    return ""
+
+
+def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
+    out = draft.folder / "acts" / name
+    extract(model, images, layers=LAYERS, out=out, strict=True)
+    draft.list_files(layout.written_files(out))

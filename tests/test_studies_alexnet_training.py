@@ -1,0 +1,85 @@
+"""What the study ``faces`` trains AlexNet on: the budget, and what it leaves out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from study_folder import build, reseal
+
+from repviz import FacesSetup, open_study
+from repviz.errors import InputError
+from repviz.report.sections.training import SECTION
+from repviz.studies.alexnet_stages import HELD_OUT, affordable_training
+
+LABELS = 10
+
+
+def training(n: int, *, budget: float = 7.0, epochs: int | None = None):
+    """The training of ``n`` known and ``n // 2`` held-out images of ten labels."""
+    labels = (np.arange(n + n // 2) % LABELS).astype(str)
+    identity = np.arange(n), np.arange(n, n + n // 2)
+    return labels, affordable_training(labels, identity, epochs, budget, 0)
+
+
+@pytest.mark.parametrize(
+    ("n", "epochs", "fitted"),
+    # 7 CPU-minutes at 0.11 s are 3,818 images: 6 epochs are those of the recipe.
+    [(280, 6, 280), (636, 6, 636), (1258, 3, 1258), (3818, 1, 3818), (8400, 1, 3818)],
+)
+def test_a_budget_cuts_epochs_first_and_then_images(n, epochs, fitted):
+    _, found = training(n)
+    assert (found.epochs, len(found.split[0])) == (epochs, fitted)
+
+
+@pytest.mark.parametrize("budget", [0.1, 1, 7, 60])
+@pytest.mark.parametrize("n", [40, 500, 4000, 20_000])
+def test_a_training_takes_what_the_budget_allows_but_for_half_an_epoch(n, budget):
+    _, found = training(n, budget=budget)
+    passes = found.epochs * len(found.split[0])
+    assert passes <= 60 * budget / 0.11 + len(found.split[0]) / 2
+    assert passes <= 6 * n
+
+
+def test_a_sample_keeps_the_shares_of_the_labels_and_the_two_parts_apart():
+    labels, found = training(20_000)
+    fitted, tested = found.split
+    assert len(tested) == HELD_OUT
+    assert not set(fitted) & set(tested)
+    assert set(fitted) < set(range(20_000))
+    for rows in found.split:
+        counts = np.unique(labels[rows], return_counts=True)[1]
+        assert len(counts) == LABELS
+        assert np.ptp(counts) <= 2
+
+
+def test_explicit_epochs_override_the_budget():
+    _, found = training(8400, budget=0.1, epochs=6)
+    assert (found.epochs, len(found.split[0])) == (6, 8400)
+
+
+@pytest.mark.parametrize(
+    ("budget", "got"), [(0, "0"), (-1, "-1"), (float("nan"), "nan"), ("ten", "'ten'")]
+)
+def test_a_budget_is_a_number_of_minutes(budget, got):
+    with pytest.raises(InputError) as error:
+        FacesSetup(budget=budget)
+    assert str(error.value).startswith("study faces: budget must be ")
+    assert got in str(error.value)
+
+
+def test_the_report_says_what_the_budget_left_out(tmp_path):
+    study = open_study(build(tmp_path / "study"))
+    table = study.result("training")
+    rendered = SECTION.render(study)
+    assert rendered is not None
+    assert "budget" not in rendered.limits
+    cut = table.assign(n_available=8400, usual_epochs=24)
+    cut.to_csv(study.folder / "results" / "training.csv", index=False)
+    reseal(study.folder)
+    rendered = SECTION.render(open_study(study.folder))
+    assert rendered is not None
+    assert rendered.limits.endswith(
+        " The study's budget for this training allowed "
+        f"{table['n_train'].iloc[-1]:,} of 8,400 training images and 12 of 24 epochs (--budget "
+        "allows more): a longer training would learn more."
+    )
