@@ -76,6 +76,7 @@ def test_the_bound_of_symmetric_losses_is_students_and_of_skewed_ones_larger():
     assert student < continuous_bound(skewed, np.arange(40), 0.95) < 1.4 * student
 
 
+@pytest.mark.slow
 def test_at_the_margin_one_in_twenty_is_accepted_at_most():
     rng = np.random.default_rng(0)
     accepted = 0
@@ -88,6 +89,7 @@ def test_at_the_margin_one_in_twenty_is_accepted_at_most():
     assert 0.02 * 300 < accepted < 0.08 * 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [

@@ -57,6 +57,7 @@ def test_over_splits_the_interval_is_the_corrected_resampled_t():
     assert np.isnan(intervals.over_splits(values[:1], test_share=0.25)).all()
 
 
+@pytest.mark.slow
 def test_the_interval_over_splits_covers_the_difference_of_two_methods():
     """Two linear regressions, one of which lacks a feature; the truth is their mean difference."""
     rng = np.random.default_rng(0)

@@ -64,6 +64,7 @@ def test_an_engine_of_ones_own_is_held_to_its_size(engine, sentence, tmp_path):
     assert sentence in str(caught.value)
 
 
+@pytest.mark.slow
 def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
     def signs(context, k):
         W = np.linalg.qr(np.random.default_rng(0).normal(size=(256, k)))[0]
@@ -79,6 +80,7 @@ def test_codes_that_coincide_have_no_dimension_and_say_why(tmp_path):
     assert "distinct rows" in made.report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_one_label_alone_is_judged_over_its_images(tmp_path):
     made = squeezed(noise(tmp_path, 60, np.repeat("a", 60)), tmp_path / "s", criteria=["psnr:1"])
     choices = made.result("choices")

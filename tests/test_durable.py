@@ -87,6 +87,7 @@ def test_json_that_is_none_is_damage(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_record_that_changes_a_value_is_found(tmp_path):
     path = tmp_path / "a.json"
     record = {"version": 3, "mean": [0.5, 1e-05], "name": "é", "on": True}

@@ -205,6 +205,7 @@ def test_too_near_is_refused_as_too_far_is(known):
 # ---- truth: the ladder
 
 
+@pytest.mark.slow
 def test_a_rung_counts_what_all_judges_accept(known, climbed):
     row = climbed.table.set_index("rung").loc["full-covariance-gaussian"]
     X = drawn("full-covariance-gaussian", known, 2500, 7)
@@ -333,6 +334,7 @@ def test_the_same_seed_gives_the_same_ladder(known, held_out, climbed):
     assert not np.array_equal(other.examples[0], climbed.examples[0])
 
 
+@pytest.mark.slow
 def test_a_rung_does_not_depend_on_the_others(known, held_out, climbed):
     alone = ladder(
         known, held_out, judges=QUICK, samplers=["pixelwise-gaussian"], count=2500, seed=7
@@ -341,6 +343,7 @@ def test_a_rung_does_not_depend_on_the_others(known, held_out, climbed):
     assert alone.table.iloc[0].drop(["rung", "order"]).equals(both)
 
 
+@pytest.mark.slow
 def test_another_sampler_in_the_table_changes_no_numbers(known, held_out):
     options = {"judges": QUICK, "count": 100, "seed": 7}
     before = ladder(known, held_out, samplers=["pixelwise-gaussian"], **options)
@@ -421,6 +424,7 @@ def contrast(X):
     return X.std(axis=1)
 
 
+@pytest.mark.slow
 def test_negatives_are_those_that_apply_to_the_images(known):
     plain = Known(known.faces, oriented=False)
     names = {kind.name for kind in panel(plain)}
@@ -439,18 +443,21 @@ def test_negatives_are_those_that_apply_to_the_images(known):
 # ---- edges
 
 
+@pytest.mark.slow
 def test_without_codes_their_rungs_are_left_out(faces, held_out):
     rungs = ladder(Known(faces), held_out, judges=QUICK, count=10).table.rung
     assert not {"decoded-codes", "decoded-mixtures"} & set(rungs)
     assert len(rungs) == len(ALL) - 2 + 1
 
 
+@pytest.mark.slow
 def test_few_held_out_faces_and_one_draw(known, held_out):
     found = ladder(known, held_out[:3], judges=QUICK, samplers=["uniform-pixels"], count=1)
     assert found.examples.shape == (2, 12, SIDE * SIDE)
     assert found.table["n"].tolist() == [1, 3]
 
 
+@pytest.mark.slow
 def test_held_out_people_count_once(known, held_out):
     people = np.arange(40) // 10
     found = ladder(

@@ -124,6 +124,7 @@ def test_a_sampler_of_independent_numbers_draws_from_them(name, known):
 # ---- truth: what judges accept
 
 
+@pytest.mark.slow
 def test_the_rarity_of_acceptance_is_that_of_counting(known):
     judges = calibrate(known, judges=["nearest-face", "face-space"])
     sampler = SAMPLERS["full-covariance-gaussian"]

@@ -246,6 +246,7 @@ def test_a_file_cut_short_is_refused(kind, kept):
         decoding.decode(data[: int(len(data) * kept)], "cut")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_one_flipped_bit_in_a_png_is_refused_or_changes_nothing(place, bit):

@@ -55,6 +55,7 @@ def test_leaving_out_people_knows_that_their_images_go_together():
     assert got == pytest.approx(intervals.jackknife(each, np.arange(8), first))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("people", [4, 6, 20])
 def test_the_interval_of_a_ratio_covers_its_level_with_few_people(people):
     rng, hits, repeats = np.random.default_rng(1), 0, 1500
@@ -88,6 +89,7 @@ def test_images_that_always_agree_count_as_one_per_group():
     assert np.isnan(alone).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("agreement", [0.0, 0.5, 1.0])
 def test_the_interval_of_a_share_over_groups_covers_the_truth(agreement):
     """Beta-binomial people of three images each, 0.8 on average; 600 draws of 40 people."""

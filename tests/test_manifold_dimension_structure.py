@@ -16,6 +16,8 @@ from repviz.manifold.dimension.calibration import (
     truth_interval,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def sphere(seed, n, d):
     X = np.random.default_rng(seed).standard_normal((n, d + 1))

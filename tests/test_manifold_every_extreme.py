@@ -20,6 +20,8 @@ import repviz.principal
 from repviz.errors import InputError, Unavailable
 from repviz.manifold.neighbors import Neighbors, neighbors
 
+pytestmark = pytest.mark.slow
+
 N = 90
 X = np.random.default_rng(0).standard_normal((N, 5))
 LABELS = np.arange(N) % 3

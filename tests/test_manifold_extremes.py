@@ -11,6 +11,8 @@ from repviz.errors import InputError
 from repviz.manifold.dimension import ESTIMATORS
 from repviz.manifold.neighbors import neighbors_between
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).standard_normal((120, 6))
 SHIFTED = np.hstack([1e-200 * X, np.ones((120, 1))])
 

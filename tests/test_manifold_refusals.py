@@ -85,6 +85,7 @@ def test_a_map_has_no_unit(scale):
     assert judged[0] == pytest.approx(judged[1], abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_map_of_rows_without_any_spread_is_no_nan():
     assert np.isfinite(repviz.umap(np.ones((30, 3)), init="pca")).all()
 

@@ -116,6 +116,7 @@ def test_scales_leave_out_rows_without_activations_and_say_so(stored):
     assert (got.dimension, got.warnings) == (alone.dimension, (sentence, *alone.warnings))
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_out_rows_without_activations_and_says_so(stored, tmp_path):
     sentence = "sweep: 1 of 40 rows hold no activations: they are left out."
     with pytest.warns(UserWarning, match=f"^{sentence}$"):

@@ -68,6 +68,7 @@ def test_normalisation_has_the_gradient_of_its_own_values():
     assert torch.autograd.gradcheck(norm, (x,))
 
 
+@pytest.mark.slow
 def test_normalisation_as_the_paper_prints_it():
     x = torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)
     y = LocalResponseNorm(n=3, alpha=0.5, beta=0.75, k=2.0)(x).flatten()
@@ -75,6 +76,7 @@ def test_normalisation_as_the_paper_prints_it():
     torch.testing.assert_close(y, x.flatten() / (2 + 0.5 * sums) ** 0.75)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [True, False])
 def test_normalisation_is_the_same_on_every_device_in_every_order_and_in_parts(monkeypatch, last):
     random = torch.Generator().manual_seed(1)
@@ -92,6 +94,7 @@ def test_normalisation_is_the_same_on_every_device_in_every_order_and_in_parts(m
         assert ours.is_contiguous()
 
 
+@pytest.mark.slow
 def test_normalisation_in_half_precision_rounds_once_and_shows_what_is_no_number():
     x = torch.randn(2, 96, 3, 3, generator=torch.Generator().manual_seed(0)) * 30
     half = x.bfloat16().requires_grad_()
@@ -105,6 +108,7 @@ def test_normalisation_in_half_precision_rounds_once_and_shows_what_is_no_number
     assert found.sum() == 5
 
 
+@pytest.mark.slow
 def test_whole_maps_drop_out_and_the_other_layers_stay():
     model = open_model("alexnet", classes=2, map_dropout=0.5)
     names = [name for name, _ in model.module.named_children()]
@@ -139,6 +143,7 @@ def test_every_operation_is_a_named_layer_and_none_works_in_place():
     assert sum(p.numel() for p in module.conv1.parameters()) == 34_944
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_each_variant_gives_one_score_a_class_and_its_layers_exist(variant):
     model = open_model("alexnet", variant=variant, classes=7)
@@ -148,6 +153,7 @@ def test_each_variant_gives_one_score_a_class_and_its_layers_exist(variant):
     assert set(model.layers) <= {name for name, _ in model.module.named_modules()}
 
 
+@pytest.mark.slow
 def test_paper_init_has_its_ones_and_its_spread():
     module = open_model("alexnet", init="paper", classes=5).module
     ones = {name for name, p in module.named_parameters() if "bias" in name and (p == 1).all()}
@@ -157,6 +163,7 @@ def test_paper_init_has_its_ones_and_its_spread():
     assert module.fc7.weight.std().item() == pytest.approx(0.01, rel=0.01)
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_net_and_leaves_the_global_generator():
     before = torch.random.get_rng_state()
     first, same, other = (open_model("alexnet", classes=2, seed=seed).key for seed in (1, 1, 2))

@@ -33,6 +33,7 @@ def crossing(model) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_towers_touch_in_conv3_and_the_fully_connected_layers_alone():
     assert crossing(open_model("alexnet", variant="code2012", classes=4)) == {
         *("conv3", "fc6", "fc7", "fc8")
@@ -81,12 +82,14 @@ def divisor_range(variant: str) -> tuple[float, float]:
     return divisor.min().item(), divisor.max().item()
 
 
+@pytest.mark.slow
 def test_normalisation_acts_at_the_scale_of_pixels_and_not_of_standardised_ones():
     assert divisor_range("code2012")[1] > 1.01
     low, high = divisor_range("paper")
     assert high - low < 1e-3
 
 
+@pytest.mark.slow
 def test_it_takes_224_pixels_at_0_to_255_without_their_mean():
     model = open_model("alexnet", variant="code2012", classes=2)
     white = torch.full((1, 3, 224, 224), 255, dtype=torch.uint8)
@@ -96,6 +99,7 @@ def test_it_takes_224_pixels_at_0_to_255_without_their_mean():
     assert model.module.conv1(model.module.pad1(x)).shape == (1, 96, 55, 55)
 
 
+@pytest.mark.slow
 def test_its_first_weights_are_those_of_the_layer_file():
     module = open_model("alexnet", variant="code2012", classes=50).module
     stds = {

@@ -188,6 +188,7 @@ def test_a_card_of_a_model_that_cannot_be_built_is_refused(path):
         open_checkpoint(forged(path, json.dumps({**card, "options": options})))
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_named_or_changes_nothing(path):
     model = open_checkpoint(path)
     expected = (model.key, repr(model.preprocessing), model.name, model.weights, model.recipe)

@@ -13,10 +13,11 @@ import repviz
 from repviz.errors import InputError, Mismatch
 from repviz.models import open_model
 
+pytestmark = pytest.mark.slow
+
 NETS = """
 import torch
 from torch import nn
-
 
 def _net():
     return nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU(), nn.Linear(8, 3))

@@ -14,6 +14,8 @@ from repviz.errors import InputError, Mismatch
 from repviz.report.blocks import read_block
 from repviz.report.page import write_report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -145,12 +145,17 @@ def test_a_second_run_in_another_folder_gives_the_same_bytes(study, people, tmp_
 def test_killed_in_each_stage_it_ends_with_the_same_bytes(study, people, tmp_path):
     out = tmp_path / "killed"
     code = """
-        import os, signal, sys
+        import importlib, os, pkgutil, signal, sys
         import repviz
         from repviz import progress, study_folder
 
+        # One process imports everything once, and each run is a child of it.
+        for module in pkgutil.walk_packages(repviz.__path__, "repviz."):
+            importlib.import_module(module.name)
+        import skimage.feature, sklearn.linear_model, umap
+
         stages, people, out, options = eval(sys.argv[1])
-        for stage in stages:  # one process imports everything once, and each run is a child of it
+        for stage in stages:
             child = os.fork()
             if child == 0:
                 def kill(event):  # its files are written, but the manifest does not list them yet

@@ -14,6 +14,8 @@ from repviz.studies.representations import (
     describe,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def described(name, weights, layer, hits, groups=None):
     row = {"representation": name, "weights": weights, "layer": layer}

@@ -201,6 +201,7 @@ def test_the_share_of_a_process_leaves_nothing_out_and_counts_nothing_twice(monk
             assert found == list(range(n))
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_read_and_not_repeated(nets, tmp_path, monkeypatch):
     images = open_images("digits", limit=60, size=16)
     out = tmp_path / "net.safetensors"
@@ -339,6 +340,7 @@ def test_numbers_of_numpy_are_those_of_python_in_a_checkpoint(nets, tmp_path):
     assert (card["learning_rate"], card["batch"], card["epochs"]) == (0.125, 16, 1)
 
 
+@pytest.mark.slow
 def test_a_file_of_another_training_is_refused(nets, tmp_path):
     out = tmp_path / "net.safetensors"
     train(small(), digits(), out=out, recipe=SETTINGS)
