@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 LONGEST_NAME = 255  # bytes of a file's name, on every usual file system
+MOST_EPOCHS = 100_000  # passes over the data
 LONGEST_SHOWN = 100  # characters of a value that an error shows
 PLAIN = (str, bytes, int, float, complex, type(None), list, tuple, dict)
 MOST_LISTED = 150  # names in a message; timm alone knows over a thousand
@@ -97,6 +98,24 @@ def integer(who: str, what: str, value: Any, *, low: int, high: int | None = Non
     ):
         raise InputError(f"{who}: {what} must be a whole number {span}, got {shown(value)}.")
     return number
+
+
+def size(who: str, value: Any, *, low: int, high: int) -> tuple[int, int]:
+    """``value`` as (height, width) in pixels, each in [low, high]; one number is a square."""
+    sides = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(sides) != 2:
+        raise InputError(f"{who}: size must be one number or (height, width), got {shown(value)}.")
+    height, width = (integer(who, "size", side, low=low, high=high) for side in sides)
+    return height, width
+
+
+def plain(value: Any) -> Any:
+    """``value`` without NumPy's types, which JSON cannot hold, and with 2.0 as 2."""
+    value = value.tolist() if type(value).__module__ == "numpy" else value
+    if isinstance(value, list | tuple):
+        parts = [plain(part) for part in value]
+        return parts if isinstance(value, list) else tuple(parts)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def seed(who: str, value: Any) -> int:
@@ -221,6 +240,19 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
         )
     magnitude(who, X)
     return X
+
+
+def sliceable(who: str, X: Any) -> Any:
+    """``X`` itself where its slices are arrays (a stored layer, a mapped file), else as an array.
+
+    Raises
+    ------
+    InputError
+        As :func:`as_array`.
+    """
+    import numpy as np
+
+    return X if isinstance(getattr(X, "dtype", None), np.dtype) else as_array(who, X)
 
 
 def as_array(who: str, X: Any) -> np.ndarray:

@@ -1,17 +1,20 @@
-"""Keep freed memory in the process: for a loop that reallocates it, new pages are expensive.
+"""Memory: how much is free, how much was used, and freed memory kept for a loop.
 
 A forward pass frees its activations, and the next pass allocates as much again. glibc returns large
 blocks to the system at once, and the system zeroes each page that it hands out: for AlexNet on a
-CPU this takes a seventh of the pass.
+CPU this takes a seventh of the pass. ``recycled`` keeps them.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from threading import Lock
 
 # glibc's option numbers (malloc.h), and the limits of its own dynamic adjustment.
@@ -20,6 +23,23 @@ DEFAULT_TRIM, DEFAULT_MMAP = 64 * 2**20, 32 * 2**20
 MAX_THRESHOLD = 2**31 - 1
 
 _lock, _depth = Lock(), 0
+
+
+def free_bytes() -> float:
+    """Bytes of memory that a process may still take; the machine's memory where none is said."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(float(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
+    except (OSError, StopIteration):
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def peak_megabytes() -> int:
+    """The peak memory of this process so far, in MB."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ stage writes does not depend on when it ran: times stand in the manifest alone.
 
 from __future__ import annotations
 
-import sys
 import time
 import tokenize
 import warnings
@@ -29,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import checks, durable, progress, provenance, study_manifest
+from repviz import checks, durable, memory, progress, provenance, study_manifest
 from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 from repviz.references import resolve
@@ -229,7 +228,7 @@ class Study:
             {
                 "seconds": round(time.perf_counter() - start, 2),
                 "cpu_seconds": round(time.process_time() - busy, 2),
-                "process_peak_memory_mb": _peak_memory(),
+                "process_peak_memory_mb": memory.peak_megabytes(),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
                 **({} if inputs is None else {"inputs": inputs}),
@@ -315,6 +314,13 @@ def open_study(folder: str | Path) -> Study:
     return Study(folder)
 
 
+def as_study(who: str, what: str, study: Study | str | Path) -> Study:
+    """``study``, opened where it is a folder; the parameter ``what`` of the function ``who``."""
+    if isinstance(study, str | Path):
+        return open_study(study)
+    return checks.instance(who, what, study, Study, hint="Open it: repviz.open_study.")
+
+
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per row of a table, column name to value."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
@@ -389,11 +395,3 @@ def begin(
             path.unlink()
         durable.write_record(folder / "manifest.json", manifest)
         yield opened
-
-
-def _peak_memory() -> int:
-    """The peak memory of this process so far, in MB."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)

@@ -97,3 +97,40 @@ def test_text_is_no_number(value):
     with pytest.raises(errors.InputError) as caught:
         checks.real("f", "x", value, low=0, high=1)
     assert str(caught.value) == (f"f: x must be a number from 0 to 1, got {checks.shown(value)}.")
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (np.int64(3), 3),
+        (2.0, 2),
+        (np.float32(0.5), 0.5),
+        (np.array([16.0, 8.0]), [16, 8]),
+        ((np.int64(16), 8), (16, 8)),
+        (np.False_, False),
+        ("conv", "conv"),
+        (None, None),
+    ],
+)
+def test_plain_values_are_pythons_own(value, plain):
+    got = checks.plain(value)
+    assert (got, type(got)) == (plain, type(plain))
+
+
+@pytest.mark.parametrize(("value", "sides"), [(16, (16, 16)), ([8, 16], (8, 16)), (9.0, (9, 9))])
+def test_a_size_is_a_square_or_height_and_width(value, sides):
+    assert checks.size("f", value, low=8, high=64) == sides
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ((8, 8, 8), "f: size must be one number or (height, width), got (8, 8, 8)."),
+        ((8, 7), "f: size must be a whole number from 8 to 64, got 7."),
+        ("8", "f: size must be a whole number from 8 to 64, got '8'."),
+    ],
+)
+def test_another_size_is_refused(value, sentence):
+    with pytest.raises(errors.InputError) as caught:
+        checks.size("f", value, low=8, high=64)
+    assert str(caught.value) == sentence

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models as zoo
 
+from repviz import memory
 from repviz.errors import Damaged, InputError, Mismatch, Unavailable, UnknownName
 from repviz.models import MODELS, library, open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
@@ -165,9 +166,41 @@ def test_an_own_function_gets_the_classes_that_it_asks_for(own):
             "weights='random', or the path of a checkpoint that you trained.",
             id="no published weights",
         ),
+        pytest.param(
+            "autoencoder",
+            {"depth": 10**9},
+            InputError,
+            "open_model('autoencoder'): depth must be a whole number from 1 to 64, got 1000000000.",
+            id="too deep",
+        ),
+        pytest.param(
+            "autoencoder",
+            {"size": 2**20, "bottleneck": 2},
+            InputError,
+            "open_model('autoencoder'): the network must fit in memory, got 1130298.0 GB of "
+            "parameters and 8.0 GB free. Choose a smaller size, bottleneck, width or depth.",
+            id="larger than memory",
+        ),
+        pytest.param(
+            "autoencoder",
+            {"form": "conv", "depth": 64, "width": 2**16},
+            InputError,
+            "open_model('autoencoder'): the network must fit in memory, got inf GB of parameters "
+            "and 8.0 GB free. Choose a smaller size, bottleneck, width or depth.",
+            id="more numbers than torch counts",
+        ),
+        pytest.param(
+            "alexnet",
+            {"classes": 10**9},
+            InputError,
+            "open_model('alexnet'): classes must be a whole number from 2 to 1000000, got "
+            "1000000000.",
+            id="too many classes",
+        ),
     ],
 )
-def test_names_that_are_no_models(name, options, error, sentence):
+def test_names_that_are_no_models(name, options, error, sentence, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 8e9)
     with pytest.raises(error) as caught:
         open_model(name, **options)
     assert str(caught.value) == sentence
@@ -284,6 +317,30 @@ def test_a_checkpoint_of_another_model_is_refused(saved):
     assert str(caught.value) == (
         f"{saved}: this checkpoint belongs to another model: bottleneck was 3 and is now 4. Open "
         "the model that it was trained as; options left out are taken from the checkpoint."
+    )
+
+
+def test_options_of_numpy_are_kept_as_pythons(tmp_path):
+    model = open_model(
+        "autoencoder",
+        size=np.array([16, 8]),
+        bottleneck=np.int64(2),
+        channels=1.0,
+        seed=np.uint8(3),
+    )
+    path = save_checkpoint(model, tmp_path / "own.safetensors")
+    again = open_checkpoint(path)
+    assert again.options == model.options
+    assert (again.options["size"], again.options["bottleneck"]) == ([16, 8], 2)
+    assert again.key == open_model("autoencoder", size=(16, 8), bottleneck=2, seed=3).key
+
+
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(Unavailable) as caught:
+        open_checkpoint(tmp_path)
+    assert str(caught.value) == (
+        "open_model: weights must be 'random', 'default' or the path of a checkpoint, got "
+        f"'{tmp_path}', which is no file. Check the path."
     )
 
 

@@ -83,3 +83,85 @@ def test_what_was_meant_is_proposed(call, meant, tmp_path, monkeypatch):
         call()
     assert f" Did you mean {meant}" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """A finished sweep with the autoencoder "linear-start-2"."""
+    return repviz.sweep(
+        repviz.open_images("drawn-faces:60", size=16, grey=True),
+        out=tmp_path_factory.mktemp("names") / "sweep",
+        bottlenecks=[2],
+        engines=["pca", "linear-start"],
+        setup=repviz.SweepSetup(effort=0.01),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_name_of_a_folder_is_opened(kind, sweep, acts, tmp_path):
+    folder = kind(sweep.folder)
+    by_name = repviz.export_encoder(folder, tmp_path / "name.safetensors", bottleneck=2)
+    by_object = repviz.export_encoder(sweep, tmp_path / "object.safetensors", bottleneck=2)
+    assert by_name.read_bytes() == by_object.read_bytes()
+    table = repviz.choose_bottleneck(folder, "psnr:10", engine="pca").table
+    assert table.equals(repviz.choose_bottleneck(sweep, "psnr:10", engine="pca").table)
+    exported = repviz.export(kind(acts.path), "fc7", tmp_path / "fc7.npy", format="npy")
+    assert np.array_equal(np.load(exported), acts["fc7"][:])
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: repviz.export_encoder(5, "never", bottleneck=2),
+            "export_encoder: sweep must be a Study, got 5. Open it: repviz.open_study.",
+        ),
+        (
+            lambda: repviz.choose_bottleneck([1], "psnr:10"),
+            "choose_bottleneck: sweep must be a Study, got [1]. Open it: repviz.open_study.",
+        ),
+        (
+            lambda: repviz.export(5, "fc7", "never", format="npy"),
+            "export: acts must be an Activations, got 5. Open them: repviz.open_activations.",
+        ),
+        (
+            lambda: repviz.images_from("digits"),
+            "images_from: images must be a sequence of arrays or PIL images, got 'digits'. Open "
+            "files by a source's name: 'folder:PATH', 'array:PATH'.",
+        ),
+        (
+            lambda: repviz.extract("autoencoder", Path("photos"), out="never"),
+            "images_from: images must be a sequence of arrays or PIL images, got "
+            f"{Path('photos')!r} ({type(Path()).__name__}). Open files by a source's name: "
+            "'folder:PATH', 'array:PATH'.",
+        ),
+        (
+            lambda: repviz.train("autoencoder", "digits", epochs=10**9),
+            "train: epochs must be a whole number from 1 to 100000, got 1000000000.",
+        ),
+    ],
+)
+def test_what_is_no_such_object_is_named(call, sentence):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert str(caught.value) == sentence
+
+
+def test_frames_and_tensors_are_matrices_of_any_size():
+    torch, pd = pytest.importorskip("torch"), pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    expected = repviz.pca(X, components=2, solver="streaming").scores
+    for thing in (frame, torch.tensor(X), X.tolist()):
+        got = repviz.pca(thing, components=2, solver="streaming").scores
+        assert np.array_equal(got, expected)
+
+
+@pytest.mark.slow
+def test_landmarks_of_a_frame_are_those_of_its_matrix():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    placed = repviz.umap_by_landmarks(frame, landmarks=30, neighbors=5)
+    assert np.array_equal(
+        placed.embedding, repviz.umap_by_landmarks(X, landmarks=30, neighbors=5).embedding
+    )

@@ -147,7 +147,7 @@ def test_streaming_reads_slices_only_and_says_which_row_is_bad(monkeypatch):
     monkeypatch.setattr(record, "BLOCK_BYTES", 4 * 250 * 100)
 
     class Stored:
-        shape = (1200, 250)
+        shape, dtype = (1200, 250), np.dtype(np.float16)
 
         def __init__(self, X):
             self.X = X

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import checks, durable, seals, spreadsheets
-from repviz.activations.store import Activations, npy_header
+from repviz.activations.store import Activations, npy_header, open_activations
 from repviz.errors import InputError, Unavailable
 from repviz.locking import reserved
 
@@ -45,7 +45,7 @@ class Export:
 
 
 def export(
-    acts: Activations,
+    acts: Activations | str | Path,
     layer: str,
     out: str | Path,
     *,
@@ -61,8 +61,8 @@ def export(
 
     Parameters
     ----------
-    acts : Activations
-        From :func:`repviz.extract` or :func:`repviz.open_activations`.
+    acts : Activations or path
+        From :func:`repviz.extract`, or their folder.
     layer : str
         Name of the layer.
     out : str or Path
@@ -85,6 +85,8 @@ def export(
     StoreError
         ``out`` or its card already exists, or cannot be written.
     """
+    if isinstance(acts, str | Path):
+        acts = open_activations(acts)
     hint = "Open them: repviz.open_activations."
     checks.instance("export", "acts", acts, Activations, hint=hint)
     checks.one_of("export", "format", format, EXPORTS)

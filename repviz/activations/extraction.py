@@ -105,7 +105,7 @@ def extract(
     if batch is not None:
         batch = checks.integer("extract", "batch", batch, low=1, high=MOST_ROWS)
     checks.one_of("extract", "type of number", dtype, DTYPES)
-    checks.seed("extract", seed)
+    seed = checks.seed("extract", seed)
     strict = checks.flag("extract", "strict", strict)
     images, path = as_images(images), checks.path("extract", "out", out)
     asked = model.layers if layers is None else checks.as_list(layers)

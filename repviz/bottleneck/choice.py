@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from repviz.bottleneck.non_inferiority import (
 )
 from repviz.bottleneck.reconstructions import open_reconstructions
 from repviz.errors import InputError
-from repviz.study_folder import Study
+from repviz.study_folder import Study, as_study
 
 MARGIN, LEVEL, DRAWS = 0.05, 0.95, 2000
 LEAST_ACCEPTED = 0.5  # share of the originals that a yes or no must accept to be a criterion
@@ -70,7 +71,7 @@ class Choice:
 
 
 def choose_bottleneck(
-    sweep: Study,
+    sweep: Study | str | Path,
     criterion: str | Score | Criterion,
     *,
     engine: str = "linear-start",
@@ -89,7 +90,7 @@ def choose_bottleneck(
 
     Parameters
     ----------
-    sweep : Study
+    sweep : Study or path
         From :func:`repviz.sweep`, or opened with :func:`repviz.open_study`.
     criterion : str or callable
         A name in ``repviz.bottleneck.criteria.CRITERIA`` ("psnr:25", "same-label"), or a function
@@ -117,8 +118,7 @@ def choose_bottleneck(
     Wellek 2010, Testing Statistical Hypotheses of Equivalence and Noninferiority, chapter 1; fixed
     sequence: Maurer, Hothorn & Lehmacher 1995.
     """
-    hint = "Open it: repviz.open_study."
-    checks.instance("choose_bottleneck", "sweep", sweep, Study, hint=hint)
+    sweep = as_study("choose_bottleneck", "sweep", sweep)
     criterion = get_criterion(criterion)
     margin = checks.real("choose_bottleneck", "margin", margin, low=1e-9, high=1e9)
     level = checks.real("choose_bottleneck", "level", level, low=0.5, high=0.999)

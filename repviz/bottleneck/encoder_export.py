@@ -15,7 +15,7 @@ from repviz.models.model import Model
 from repviz.models.prefix import PrefixAutoencoder
 from repviz.models.tracing import to_onnx, to_torchscript
 from repviz.provenance import portable
-from repviz.study_folder import Study
+from repviz.study_folder import Study, as_study
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ FORMATS: dict[str, Format] = {
 
 
 def export_encoder(
-    sweep: Study,
+    sweep: Study | str | Path,
     out: str | Path,
     *,
     bottleneck: int,
@@ -50,8 +50,8 @@ def export_encoder(
 
     Parameters
     ----------
-    sweep : Study
-        From :func:`repviz.sweep`, or opened with :func:`repviz.open_study`.
+    sweep : Study or path
+        From :func:`repviz.sweep`, or its folder.
     out : path
         The file to write.
     bottleneck : int
@@ -74,8 +74,8 @@ def export_encoder(
     Unavailable
         The packages that write ONNX are not installed.
     """
-    hint = "Open it: repviz.open_study."
-    checks.instance("export_encoder", "sweep", sweep, Study, hint=hint)
+    sweep = as_study("export_encoder", "sweep", sweep)
+    engine = checks.text("export_encoder", "engine", engine)
     checks.one_of("export_encoder", "format", format, FORMATS)
     out = checks.path("export_encoder", "out", out)
     overwrite = checks.flag("export_encoder", "overwrite", overwrite)

@@ -85,11 +85,15 @@ class SweepSetup:
     convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
 
     def __post_init__(self) -> None:
+        checked: dict[str, Any] = {
+            "effort": checks.real("sweep", "effort", self.effort, low=1e-6, high=1000),
+            "mirror": checks.flag("sweep", "mirror", self.mirror),
+            "splits": checks.integer("sweep", "splits", self.splits, low=1, high=1000),
+        }
         if self.shift is not None:
-            checks.real("sweep", "shift", self.shift, low=0, high=0.25)
-        checks.real("sweep", "effort", self.effort, low=1e-6, high=1000)
-        checks.flag("sweep", "mirror", self.mirror)
-        checks.integer("sweep", "splits", self.splits, low=1, high=1000)
+            checked["shift"] = checks.real("sweep", "shift", self.shift, low=0, high=0.25)
+        for name, value in checked.items():  # Python's own numbers, which a manifest can hold
+            object.__setattr__(self, name, value)
         hint = "See repviz.ConvolutionalOptions."
         own = self.convolutional
         checks.instance("sweep", "convolutional", own, ConvolutionalOptions, hint=hint)

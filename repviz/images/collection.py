@@ -372,14 +372,7 @@ def parse_size(who: str, size: int | tuple[int, int] | None) -> tuple[int, int] 
     InputError
         It is neither, or a side is not a whole number from 8 to 8192.
     """
-    if size is None:
-        return None
-    sides = size if isinstance(size, (tuple, list)) else (size, size)
-    if len(sides) != 2:
-        raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
-    low = decoding.MIN_SIDE
-    height, width = (checks.integer(who, "size", side, low=low, high=8192) for side in sides)
-    return height, width
+    return None if size is None else checks.size(who, size, low=decoding.MIN_SIDE, high=8192)
 
 
 def parse_grey(who: str, grey: bool | None) -> bool | None:

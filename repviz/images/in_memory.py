@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,11 @@ def images_from(
         ``items`` has no length or no rows, is empty or masked, ``ids`` or ``labels`` are not n,
         or a label is missing (None, NaN).
     """
+    if isinstance(items, str | bytes | Path):
+        raise InputError(
+            "images_from: images must be a sequence of arrays or PIL images, got "
+            f"{checks.shown(items)}. Open files by a source's name: 'folder:PATH', 'array:PATH'."
+        )
     if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
         raise InputError(
             "images_from: images must be the name of a source, Images, or a sequence of arrays or "

@@ -243,7 +243,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
             f"minibatch_cka: X and Y must be of the same images, got {n} and {len(others)} rows."
         )
     batch = checks.integer("minibatch_cka", "batch", batch, low=4, high=n)
-    epochs = checks.integer("minibatch_cka", "epochs", epochs, low=1)
+    epochs = checks.integer("minibatch_cka", "epochs", epochs, low=1, high=checks.MOST_EPOCHS)
     seed = checks.seed("minibatch_cka", seed)
     rng = np.random.default_rng(seed)
     sums = np.zeros(3)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from repviz import checks
 from repviz.errors import InputError
 from repviz.models import alexnet_code2012
-from repviz.models.model import Model, Preprocessing
+from repviz.models.model import MOST_CLASSES, Model, Preprocessing
 from repviz.models.normalisation import LocalResponseNorm
 
 VARIANTS: dict[str, str] = {
@@ -102,8 +102,8 @@ def build(
     if init is None:
         init = "code2012" if variant == "code2012" else "robust"
     checks.one_of("open_model('alexnet')", "init", init, INITS)
-    checks.integer("open_model('alexnet')", "classes", classes, low=2)
-    checks.real("open_model('alexnet')", "map_dropout", map_dropout, low=0, high=0.9)
+    classes = checks.integer("open_model('alexnet')", "classes", classes, low=2, high=MOST_CLASSES)
+    map_dropout = checks.real("open_model('alexnet')", "map_dropout", map_dropout, low=0, high=0.9)
     if map_dropout and variant == "torchvision":
         raise InputError(
             "open_model('alexnet'): map_dropout needs one of the 2012 variants, got "

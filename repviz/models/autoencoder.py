@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repviz import checks
+from repviz import checks, memory
 from repviz.errors import InputError
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.references import resolve
@@ -67,6 +69,9 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(x)) if self.decodes else self.encode(x)
 
 
+# The largest value of each option; deeper and wider networks do not fit on any machine.
+LARGEST = {"width": 2**16, "depth": 64, "components": 2**20}
+
 # What a user writes -> reference to the class, and its fixed options.
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "linear-start": ("repviz.models.scores:ScoreAutoencoder", {"ordered": False}),
@@ -114,24 +119,45 @@ def build(
     """
     who = "open_model('autoencoder')"
     reference, fixed = FORMS[checks.one_of(who, "form", form, FORMS)]
-    checks.integer(who, "bottleneck", bottleneck, low=1, high=2**20)
-    sides = (size, size) if np.ndim(size) == 0 else tuple(size)  # type: ignore[arg-type]
-    if len(sides) != 2:
-        raise InputError(f"{who}: size must be one number or (height, width), got {size!r}.")
-    height, wide = (checks.integer(who, "size", side, low=1, high=2**24) for side in sides)
+    bottleneck = checks.integer(who, "bottleneck", bottleneck, low=1, high=2**20)
+    height, wide = checks.size(who, size, low=1, high=2**24)
     if channels not in (1, 3):
         raise InputError(f"{who}: channels must be 1 (grey) or 3 (colour), got {channels!r}.")
     own = {"width": width, "depth": depth, "components": components}
-    given = {name: checks.integer(who, name, n, low=1) for name, n in own.items() if n is not None}
-    if variational:
+    given = {
+        name: checks.integer(who, name, n, low=1, high=LARGEST[name])
+        for name, n in own.items()
+        if n is not None
+    }
+    decoder = checks.flag(who, "decoder", decoder)
+    if checks.flag(who, "variational", variational):
         given["variational"] = True
     network = resolve(reference)
     for option in given:
         checks.one_of(f"{who}, form '{form}'", "option", option, network.OPTIONS)
-    module = network((channels, height, wide), bottleneck, decoder=decoder, **fixed, **given)
+    make = partial(network, (channels, height, wide), bottleneck, decoder=decoder, **fixed, **given)
+    _refuse_what_does_not_fit(who, make)
+    module = make()
     module = module.to(memory_format=torch.channels_last)
     preprocessing = Preprocessing((height, wide), channels, (0.0,) * channels, (1.0,) * channels)
     return Model("autoencoder", module, preprocessing, ("code",), "random", {}, task="pixels")
+
+
+def _refuse_what_does_not_fit(who: str, make: Callable[[], nn.Module]) -> None:
+    """End here where the tensors of the network would not fit in the memory that is free."""
+    free = memory.free_bytes()
+    try:
+        with torch.device("meta"):  # shapes without contents, and no random numbers
+            module = make()
+        tensors = [*module.parameters(), *module.buffers()]
+        needed: float = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    except RuntimeError:  # more elements than torch can count
+        needed = math.inf
+    if needed > free:
+        raise InputError(
+            f"{who}: the network must fit in memory, got {needed / 1e9:.1f} GB of parameters and "
+            f"{free / 1e9:.1f} GB free. Choose a smaller size, bottleneck, width or depth."
+        )
 
 
 def encode(module: Autoencoder, X: np.ndarray, *, k: int | None = None) -> np.ndarray:

@@ -41,7 +41,7 @@ def build(
         A package or weights that this machine does not have.
     """
     architecture, argument = find_architecture(name)
-    architecture.check(name, options, seed)
+    options, seed = architecture.check(name, options, seed)
     with seeded(seed):
         model = _call(name, argument, architecture, pretrained, options)
     with named_failure(f"open_model('{name}')", model):

@@ -124,9 +124,10 @@ def read_card(path: str | Path) -> dict[str, Any]:
         It is not a checkpoint, is cut short, or its card is not the one that was written.
     """
     if not Path(path).is_file():
+        got = "is no file" if Path(path).exists() else "does not exist"
         raise Unavailable(
             "open_model: weights must be 'random', 'default' or the path of a checkpoint, got "
-            f"'{path}', which does not exist. Check the path."
+            f"'{path}', which {got}. Check the path."
         )
     try:
         with safe_open(path, framework="pt") as file:

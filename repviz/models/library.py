@@ -11,7 +11,7 @@ from torchvision import models as zoo
 from repviz import checks
 from repviz.errors import InputError, Unavailable
 from repviz.models.in_memory import check_materialised, default_preprocessing
-from repviz.models.model import CROP_MODES, Model, Preprocessing
+from repviz.models.model import CROP_MODES, MOST_CLASSES, Model, Preprocessing
 from repviz.references import resolve_own
 
 
@@ -44,7 +44,7 @@ def torchvision_model(
     """
     who = f"open_model('torchvision:{argument}')"
     checks.one_of(who, "torchvision model", argument, zoo.list_models(zoo))
-    checks.integer(who, "classes", classes, low=2)
+    classes = checks.integer(who, "classes", classes, low=2, high=MOST_CLASSES)
     _check_classes(who, pretrained, classes)
     published = zoo.get_model_weights(argument)
     weights = published.DEFAULT
@@ -96,7 +96,7 @@ def timm_model(
     if tag:
         tags = [found.partition(".")[2] for found in timm.list_pretrained(f"{name}.*")]
         checks.one_of(who, "set of weights", tag, tags)
-    checks.integer(who, "classes", classes, low=2)
+    classes = checks.integer(who, "classes", classes, low=2, high=MOST_CLASSES)
     _check_classes(who, pretrained, classes)
     try:
         module = timm.create_model(

@@ -16,6 +16,7 @@ from torchvision.transforms.v2 import functional as transforms
 from repviz import checks, provenance
 from repviz.errors import InputError, RepvizError
 
+MOST_CLASSES = 1_000_000  # outputs of a classifier
 CROP_MODES = ("center", "squash")
 INTERPOLATIONS = {
     "bilinear": InterpolationMode.BILINEAR,

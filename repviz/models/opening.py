@@ -21,7 +21,7 @@ def open_with_weights(name: str, *, weights: str, seed: int, options: dict[str, 
     """The model ``name`` with ``weights``; see :func:`repviz.open_model`."""
     weights = str(checks.path("open_model", "weights", weights))
     architecture, _ = find_architecture(name)
-    architecture.check(name, options, seed)
+    options, seed = architecture.check(name, options, seed)
     if weights == "random":
         return build(name, options, seed=seed)
     if weight_files.is_state_file(weights):

@@ -55,12 +55,21 @@ class Architecture:
             if parameter.kind is parameter.KEYWORD_ONLY and name != "pretrained"
         }
 
-    def check(self, name: str, options: dict[str, Any], seed: int) -> None:
-        """Raise unless the model ``name`` has these options and ``seed`` is a seed."""
+    def check(self, name: str, options: dict[str, Any], seed: int) -> tuple[dict[str, Any], int]:
+        """``options`` and ``seed`` as Python's own numbers, which a checkpoint's card can hold.
+
+        Raises
+        ------
+        UnknownName
+            The model ``name`` has no such option.
+        InputError
+            ``seed`` is no seed.
+        """
         who, known = f"open_model('{name}')", self.options
         for option in options:
             checks.one_of(who, "option", option, known)
-        checks.seed(who, seed)
+        plain = {option: checks.plain(value) for option, value in options.items()}
+        return plain, checks.seed(who, seed)
 
 
 MODELS: dict[str, Architecture] = {

@@ -34,7 +34,7 @@ def untrained_copy(model: Model, seed: int = 0) -> Model:
         Some parameter of the network belongs to a module that cannot draw it again; the message
         names it.
     """
-    checks.seed("untrained_copy", seed)
+    seed = checks.seed("untrained_copy", seed)
     entry = MODELS.get(model.name.partition(":")[0])
     if entry is not None and not entry.imports_user_code:
         built = build(model.name, model.options, seed=seed)

@@ -50,7 +50,8 @@ def pca(X: Any, *, components: int | None = None, solver: str = "auto", seed: in
     """
     checks.one_of("pca", "solver", solver, SOLVERS)
     seed = checks.seed("pca", seed)
-    shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
+    X = checks.sliceable("pca", X)
+    shape: tuple[int, ...] = tuple(X.shape)
     if solver == "auto":
         large = len(shape) == 2 and (shape[0] * shape[1] > MOST_NUMBERS or min(shape) > MOST_LINES)
         solver = "streaming" if large and components is not None else "exact"

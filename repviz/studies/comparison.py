@@ -22,7 +22,7 @@ from repviz.report.page import write_report
 from repviz.studies.compared_quantities import COMPARISONS, comparison_rows
 from repviz.studies.comparison_findings import comparison_findings
 from repviz.studies.paired_studies import PairedStudies
-from repviz.study_folder import Draft, Study, begin, open_study
+from repviz.study_folder import Draft, Study, as_study, begin
 
 SUMMARY = "In what do two studies differ, by more than chance would make them?"
 NAMES = ("A", "B")
@@ -91,7 +91,7 @@ def _opened(studies: Sequence[Study | str | Path]) -> PairedStudies:
         raise InputError(
             f"study comparison: there must be two studies, got {len(given)}. Give two folders."
         )
-    a, b = (one if isinstance(one, Study) else open_study(one) for one in given)
+    a, b = (as_study("study comparison", "each study", one) for one in given)
     if a.folder.resolve() == b.folder.resolve():
         raise InputError(
             f"study comparison: the studies must be two folders, got '{a.folder}' twice."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from dataclasses import dataclass
 from math import isqrt, prod
 from pathlib import Path
 
-from repviz import checks
+from repviz import checks, memory
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
 from repviz.activations.reduction import Layer
@@ -107,20 +106,12 @@ def refuse_what_does_not_fit(who: str, cost: Cost, out: str | Path) -> None:
     folder = checks.path("study", "out", out).absolute()
     while not folder.exists():
         folder = folder.parent
-    disk, memory = shutil.disk_usage(folder).free, _free_memory()
-    if cost.disk > disk or cost.memory > memory:
+    disk, free = shutil.disk_usage(folder).free, memory.free_bytes()
+    if cost.disk > disk or cost.memory > free:
         raise InputError(
             f"{who}: {cost} must be free, got {_bytes(disk)} of disk at {folder} and "
-            f"{_bytes(memory)} of memory. Use fewer images (sample=) or fewer layers."
+            f"{_bytes(free)} of memory. Use fewer images (sample=) or fewer layers."
         )
-
-
-def _free_memory() -> float:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(float(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
-    except (OSError, StopIteration):
-        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def _bytes(count: float) -> str:

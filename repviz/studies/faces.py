@@ -86,7 +86,8 @@ class FacesSetup:
     budget: float = 7.0
 
     def __post_init__(self) -> None:
-        checks.integer("study faces", "splits", self.splits, low=1, high=1000)
+        splits = checks.integer("study faces", "splits", self.splits, low=1, high=1000)
+        object.__setattr__(self, "splits", splits)
         budget = checks.real("study faces", "budget", self.budget, low=0.01, high=1e6)
         object.__setattr__(self, "budget", budget)
         hint = "See repviz.ConvolutionalOptions."
@@ -138,7 +139,7 @@ def faces(
     size = checks.integer("study faces", "size", size, low=16, high=128)
     samples = checks.integer("study faces", "samples", samples, low=100, high=1_000_000)
     if epochs is not None:
-        epochs = checks.integer("study faces", "epochs", epochs, low=1)
+        epochs = checks.integer("study faces", "epochs", epochs, low=1, high=checks.MOST_EPOCHS)
     grey = images.at(size=size, grey=True)
     hint = "See repviz.FacesSetup."
     setup = checks.instance("study faces", "setup", setup or FacesSetup(), FacesSetup, hint=hint)

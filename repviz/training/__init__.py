@@ -113,7 +113,7 @@ def train(
     model, images = as_model("train", model), as_images(images)
     out = None if out is None else checks.path("train", "out", out)
     entry, settings = _recipe(model, recipe)
-    checks.seed("train", seed)
+    seed = checks.seed("train", seed)
     overwrite = checks.flag("train", "overwrite", overwrite)
     settings = replace(
         settings,
@@ -222,7 +222,7 @@ def _parts(
 
     if isinstance(held_out, Sequence) and not isinstance(held_out, str):
         return _checked(held_out, len(images))
-    checks.real("train", "held_out", held_out, low=0.001, high=0.999)
+    held_out = checks.real("train", "held_out", held_out, low=0.001, high=0.999)
     by = recipe.by if images.labels is not None else "image"
     first, second = split(images, (1 - held_out, held_out), by=by, seed=seed)
     return first, second

@@ -79,8 +79,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         # Python's own numbers take the place of NumPy's, which no JSON record holds.
-        for name in ("epochs", "batch"):
-            number = checks.integer("train", name, getattr(self, name), low=1)
+        for name, most in (("epochs", checks.MOST_EPOCHS), ("batch", None)):
+            number = checks.integer("train", name, getattr(self, name), low=1, high=most)
             object.__setattr__(self, name, number)
         for name, low, high in REAL_RANGES:
             value = checks.real("train", name, getattr(self, name), low=low, high=high)
@@ -123,9 +123,10 @@ class ConvolutionalOptions:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        limits = {"depth": 8, "width": 1024, "epochs": 100_000}
+        limits = {"depth": 8, "width": 1024, "epochs": checks.MOST_EPOCHS}
         for name, value in self.given.items():
-            checks.integer("ConvolutionalOptions", name, value, low=1, high=limits[name])
+            whole = checks.integer("ConvolutionalOptions", name, value, low=1, high=limits[name])
+            object.__setattr__(self, name, whole)
 
     @property
     def given(self) -> dict[str, int]:

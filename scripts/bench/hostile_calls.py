@@ -35,12 +35,13 @@ LONG = "n" * 300
 RNG = np.random.default_rng(0)
 ROWS = RNG.standard_normal((80, 5))
 LABELS = np.arange(80) % 4
+PAIRS = [[1, 2], np.array([1, 2])]
 
 # Values that no argument of a kind may have, and values that it may have or not.
 WRONG: dict[str, list[Any]] = {
     "whole": [
-        *(-1, 2.5, float("nan"), float("inf"), "3", "x\x1b[2J", [1, 2], {}, object(), True),
-        *(-(10**30), 10**30, np.array([1, 2]), 1j, b"3", np.True_, 10**9),
+        *(-1, 2.5, float("nan"), float("inf"), "3", "x\x1b[2J", {}, object(), True),
+        *(-(10**30), 10**30, 1j, b"3", np.True_, 10**9, *PAIRS),
     ],
     "seed": [-1, 2.5, float("nan"), "3", [[1]], {}, object(), True, 2**32, 10**30, 1j],
     "real": ["x", [], {}, object(), float("nan"), float("inf"), -5, 1j, b"1", 10**400],
@@ -217,8 +218,8 @@ CALLS: dict[str, Arguments] = {
         "setup": ("object", None),
     },
     "choose_bottleneck": {
-        **{"sweep": ("object", "@study"), "criterion": ("name", "mse"), "seed": SEED},
-        **{"engine": ("name", "pca"), "margin": ("real", 0.05), "level": ("real", 0.95)},
+        **{"sweep": ("object", "@study"), "criterion": ("name", "psnr:20"), "seed": SEED},
+        **{"engine": ("name", "linear-start"), "margin": ("real", 0.05), "level": ("real", 0.95)},
     },
     "export_encoder": {
         **{"sweep": ("object", "@study"), "out": ("output", "#out"), "bottleneck": ("whole", 2)},
@@ -242,6 +243,10 @@ RIGHT = {
     ("sweep", "images"): [ROWS],
     ("split", "fractions"): WRONG["matrix"],
     ("open_images", "limit"): [10**9, 10**30],
+    ("open_model", "size"): PAIRS,
+    ("umap_by_landmarks", "landmarks"): [10**9, 10**30],
+    ("sweep", "bottlenecks"): PAIRS,
+    ("neighbors", "cache"): ["precious"],
     ("open_images", "metadata"): [None],
 }
 COMMANDS = {

@@ -81,7 +81,8 @@ def umap_by_landmarks(
     """
     wanted = checks.integer("umap_by_landmarks", "landmarks", landmarks, low=3)
     near = checks.integer("umap_by_landmarks", "neighbors", neighbors, low=2, high=MOST_NEIGHBORS)
-    if len(getattr(X, "shape", ())) != 2:
+    X = checks.sliceable("umap_by_landmarks", X)
+    if len(X.shape) != 2:
         X = checks.matrix("umap_by_landmarks", X, rows=3)
     seed = checks.seed("umap_by_landmarks", seed)
     n = X.shape[0]
