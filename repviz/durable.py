@@ -20,10 +20,12 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from repviz import provenance
+from repviz import progress, provenance
 from repviz.errors import Damaged, StoreError
 
 CHECKSUM = "checksum"  # the entry of a record that holds the sum of all the others
+# What systems answer where a folder, opened for reading, cannot be locked.
+NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 RESTORE = "Restore it from a copy, or create the folder again."
 MOST_JSON = 256 * 2**20  # bytes of a JSON file that are read
 # The temporary name of a file: its own name, the process that writes it, and an ending of ours.
@@ -77,8 +79,11 @@ def named_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: str | Path) -> Iterator[None]:
+def locked(folder: str | Path, *, shared: bool = False) -> Iterator[None]:
     """Within the block no other process can lock ``folder``; a killed process releases it.
+
+    Where ``shared``, others may, if they share it too. On a file system that has no locks of
+    folders (NFS, Lustre without them) one line says so, and nothing is locked.
 
     Raises
     ------
@@ -91,12 +96,19 @@ def locked(folder: str | Path) -> Iterator[None]:
         handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(
                 f"{folder}: only one process at a time may write to this folder, and another one "
                 "is writing to it. Wait until it ends, or choose another folder."
             ) from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            progress.say(
+                f"{folder}: this file system cannot lock folders, so make sure that no other "
+                "process writes to it."
+            )
         yield
     finally:
         os.close(handle)
@@ -118,8 +130,8 @@ def leftovers(folder: str | Path) -> list[Path]:
 def foreign_files(folder: str | Path) -> list[str]:
     """Names in a folder without a manifest that are not ours, sorted; empty where it is absent.
 
-    A run that was killed before it wrote its manifest leaves the temporary file of that and nothing
-    else. Nothing is changed.
+    A run that was killed before it wrote its manifest leaves the temporary file of that, or its
+    lock, and nothing else. Nothing is changed.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -129,7 +141,8 @@ def foreign_files(folder: str | Path) -> list[str]:
     return sorted(
         path.name
         for path in folder.iterdir()
-        if not ((name := TEMPORARY.fullmatch(path.name)) and name["name"] == "manifest.json")
+        if path.name != ".manifest.json.repviz.lock"
+        and not ((name := TEMPORARY.fullmatch(path.name)) and name["name"] == "manifest.json")
     )
 
 

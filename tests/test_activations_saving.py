@@ -12,6 +12,7 @@ from torch import nn
 from repviz import progress
 from repviz.activations import batch_writer, extraction
 from repviz.activations.extraction import extract
+from repviz.activations.filling import check_contents
 from repviz.activations.integrity import verify
 from repviz.errors import Mismatch
 from repviz.images import open_images
@@ -124,7 +125,7 @@ def test_a_saved_part_that_was_changed_is_computed_again(network, images, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         extract(network, images, out=tmp_path / "a", batch=BATCH)
     network.module.end_at = None
-    file = tmp_path / "a" / "unfinished" / "linear.npy"
+    file = tmp_path / "a" / "unfinished" / "000000" / "linear.npy"
     data = bytearray(file.read_bytes())
     data[-20 * 5 * 4 * 12] ^= 1  # within the rows that were saved
     file.write_bytes(data)
@@ -153,9 +154,9 @@ def test_an_image_that_changed_since_it_was_saved_is_refused(network, images, tm
             return "another" if row == 7 else images.content_hash(row)
 
     manifest = extraction.layout.read_manifest(tmp_path / "a")
-    saved = extraction.writer.saved_record(tmp_path / "a", manifest, [])
+    saved = extraction.writer.saved_record(tmp_path / "a", manifest, 0)
     with pytest.raises(Mismatch) as caught:
-        extraction._same_images(tmp_path / "a", Changed(), manifest, [], saved)
+        check_contents(tmp_path / "a", Changed(), manifest, {0: saved})
     assert str(caught.value) == (
         f"{tmp_path / 'a'}: the images must be those that this folder was extracted from, but 1 "
         f"have changed since, '{images.where(7)}' first. Choose another folder, or delete this one."

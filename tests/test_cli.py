@@ -133,6 +133,25 @@ def test_extract_then_dimension_then_verify(run, faces, tmp_path):
     assert out.endswith("sound\n")
 
 
+def test_parts_then_more_images_are_extracted_into_one_folder(run, tmp_path):
+    acts, pixels = tmp_path / "acts", np.random.default_rng(0).integers(0, 256, (9, 16, 16))
+
+    def extract(rows, *words):
+        np.save(tmp_path / "images.npy", pixels[:rows].astype(np.uint8))
+        named = ("--images", f"array:{tmp_path / 'images.npy'}", "--batch", 2)
+        return run("extract", "autoencoder", *named, "--out", acts, *words)
+
+    code, out, _ = extract(6, "--rank", 1, "--of", 2)
+    assert (code, out) == (0, "Not finished yet: got 0 of 1 shards\n")
+    code, out, _ = extract(6, "--rank", 0, "--of", 2)
+    assert (code, out.splitlines()[0]) == (0, "code: 6 x 32")
+    refused(extract(9), "3 that it does not hold", "--append")
+    code, out, _ = extract(9, "--append")
+    assert (code, out.splitlines()[0]) == (0, "code: 9 x 32")
+    assert run("verify", acts)[0] == 0
+    refused(extract(9, "--rank", 1), "--rank, --of: must be a number and how many there are")
+
+
 @pytest.mark.slow
 def test_train_then_evaluate_an_ensemble(run, faces, tmp_path, monkeypatch):
     (tmp_path / "cli_nets.py").write_text(
@@ -366,7 +385,7 @@ PARITY = [
     ("encoder", repviz.export_encoder, set()),
     ("train", repviz.train, {"rows", "machine"}),  # --validation or --split-seed; --precision
     ("evaluate", repviz.evaluate, {"rows", "machine", "batch"}),
-    ("extract", repviz.extract, set()),
+    ("extract", repviz.extract, {"part"}),  # --rank and --of
     ("export", repviz.export, set()),
     ("import", repviz.import_matrix, {"ids", "labels", "factors"}),  # --metadata
     ("dimension", repviz.dimension, set()),

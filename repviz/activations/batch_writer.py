@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from repviz import progress
-from repviz.activations import writer
+from repviz.activations import layout, writer
 from repviz.activations.pipeline import Batch, nan_rows, not_finite
 
 SAVE_EVERY = 60.0  # seconds of work that a kill can cost
@@ -18,7 +18,9 @@ SAVE_EVERY = 60.0  # seconds of work that a kill can cost
 class BatchWriter:
     """Batches in order, each into the shard that it belongs to; saved every minute."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any], saved: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, manifest: dict[str, Any], saved: dict[int, dict[str, Any]]
+    ) -> None:
         self.path, self.manifest = path, manifest
         self.features = {name: card["features"] for name, card in manifest["layers"].items()}
         self.dtype = next(iter(manifest["layers"].values()))["dtype"]
@@ -26,7 +28,7 @@ class BatchWriter:
         self.saved, self.last_saved = saved, monotonic()
         self.record: dict[str, Any] = {}
         self.rows = 0  # of the shard
-        self.kept = 0  # of all images
+        self.n, self.kept = manifest["images"]["n"], 0  # images, and those that are done
 
     def __enter__(self) -> BatchWriter:
         return self
@@ -40,19 +42,17 @@ class BatchWriter:
                 self.shard.save(self.rows, self.record)
             self.shard.__exit__(kind, error, trace)
         if interrupted:
-            n = self.manifest["images"]["n"]
             progress.say(
-                f"extract: {self.kept:,} of {n:,} images are kept in {self.path}. The same call "
-                "goes on from there."
+                f"extract: {self.kept:,} of {self.n:,} images are kept in {self.path}. The same "
+                "call goes on from there."
             )
 
     def write(self, batch: Batch, blocks: dict[str, np.ndarray], overflow: dict[str, int]) -> None:
         """Write the rows of one batch of each layer, and what could not be read or held."""
-        step, n = self.manifest["rows_per_shard"], self.manifest["images"]["n"]
-        number = batch.rows.start // step
-        first, last = number * step, min((number + 1) * step, n)
+        number = layout.shard_of(self.manifest, batch.rows.start)
+        here = layout.shard_rows(self.manifest, number)
         if self.shard is None:
-            self._begin(number, last - first)
+            self._begin(number, len(here))
         assert self.shard is not None
         for layer, block in blocks.items():
             nan_rows(block, batch)
@@ -67,8 +67,8 @@ class BatchWriter:
         for name, count in overflow.items():
             if count:
                 self.record["overflow"][name] = self.record["overflow"].get(name, 0) + count
-        self.rows, self.kept = batch.rows.stop - first, self.kept + len(batch.rows)
-        if batch.rows.stop == last:
+        self.rows, self.kept = batch.rows.stop - here.start, self.kept + len(batch.rows)
+        if batch.rows.stop == here.stop:
             shard, self.shard = self.shard, None  # from here on whole or not at all
             with shard:
                 shard.commit(self.record)
@@ -78,7 +78,7 @@ class BatchWriter:
             self.last_saved = monotonic()
 
     def _begin(self, number: int, rows: int) -> None:
-        mine = self.saved if self.saved.get("number") == number else {}
+        mine = self.saved.get(number, {})
         empty: dict[str, Any] = {"unreadable": {}, "not_finite": {}, "overflow": {}, "hashes": []}
         self.record = {name: mine.get(name, value) for name, value in empty.items()}
         self.rows = mine.get("rows", 0)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import checks, durable, seals, spreadsheets
-from repviz.activations.store import Activations, npy_header, open_activations
+from repviz.activations.shard_files import npy_header
+from repviz.activations.store import Activations, open_activations
 from repviz.errors import InputError, Unavailable
 from repviz.locking import reserved
 

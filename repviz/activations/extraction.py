@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import nullcontext
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from repviz import checks, durable, progress
+from repviz import checks, durable
 from repviz.activations import layout, writer
-from repviz.activations.batch_writer import BatchWriter
 from repviz.activations.capture import Capture, module_and_call
 from repviz.activations.components import fit_components
-from repviz.activations.pipeline import decode_ahead, written_behind
+from repviz.activations.filling import check_contents, device_of, fill
+from repviz.activations.growth import Extent, extents
+from repviz.activations.parts import Part, claimed, get_part
 from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
-from repviz.activations.row_index import rows_of, warn_of_late, warn_of_rows
-from repviz.activations.store import Activations
+from repviz.activations.row_index import seal, warn_of_late, warn_of_rows
+from repviz.activations.store import Activations, open_activations
 from repviz.activations.tokens import patch_grid
-from repviz.errors import ImageError, InputError, Mismatch
+from repviz.errors import InputError
 from repviz.images import as_images, decoding
 from repviz.images.collection import Images
+from repviz.locking import locked_file
 from repviz.memory import recycled
 from repviz.models.model import Model, evaluating, named_failure
 from repviz.models.opening import as_model
 from repviz.provenance import portable
 
 SHARD_BYTES = 64 * 2**20  # of the widest layer, about
-SHARD_ROWS = 4096  # at most: what a kill can cost where layers are narrow
+SHARD_ROWS = 1024  # at most: what jobs that fill a folder together divide among them
 BATCH, BATCH_BYTES = 32, 256 * 2**20  # unless a batch is given: so many images, fewer if too wide
 MOST_ROWS = 65_536  # of a batch
 DTYPES = ("float32", "float16")
@@ -44,14 +47,16 @@ AGREEMENT, COARSE_AGREEMENT = 1e-3, 0.02
 def extract(
     model: Model | nn.Module | str,
     images: Any,
-    *,
-    layers: Iterable[str] | str | None = None,
     out: str | Path,
+    layers: Iterable[str] | str | None = None,
+    *,
     batch: int | None = None,
     reduce: str | Mapping[str, str] = "none",
     dtype: str = "float32",
     strict: bool = False,
     seed: int = 0,
+    part: tuple[int, int] | str | None = None,
+    append: bool = False,
 ) -> Activations:
     """The activations of ``model`` for ``images``, an (n, d) matrix a layer, on disk.
 
@@ -67,11 +72,11 @@ def extract(
         From :func:`repviz.open_images`; the name of a source; or what
         :func:`repviz.images_from` takes: a list of tensors or arrays, a torch ``Dataset``. The
         model's preprocessing brings them to its size.
+    out : str or Path
+        A new folder, or one from an interrupted call.
     layers : str or iterable of str, optional
         Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
         choice if left out.
-    out : str or Path
-        A new folder, or one from an interrupted call.
     batch : int, optional
         Images at a time, at least 1. Left out, 32, or fewer where those would fill over 256 MB.
     reduce : str or mapping of str to str
@@ -86,6 +91,16 @@ def extract(
         reason in ``rows``, and a warning names it.
     seed : int
         Of random projections; of no account otherwise.
+    part : (int, int) or "auto", optional
+        Rank and number of the jobs that fill this folder together, each with the same call but for
+        its rank; the last to end finishes the folder, whose bytes are those of one process.
+        ``"auto"`` reads them from ``RANK`` and ``WORLD_SIZE``, or from the variables of an array of
+        SLURM jobs. Until all have ended, the activations that come back cannot be read.
+    append : bool
+        Whether images that a finished folder does not hold yet are added to it, in their order,
+        after the rows that are there, which stay as they are: the rows are those of an extraction
+        of all images in that order, but for principal components (``"pca:64"``), which stay those
+        of the first images.
 
     Raises
     ------
@@ -97,7 +112,8 @@ def extract(
     ImageError
         An unreadable image, where ``strict``; or not one image was readable.
     Mismatch
-        ``out`` holds activations that were made with other parameters or of other images.
+        ``out`` holds activations that were made with other parameters or of other images; or,
+        where rows are appended, an image was removed or changed.
     StoreError
         ``out`` holds something else, cannot be written, or another process writes it.
     """
@@ -106,26 +122,58 @@ def extract(
         batch = checks.integer("extract", "batch", batch, low=1, high=MOST_ROWS)
     checks.one_of("extract", "type of number", dtype, DTYPES)
     seed = checks.seed("extract", seed)
-    strict = checks.flag("extract", "strict", strict)
+    strict, append = (
+        checks.flag("extract", name, value)
+        for name, value in (("strict", strict), ("append", append))
+    )
+    share = get_part(part)
     images, path = as_images(images), checks.path("extract", "out", out)
     asked = model.layers if layers is None else checks.as_list(layers)
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
         seen = dry_run(model, capture)
         reduced = reductions(seen, reduce, seed)
         manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
-        with durable.locked(path):
-            manifest = writer.begin(path, manifest)
-            done = layout.finished_shards(path, manifest)
-            saved = writer.saved_record(path, manifest, done)
-            _same_images(path, images, manifest, done, saved)
-            fit_components(path, manifest, model, images, capture, reduced)
-            _fill(path, manifest, model, images, capture, reduced, set(done), saved, strict)
-            warn_of_late(capture)
-            if len(done) < layout.shards(manifest) or not (path / "rows.parquet").is_file():
-                writer.finish(path, rows_of(images, path, manifest))
-    acts = Activations(path, manifest)
+        with durable.locked(path, shared=share is not None):
+            for number, extent in enumerate(extents(path, images, manifest, append=append)):
+                run = _Run(model, capture, reduced, strict, share)
+                finished = _complete(extent, run, fit=number == 0)
+        warn_of_late(capture)
+    if not finished:
+        return Activations(path, layout.read_manifest(path))
+    acts = open_activations(path)
     warn_of_rows(acts)
     return acts
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is applied to the images of every folder that a call fills."""
+
+    model: Model
+    capture: Capture
+    reduced: dict[str, tuple[str, Reduction]]
+    strict: bool
+    part: Part | None
+
+
+def _complete(extent: Extent, run: _Run, *, fit: bool) -> bool:
+    """Compute what is missing of a folder, or of our part of it; whether it is finished then."""
+    path, images, manifest = extent.path, extent.images, extent.manifest
+    part, model, capture = run.part, run.model, run.capture
+    with locked_file(path / "manifest.json", wait=True) if part else nullcontext():
+        manifest = writer.begin(path, manifest)
+        if part is None:
+            writer.delete_leftovers(path)
+        if fit:
+            fit_components(path, manifest, model, images, capture, run.reduced)
+    done = set(layout.finished_shards(path, manifest))
+    ours = [k for k in range(layout.shards(manifest)) if part is None or k in part]
+    found = {k: layout.read_commit(path, k) for k in ours if k in done}
+    check_contents(path, images, manifest, found)
+    missing = [k for k in ours if k not in done]
+    with claimed(path, part if missing else None):
+        fill(path, manifest, model, images, capture, run.reduced, missing, strict=run.strict)
+    return seal(path, manifest, images, anew=bool(missing), shared=part is not None)
 
 
 def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
@@ -232,120 +280,3 @@ def _manifest(
             for layer in seen
         },
     }
-
-
-class _Buffers:
-    """Where a batch's activations are put while the network works: rows of the shard to be."""
-
-    def __init__(
-        self, manifest: dict[str, Any], reduced: dict[str, tuple[str, Reduction]], pinned: bool
-    ) -> None:
-        self.reduced, self.rows = reduced, 0
-        self.cards = manifest["layers"]
-        self.tensors = {
-            name: _empty((manifest["batch"], card["features"]), card["dtype"], pinned)
-            for name, card in self.cards.items()
-        }
-        self.overflow: dict[str, Any] = {}
-
-    def start(self, rows: int) -> None:
-        self.rows, self.overflow = rows, {}
-
-    def keep(self, name: str, y: Tensor) -> None:
-        """The copy of ``y``, reduced, into the buffer: the only one there is."""
-        if tuple(y.shape) != (self.rows, *self.cards[name]["output"]):
-            raise InputError(
-                f"extract: layer '{name}' must have the same output shape for every image, got "
-                f"{tuple(y.shape)} for {self.rows} images where one had "
-                f"{tuple(self.cards[name]['output'])}. Leave it out."
-            )
-        _, reduction = self.reduced[name]
-        value = reduction(y)
-        target = self.tensors[name][: self.rows]
-        target.view(value.shape).copy_(value, non_blocking=True)
-        if target.dtype == torch.float16:
-            self.overflow[name] = (value.half().isinf() & value.isfinite()).sum()
-
-    def blocks(self) -> dict[str, np.ndarray]:
-        return {name: tensor[: self.rows].numpy() for name, tensor in self.tensors.items()}
-
-
-def _empty(shape: tuple[int, int], dtype: str, pinned: bool) -> Tensor:
-    if pinned:
-        return torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True)
-    # numpy asks for huge pages and torch does not; where a page begins writing costs least.
-    room = np.empty(prod(shape) * np.dtype(dtype).itemsize + layout.PAGE, np.uint8)
-    start = -room.ctypes.data % layout.PAGE
-    return torch.from_numpy(room[start:][: len(room) - layout.PAGE].view(dtype).reshape(shape))
-
-
-def _fill(
-    path: Path,
-    manifest: dict[str, Any],
-    model: Model,
-    images: Images,
-    capture: Capture,
-    reduced: dict[str, tuple[str, Reduction]],
-    done: set[int],
-    saved: dict[str, Any],
-    strict: bool,
-) -> None:
-    """Make the shards that are not there yet, the saved part of an unfinished one left out."""
-    n, step, size = len(images), manifest["rows_per_shard"], manifest["batch"]
-    device = device_of(model)
-    there = range(0)
-    if saved:
-        there = range(saved["number"] * step, saved["number"] * step + saved["rows"])
-    spans = [
-        range(start, min(start + size, n))
-        for start in range(0, n, size)
-        if start // step not in done and start not in there
-    ]
-    # Two sets: one is written while the other is filled.
-    buffers = [_Buffers(manifest, reduced, device.type == "cuda") for _ in range(2 * bool(spans))]
-    ahead = decode_ahead(images, model.preprocessing, spans, strict=strict)
-    with progress.task("extract", n) as advance, ExitStack() as stack:
-        stack.callback(ahead.close)
-        writer = stack.enter_context(BatchWriter(path, manifest, saved))
-        put = stack.enter_context(written_behind())
-        writer.kept = n - sum(map(len, spans))
-        advance(writer.kept)
-        for turn, batch in enumerate(ahead):
-            here = buffers[turn % 2]
-            here.start(len(batch.rows))
-            capture.keep = here.keep
-            capture(model.preprocessing.normalise(batch.pixels.to(device, non_blocking=True)))
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            overflow = {name: int(count) for name, count in here.overflow.items()}
-            put(writer.write, batch, here.blocks(), overflow)
-            advance(len(batch.rows))
-
-
-def _same_images(
-    path: Path, images: Images, manifest: dict[str, Any], done: list[int], saved: dict[str, Any]
-) -> None:
-    """Refuse to go on where images that were extracted before have other contents now."""
-    step, changed = manifest["rows_per_shard"], []
-    records = list(zip(done, writer.records(path, done), strict=True))
-    if saved:
-        records.append((saved["number"], saved))
-    for number, record in records:
-        for row, before in enumerate(record["hashes"], number * step):
-            try:
-                now = images.content_hash(row)
-            except ImageError:
-                continue  # an image that is gone takes nothing from what was extracted of it
-            if now != before:
-                changed.append(images.where(row))
-    if changed:
-        raise Mismatch(
-            f"{path}: the images must be those that this folder was extracted from, but "
-            f"{len(changed)} have changed since, '{changed[0]}' first. Choose another folder, or "
-            "delete this one."
-        )
-
-
-def device_of(model: Model) -> torch.device:
-    """The device on which the model's weights lie."""
-    return next((value.device for value in model.module.parameters()), torch.device("cpu"))

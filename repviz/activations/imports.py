@@ -90,6 +90,7 @@ def import_matrix(
     }
     with durable.locked(path):
         manifest = writer.begin(path, manifest)
+        writer.delete_leftovers(path)
         bad: dict[int, str] = {}
         hashes = []
         for number in range(layout.shards(manifest)):

@@ -46,8 +46,17 @@ def verify(path: str | Path) -> Verification:
     StoreError
         The folder holds no activations.
     """
-    path = Path(path)
-    manifest = store.open_activations(path).manifest
+    acts = store.open_activations(Path(path))
+    checked = [_verify(folder) for folder in (acts, *acts.appended)]
+    damaged = tuple(
+        str((one.path / name).relative_to(acts.path)) for one in checked for name in one.damaged
+    )
+    return Verification(acts.path, sum(one.files for one in checked), damaged)
+
+
+def _verify(acts: store.Activations) -> Verification:
+    """As :func:`verify`, of a folder without the rows that were appended to it."""
+    path, manifest = acts.path, acts.manifest
     parameters = {
         name: value for name, value in manifest.items() if name not in layout.NOT_PARAMETERS
     }
@@ -81,7 +90,10 @@ def verify(path: str | Path) -> Verification:
 
 
 def _has_components(manifest: dict[str, Any]) -> bool:
-    return any(str(card.get("reduce")).startswith("pca:") for card in manifest["layers"].values())
+    """Whether a folder has components of its own; appended rows have those of the folder's."""
+    return not layout.first_row(manifest) and any(
+        str(card.get("reduce")).startswith("pca:") for card in manifest["layers"].values()
+    )
 
 
 def _sum_of(file: Path) -> str:

@@ -39,6 +39,7 @@ FIELDS: dict[str, type] = {
 IMAGES_FIELDS: dict[str, type] = {"name": str, "n": int}
 LAYER_FIELDS: dict[str, type] = {"shape": list, "features": int, "dtype": str}
 DTYPES = ("float32", "float16", "float64")
+MOST_NAMED = 20  # ranks that a message lists
 MOST_IMAGES, MOST_LAYERS, MOST_SIDE = 10**9, 10_000, 2**40
 
 
@@ -52,9 +53,64 @@ def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:
     ]
 
 
+def first_row(manifest: dict[str, Any]) -> int:
+    """How many rows of other folders come before those of this one: 0, unless it was appended."""
+    return int(manifest.get("first", 0))
+
+
 def shards(manifest: dict[str, Any]) -> int:
     """How many shards each layer has."""
-    return -(-int(manifest["images"]["n"]) // int(manifest["rows_per_shard"]))
+    return -(
+        -(_skipped(manifest) + int(manifest["images"]["n"])) // int(manifest["rows_per_shard"])
+    )
+
+
+def shard_rows(manifest: dict[str, Any], number: int) -> range:
+    """The rows of shard ``number``.
+
+    Of appended rows the first shard is shorter, so that the others begin where a batch does.
+    """
+    step, n = int(manifest["rows_per_shard"]), int(manifest["images"]["n"])
+    return _span(manifest, number, step, n)
+
+
+def shard_of(manifest: dict[str, Any], row: int) -> int:
+    """The number of the shard that holds ``row``."""
+    return (row + _skipped(manifest)) // int(manifest["rows_per_shard"])
+
+
+def batches(manifest: dict[str, Any], number: int) -> list[range]:
+    """The rows of each batch of shard ``number``."""
+    size, stop = int(manifest["batch"]), shard_rows(manifest, number).stop
+    count = int(manifest["rows_per_shard"]) // size
+    spans = (_span(manifest, number * count + place, size, stop) for place in range(count))
+    return [rows for rows in spans if rows]
+
+
+def _skipped(manifest: dict[str, Any]) -> int:
+    """How many rows of other folders share a batch with the first rows of this one."""
+    first = first_row(manifest)
+    return first % int(manifest["batch"]) if first else 0
+
+
+def _span(manifest: dict[str, Any], number: int, size: int, stop: int) -> range:
+    start = number * size - _skipped(manifest)
+    return range(max(start, 0), max(min(start + size, stop), 0))
+
+
+def unfinished_sentence(path: Path, manifest: dict[str, Any]) -> str:
+    """How many shards there are, and where the work is divided, whose shards are missing."""
+    done, count = set(finished_shards(path, manifest)), shards(manifest)
+    got = f"got {len(done)} of {count} shards"
+    if not parts_path(path).is_file() or len(done) == count:
+        return got
+    size = durable.read_record(parts_path(path)).get("of")
+    if not isinstance(size, int) or size < 1:
+        return got
+    ranks = sorted({number % size for number in range(count) if number not in done})
+    named = ", ".join(map(str, ranks[:MOST_NAMED]))
+    more = f" and {len(ranks) - MOST_NAMED} more" if len(ranks) > MOST_NAMED else ""
+    return f"{got}: those of rank {named}{more} of {size} are missing"
 
 
 def file_name(layer: str) -> str:
@@ -91,9 +147,20 @@ def written_files(path: Path) -> list[Path]:
     return sorted(file for file in files if file.is_file())
 
 
-def unfinished_path(path: Path) -> Path:
-    """The folder of the shard that is being written, and of the record of what is saved of it."""
-    return path / "unfinished"
+def appended_path(path: Path, number: int) -> Path:
+    """The folder of the rows that were appended at the ``number``-th time, from 1."""
+    return path / "appended" / f"{number:06d}"
+
+
+def unfinished_path(path: Path, number: int | None = None) -> Path:
+    """The folder of shard ``number`` while it is written, and of what is saved of it; or of all."""
+    folder = path / "unfinished"
+    return folder if number is None else folder / f"{number:06d}"
+
+
+def parts_path(path: Path) -> Path:
+    """The record of into how many parts an unfinished extraction is divided."""
+    return path / "unfinished" / "parts.json"
 
 
 def components_path(path: Path, layer: str) -> Path:
@@ -203,9 +270,12 @@ def _check_form(file: Path, manifest: dict[str, Any]) -> None:
     durable.check_fields(file, manifest["images"], IMAGES_FIELDS)
     order, cards = manifest["order"], manifest["layers"]
     n, step = manifest["images"]["n"], manifest["rows_per_shard"]
+    durable.check_fields(file, {"first": 0, "batch": 1, **manifest}, {"first": int, "batch": int})
     good = (
         0 < n <= MOST_IMAGES
         and step > 0
+        and manifest.get("first", 0) >= 0
+        and manifest.get("batch", 1) > 0
         and 0 < len(order) <= MOST_LAYERS
         and all(isinstance(layer, str) for layer in order)
         and sorted(order) == sorted(cards)

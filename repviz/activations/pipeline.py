@@ -32,17 +32,26 @@ class Batch:
     rows : range
         Numbers of the images.
     pixels : Tensor of uint8, (b, c, h, w), channels last in memory
-        Black where an image is unreadable.
+        Black where an image is unreadable, and before and after the images where b is larger than
+        their number.
     hashes : list of str
         The SHA-256 of each image's bytes; "" where they could not be read.
     unreadable : dict of int to str
         Row number to the reason, for each image that could not be read.
+    start : int
+        Place of the first image in ``pixels``.
     """
 
     rows: range
     pixels: Tensor
     hashes: list[str]
     unreadable: dict[int, str] = field(default_factory=dict)
+    start: int = 0
+
+    @property
+    def places(self) -> slice:
+        """Where the images lie in ``pixels``."""
+        return slice(self.start, self.start + len(self.rows))
 
 
 def decode_ahead(
@@ -52,6 +61,8 @@ def decode_ahead(
     *,
     threads: int | None = None,
     strict: bool = False,
+    filled: int | None = None,
+    first: int = 0,
 ) -> Generator[Batch, None, None]:
     """The batches ``spans`` of ``images``, in order, each decoded ahead of its use.
 
@@ -67,6 +78,11 @@ def decode_ahead(
         Number of decoding threads; by default one per processor, at most 16.
     strict : bool
         Whether an unreadable image is an error.
+    filled : int, optional
+        Size of every batch, those with fewer images filled up with black ones; as many as there are
+        images if left out.
+    first : int
+        Images before row 0, which count where a filled batch begins.
 
     Raises
     ------
@@ -78,9 +94,10 @@ def decode_ahead(
 
     def start() -> None:
         for rows in spans:
-            shape = (len(rows), *preprocessing.size, preprocessing.channels)
+            shape = (filled or len(rows), *preprocessing.size, preprocessing.channels)
             pixels = torch.zeros(shape, dtype=torch.uint8).permute(0, 3, 1, 2)
-            batch = Batch(rows, pixels, [""] * len(rows))
+            start_at = (first + rows.start) % filled if filled else 0
+            batch = Batch(rows, pixels, [""] * len(rows), start=start_at)
             chunks = [range(at, min(at + CHUNK, len(rows))) for at in range(0, len(rows), CHUNK)]
             waiting.append(
                 (
@@ -145,7 +162,7 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
             pixels = images.decode(row, stored)
             if min(pixels.strides) < 0 or not pixels.flags.writeable:  # torch takes neither
                 pixels = pixels.copy()
-            batch.pixels[place] = preprocessing.fit(torch.from_numpy(pixels)[None])[0]
+            batch.pixels[batch.start + place] = preprocessing.fit(torch.from_numpy(pixels)[None])[0]
         except ImageError as error:
             where = images.where(row)
             batch.unreadable[row] = str(error).replace(where, provenance.portable(where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from repviz.activations.capture import Capture
 from repviz.activations.store import Activations
 from repviz.errors import ImageError
 from repviz.images.collection import Images
+from repviz.locking import locked_file
 from repviz.provenance import portable
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
     """The index of rows of a finished extraction: what each row is, and whether it was read."""
     import pandas as pd
 
-    n = len(images)
-    records = writer.records(path, range(layout.shards(manifest)))
+    n, first = len(images), layout.first_row(manifest)
+    records = [layout.read_commit(path, number) for number in range(layout.shards(manifest))]
     reasons = {
         int(row): reason for record in records for row, reason in record["unreadable"].items()
     }
@@ -37,7 +39,7 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
             reasons[int(row)] = f"a NaN or an infinity in {', '.join(layers)}"
     return pd.DataFrame(
         {
-            "row": np.arange(n),
+            "row": np.arange(first, first + n),
             "id": list(images.ids),
             "path": [portable(images.where(row)) for row in range(n)],
             "content_hash": [hash_ for record in records for hash_ in record["hashes"]],
@@ -47,6 +49,27 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
             **{f"factor_{name}": values for name, values in images.factors.items()},
         }
     )
+
+
+def seal(path: Path, manifest: dict[str, Any], images: Images, *, anew: bool, shared: bool) -> bool:
+    """Finish the folder with its index of rows once all shards are there; whether they are.
+
+    Parameters
+    ----------
+    path, manifest, images
+        The folder, and what it is extracted from.
+    anew : bool
+        Whether shards were computed, so that an older index does not count.
+    shared : bool
+        Whether other processes may try the same at this moment.
+    """
+    with locked_file(path / "rows.parquet", wait=True) if shared else nullcontext():
+        if len(layout.finished_shards(path, manifest)) < layout.shards(manifest):
+            return False
+        if anew or not (path / "rows.parquet").is_file():
+            writer.finish(path, rows_of(images, path, manifest))
+        writer.clear_unfinished(path)
+    return True
 
 
 def warn_of_late(capture: Capture) -> None:

@@ -7,6 +7,7 @@
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
     components/fc7.npy       mean and principal components, where the layer was reduced to scores
     commits/000000.json      written once the shard 000000 of every layer is on disk, with checksums
+    appended/000001/         the rows that follow: a folder of the same form
 
 Every file is written to a temporary name, flushed and renamed; ``rows.parquet`` comes last. A
 killed extraction loses the shard it was at; run again with the same parameters, it goes on from
@@ -16,12 +17,10 @@ there. This file reads; :mod:`repviz.activations.writer` writes.
 from __future__ import annotations
 
 import html
-import io
-import mmap
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ import numpy as np
 
 from repviz import checks, durable, provenance
 from repviz.activations import layout
+from repviz.activations.shard_files import Shards
 from repviz.errors import Damaged
 from repviz.references import resolve
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDE = 4096  # bytes from which on rows are copied one by one
-MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
 
 
 class Matrix:
@@ -65,10 +64,9 @@ class Matrix:
         self.layer, self.dtype = layer, np.dtype(card["dtype"])
         self.shape = (len(acts), int(card["features"]))
         self.feature_shape = tuple(card["shape"])
-        self._acts, self._folder = acts, layout.layer_path(folder, layer)
-        self._step = int(acts.manifest["rows_per_shard"])
+        self._acts = acts
+        self._shards = Shards([(one.path, one.manifest) for one in (acts, *acts.appended)], layer)
         self.graphs = folder / "graphs" / layout.file_name(layer)
-        self._open: dict[int, np.ndarray] = {}  # shards that were asked for, as memory maps
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -115,11 +113,11 @@ class Matrix:
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         out = np.empty((len(rows), self.shape[1]), self.dtype)
-        numbers = rows // self._step
+        numbers = self._shards.of(rows)
         wide = self.shape[1] * self.dtype.itemsize >= WIDE
         for number in np.unique(numbers):
             here = np.flatnonzero(numbers == number)
-            shard, wanted = self._shard(int(number)), rows[here] - number * self._step
+            shard, wanted = self._shards[int(number)], rows[here] - self._shards.starts[number]
             if len(here) == len(rows):
                 np.take(shard, wanted, axis=0, out=out)
             elif wide:  # row by row: picking them out first would copy each twice
@@ -128,52 +126,6 @@ class Matrix:
             else:
                 out[here] = shard[wanted]
         return out
-
-    def _shard(self, number: int) -> np.ndarray:
-        if number not in self._open:
-            if len(self._open) >= MAPS_OPEN:
-                self._open.pop(next(iter(self._open)))
-            rows = min(self._step, len(self) - number * self._step)
-            shape = rows, self.shape[1]
-            path = self._folder / f"{number:06d}.npy"
-            self._open[number] = _mapped(path, shape, self.dtype)
-        return self._open[number]
-
-
-def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    """The shard in ``path`` as a memory map.
-
-    Its header is not parsed, as ``numpy.load`` would at ten times the cost, but must be what it was
-    written as.
-    """
-    header = npy_header(shape, dtype)
-    try:
-        with durable.open_regular(path) as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:
-        raise Damaged(_lost(path)) from error
-    size = shape[0] * shape[1] * dtype.itemsize
-    if content[: len(header)] != header or len(content) != len(header) + size:
-        raise Damaged(_lost(path))
-    return np.frombuffer(content, dtype, offset=len(header)).reshape(shape)
-
-
-@lru_cache(maxsize=256)
-def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
-    """What stands before the numbers in the ``.npy`` file of a matrix: a page, blanks at its end.
-
-    So the numbers begin where a page does, as writing past the system's cache asks for.
-    """
-    out = io.BytesIO()
-    described = {
-        "descr": np.lib.format.dtype_to_descr(dtype),
-        "fortran_order": False,
-        "shape": shape,
-    }
-    np.lib.format.write_array_header_1_0(out, described)
-    magic, text = out.getvalue()[:8], out.getvalue()[10:].rstrip(b"\n")
-    length = layout.PAGE - len(magic) - 2
-    return magic + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,10 +138,13 @@ class Activations:
         The folder.
     manifest : dict
         What ``manifest.json`` holds.
+    appended : tuple of Activations
+        The folders of the rows that follow those of ``path`` itself.
     """
 
     path: Path
     manifest: dict[str, Any]
+    appended: tuple[Activations, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -199,7 +154,13 @@ class Activations:
     @property
     def key(self) -> str:
         """The hash of all that the activations depend on, image contents included (64 digits)."""
-        return provenance.key([self.manifest["key"], layout.sums(self.path, "rows")])
+        own = [self.manifest["key"], layout.sums(self.path, "rows")]
+        return provenance.key([*own, *(folder.key for folder in self.appended)])
+
+    @property
+    def finished(self) -> bool:
+        """Whether every row is there; of an extraction by several jobs, once all have ended."""
+        return (self.path / "rows.parquet").is_file()
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -214,7 +175,12 @@ class Activations:
         Damaged
             The file is missing, was changed, or holds another table.
         """
-        return layout.read_rows(self.path, self.manifest)
+        own = layout.read_rows(self.path, self.manifest)
+        if not self.appended:
+            return own
+        import pandas as pd
+
+        return pd.concat([own, *(one.rows for one in self.appended)], ignore_index=True)
 
     @property
     def readable(self) -> np.ndarray:
@@ -228,6 +194,8 @@ class Activations:
         for number in range(layout.shards(self.manifest)):
             for layer, count in layout.read_commit(self.path, number).get("overflow", {}).items():
                 counts[layer] += count
+        for one in self.appended:
+            counts = {layer: count + one.overflow[layer] for layer, count in counts.items()}
         return counts
 
     @property
@@ -274,7 +242,7 @@ class Activations:
         )
 
     def __len__(self) -> int:
-        return int(self.manifest["images"]["n"])
+        return int(self.manifest["images"]["n"]) + sum(map(len, self.appended))
 
     def __getitem__(self, layer: str) -> Matrix:
         checks.one_of(f"activations '{self.path}'", "layer", layer, self.layers)
@@ -337,27 +305,32 @@ def open_activations(path: str | Path) -> Activations:
             stacklevel=2,
         )
     if not (path / "rows.parquet").is_file():
-        done = len(layout.finished_shards(path, manifest))
         raise Damaged(
-            f"{path}: the extraction must be finished, got {done} of {layout.shards(manifest)} "
-            "shards. Run it again with the same parameters to continue."
+            f"{path}: the extraction must be finished, "
+            f"{layout.unfinished_sentence(path, manifest)}. Run it again with the same parameters "
+            "to continue."
         )
-    return Activations(path, manifest)
+    return Activations(path, manifest, _appended(path, manifest))
+
+
+def _appended(path: Path, manifest: dict[str, Any]) -> tuple[Activations, ...]:
+    """The finished folders of appended rows, in order."""
+    found: list[Activations] = []
+    rows = int(manifest["images"]["n"])
+    while ((folder := layout.appended_path(path, len(found) + 1)) / "rows.parquet").is_file():
+        follows = layout.read_manifest(folder)
+        same = all(follows[name] == manifest[name] for name in ("order", "layers"))
+        if not same or layout.first_row(follows) != rows:
+            raise Damaged(
+                f"{folder}: these rows must have the layers of those before them and begin at row "
+                f"{rows}, got row {layout.first_row(follows)}. {durable.RESTORE}"
+            )
+        found.append(Activations(folder, follows))
+        rows += len(found[-1])
+    return tuple(found)
 
 
 def _html_row(heads: list[str], cells: list[str]) -> str:
     inside = [f"<th>{html.escape(text)}</th>" for text in heads]
     inside += [f"<td>{html.escape(text)}</td>" for text in cells]
     return f"<tr>{''.join(inside)}</tr>"
-
-
-def _lost(path: Path) -> str:
-    if path.exists():
-        return (
-            f"{path}: this part of the activations is damaged. Delete this file and run the "
-            "extraction again with the same parameters: it makes what is missing."
-        )
-    return (
-        f"{path}: this part of the activations is missing. Run the extraction again with the same "
-        "parameters: it makes what is missing."
-    )

@@ -1,9 +1,9 @@
 """Writing a folder of activations: begin, write shard by shard, finish. Needs no torch.
 
 A shard is written as its batches come, each block into the file of its layer in the folder
-``unfinished``. Then all its files are flushed and renamed, and last of all the commit is written,
-which makes the shard count. Whatever ends the process, a shard is complete or does not count; who
-goes on begins with the rows that were saved of it.
+``unfinished/000000``. Then all its files are flushed and renamed, and last of all the commit is
+written, which makes the shard count. Whatever ends the process, a shard is complete or does not
+count; who goes on begins with the rows that were saved of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import durable, progress, provenance
-from repviz.activations import layout, store
+from repviz.activations import layout, shard_files
 from repviz.activations.preallocated import PreallocatedFile
 from repviz.errors import Damaged, Mismatch, StoreError
 
@@ -30,8 +30,7 @@ LISTED = 8  # differences that a refusal names
 def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """The manifest as stored, once ``path`` is ready for a new or a resumed extraction.
 
-    The caller holds the folder's lock. Temporary files of killed processes are deleted, once the
-    folder is known to be ours.
+    The caller holds the folder's lock.
 
     Raises
     ------
@@ -60,17 +59,21 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
         durable.write_record(path / "manifest.json", manifest)
     stored = layout.read_manifest(path)
     if stored["key"] != manifest["key"]:
-        phrases = _differences(stored, manifest)
+        phrases = differences(stored, manifest)
         more = [f"and {len(phrases) - LISTED} more"] if len(phrases) > LISTED else []
         different = "; ".join(phrases[:LISTED] + more)
         raise Mismatch(
             f"{path}: this folder holds activations extracted with other parameters: {different}. "
             "Choose another folder, or delete this one."
         )
-    for file in durable.leftovers(path):
+    return stored
+
+
+def delete_leftovers(path: Path) -> None:
+    """Delete temporary files and locks of killed processes; no other one may write to ``path``."""
+    for file in [*durable.leftovers(path), *path.glob(".*.repviz.lock")]:
         with durable.named_errors(file):
             file.unlink()
-    return stored
 
 
 class Shard:
@@ -119,9 +122,9 @@ class Shard:
         saved: int = 0,
     ) -> None:
         self.path, self.number, self.rows, self.saved = path, number, rows, saved
-        self._folder = layout.unfinished_path(path)
+        self._folder = layout.unfinished_path(path, number)
         if not saved:
-            discard_unfinished(path)
+            discard_unfinished(path, number)
         self._files: dict[str, PreallocatedFile] = {}
         try:
             for layer, d in features.items():
@@ -132,8 +135,8 @@ class Shard:
         progress.announce(progress.Event("shard", str(number), "started"))
 
     def _open(self, layer: str, d: int, dtype: np.dtype) -> PreallocatedFile:
-        header, row = store.npy_header((self.rows, d), dtype), d * dtype.itemsize
-        temporary = unfinished_file(self.path, layer)
+        header, row = shard_files.npy_header((self.rows, d), dtype), d * dtype.itemsize
+        temporary = unfinished_file(self.path, layer, self.number)
         with durable.named_errors(layout.shard_path(self.path, layer, self.number)):
             if self.saved:
                 return PreallocatedFile.reopened(temporary, len(header) + self.saved * row)
@@ -147,7 +150,7 @@ class Shard:
 
     def __exit__(self, *_: object) -> None:
         if not self.saved:
-            discard_unfinished(self.path)
+            discard_unfinished(self.path, self.number)
 
     def append(self, blocks: Mapping[str, np.ndarray]) -> None:
         """Write the next rows (m, d) of each layer, contiguous and of the shard's type."""
@@ -184,29 +187,27 @@ class Shard:
         sums = {layer: file.checksum() for layer, file in self._files.items()}
         commit = {layout.SUMS: sums, **record}
         layout.write_commit(self.path, self.number, commit)
-        discard_unfinished(self.path)
+        discard_unfinished(self.path, self.number)
         progress.announce(progress.Event("shard", name, "finished"))
 
 
-def saved_record(path: Path, manifest: dict[str, Any], done: Iterable[int]) -> dict[str, Any]:
-    """What an earlier process saved of the shard that it did not finish; empty where nothing is.
+def saved_record(path: Path, manifest: dict[str, Any], number: int) -> dict[str, Any]:
+    """What an earlier process saved of shard ``number``, unfinished; empty where nothing is.
 
     Where the files are not as they were saved, one line says so, and their rows are computed again.
     """
-    file = layout.unfinished_path(path) / RECORD
+    file = layout.unfinished_path(path, number) / RECORD
     if not file.is_file():
         return {}
     try:
         record = durable.read_record(file)
         durable.check_fields(file, record, {"number": int, "rows": int, layout.SUMS: dict})
-        if record["number"] in set(done) or record.get(layout.MANIFEST) != manifest["key"]:
+        if record["number"] != number or record.get(layout.MANIFEST) != manifest["key"]:
             return {}
-        first = record["number"] * manifest["rows_per_shard"]
-        rows = min(manifest["rows_per_shard"], manifest["images"]["n"] - first)
+        rows = len(layout.shard_rows(manifest, number))
         features = {name: card["features"] for name, card in manifest["layers"].items()}
         dtype = next(iter(manifest["layers"].values()))["dtype"]
-        saved = record["rows"]
-        shard = Shard(path, record["number"], features, rows=rows, dtype=dtype, saved=saved)
+        shard = Shard(path, number, features, rows=rows, dtype=dtype, saved=record["rows"])
         sums = {layer: file.checksum() for layer, file in shard._files.items()}
     except (Damaged, StoreError):
         sums, record = {}, {layout.SUMS: None}
@@ -216,23 +217,34 @@ def saved_record(path: Path, manifest: dict[str, Any], done: Iterable[int]) -> d
     return record
 
 
-def unfinished_file(path: Path, layer: str) -> Path:
-    """The file of a layer of the shard that is being written."""
-    return layout.unfinished_path(path) / f"{layout.file_name(layer)}.npy"
+def unfinished_file(path: Path, layer: str, number: int) -> Path:
+    """The file of a layer of shard ``number`` while it is written."""
+    return layout.unfinished_path(path, number) / f"{layout.file_name(layer)}.npy"
 
 
-def discard_unfinished(path: Path) -> None:
-    """Delete the shard that is being written, and the record of what was saved of it."""
-    folder = layout.unfinished_path(path)
+def discard_unfinished(path: Path, number: int) -> None:
+    """Delete what there is of shard ``number``, unfinished, and the record of what was saved."""
+    folder = layout.unfinished_path(path, number)
     if folder.is_dir():
         layers = layout.read_manifest(path)["order"]
-        _delete(path, [folder / RECORD, *(unfinished_file(path, layer) for layer in layers)])
+        files = [unfinished_file(path, layer, number) for layer in layers]
+        _delete(path, [folder / RECORD, *files])
+
+
+def clear_unfinished(path: Path) -> None:
+    """Delete all that unfinished shards left, and the record and the locks of parts."""
+    folder = layout.unfinished_path(path)
+    if folder.is_dir():
+        for number in range(layout.shards(layout.read_manifest(path))):
+            discard_unfinished(path, number)
+        record = layout.parts_path(path)
+        _delete(path, [*durable.leftovers(folder), record, *folder.glob(".*.repviz.lock")])
 
 
 def remove(path: Path) -> None:
     """Delete the activations in ``path``, where there are any; files of the user's stay."""
     if (path / "manifest.json").is_file():
-        discard_unfinished(path)
+        clear_unfinished(path)
         # The manifest last: it proves that the rest is ours.
         manifest = path / "manifest.json"
         files = [file for file in layout.written_files(path) if file != manifest]
@@ -246,7 +258,10 @@ def _delete(path: Path, files: Iterable[Path]) -> None:
             file.unlink(missing_ok=True)
             folder = file.parent
             while folder != path.parent and folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+                try:
+                    folder.rmdir()
+                except OSError:
+                    break  # another process has just put something there
                 folder = folder.parent
 
 
@@ -258,18 +273,13 @@ def finish(path: Path, rows: pd.DataFrame) -> None:
     durable.write_bytes(path / "rows.parquet", content)
 
 
-def records(path: Path, numbers: Iterable[int]) -> list[dict[str, Any]]:
-    """The commits of the shards ``numbers``, in that order."""
-    return [layout.read_commit(path, number) for number in numbers]
-
-
-def _differences(stored: dict[str, Any], new: dict[str, Any], within: str = "") -> list[str]:
+def differences(stored: dict[str, Any], new: dict[str, Any], within: str = "") -> list[str]:
     """One phrase per difference: ``"layers: fc7: reduce was 'none' and is now 'mean'"``."""
     phrases = []
     for name in sorted((stored.keys() | new.keys()) - set(layout.NOT_PARAMETERS)):
         before, now = stored.get(name), new.get(name)
         if isinstance(before, dict) and isinstance(now, dict):
-            phrases += _differences(before, now, f"{within}{name}: ")
+            phrases += differences(before, now, f"{within}{name}: ")
         elif before != now:
             phrases += [f"{within}{p}" for p in provenance.differences({name: before}, {name: now})]
     return phrases

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import repviz
+from repviz.activations.layout import unfinished_sentence
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
 
@@ -28,6 +29,13 @@ def extract(
     dtype: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
     batch: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
+    rank: Annotated[
+        str | None, typer.Option(help="Compute one part: its number from 0, or auto.")
+    ] = None,
+    of: Annotated[int | None, typer.Option(help="Number of parts.")] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
+    ] = False,
     cache: Annotated[
         bool,
         typer.Option(
@@ -70,7 +78,13 @@ def extract(
             batch=batch,
             strict=strict,
             seed=seed,
+            part=option.part(rank, of),
+            append=append,
         )
+    if not acts.finished:
+        state = unfinished_sentence(out, acts.manifest)
+        write({"activations": str(out), "finished": False}, as_json, [f"Not finished yet: {state}"])
+        return
     shapes = {name: list(acts[name].shape) for name in acts.layers}
     bad = acts.rows[~acts.readable]
     lines = [f"{name}: {n} x {d}" for name, (n, d) in shapes.items()]

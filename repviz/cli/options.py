@@ -84,6 +84,20 @@ def _span(first: int, last: str, step: str = "1") -> list[int]:
     return sizes
 
 
+def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:
+    """The part that ``--rank`` and ``--of`` name; None where neither was given."""
+    if rank == "auto" and of is None:
+        return rank
+    if rank is None and of is None:
+        return None
+    if rank is None or of is None or not rank.isdecimal():
+        raise InputError(
+            f"--rank, --of: must be a number and how many there are, or 'auto', got rank {rank} "
+            f"and of {of}. For example: --rank 0 --of 4."
+        )
+    return int(rank), of
+
+
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were written on the command line; the library knows its own defaults."""
     return {name: value for name, value in options.items() if value is not None}
