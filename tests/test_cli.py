@@ -141,6 +141,8 @@ def test_parts_then_more_images_are_extracted_into_one_folder(run, tmp_path):
         named = ("--images", f"array:{tmp_path / 'images.npy'}", "--batch", 2)
         return run("extract", "autoencoder", *named, "--out", acts, *words)
 
+    code, out, _ = extract(6, "--estimate", "--json")
+    assert (code, json.loads(out)["disk"], acts.exists()) == (0, 4096 + 6 * 32 * 4, False)
     code, out, _ = extract(6, "--rank", 1, "--of", 2)
     assert (code, out) == (0, "Not finished yet: got 0 of 1 shards\n")
     code, out, _ = extract(6, "--rank", 0, "--of", 2)

@@ -132,7 +132,7 @@ def extract(
     with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
         seen = dry_run(model, capture)
         reduced = reductions(seen, reduce, seed)
-        manifest = _manifest(model, images, seen, reduced, batch, dtype, seed)
+        manifest = manifest_of(model, images, seen, reduced, batch, dtype, seed)
         with durable.locked(path, shared=share is not None):
             for number, extent in enumerate(extents(path, images, manifest, append=append)):
                 run = _Run(model, capture, reduced, strict, share)
@@ -231,7 +231,7 @@ def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
     return bool((one - other).abs().max() <= tolerance * one.abs().max()) if one.numel() else True
 
 
-def _manifest(
+def manifest_of(
     model: Model,
     images: Images,
     seen: list[Layer],
@@ -240,6 +240,7 @@ def _manifest(
     dtype: str,
     seed: int,
 ) -> dict[str, Any]:
+    """What the manifest of an extraction says, but for its key and the versions."""
     features = {name: prod(reduction.shape) for name, (_, reduction) in reduced.items()}
     size = np.dtype(dtype).itemsize
     if batch is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,10 @@ def extract(
     append: Annotated[
         bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
     ] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Print bytes, memory and time, and extract nothing."),
+    ] = False,
     cache: Annotated[
         bool,
         typer.Option(
@@ -63,24 +68,39 @@ def extract(
             key=key,
             seed=seed,
         )
-        acts = repviz.extract(
-            repviz.open_model(
-                model,
-                weights=weights,
-                seed=seed,
-                **option.given({"variant": variant, "classes": classes}),
-            ),
-            repviz.cache_images(opened) if cache else opened,
-            layers=layers.split(",") if layers else None,
-            out=out,
-            reduce=option.by_layer(reduce),
-            dtype=dtype,
-            batch=batch,
-            strict=strict,
+        network = repviz.open_model(
+            model,
+            weights=weights,
             seed=seed,
+            **option.given({"variant": variant, "classes": classes}),
+        )
+        pictures = repviz.cache_images(opened) if cache else opened
+        same: dict[str, Any] = {
+            "layers": layers.split(",") if layers else None,
+            "reduce": option.by_layer(reduce),
+            "dtype": dtype,
+            "batch": batch,
+            "seed": seed,
+        }
+        if estimate:
+            from repviz.activations.estimate import estimate_extraction
+
+            needed = estimate_extraction(network, pictures, **same)
+            write(asdict(needed), as_json, [str(needed)])
+            return
+        acts = repviz.extract(
+            network,
+            pictures,
+            out=out,
+            strict=strict,
             part=option.part(rank, of),
             append=append,
+            **same,
         )
+    _write_extracted(acts, out, as_json)
+
+
+def _write_extracted(acts: Any, out: Path, as_json: bool) -> None:
     if not acts.finished:
         state = unfinished_sentence(out, acts.manifest)
         write({"activations": str(out), "finished": False}, as_json, [f"Not finished yet: {state}"])
