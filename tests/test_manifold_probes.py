@@ -22,7 +22,7 @@ def three_groups():
 # ---- truth
 
 
-@pytest.mark.parametrize("method", ["knn", "linear"])
+@pytest.mark.parametrize("method", ["knn", "linear", "logistic"])
 def test_labels_that_are_apart_are_read(method, groups):
     found = probe(*groups, method=method)
     assert found.value > 0.98
@@ -31,7 +31,7 @@ def test_labels_that_are_apart_are_read(method, groups):
     assert (found.n, found.folds) == (120, 5)
 
 
-@pytest.mark.parametrize("method", ["knn", "linear"])
+@pytest.mark.parametrize("method", ["knn", "linear", "logistic"])
 def test_shuffled_labels_are_not(method, groups):
     X, labels = groups
     found = probe(X, np.random.default_rng(1).permutation(labels), method=method)
@@ -64,6 +64,44 @@ def test_the_ridge_is_scikit_learns():
         values = values[values > values[0] * 1e-12]
         peer = RidgeCV(PENALTIES * values.mean()).fit(X, y).predict(asked)
         assert np.allclose(ridge(X, y[:, None], asked)[:, 0], peer, atol=1e-8)
+
+
+def test_a_class_between_two_others_is_read_by_logistic_regression_alone():
+    """Hastie, Tibshirani & Friedman (2009, section 4.2): one-hot regression masks it."""
+    rng = np.random.default_rng(5)
+    labels = np.repeat(["left", "middle", "right"], 60)
+    X = np.repeat([[-6.0, -6.0], [0, 0], [6, 6]], 60, axis=0) + rng.standard_normal((180, 2))
+    assert probe(X, labels, method="logistic").value > 0.98
+    assert probe(X, labels, method="linear").value < 0.75
+
+
+@pytest.mark.parametrize("shape", [(90, 6), (30, 80)])
+def test_probabilities_are_those_of_scikit_learn_at_one_of_the_penalties(shape):
+    from sklearn.linear_model import LogisticRegression
+
+    from repviz.manifold.probes import STRENGTHS, logistic
+
+    rng = np.random.default_rng(6)
+    X, queries = 50 + 3 * rng.standard_normal(shape), 50 + 3 * rng.standard_normal((20, shape[1]))
+    classes = (X[:, 0] > 50).astype(int) + (X[:, 1] > 51)
+    found = logistic(X, classes, queries)
+    mean, scale = X.mean(axis=0), np.sqrt(np.square(X - X.mean(axis=0)).mean())
+    peers = [
+        LogisticRegression(C=strength, max_iter=5000, tol=1e-8)
+        .fit((X - mean) / scale, classes)
+        .predict_proba((queries - mean) / scale)
+        for strength in STRENGTHS
+    ]
+    assert min(np.abs(found - peer).max() for peer in peers) < 5e-3
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_logistic_regression_takes_labels_of_a_single_image_and_rows_of_zeros():
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((40, 5))
+    labels = np.array([*(["a", "b"] * 19), "c", "d"])
+    assert 0 <= probe(X, labels, method="logistic").value <= 1
+    assert 0 <= probe(np.zeros((40, 5)), labels, method="logistic").value <= 1
 
 
 def test_a_shift_of_every_row_by_a_known_length():

@@ -1,12 +1,13 @@
 """Probes: how well labels and factors are predicted from a representation, on held-out images.
 
-A probe is a simple model, nearest neighbours or ridge regression, trained on some images and
-evaluated on others. A probe that fails does not show that the representation lacks the information,
-only that a model this simple does not find it.
+A probe is a simple model, nearest neighbours, logistic or ridge regression, trained on some images
+and evaluated on others. A probe that fails does not show that the representation lacks the
+information, only that a model this simple does not find it.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from repviz.manifold.neighbors import neighbors_between
 from repviz.streams import stream
 
 PENALTIES = 10.0 ** np.arange(-4, 5)  # of the ridge, in units of the mean variance of the rows
+STRENGTHS = 10.0 ** np.arange(-4, 3)  # scikit-learn's C for rows of mean variance 1
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ def probe(
     X : array_like, shape (n, d)
         One row per image.
     target : array_like, shape (n,)
-        Labels for "knn" and "linear"; numbers for "factor".
+        Labels for "knn", "linear" and "logistic"; numbers for "factor".
     method : str
         A name in :data:`PROBES`: "knn" predicts the majority label of the k nearest images,
-        "linear" classifies by ridge regression on one-hot labels, "factor" predicts a number by
-        ridge regression.
+        "linear" classifies by ridge regression on one-hot labels, which is fast but cannot tell
+        apart a class that lies between two others, "logistic" by multinomial logistic regression,
+        "factor" predicts a number by ridge regression.
     folds : int
         The number of folds, each predicted by a model trained on the others, from 2.
     k : int
@@ -164,6 +167,12 @@ def _linear(X: np.ndarray, classes: np.ndarray, queries: np.ndarray, k: int) -> 
     return ridge(X, one_hot, queries).argmax(axis=1)
 
 
+def _logistic(X: np.ndarray, classes: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
+    if (classes == classes[0]).all():
+        return np.full(len(queries), classes[0])
+    return np.unique(classes)[logistic(X, classes, queries).argmax(axis=1)]
+
+
 def _number(X: np.ndarray, y: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
     return ridge(X, y[:, None], queries)[:, 0]
 
@@ -187,6 +196,7 @@ class ProbeModel:
 PROBES: dict[str, ProbeModel] = {
     "knn": ProbeModel("labels, by majority vote of the k nearest images", _knn),
     "linear": ProbeModel("labels, by ridge regression on one-hot labels", _linear),
+    "logistic": ProbeModel("labels, by multinomial logistic regression", _logistic),
     "factor": ProbeModel("a number, by ridge regression: R2", _number),
 }
 
@@ -231,6 +241,58 @@ def ridge(X: np.ndarray, Y: np.ndarray, queries: np.ndarray) -> np.ndarray:
         if error < best:
             best, weights = error, (np.sqrt(values) / (values + penalty))[:, None] * projected
     return (queries - mean) @ (directions @ weights) + offset
+
+
+def logistic(X: np.ndarray, classes: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Probabilities (m, c) by multinomial logistic regression, one column per class in order.
+
+    The L2 penalty is the one, of :data:`STRENGTHS`, that predicts a fifth of each class best from
+    the others (log loss); the model is then fitted to all training rows.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d)
+        Training rows.
+    classes : ndarray of int, shape (n,)
+        Their classes, at least two different ones.
+    queries : ndarray, shape (m, d)
+        The rows to predict.
+    """
+    mean = X.mean(axis=0)
+    # The penalty does not change under rotation: with d > n the rows' own n directions suffice.
+    turn = np.linalg.qr((X - mean).T)[0] if X.shape[1] > len(X) else np.eye(X.shape[1])
+    scale = max(float(np.sqrt(np.square(X - mean).mean())), np.finfo(float).tiny)
+    X, queries = ((rows - mean) @ turn / scale for rows in (X, queries))
+    order = np.argsort(classes, kind="stable")
+    validation = np.zeros(len(X), dtype=bool)
+    validation[order[2::5]] = True  # every fifth row within each class
+    strength = STRENGTHS[0]
+    fitted = classes[~validation]
+    if validation.any() and (fitted != fitted[0]).any():
+        losses = []
+        for candidate in STRENGTHS:
+            shares = _probabilities(X[~validation], fitted, X[validation], candidate)
+            columns = np.searchsorted(np.unique(fitted), classes[validation])
+            known = np.isin(classes[validation], fitted)
+            columns[~known] = 0
+            right = np.where(known, shares[np.arange(len(shares)), columns], 0)
+            losses.append(-np.log(right.clip(1e-12)).mean())
+        strength = STRENGTHS[int(np.argmin(losses))]
+    return _probabilities(X, classes, queries, strength)
+
+
+def _probabilities(
+    X: np.ndarray, classes: np.ndarray, queries: np.ndarray, strength: float
+) -> np.ndarray:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        # Where a weak penalty has not converged, it is one of the candidates all the same.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(C=strength, max_iter=500).fit(X, classes)
+    shares: np.ndarray = model.predict_proba(queries)
+    return shares
 
 
 def _folds(
