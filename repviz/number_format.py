@@ -35,6 +35,11 @@ def count(value: Any) -> str:
     return NOTHING if missing(value) else f"{int(value):,}"
 
 
+def counted(value: Any, noun: str) -> str:
+    """An integer and what is counted, in the plural unless it is one: ``1 epoch``, ``6 epochs``."""
+    return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
+
+
 def percent(share: Any, places: int | None = None) -> str:
     """A share in [0, 1] as a percentage: ``66.0 %``.
 

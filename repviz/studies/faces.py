@@ -32,7 +32,7 @@ from repviz.images.collection import Images
 from repviz.images.partition import partition
 from repviz.models import autoencoder, open_model
 from repviz.models.model import Model
-from repviz.number_format import percent
+from repviz.number_format import count, counted, percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
@@ -283,10 +283,10 @@ def _training_findings(study: Study) -> list[str]:
     if "training" in study.manifest["skipped"]:
         return []
     last: Any = study.result("training").iloc[-1]
-    n, epochs = f"{last.n_train:,.0f}", f"{last.epoch:.0f} epoch{'s' * (last.epoch != 1)}"
+    n, epochs = count(last.n_train), counted(last.epoch, "epoch")
     available, usual = last.n_available, last.usual_epochs
-    cut = "" if last.n_train == available else f" of {available:,.0f} training"
-    limits = f" (usually {usual:.0f}; the budget allows no more)" if last.epoch < usual else ""
+    cut = "" if last.n_train == available else f" of {count(available)} training"
+    limits = f" (usually {count(usual)}; the budget allows no more)" if last.epoch < usual else ""
     return [
         f"After {epochs}{limits} on {n}{cut} images the paper's AlexNet names "
         f"{percent(last.held_out_accuracy)} of {last.n_held_out:.0f} held-out images correctly "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, percent, plain
+from repviz.number_format import count, counted, percent, plain
 from repviz.report.html import join
 from repviz.report.parts import Estimate, chart, field, interval, intervals, key, numbers_of
 from repviz.report.sections import Claim, Content, Section
@@ -100,9 +100,8 @@ def claim(study: Study) -> Claim | None:
     value, chance = percent(last["held_out_accuracy"], 0), percent(last["chance"])
     low, high = percent(last["held_out_low"], 0), percent(last["held_out_high"], 0)
     learned = last["held_out_low"] > last["chance"]
-    epochs = "1 epoch" if last["epoch"] == 1 else f"{count(last['epoch'])} epochs"
     sentence = (
-        f"After {epochs} the network names {value} of "
+        f"After {counted(last['epoch'], 'epoch')} the network names {value} of "
         f"{count(last['n_held_out'])} held-out images of the same {labels} "
         f"(95 % CI {low} to {high}; chance {chance})."
     )
