@@ -46,7 +46,7 @@ from repviz.studies.cost import (
 )
 from repviz.studies.layer_findings import layer_findings
 from repviz.studies.layer_tables import evenly_spaced, invariance_row, similarity_table
-from repviz.studies.measurement import Known, Read, measure
+from repviz.studies.measurement import Known, Read, images_table, measure
 from repviz.studies.representations import Representation, Split, draw_by_label
 from repviz.study_folder import Draft, Study, begin
 
@@ -254,16 +254,7 @@ def _networks(
 
 
 def _images(draft: Draft, images: Images, identity: Split) -> None:
-    part = np.full(len(images), "held-out", dtype=object)
-    part[identity[0]] = "train"
-    table = {
-        "row": np.arange(len(images)),
-        "id": images.ids,
-        "label": "" if images.labels is None else images.labels,
-        "identity_split": part,
-        **{f"factor_{name}": values for name, values in images.factors.items()},
-    }
-    draft.table("images", pd.DataFrame(table))
+    draft.table("images", images_table(images, identity))
     pixels = images.pixels()
     draft.array("thumbnails", pixels[:, 0] if pixels.shape[1] == 1 else pixels)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import progress
+from repviz.images.collection import Images
 from repviz.studies.layer_tables import factor_rows, profile_row
 from repviz.studies.paired_layers import (
     Pairs,
@@ -18,6 +19,7 @@ from repviz.studies.paired_layers import (
     paired_differences,
 )
 from repviz.studies.representations import Representation, Split, describe, write_descriptions
+from repviz.studies.stores import StoredImages
 from repviz.study_folder import Draft
 from repviz.weight_kinds import STUDIED
 
@@ -58,6 +60,29 @@ class Known:
         distinct = np.unique(labels[labels != ""])
         usable = len(distinct) > 1 and len(known) > 0 and len(held_out) > 0
         return Known(labels if usable else None, factors, (known, held_out))
+
+
+def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
+    """The rows of images.csv: row, id, label, identity_split, and a column for each factor.
+
+    Parameters
+    ----------
+    images : Images or StoredImages
+        One row each.
+    split : (ndarray, ndarray)
+        The rows that are known, and those that are held out.
+    """
+    n = len(images.ids)
+    part = np.full(n, "held-out", dtype=object)
+    part[split[0]] = "train"
+    columns = {
+        "row": np.arange(n),
+        "id": images.ids,
+        "label": "" if images.labels is None else images.labels,
+        "identity_split": part,
+        **{f"factor_{name}": values for name, values in images.factors.items()},
+    }
+    return pd.DataFrame(columns)
 
 
 def probe_pairs(rows: Any) -> list[tuple[str, str]]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from repviz import checks, progress, provenance
 from repviz.images import as_images, split
@@ -26,7 +25,7 @@ from repviz.studies import stores as stored
 from repviz.studies.activation_findings import activation_findings
 from repviz.studies.cost import estimate, refuse_what_does_not_fit
 from repviz.studies.layer_tables import similarity_table
-from repviz.studies.measurement import Known, measure
+from repviz.studies.measurement import Known, images_table, measure
 from repviz.studies.representations import Split
 from repviz.studies.stores import Store, StoredImages
 from repviz.study_folder import Draft, Study, begin
@@ -185,16 +184,7 @@ def write_stored_images(
     shown : Images or None
         Their pictures, found by id.
     """
-    part = np.full(len(images), "held-out", dtype=object)
-    part[split[0]] = "train"
-    table = {
-        "row": np.arange(len(images)),
-        "id": images.ids,
-        "label": "" if images.labels is None else images.labels,
-        "identity_split": part,
-        **{f"factor_{name}": values for name, values in images.factors.items()},
-    }
-    draft.table("images", pd.DataFrame(table))
+    draft.table("images", images_table(images, split))
     if shown is not None:
         draft.array("thumbnails", _thumbnails(images.ids, shown))
 
