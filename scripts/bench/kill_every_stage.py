@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """SIGKILL at random points of every stage, and what a second run of the same call leaves.
 
-    scripts/bench/kill_every_stage.py [--kills 1000] [--seed 0] [--only train,sweep]
+    scripts/bench/kill_every_stage.py [--kills 1000] [--minutes 60] [--seed 0] [--only train,sweep]
 
 A job (train, extract, import, export, encoder, sweep, study, report) runs in a forked child that is
 killed: half of the kills at a random moment, half just before a random operation on files under its
@@ -244,20 +244,22 @@ def main() -> int:
     """Print the kills of each stage and what was wrong; 1 if anything was, else 0."""
     options = parser(__doc__)
     options.add_argument("--kills", type=int, default=1000)
+    options.add_argument("--minutes", type=float, default=60)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--only", default="")
     given = options.parse_args()
     warnings.simplefilter("ignore")
     work = Path(tempfile.mkdtemp(prefix="repviz-kills-"))
     try:
-        return run(work, given.kills, given.seed, given.only.split(",") if given.only else [])
+        only = given.only.split(",") if given.only else []
+        return run(work, given.kills, given.minutes, given.seed, only)
     finally:
         shutil.rmtree(work)
 
 
-def run(work: Path, kills: int, seed: int, only: list[str]) -> int:
-    """Kill in turn in every stage, until there were so many kills."""
-    rng = random.Random(seed)
+def run(work: Path, kills: int, minutes: float, seed: int, only: list[str]) -> int:
+    """Kill in every stage, all for about as long, until there were so many kills or minutes."""
+    rng, end = random.Random(seed), time.monotonic() + 60 * minutes
     inputs = make_inputs(work / "inputs")
     jobs = {name: job for name, job in make_jobs(inputs).items() if not only or name in only}
     expected, lengths, faults = {}, {}, []
@@ -268,18 +270,19 @@ def run(work: Path, kills: int, seed: int, only: list[str]) -> int:
         lengths[name] = time.perf_counter() - start, int(log.read_text())
         expected[name] = contents(folder)
         faults += [f"{name}, uninterrupted: {what}" for what in differences(folder, expected[name])]
-    done: Counter[str] = Counter()
-    ended: Counter[str] = Counter()
-    while sum(done.values()) < kills:
-        for name, job in jobs.items():
-            killed, early, wrong = trial(job, work, rng, *lengths[name])
-            wrong = wrong or differences(work / "run", expected[name])
-            done[name] += killed
-            ended[name] += early
-            for what in wrong:
-                faults.append(f"{name}: {re.sub(re.escape(str(work)), '', what)}")
-                print(faults[-1], flush=True)
-            shutil.rmtree(work / "run")
+    done, ended = Counter[str](), Counter[str]()
+    spent = dict.fromkeys(jobs, 0.0)
+    while sum(done.values()) < kills and time.monotonic() < end:
+        name, start = min(spent, key=spent.__getitem__), time.monotonic()
+        killed, early, wrong = trial(jobs[name], work, rng, *lengths[name])
+        wrong = wrong or differences(work / "run", expected[name])
+        done[name] += killed
+        ended[name] += early
+        for what in wrong:
+            faults.append(f"{name}: {re.sub(re.escape(str(work)), '', what)}")
+            print(faults[-1], flush=True)
+        shutil.rmtree(work / "run")
+        spent[name] += time.monotonic() - start
     for name in jobs:
         seconds, operations = lengths[name]
         print(
