@@ -11,6 +11,7 @@ import textwrap
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -261,6 +262,24 @@ def test_an_unreadable_image_keeps_its_row(model, tmp_path):
     np.testing.assert_allclose(codes[3], alone["code"][0], atol=1e-5)
     with pytest.raises(ImageError, match=r"2\.png"):
         extract(model, images, layers=["code"], out=tmp_path / "strict", strict=True)
+
+
+def test_a_complaint_of_many_images_is_made_once(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("L", (8, 8), 9).save(folder / "000.png")
+    for number in range(1, 301):
+        (folder / f"{number:03d}.png").write_bytes(b"no picture" if number % 3 else b"")
+    model = open_model("autoencoder", size=8, bottleneck=2)
+    images = open_images(f"folder:{folder}", size=8, grey=True)
+    with pytest.warns(UserWarning, match="could not be read") as warned:
+        extract(model, images, out=tmp_path / "a")
+    assert [str(one.message) for one in warned] == [
+        "extract: 300 of 301 images could not be read; their rows are NaN: 001.png, 002.png, "
+        "004.png, 005.png, 007.png, ... (200 images): the file must contain an image, got "
+        "something else. Leave it out.; 003.png, 006.png, 009.png, 012.png, 015.png, ... (100 "
+        "images): the file must contain an image, got 0 bytes. Leave it out."
+    ]
 
 
 def test_a_network_that_gives_nan_for_an_image_says_so(tmp_path):

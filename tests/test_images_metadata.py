@@ -8,7 +8,7 @@ import repviz
 from repviz import progress
 from repviz.errors import InputError, UnknownName
 from repviz.images import images_from, open_images
-from repviz.images.metadata import read_metadata
+from repviz.images.metadata import add_metadata, read_metadata
 
 
 @pytest.fixture
@@ -55,6 +55,36 @@ def test_keys_may_leave_out_folder_and_ending(photos, names):
         f"folder:{photos}", metadata=table(photos, f"age,file\n{rows}"), key="file"
     )
     assert images.factors["age"].tolist() == [0, 1, 2]
+
+
+def test_a_file_name_in_two_folders_is_no_key(tmp_path):
+    for name in ("anna/01.png", "ben/01.png", "ben/02.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 9).save(tmp_path / "photos" / name)
+    photos = tmp_path / "photos"
+    path = table(photos, "file,age\n01.png,3\n02.png,4\n")
+    with pytest.raises(InputError) as caught:
+        open_images(f"folder:{photos}", metadata=path)
+    assert str(caught.value) == (
+        f"open_images: each key of {path} must match one image, got '01.png', which may be "
+        "anna/01.png, ben/01.png (2). Write the path within the folder, as in 'anna/01.png'."
+    )
+    # The path within the folder is a key for these, the name alone for the one that is unique.
+    path = table(photos, "file,age\n02.png,4\nben/01,5\nanna/01.png,3\n")
+    images = open_images(f"folder:{photos}", metadata=path)
+    assert images.ids == ("anna/01.png", "ben/01.png", "ben/02.png")
+    assert images.factors["age"].tolist() == [3, 5, 4]
+
+
+def test_one_row_is_of_one_image(tmp_path):
+    images = images_from(np.zeros((2, 8, 8), np.uint8), ids=["a.png", "x/a.png"])
+    path = table(tmp_path / "photos", "file,age\na.png,3\n")
+    with pytest.raises(InputError) as caught:
+        add_metadata(images, path)
+    assert str(caught.value) == (
+        f"open_images: every image must have a row in {path}, got none for x/a.png (1) of 2 "
+        "images. Add the rows, or leave the images out."
+    )
 
 
 def test_a_column_becomes_the_labels_as_text(photos):

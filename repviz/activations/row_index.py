@@ -20,7 +20,7 @@ from repviz.provenance import portable
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMED = 50  # unreadable images that the warning names; rows.parquet names them all
+REASONS, NAMED = 10, 5  # in a warning: reasons, and images of each; rows.parquet has them all
 
 
 def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
@@ -82,27 +82,37 @@ def warn_of_late(capture: Capture) -> None:
         )
 
 
+def _by_reason(rows: pd.DataFrame) -> str:
+    """Each reason once, with the images that it holds for; rows.parquet has them all."""
+    ids: dict[str, list[str]] = {}
+    for name, reason in zip(map(str, rows["id"]), map(str, rows["reason"]), strict=True):
+        without_path = reason.partition(f"{name}: ")[2] or reason
+        ids.setdefault(without_path, []).append(name)
+    parts = []
+    for reason, named in list(ids.items())[:REASONS]:
+        more = f", ... ({len(named):,} images)" if len(named) > NAMED else ""
+        parts.append(f"{', '.join(named[:NAMED])}{more}: {reason}")
+    others = len(ids) - len(parts)
+    return "; ".join(parts) + (f"; and {others:,} other reasons, in rows.parquet" if others else "")
+
+
 def warn_of_rows(acts: Activations) -> None:
     """Name the images that could not be read, or for which a number is not finite."""
     strange = acts.rows[acts.rows["status"] == "not finite"]
     if len(strange):
-        shown = "; ".join(f"{row.id}: {row.reason}" for row in strange.head(NAMED).itertuples())
         warnings.warn(
             f"extract: the network's output is not finite for {len(strange)} of {len(acts)} "
-            f"images: {shown}",
+            f"images: {_by_reason(strange)}",
             stacklevel=3,
         )
     bad = acts.rows[acts.rows["status"] == "unreadable"]
     if len(bad):
-        shown = "; ".join(bad["reason"][:NAMED])
-        more = f"; and {len(bad) - NAMED} more, all in rows.parquet" if len(bad) > NAMED else ""
+        shown = _by_reason(bad)
         if len(bad) == len(acts):
-            raise ImageError(
-                f"extract: at least one image must be readable, got none. {shown}{more}"
-            )
+            raise ImageError(f"extract: at least one image must be readable, got none. {shown}")
         warnings.warn(
             f"extract: {len(bad)} of {len(acts)} images could not be read; their rows are NaN: "
-            f"{shown}{more}",
+            f"{shown}",
             stacklevel=3,
         )
     if any(card["dtype"] == "float16" for card in acts.manifest["layers"].values()):

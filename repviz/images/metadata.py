@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -35,8 +34,9 @@ def add_metadata(
     path : path
         The file: UTF-8, a header, one row per image.
     key : str, optional
-        The column that says which image a row is of: its id, or the name of its file with or
-        without folder and ending where that is unique. The first column if left out.
+        The column that says which image a row is of: its id (of a file, its path within the
+        folder, ``anna/01.jpg``), or the name of its file where that is unique, each with or
+        without ending. The first column if left out.
     label : str, optional
         The column that becomes the labels, as text.
 
@@ -50,7 +50,8 @@ def add_metadata(
     Raises
     ------
     InputError
-        There is no such file, a key stands twice, an image has no row, or a value is missing.
+        There is no such file, a key stands twice or may be several images, an image has no row,
+        or a value is missing.
     UnknownName
         The file has no column ``key`` or ``label``.
     """
@@ -159,21 +160,39 @@ def _match(images: Images, table: Table, shown: str) -> list[dict[str, str]]:
         [path.stem for path in paths],
     ]
     found: dict[int, str] = {}
+    used: set[str] = set()
     for names in spellings:
-        counts = Counter(names)
-        for place, name in enumerate(names):
-            if counts[name] == 1 and printable(name) in table:
-                found.setdefault(place, printable(name))
+        for name, places in _places(names).items():
+            key, unmatched = printable(name), [place for place in places if place not in found]
+            if key not in table or key in used or not unmatched:
+                continue
+            if len(places) > 1:
+                several = [images.ids[place] for place in places]
+                raise InputError(
+                    f"{WHO}: each key of {shown} must match one image, got '{key}', "
+                    f"which may be {_some(several)}. Write the path within the folder, as in "
+                    f"'{printable(several[0])}'."
+                )
+            found[unmatched[0]] = key
+            used.add(key)
     missing = [name for place, name in enumerate(images.ids) if place not in found]
     if missing:
         raise InputError(
             f"{WHO}: every image must have a row in {shown}, got none for {_some(missing)} of "
             f"{len(images)} images. Add the rows, or leave the images out."
         )
-    unused = sorted(set(table) - set(found.values()))
+    unused = sorted(set(table) - used)
     if unused:
         progress.say(f"{shown}: no image matches {_some(unused)} of {len(table)} rows.")
     return [table[found[place]] for place in range(len(images))]
+
+
+def _places(names: Sequence[str]) -> dict[str, list[int]]:
+    """Name -> where it stands."""
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        places.setdefault(name, []).append(place)
+    return places
 
 
 def _factors(
