@@ -51,7 +51,7 @@ ROOMS = {
     8: ["report"],
     9: ["bottleneck"],
     10: ["studies"],
-    11: ["cluster", "families", "verification"],
+    11: ["cluster", "families", "sklearn", "verification"],
     12: ["cli"],
 }
 # Rooms that draw what others computed: they see tables and arrays only.
@@ -97,6 +97,7 @@ HOMES = {
         "facespace",
         "images/packaged.py",
         "images/sklearn_sets.py",
+        "sklearn.py",
     ],
     "skimage": ["images/packaged.py", "bottleneck/criteria/face.py", "facespace"],
     "kneed": ["bottleneck/knee.py"],
