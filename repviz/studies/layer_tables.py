@@ -24,6 +24,7 @@ from repviz.studies.representations import Representation
 COMPARED = 500  # images that similarity compares, at most
 FEWEST_COMPARED = 4  # with fewer, debiased CKA is not defined
 SHUFFLES = 99
+FEWEST_KNOWN = 20  # images of which a factor is known
 
 
 def profile_row(
@@ -41,15 +42,18 @@ def profile_row(
 def factor_rows(
     representation: Representation, factors: dict[str, np.ndarray], seed: int
 ) -> list[dict[str, Any]]:
-    """The rows of factors.csv: how well each known factor is read off a representation."""
-    return [
-        {
-            "factor": factor,
-            **_columns(probe(representation.scores, values, method="factor", seed=seed), "r2"),
-        }
-        for factor, values in factors.items()
-        if np.isfinite(values).all() and np.ptp(values) > 0
-    ]
+    """The rows of factors.csv: how well each factor is read off the images where it is known.
+
+    A factor that is known of fewer than 20 images, or does not vary among them, is left out.
+    """
+    rows = []
+    for factor, values in factors.items():
+        known = np.flatnonzero(np.isfinite(values))
+        if len(known) < FEWEST_KNOWN or not np.ptp(values[known]) > 0:
+            continue
+        read = probe(representation.scores[known], values[known], method="factor", seed=seed)
+        rows.append({"factor": factor, "n": len(known), **_columns(read, "r2")})
+    return rows
 
 
 def similarity_table(representations: Sequence[Representation], seed: int) -> pd.DataFrame:
