@@ -8,16 +8,24 @@ parts done and finishes the folder::
     call = functools.partial(repviz.extract, "alexnet", images, "/shared/acts")
     run_parts(call, 16, address="auto")
     acts = call()
+
+Of a sweep each fit is a task, of one engine, size and seed::
+
+    with on_cluster("auto"):
+        repviz.sweep(images, out="/shared/sweep")
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from repviz import checks, progress
 from repviz.errors import RepvizError, StoreError, Unavailable
+from repviz.remote import started_by
 
 PER_WORKER = 4  # parts for each worker, so that a slow one holds up little
 RETRIES = 5  # of a part whose worker or machine died
@@ -55,19 +63,42 @@ def run_parts(
         What a part raised. Parts that are done stay done.
     """
     ray = _ray()
-    own = not ray.is_initialized()
-    if own:
-        _connect(ray, checks.text("cluster", "address", address))
-    try:
+    with _connected(ray, address):
         size = size or PER_WORKER * _workers(ray, cpus, gpus)
         checks.integer("cluster", "the number of parts", size, low=1)
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_run)
         shared = ray.put(call)
         _wait(ray, [task.remote(shared, (rank, size)) for rank in range(size)])
-    finally:
-        if own:
-            ray.shutdown()
     return size
+
+
+@contextmanager
+def on_cluster(address: str = "auto", *, cpus: float = 1, gpus: float = 0) -> Iterator[None]:
+    """Within the block the fits of a sweep run on a cluster, each as :func:`run_parts` says.
+
+    Raises
+    ------
+    Unavailable
+        Ray is not installed, or there is no cluster at ``address``.
+    """
+    ray = _ray()
+    waiting: list[Any] = []
+
+    def start(call: Callable[[], Any]) -> Callable[[], Any]:
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_called)
+        waiting.append(task.remote(call))
+        return partial(_result, ray, waiting[-1])
+
+    with _connected(ray, address), started_by(start):
+        try:
+            yield
+        finally:
+            for task in waiting:
+                ray.cancel(task)
+
+
+def _called(call: Callable[[], Any]) -> Any:
+    return call()
 
 
 def _run(call: Callable[..., Any], part: tuple[int, int]) -> None:
@@ -87,15 +118,21 @@ def _wait(ray: Any, waiting: list[Any]) -> None:
         with progress.task("cluster", len(waiting), "parts") as advance:
             while waiting:
                 done, waiting = ray.wait(waiting)
-                ray.get(done)
+                for task in done:
+                    _result(ray, task)
                 advance(len(done))
+    finally:
+        for task in waiting:
+            ray.cancel(task)  # as Ctrl-C does: what a worker has done of its shard is kept
+
+
+def _result(ray: Any, task: Any) -> Any:
+    try:
+        return ray.get(task)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, RepvizError):
             raise error.cause from error
         raise
-    finally:
-        for task in waiting:
-            ray.cancel(task)  # as Ctrl-C does: what a worker has done of its shard is kept
 
 
 def _workers(ray: Any, cpus: float, gpus: float) -> int:
@@ -117,7 +154,13 @@ def _ray() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str) -> None:
+@contextmanager
+def _connected(ray: Any, address: str) -> Iterator[None]:
+    """Within the block Ray is connected to a cluster: a new connection, or that of the caller."""
+    if ray.is_initialized():
+        yield
+        return
+    checks.text("cluster", "address", address)
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -125,3 +168,7 @@ def _connect(ray: Any, address: str) -> None:
             f"cluster: a Ray cluster must run at '{address}', got "
             f"'{str(error).splitlines()[0]}'. Start one (ray start --head), or use 'local'."
         ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()

@@ -212,8 +212,7 @@ class Study:
         Damaged
             A file of the finished stage was changed or removed since.
         """
-        finished = self.manifest["stages"].get(name)
-        if finished is not None and finished.get("inputs") == inputs:
+        if study_manifest.is_finished(self.manifest, name, inputs):
             self.check(name)
             progress.say(f"{name}: already finished")
             return

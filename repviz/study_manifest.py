@@ -134,3 +134,9 @@ def check_agreement(
             f"{folder}: this study was made with other parameters: {'; '.join(changed)}. Choose "
             "another folder for out, or pass the old parameters to continue it."
         )
+
+
+def is_finished(manifest: dict[str, Any], stage: str, inputs: dict[str, Any] | None) -> bool:
+    """Whether a stage is finished, and was computed from the same ``inputs``."""
+    entry = manifest["stages"].get(stage)
+    return entry is not None and entry.get("inputs") == inputs

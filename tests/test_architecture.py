@@ -34,6 +34,7 @@ ROOMS = {
         "progress",
         "provenance",
         "references",
+        "remote",
         "seals",
         "spreadsheets",
         "streams",

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from repviz import cluster
+import repviz
+from repviz import cluster, remote
+from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import Unavailable
+from repviz.images import open_images
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
@@ -72,3 +75,47 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch):
         "cluster: the package ray is needed, and it is not installed. Install it: pip install "
         "'repviz-toolkit[cluster]'."
     )
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_sweep_on_two_machines_one_of_which_dies_is_that_of_one_process(tmp_path):
+    done = subprocess.run(
+        [sys.executable, BENCH / "cluster_sweep.py", tmp_path, "--limit", "120"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["different"] == []
+    assert found["killed_at"] < found["fits"]
+
+
+@pytest.mark.slow
+def test_fits_that_start_together_are_those_of_a_sweep_in_turn(tmp_path):
+    images = open_images("digits", size=16, grey=True, limit=120)
+    begun = []
+
+    def start(call):
+        begun.append(call)
+        found = call()
+        return lambda: found
+
+    def sweep(name):
+        out, setup = tmp_path / name, SweepSetup(effort=0.05, splits=2)
+        repviz.sweep(images, bottlenecks=[2, 4], out=out, engines=["pca"], setup=setup)
+        return {
+            path.relative_to(out): path.read_bytes()
+            for path in out.rglob("*")
+            if path.suffix in (".csv", ".npy", ".safetensors")
+        }
+
+    with remote.started_by(start):
+        together = sweep("together")
+    assert len(begun) == 8  # two baselines, two sizes, two splits
+    assert together == sweep("in turn")
+    with remote.started_by(start):
+        sweep("together")
+    assert len(begun) == 8  # what is finished is not begun again

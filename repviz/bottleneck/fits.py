@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,9 @@ from repviz.bottleneck.convergence import learning_curve_array
 from repviz.bottleneck.engines import Codec, Engine, FitContext
 from repviz.bottleneck.engines.codec import codec_of
 from repviz.bottleneck.engines.output import checked
+from repviz.bottleneck.fit_stages import FitStage, run_stages
 from repviz.bottleneck.fitted import stem
-from repviz.bottleneck.plan import Plan
+from repviz.bottleneck.plan import Job, Plan
 from repviz.bottleneck.splits import split_stages
 from repviz.bottleneck.tables import write_tables
 from repviz.errors import InputError
@@ -28,26 +28,50 @@ def fit_stages(study: Study, plan: Plan) -> None:
     """One stage per fit, one per size of a fit that serves all, then the tables over all fits."""
     data = plan.training_data()
     test = data.rows(plan.data.X[plan.parts.test])
-    for job in plan.jobs:
-        engine = job.engine
-        fit = _Fit(study, plan, plan.context(data, job.seed), test, engine)
-        about = {"engine": engine.name, "seed": job.seed}
-        training = f"{engine.name}, seed {job.seed}"
-        if engine.serves_all_sizes:
-            inputs: dict[str, Any] = {"engine": engine.identity, "longest": plan.longest}
-            study.stage(training, fit.train, inputs=inputs, about={**about, "fit": True})
-        for k in job.sizes:
-            study.stage(
-                f"{engine.name} {k}, seed {job.seed}",
-                partial(fit.decode_trained if engine.serves_all_sizes else fit.fit_size, k=k),
-                inputs=None if engine.serves_all_sizes else {"engine": engine.identity},
-                about={**about, "bottleneck": k, "fit": not engine.serves_all_sizes},
-            )
+    fits = [_Fit(study, plan, plan.context(data, job.seed), test, job.engine) for job in plan.jobs]
+    stages = [
+        stage for job, fit in zip(plan.jobs, fits, strict=True) for stage in _stages(job, fit)
+    ]
+    run_stages(study, stages)
     split_stages(study, plan)
     fitted = [[job.engine.name, list(job.sizes), job.seed] for job in plan.jobs]
     inputs = {"splits": plan.splits, "fits": fitted}
     write = partial(write_tables, study=study, plan=plan, data=data, test=test)
     study.stage("sweep", write, inputs=inputs)
+
+
+def _stages(job: Job, fit: _Fit) -> list[FitStage]:
+    """The stages of one fit: the training, and each size that it serves; or one per size."""
+    engine = job.engine
+    about = {"engine": engine.name, "seed": job.seed}
+    own = {"engine": engine.identity}
+    sizes = {k: f"{engine.name} {k}, seed {job.seed}" for k in job.sizes}
+    if not engine.serves_all_sizes:
+        return [
+            FitStage(
+                name,
+                partial(fit.fit_size, k=k),
+                inputs=own,
+                about={**about, "bottleneck": k, "fit": True},
+            )
+            for k, name in sizes.items()
+        ]
+    training = FitStage(
+        f"{engine.name}, seed {job.seed}",
+        fit.train,
+        inputs={**own, "longest": fit.plan.longest},
+        about={**about, "fit": True},
+    )
+    served = [
+        FitStage(
+            name,
+            partial(fit.decode_trained, k=k),
+            about={**about, "bottleneck": k, "fit": False},
+            independent=False,
+        )
+        for k, name in sizes.items()
+    ]
+    return [training, *served]
 
 
 @dataclass(frozen=True, eq=False)

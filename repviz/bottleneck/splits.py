@@ -10,6 +10,7 @@ from repviz import distortion
 from repviz.bottleneck.data import SweepData
 from repviz.bottleneck.engines.codec import codec_of
 from repviz.bottleneck.engines.output import checked
+from repviz.bottleneck.fit_stages import FitStage, run_stages
 from repviz.bottleneck.fitted import split_stem
 from repviz.bottleneck.plan import Job, Plan
 from repviz.images.partition import Partition, partition
@@ -27,18 +28,21 @@ def further_partitions(
 
 def split_stages(study: Study, plan: Plan) -> None:
     """One stage per further split and fit; each keeps the squared errors of its test images."""
+    stages = []
     for split in range(1, plan.splits):
         refit = _Refit(plan, split)
         for job in plan.jobs:
             engine = job.engine
             size = "" if engine.serves_all_sizes else f" {job.sizes[0]}"
             longest = plan.longest if engine.serves_all_sizes else job.sizes[0]
-            study.stage(
+            stage = FitStage(
                 f"{engine.name}{size}, seed {job.seed}, split {split}",
                 partial(refit.fit, job=job, longest=longest),
                 inputs={"engine": engine.identity, "sizes": list(job.sizes), "longest": longest},
                 about={"engine": engine.name, "seed": job.seed, "split": split},
             )
+            stages.append(stage)
+    run_stages(study, stages)
 
 
 class _Refit:

@@ -38,9 +38,7 @@ def extract(
     append: Annotated[
         bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
     ] = False,
-    cluster: Annotated[
-        str | None, typer.Option(help="Run the parts on a Ray cluster: auto, local or its address.")
-    ] = None,
+    cluster: option.Cluster = None,
     estimate: Annotated[
         bool,
         typer.Option("--estimate", help="Print bytes, memory and time, and extract nothing."),

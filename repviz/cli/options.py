@@ -27,6 +27,9 @@ Key = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Cluster = Annotated[
+    str | None, typer.Option(help="Run on a Ray cluster: auto, local or its address.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Weights = Annotated[str, typer.Option(help="random, default (pretrained), a name, or a file.")]
 Variant = Annotated[str | None, typer.Option(help="alexnet: paper, ungrouped, code2012, ...")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,6 +91,7 @@ def _sweep_command() -> Any:
         images: str | None,
         out: Path,
         title: str | None,
+        cluster: str | None,
         as_json: bool,
         **values: Any,
     ) -> None:
@@ -97,8 +99,9 @@ def _sweep_command() -> Any:
         if given is None:
             raise InputError("sweep: images must be given, got none. For example: --images orl.")
         from repviz.bottleneck.data import is_store
+        from repviz.cluster import on_cluster
 
-        with progress_bars():
+        with progress_bars(), on_cluster(cluster) if cluster else nullcontext():
             source_is_images = not is_store(given)
             if source_is_images:
                 values = {**SWEPT_AT, **option.given(values)}
@@ -119,6 +122,7 @@ def _sweep_command() -> Any:
         images=(_SameSource, None),
         out=(_SweepFolder, Path("reports/sweep")),
         title=(_Title, None),
+        cluster=(option.Cluster, None),
         as_json=(option.Json, False),
     )
 

@@ -77,7 +77,7 @@ def main() -> None:
         machines.remove_node(doomed, allow_graceful=False)
         found["shards_at_death"] = len(list(commits.glob("0*.json")))
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     start = time.perf_counter()
     found["parts"] = run_parts(call, 10)

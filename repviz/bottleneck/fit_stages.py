@@ -1,0 +1,61 @@
+"""Stages that fit something: those that wait for no other may all run at once, on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from repviz.remote import started
+from repviz.study_folder import Draft, Study
+from repviz.study_manifest import is_finished
+
+
+@dataclass(frozen=True)
+class FitStage:
+    """One stage of a study, as :meth:`repviz.study_folder.Study.stage` takes it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the stage.
+    work : callable
+        Writes its files through a :class:`Draft`; may be pickled.
+    inputs, about : dict, optional
+        What its files depend on; what it fitted.
+    independent : bool
+        Whether it needs no other of these stages.
+    """
+
+    name: str
+    work: Callable[[Draft], None]
+    inputs: dict[str, Any] | None = None
+    about: dict[str, Any] | None = None
+    independent: bool = True
+
+
+def run_stages(study: Study, stages: Sequence[FitStage]) -> None:
+    """Do each stage that is not finished, in order; the independent ones start together."""
+    manifest = study.manifest
+    calls = {
+        stage.name: partial(_files, study.folder, stage.work)
+        for stage in stages
+        if stage.independent and not is_finished(manifest, stage.name, stage.inputs)
+    }
+    results = started(calls)
+    for stage in stages:
+        listed = partial(_listed, results[stage.name]) if stage.name in results else stage.work
+        study.stage(stage.name, listed, inputs=stage.inputs, about=stage.about)
+
+
+def _files(folder: Path, work: Callable[[Draft], None]) -> list[str]:
+    """The files that ``work`` writes into a study's folder."""
+    draft = Draft(folder)
+    work(draft)
+    return draft.files
+
+
+def _listed(files: Callable[[], list[str]], draft: Draft) -> None:
+    draft.files.extend(files())
