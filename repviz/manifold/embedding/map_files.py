@@ -1,0 +1,73 @@
+"""A landmark map on disk: one file with all that places rows which come later."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from repviz import checks, durable, provenance
+from repviz.errors import Damaged
+from repviz.manifold.embedding.landmarks import LandmarkMap
+
+# What numpy and zipfile raise for a damaged file.
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, EOFError, RuntimeError),
+    *(struct.error, zlib.error, zipfile.BadZipFile),
+)
+ARRAYS = ("embedding", "landmarks", "rows", "options")
+
+
+def save_map(found: LandmarkMap, path: str | Path) -> Path:
+    """The file that :func:`open_map` reads: ``found`` with the rows that it was drawn from.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written.
+    """
+    path = checks.path("save_map", "path", path)
+    arrays = {
+        "embedding": found.embedding,
+        "landmarks": found.landmarks,
+        "rows": found._rows,
+        "options": np.array([found._neighbors, found._min_dist, found._seed], np.float64),
+    }
+    with durable.replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, checksum=_checksum(arrays), **arrays)
+    return path
+
+
+def open_map(path: str | Path) -> LandmarkMap:
+    """The map in a file of :func:`save_map`; it places new rows as the one that was saved.
+
+    Raises
+    ------
+    Damaged
+        The file is none of these, or was changed.
+    """
+    path = checks.path("open_map", "path", path)
+    try:
+        with durable.open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ARRAYS}
+            if str(file["checksum"]) != _checksum(arrays):
+                raise ValueError("another content than was written")
+        near, min_dist, seed = arrays["options"].tolist()
+    except _UNREADABLE as error:
+        raise Damaged(
+            f"{path}: this file must hold a landmark map as it was saved, got '{error}'. Save the "
+            "map again."
+        ) from error
+    drawn = arrays["embedding"], arrays["landmarks"], arrays["rows"]
+    return LandmarkMap(*drawn, int(near), float(min_dist), int(seed))
+
+
+def _checksum(arrays: dict[str, np.ndarray]) -> str:
+    content = [
+        f"{name} {arrays[name].dtype} {arrays[name].shape} ".encode() + arrays[name].tobytes()
+        for name in ARRAYS
+    ]
+    return provenance.checksum(b"".join(content)).hexdigest()
