@@ -39,9 +39,14 @@ def main() -> None:
 
     def sweep(name: str) -> float:
         start = time.perf_counter()
-        setup = repviz.SweepSetup(effort=0.2, splits=2)
-        out = options.out / name
-        repviz.sweep(images, bottlenecks=[2, 4], out=out, seed=[0, 1], setup=setup)
+        repviz.sweep(
+            images,
+            bottlenecks=[2, 4],
+            out=options.out / name,
+            engines=["linear-start"],
+            seed=[0, 1],
+            setup=repviz.SweepSetup(effort=0.05),
+        )
         return round(time.perf_counter() - start, 1)
 
     machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -53,7 +58,7 @@ def main() -> None:
         while not found["killed_at"]:
             time.sleep(0.05)
             there = len(list((options.out / "cluster" / "arrays").glob("*_errors.npy")))
-            if there >= 4:
+            if there >= 2:
                 found["killed_at"] = there
         machines.remove_node(doomed, allow_graceful=False)
 
