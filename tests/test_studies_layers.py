@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ import pytest
 from table_dictionary import undocumented
 
 import repviz
-from repviz import intervals
+from repviz import intervals, memory
 from repviz.activations.reduction import Layer
 from repviz.errors import InputError
 from repviz.images.perturbations import PERTURBATIONS
+from repviz.models import open_model
 from repviz.studies import cost
 from repviz.studies.layer_findings import _difference
 from repviz.studies.measurement import probe_pairs
@@ -270,6 +272,26 @@ def test_what_does_not_fit_is_refused_with_the_estimate(tmp_path):
     )
     assert str(caught.value).endswith("Use fewer images (sample=) or fewer layers.")
     cost.refuse_what_does_not_fit("study layers", cost.Cost(1, 1, 1), tmp_path / "s")
+
+
+def test_a_study_that_would_not_fit_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda: 5e8)
+    monkeypatch.setattr(cost.shutil, "disk_usage", lambda folder: SimpleNamespace(free=2e9))
+    images = repviz.images_from(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
+    network = open_model("autoencoder", size=8, bottleneck=2)
+    with pytest.raises(InputError) as caught:
+        repviz.study(
+            "layers",
+            images,
+            out=tmp_path / "s",
+            model=network,
+            layers=["code"],
+        )
+    assert str(caught.value) == (
+        "study layers: about 0 MB of disk, 1.0 GB of memory and 0 minutes must be free, got 2.0 GB "
+        f"of disk at {tmp_path} and 0.5 GB of memory. Use fewer images (sample=) or fewer layers."
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_estimate_counts_every_row_that_is_kept():
