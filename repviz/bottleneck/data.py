@@ -116,7 +116,7 @@ def is_store(source: Any) -> TypeGuard[str | Path]:
 def load_data(
     source: Images | Activations | np.ndarray | str | Path,
     *,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     layer: str | None = None,
 ) -> SweepData:
     """The rows to sweep, decoded and held in memory.
@@ -125,8 +125,8 @@ def load_data(
     ----------
     source : Images, Activations, ndarray of shape (n, d), str or Path
         Images or the name of a source; activations or their folder; a matrix.
-    size : int, optional
-        Side in pixels to which images are resized; their own size if left out.
+    size : int or (int, int), optional
+        Side, or height and width, in pixels to which images are resized; their own if left out.
     layer : str, optional
         The layer of the activations.
 
@@ -156,7 +156,7 @@ def load_data(
     return _from_activations(source, layer)
 
 
-def _from_images(images: Images, size: int | None) -> SweepData:
+def _from_images(images: Images, size: int | tuple[int, int] | None) -> SweepData:
     images = images if size is None else images.at(size=size)
     _, height, width = images[0].shape
     if not (min(height, width) >= MIN_SIDE and max(height, width) <= MAX_SIDE):

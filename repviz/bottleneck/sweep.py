@@ -115,7 +115,7 @@ def sweep(
     out: str | Path,
     engines: Iterable[str | Callable[..., Any]] | str | Callable[..., Any] = ENGINES,
     criteria: Iterable[str | Callable[..., Any]] | str = (),
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     seed: Iterable[int] | int = 0,
     setup: SweepSetup | None = None,
 ) -> Sweep:
@@ -140,8 +140,8 @@ def sweep(
         Criteria for a good enough reconstruction: names in ``repviz.bottleneck.criteria.CRITERIA``
         ("psnr:25", "same-label"), or functions ``(images, reference)`` that return one number per
         image.
-    size : int, optional
-        Resize the images to this many pixels per side; unchanged if None.
+    size : int or (int, int), optional
+        Side in pixels, or height and width, to which the images are resized; unchanged if None.
     seed : int or iterable of int
         Random seeds, one training each, from 0 to ``repviz.streams.SEED_LIMIT``; the first also
         seeds the split. A finished sweep can be extended by further ones.
