@@ -95,9 +95,12 @@ def test_an_interrupted_part_goes_on_and_another_number_of_processes_ends_it(
 def test_opening_says_whose_shards_are_missing(model, images, tmp_path):
     path = tmp_path / "parts"
     for rank in (0, 2):
-        extract(model, images, path, part=(rank, 4))
+        acts = extract(model, images, path, part=(rank, 4))
     with pytest.raises(Damaged) as error:
         open_activations(path)
+    with pytest.raises(Damaged) as same:
+        _ = acts.rows
+    assert str(error.value) == str(same.value)
     assert str(error.value) == (
         f"{path}: the extraction must be finished, got 5 of 10 shards: those of rank 1, 3 of 4 are "
         "missing. Run it again with the same parameters to continue."

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import repviz
-from repviz import cluster, remote
+from repviz import cli, cluster, remote
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import Unavailable
 from repviz.images import open_images
@@ -65,6 +65,18 @@ def test_the_error_of_a_part_is_raised_as_it_is(tmp_path):
 def test_a_cluster_that_is_not_there_is_named():
     with pytest.raises(Unavailable, match="cluster: a Ray cluster must run at 'auto', got '"):
         cluster.run_parts(print, 2)
+
+
+@pytest.mark.parametrize("words", [["extract", "alexnet"], ["sweep"]])
+def test_the_command_line_says_it_too(monkeypatch, capsys, tmp_path, words):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    where = ["--images", "drawn-faces:4", "--out", str(tmp_path / "a"), "--cluster", "auto"]
+    monkeypatch.setattr(sys, "argv", ["repviz", *words, *where])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "pip install 'repviz-toolkit[cluster]'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_ray_one_sentence_says_what_to_install(monkeypatch):

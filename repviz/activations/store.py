@@ -175,6 +175,8 @@ class Activations:
         Damaged
             The file is missing, was changed, or holds another table.
         """
+        if not self.finished:
+            raise _unfinished(self.path, self.manifest)
         own = layout.read_rows(self.path, self.manifest)
         if not self.appended:
             return own
@@ -305,12 +307,15 @@ def open_activations(path: str | Path) -> Activations:
             stacklevel=2,
         )
     if not (path / "rows.parquet").is_file():
-        raise Damaged(
-            f"{path}: the extraction must be finished, "
-            f"{layout.unfinished_sentence(path, manifest)}. Run it again with the same parameters "
-            "to continue."
-        )
+        raise _unfinished(path, manifest)
     return Activations(path, manifest, _appended(path, manifest))
+
+
+def _unfinished(path: Path, manifest: dict[str, Any]) -> Damaged:
+    return Damaged(
+        f"{path}: the extraction must be finished, {layout.unfinished_sentence(path, manifest)}. "
+        "Run it again with the same parameters to continue."
+    )
 
 
 def _appended(path: Path, manifest: dict[str, Any]) -> tuple[Activations, ...]:
