@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from repviz.studies import study
     from repviz.studies.augmentation import plot_augmentation
     from repviz.studies.faces import FacesSetup
-    from repviz.studies.reports import build_report
+    from repviz.studies.reports import ActivationsSetup, build_report
     from repviz.study_folder import open_study
     from repviz.training import train
     from repviz.training.evaluation import evaluate
@@ -104,6 +104,7 @@ _VERBS = {
     "write_report": "repviz.report.page",
     "write_figures": "repviz.report.figure_files",
     "build_report": "repviz.studies.reports",
+    "ActivationsSetup": "repviz.studies.reports",
     "selection": "repviz.report.selection",
     "verify": "repviz.verification",
     "private": "repviz.provenance",
@@ -152,6 +153,7 @@ __all__ = [
     "write_report",
     "write_figures",
     "build_report",
+    "ActivationsSetup",
     "selection",
     "verify",
     "private",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 
 import pandas as pd
 import pytest
 
 import repviz
+from repviz import cli
 from repviz.errors import InputError, UnknownName
 from repviz.report.html import tag
 from repviz.report.sections import Content, Section
@@ -140,3 +142,46 @@ def test_messages(folder, section, error, sentence):
     with pytest.raises(error) as caught:
         repviz.write_report(folder, sections=[section])
     assert str(caught.value).startswith(f"write_report: {sentence}")
+
+
+def test_the_command_takes_a_title_and_a_section_from_a_file(folder, tmp_path, monkeypatch):
+    own = tmp_path / "own sections.py"
+    own.write_text('def note(study):\n    """What I saw."""\n    return "Three of them are old."\n')
+    out = tmp_path / "page.html"
+    words = ["report", folder, "--out", out, "--title", "Old faces", "--sections", f"{own}:note"]
+    monkeypatch.setattr(sys, "argv", ["repviz", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    page = out.read_text(encoding="utf-8")
+    assert not ended.value.code
+    assert "<title>Old faces · repviz</title>" in page
+    assert '<a href="#note">What I saw</a></h2><p>Three of them are old.</p>' in page
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "write_report: '{path}' must be a file of Python, got none. Check the path."),
+        (
+            "1 / 0",
+            "write_report: '{path}' must run without an error, got 'ZeroDivisionError: division by "
+            "zero'.",
+        ),
+    ],
+)
+def test_messages_of_a_file(folder, tmp_path, content, sentence):
+    path = tmp_path / "own.py"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError) as caught:
+        repviz.write_report(folder, sections=f"{path}:note")
+    assert str(caught.value) == sentence.format(path=path)
+
+
+def test_a_function_that_a_file_lacks_is_named(folder, tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text("def note(study):\n    return None\n")
+    with pytest.raises(UnknownName) as caught:
+        repviz.write_report(folder, sections=f"{path}:notes")
+    start = f"write_report: no attribute of {path} is called 'notes'. Did you mean 'note'?"
+    assert str(caught.value).startswith(start)

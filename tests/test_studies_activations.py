@@ -236,7 +236,7 @@ def test_a_report_of_a_study_and_of_activations_at_once_is_refused(matrices, tmp
         f"{tmp_path / 'one'} (activations) and {made} (study)."
     )
     with pytest.raises(InputError) as caught:
-        repviz.build_report(made, sample=50)
+        repviz.build_report(made, setup=repviz.ActivationsSetup(sample=50))
     assert str(caught.value) == (
         "report: sample applies to folders of activations, got a study. Leave it out."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,40 @@ from repviz.studies import study
 KINDS = {layout.FORMAT: "activations", study_manifest.FORMAT: "study"}
 
 
+@dataclass(frozen=True)
+class ActivationsSetup:
+    """How folders of activations are measured for their report.
+
+    Attributes
+    ----------
+    layers : iterable of str, optional
+        Of activations: the layers to measure, by name or glob (default: all).
+    sample : int, optional
+        Of activations: largest number of images to measure of each folder (default: 2000).
+    pictures : Images or str, optional
+        Of activations: the source of the images, for the pictures in the report.
+    seed : int, optional
+        Of activations: random seed (default: 0).
+    """
+
+    layers: Iterable[str] | str | None = None
+    sample: int | None = None
+    pictures: Images | str | None = None
+    seed: int | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that are not None."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
 def build_report(
     *folders: str | Path,
     out: str | Path | None = None,
-    layers: Iterable[str] | str | None = None,
-    sample: int | None = None,
-    pictures: Images | str | None = None,
-    seed: int | None = None,
+    setup: ActivationsSetup | None = None,
+    title: str | None = None,
+    sections: Iterable[str] | str = (),
     figures: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -37,14 +65,13 @@ def build_report(
     out : path, optional
         Of one study the HTML file, by default report.html in its folder; otherwise the folder of
         the new study, by default reports/activations or reports/comparison.
-    layers : iterable of str, optional
-        Of activations: the layers to measure, by name or glob (default: all).
-    sample : int, optional
-        Of activations: largest number of images to measure of each folder (default: 2000).
-    pictures : Images or str, optional
-        Of activations: the source of the images, for the pictures in the report.
-    seed : int, optional
-        Of activations: random seed (default: 0).
+    setup : ActivationsSetup, optional
+        How folders of activations are measured.
+    title : str, optional
+        The headline from now on: the study keeps it.
+    sections : iterable of str
+        Sections of your own for this page, each ``FILE.py:function`` or ``MODULE:function``; see
+        :func:`repviz.write_report`.
     figures : path, optional
         A folder to which every figure of the report is written as well, as SVG, PDF and PNG with
         its numbers as CSV: see :func:`repviz.write_figures`.
@@ -57,19 +84,24 @@ def build_report(
         The folders are of several kinds, or an option does not apply to them.
     """
     kind = _kind(folders)
-    options = (("layers", layers), ("sample", sample), ("pictures", pictures), ("seed", seed))
-    given: dict[str, Any] = {name: value for name, value in options if value is not None}
+    hint = "See repviz.ActivationsSetup."
+    setup = checks.instance(
+        "report", "setup", setup or ActivationsSetup(), ActivationsSetup, hint=hint
+    )
+    given = setup.given
     if given and kind == "study":
         raise InputError(
             f"report: {', '.join(given)} applies to folders of activations, got "
             f"{'a study' if len(folders) == 1 else 'studies'}. Leave it out."
         )
     if kind == "study" and len(folders) == 1:
-        folder, path = Path(folders[0]), write_report(folders[0], out=out, overwrite=overwrite)
+        folder = Path(folders[0])
+        path = write_report(folder, out=out, overwrite=overwrite, title=title, sections=sections)
     else:
         name = "activations" if kind == "activations" else "comparison"
         done = study(name, list(folders), out=out or f"reports/{name}", **given)
-        folder, path = done.folder, done.report
+        folder = done.folder
+        path = write_report(folder, title=title, sections=sections)
     if figures is not None:
         write_figures(folder, figures)
     return path
