@@ -155,7 +155,8 @@ def test_the_command_takes_a_title_and_a_section_from_a_file(folder, tmp_path, m
     page = out.read_text(encoding="utf-8")
     assert not ended.value.code
     assert "<title>Old faces · repviz</title>" in page
-    assert '<a href="#note">What I saw</a></h2><p>Three of them are old.</p>' in page
+    assert '<section id="note"><h2><a href="#note">What I saw</a></h2>' in page
+    assert "<p>Three of them are old.</p>" in page
 
 
 @pytest.mark.parametrize(
