@@ -108,6 +108,21 @@ def test_anatomy_counts_the_papers_network(run):
     assert sum(row["parameters"] for row in rows.values()) == 60_965_224
 
 
+def test_the_anatomy_fits_on_a_screen(run):
+    code, out, _ = run("anatomy", "alexnet", "--variant", "paper")
+    lines = out.splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= 110
+    assert lines[1].split() == [
+        "conv1", "Conv2d", "11x11", "4", "96x55x55", "34,944", "0.1", "290,400", "44.0",
+        "105,415,200", "14.6",
+    ]  # fmt: skip
+    assert lines[-1] == (
+        "total: 60,965,224 parameters, 659,272 neurons, 724,406,816 multiply-adds, "
+        "7,700,896 activation-bytes"
+    )
+
+
 def test_extract_then_dimension_then_verify(run, faces, tmp_path):
     acts = tmp_path / "acts"
     code, out, _ = run(

@@ -175,4 +175,17 @@ def anatomy(
     if figure is not None:
         with reserved(figure := checks.path("anatomy", "figure", figure), overwrite=overwrite):
             save_figure("anatomy", table[table["parameters"] > 0], figure)
-    write_table(table, as_json, model=model, total=dict(table.attrs))
+    write_table(table, as_json, text=_counts(table), model=model, total=dict(table.attrs))
+
+
+def _counts(table: Any) -> Any:
+    """What of the anatomy fits on a screen: the CSV and the JSON have every column."""
+    from repviz.number_format import count
+
+    text = table[["layer", "kind", "kernel", "stride", "output"]].copy()
+    for name in ("parameters", "neurons", "multiply_adds"):
+        numbers = [count(number) if number else "" for number in table[name]]
+        shares = [f"{100 * share:.1f}" if share else "" for share in table[f"share_{name}"]]
+        for heading, column in ((name.replace("_", "-"), numbers), ("%", shares)):
+            text.insert(len(text.columns), heading, column, allow_duplicates=True)
+    return text

@@ -42,12 +42,31 @@ def write(values: dict[str, Any], as_json: bool, lines: list[str]) -> None:
         print(plain(text))
 
 
-def write_table(table: Any, as_json: bool, **values: Any) -> None:
-    """Print a DataFrame and the ``values`` that go with it."""
+def write_table(table: Any, as_json: bool, *, text: Any = None, **values: Any) -> None:
+    """Print a DataFrame and the ``values`` that go with it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One JSON object per row; as text, in columns.
+    as_json : bool
+        Whether to print JSON.
+    text : DataFrame, optional
+        What to print as text instead.
+    **values
+        Printed below, in one line each.
+    """
     rows = json.loads(table.to_json(orient="records", double_precision=15))
-    lines = [table.to_string(index=False), ""]
-    lines += [f"{name}: {value}" for name, value in values.items()]
+    lines = [(table if text is None else text).to_string(index=False), ""]
+    lines += [f"{name}: {_in_words(value)}" for name, value in values.items()]
     write({**values, "rows": rows}, as_json, lines)
+
+
+def _in_words(value: Any) -> str:
+    """A dict of counts as a list of them: ``34,944 parameters, 290,400 neurons``."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{number:,} {name.replace('_', '-')}" for name, number in value.items())
 
 
 def save_figure(kind: str, table: Any, path: Path) -> None:
