@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,15 @@ def test_images_without_labels_are_dealt_out_whole():
 
 
 # messages
+
+
+def test_a_tensor_with_a_gradient_is_no_list_of_fractions():
+    with pytest.raises(InputError) as caught:
+        split(TEN_OF_FORTY, torch.tensor([0.5, 0.5], requires_grad=True))
+    assert str(caught.value) == (
+        "split: fractions must be numbers above 0 that sum to 1, got tensor([0.5000, 0.5000], "
+        "requires_grad=True) (Tensor). For example: (0.7, 0.3)."
+    )
 
 
 @pytest.mark.parametrize("fractions", [(0.7, 0.2), (1.2, -0.2), (), 0.7, ("a", "b"), (1, 0)])

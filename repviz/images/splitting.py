@@ -115,7 +115,7 @@ def _apportion(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.nda
 def _shares(fractions: Sequence[float]) -> np.ndarray:
     try:
         shares = np.asarray(fractions, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # a tensor that requires grad
         shares = np.zeros(0)
     if (
         shares.ndim != 1

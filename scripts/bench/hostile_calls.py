@@ -244,6 +244,7 @@ RIGHT = {
     ("split", "fractions"): WRONG["matrix"],
     ("open_images", "limit"): [10**9, 10**30],
     ("open_model", "size"): PAIRS,
+    ("umap", "init"): [None],
     ("umap_by_landmarks", "landmarks"): [10**9, 10**30],
     ("sweep", "bottlenecks"): PAIRS,
     ("neighbors", "cache"): ["precious"],
