@@ -314,7 +314,7 @@ def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:
     unmasked(who, what, values)
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{who}: {what} must hold one entry for each row, got '{error}'."
         ) from error

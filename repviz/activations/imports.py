@@ -149,7 +149,7 @@ def _numbers(factor: str, values: Any) -> np.ndarray:
     """A factor as float64, (n,)."""
     try:
         column = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"import_matrix: factor '{factor}' must hold numbers, got '{error}'. Pass texts as "
             "labels, or one factor of 0 and 1 per category."
