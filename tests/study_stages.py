@@ -348,6 +348,19 @@ def _ladder(draft: Draft, images: Images) -> None:
     draft.array("wrongly_accepted", noise[4, :3])
 
 
+def _random_map(draft: Draft, images: Images) -> None:
+    rng = np.random.default_rng(5)
+    rows = [
+        {"representation": name, "rung": rung, "sample": i, "accepted": accepted > 0 and i % 2 == 0}
+        | {"x": float(x), "y": float(y), "nearest_row": i, "relative_distance": distance / 0.08}
+        for name in ("pixels", f"code {images.sizes[-1]}")
+        for rung, kind, distance, _, accepted in RUNGS
+        if kind != "held-out"
+        for i, (x, y) in enumerate(rng.normal(size=(12, 2)))
+    ]
+    table(draft, "random_map", rows)
+
+
 STAGES: dict[str, Callable[..., None]] = {
     "images": _images,
     "sweep": _sweep,
@@ -369,5 +382,6 @@ STAGES: dict[str, Callable[..., None]] = {
     "invariance": _invariance,
     "similarity": _similarity,
     "ladder": _ladder,
+    "random map": _random_map,
     "findings": _findings,
 }

@@ -24,6 +24,8 @@ def table_of(kind: str, study: Study) -> pd.DataFrame:
     if kind == "spectrum":
         columns = ["representation", "model", "weights", "layer"]
         return study.result("spectrum").merge(study.result("layers")[columns])
+    if kind == "random_map":
+        return study.result("random_map").assign(kind="random, refused")
     table = study.result(kind)
     return table[table["parameters"] > 0] if kind == "anatomy" else table
 
@@ -143,7 +145,8 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
     assert str(caught.value) == (
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
         "Known: sweep, learning_curves, code_probes, anatomy, training, spectrum, dimension, "
-        "identity, profile, factors, invariance, similarity, comparison, ladder, ladder_judges."
+        "identity, profile, factors, invariance, similarity, comparison, ladder, random_map, "
+        "ladder_judges."
     )
 
 

@@ -12,7 +12,7 @@ from repviz.errors import InputError, Unavailable
 from repviz.manifold import quality
 from repviz.manifold.embedding import EMBEDDINGS, embed
 from repviz.manifold.embedding import umap_map as embedding
-from repviz.manifold.embedding.landmarks import umap_by_landmarks
+from repviz.manifold.embedding.landmarks import place_on_map, umap_by_landmarks
 from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.neighbors import neighbors
 from repviz.manifold.quality import continuity, trustworthiness
@@ -188,6 +188,21 @@ def test_rows_are_placed_among_their_landmarks(groups):
 
 
 @pytest.mark.slow
+def test_rows_are_placed_on_a_map_as_on_that_of_its_landmarks(groups):
+    X = groups[0]
+    found = umap_by_landmarks(X, landmarks=60, seed=1)
+    drawn = found.embedding[found.landmarks]
+    others = np.setdiff1d(np.arange(120), found.landmarks)
+    placed = place_on_map(X[others], X[found.landmarks], drawn, seed=1)
+    assert np.array_equal(placed, found.embedding[others])
+    # What is far from every row still lands among them: a map cannot show how far.
+    far = place_on_map(1000 + X[:5], X[found.landmarks], drawn, seed=1)
+    margin = np.ptp(drawn, axis=0)
+    assert (far > drawn.min(axis=0) - margin).all()
+    assert (far < drawn.max(axis=0) + margin).all()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("method", EMBEDDINGS)
 def test_every_embedding_keeps_groups_apart_and_repeats(method, groups, graph):
     pytest.importorskip({"tsne": "openTSNE", "pacmap": "pacmap"}.get(method, "numpy"))
@@ -244,6 +259,14 @@ def test_quality_is_the_mean_of_its_points_and_agrees_with_the_measures(groups, 
         (
             lambda graph: umap(graph, init=np.ones((7, 2))),
             "umap: init must have one row for each of the graph's 120 rows, got 7.",
+        ),
+        (
+            lambda graph: place_on_map(np.ones((1, 3)), graph.X, np.ones((120, 2))),
+            "place_on_map: X must have 10 columns, as the map's rows, got 3.",
+        ),
+        (
+            lambda graph: place_on_map(graph.X, graph.X, np.ones((7, 2))),
+            "place_on_map: embedding must have one row for each of the map's 120 rows, got 7.",
         ),
         (
             lambda graph: umap(graph, min_dist=2),

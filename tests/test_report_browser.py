@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,14 @@ def test_paper_is_black_on_white_and_the_screen_comes_back(browser: Browser, rep
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.documentElement.dataset.theme") is None
     assert picture(page) == dark
+
+
+def test_the_default_study_prints_on_twelve_pages(browser: Browser) -> None:
+    example = Path(__file__).parents[1] / "reports" / "example-faces" / "report.html"
+    page = visit(browser, example).page
+    printed = page.pdf(format="A4", prefer_css_page_size=True)
+    pages = re.findall(rb"/Type\s*/Page\b(?!s)", printed)
+    assert 4 < len(pages) <= 12
 
 
 # ---- for every reader ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from study_folder import files_of
 from table_dictionary import undocumented
@@ -35,6 +36,7 @@ STAGES = [
     "extract trained",
     "manifold",
     "ladder",
+    "random map",
     "findings",
 ]
 KILLED = [stage for stage in STAGES if " 4, " not in stage]  # one size per engine
@@ -135,6 +137,29 @@ def test_the_nearest_row_of_a_sample_is_the_nearest_known_image(study):
     # The pictures are rounded to 8 bits: two faces can be equally near but for that.
     np.testing.assert_allclose(distances, samples["distance"], atol=1e-3)
     np.testing.assert_allclose(distances, np.sqrt(squares[:, known].min(axis=1)), atol=1e-3)
+
+
+def test_random_images_lie_on_the_map_and_their_distances_beside_it(study):
+    random, points = study.result("random_map"), study.result("map")
+    samples = study.result("ladder_samples").set_index(["rung", "sample"])
+    assert "held-out" not in set(random["rung"])
+    pixels = study.array("thumbnails").reshape(60, -1) / 255
+    usual = np.sort(np.linalg.norm(pixels[:, None] - pixels, axis=2), axis=1)[:, 1]
+    pictures = study.array("ladder").reshape(len(samples), -1) / 255
+    for name, own in random.groupby("representation"):
+        xy = points.loc[points["representation"] == name, ["x", "y"]]
+        margin = 0.5 * (xy.max() - xy.min())
+        assert own[["x", "y"]].ge(xy.min() - margin).all(axis=None)
+        assert own[["x", "y"]].le(xy.max() + margin).all(axis=None)
+        keys = pd.MultiIndex.from_frame(own[["rung", "sample"]])
+        assert (own["accepted"].to_numpy() == samples.loc[keys, "accepted"]).all()
+        if name == "pixels":
+            rows = [samples.index.get_loc(key) for key in keys]
+            apart = np.linalg.norm(pictures[rows, None] - pixels, axis=2)
+            np.testing.assert_allclose(
+                own["relative_distance"], apart.min(axis=1) / np.median(usual)
+            )
+            np.testing.assert_array_equal(own["nearest_row"], apart.argmin(axis=1))
 
 
 def test_a_second_run_in_another_folder_gives_the_same_bytes(study, people, tmp_path):

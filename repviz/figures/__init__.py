@@ -31,6 +31,7 @@ FIGURES: dict[str, str] = {
     "similarity": "similarity of every two representations",
     "comparison": "what sets two studies apart, number by number, with intervals",
     "ladder": "distance of random images to the nearest real one",
+    "random_map": "random images placed on the map of real ones",
     "ladder_judges": "the share of random images that each judge accepts",
 }
 

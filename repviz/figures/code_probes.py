@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repviz.figures.series import curve, label_ends, last_points, size_axis
-from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
+from repviz.figures.theme import LIGHT, columns, panel_grid, themed
 
 HEIGHT, AXES_HEIGHT = 200, 140  # CSS pixels per row of panels, and about of their axes
 
@@ -25,12 +25,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     columns("code_probes", table, "engine", "engine_label", "colour_role", "bottleneck", "probe")
     columns("code_probes", table, "score", "low", "high", "chance")
     probes = table["probe"].unique()
-    across = min(len(probes), 1 if width < NARROW else 2)
-    down = -(-len(probes) // across)
-    figure = canvas(width, 40 + HEIGHT * down)
-    grid = figure.subplots(down, across, squeeze=False).ravel()
+    figure, panels = panel_grid(len(probes), width=width, height=HEIGHT)
     sizes = sorted(set(table["bottleneck"].dropna().astype(int)))
-    for axes, (probe, rows) in zip(grid, table.groupby("probe", sort=False), strict=False):
+    for axes, (probe, rows) in zip(panels, table.groupby("probe", sort=False), strict=True):
         original, codes = rows[rows["bottleneck"].isna()], rows[rows["bottleneck"].notna()]
         for _, engine_rows in codes.groupby("engine", sort=False):
             curve(axes, engine_rows, "score", "low", "high")
@@ -46,7 +43,5 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         levels = [(last, float(score), "images", "ink") for score in original["score"]]
         ends = [*last_points(codes, "score"), *levels, (last, chance, "chance", "muted")]
         label_ends(axes, ends, height=AXES_HEIGHT, size=10, leaders=False)
-    for axes in grid[len(probes) :]:
-        axes.remove()
     figure.supxlabel("bottleneck: numbers per image", fontsize=12, color=LIGHT["muted"])
     return figure

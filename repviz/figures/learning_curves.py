@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from repviz.figures.series import label_ends
-from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
+from repviz.figures.theme import LIGHT, columns, panel_grid, themed
 
 HEIGHT, AXES_HEIGHT = 210, 150  # CSS pixels per row of panels, and about of their axes
 
@@ -29,11 +29,8 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     columns("learning_curves", table, "engine", "engine_label", "colour_role", "bottleneck", "seed")
     columns("learning_curves", table, "step", "train_mse", "validation_mse", "selected")
     engines = table["engine"].unique()
-    across = min(len(engines), 1 if width < NARROW else 2)
-    down = -(-len(engines) // across)
-    figure = canvas(width, 40 + HEIGHT * down)
-    grid = figure.subplots(down, across, squeeze=False).ravel()
-    for axes, (_, rows) in zip(grid, table.groupby("engine", sort=False), strict=False):
+    figure, panels = panel_grid(len(engines), width=width, height=HEIGHT)
+    for axes, (_, rows) in zip(panels, table.groupby("engine", sort=False), strict=True):
         role = str(rows["colour_role"].iloc[0])
         ends = []
         for (size, seed), curve in rows.groupby(["bottleneck", "seed"]):
@@ -52,7 +49,5 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         axes.grid(visible=False, axis="x")
         axes.set_title(str(rows["engine_label"].iloc[0]), fontsize=12)
         label_ends(axes, ends, height=AXES_HEIGHT, size=10, leaders=False)
-    for axes in grid[len(engines) :]:
-        axes.remove()
     figure.supxlabel("training step", fontsize=12, color=LIGHT["muted"])
     return figure

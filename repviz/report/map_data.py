@@ -41,6 +41,7 @@ TABLES = {
     "images": "row id label",
     "layers": "representation model layer n trustworthiness trustworthiness_k",
     "sweep_images": "engine bottleneck row mse",
+    "random_map": "representation accepted x y",
 }
 SPAN = 65534  # the largest coordinate
 ABSENT = 65535
@@ -127,6 +128,7 @@ def map_data(study: Study, sheet: Sheet | None) -> MapData:
         "representations": [{"name": name, "note": note} for name, note in _notes(study, names)],
         "columns": described,
         "neighbors": neighbors.shape[2],
+        "random": _random(study, dict(zip(names, views, strict=True))),
         "sheet": sheet and {"columns": sheet.columns, "width": sheet.width, "height": sheet.height},
     }
     return MapData(words, ids, points, codes, packed, neighbors)
@@ -135,15 +137,32 @@ def map_data(study: Study, sheet: Sheet | None) -> MapData:
 def quantised(rows: pd.DataFrame, n: int) -> np.ndarray:
     """Points on a square grid of 65,535 steps, both axes to one scale, centred; (2, n) uint16."""
     points = np.full((2, n), ABSENT, dtype=np.uint16)
-    xy = rows[["x", "y"]].to_numpy(dtype=np.float64)
-    there = np.isfinite(xy).all(axis=1)
-    if not there.any():
-        return points
-    xy, where = xy[there], rows["row"].to_numpy()[there]
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    scale = SPAN / (float((high - low).max()) or 1.0)
-    points[:, where] = np.rint((xy - (low + high) / 2) * scale + SPAN / 2).astype(np.uint16).T
+    there = np.isfinite(rows[["x", "y"]].to_numpy(np.float64)).all(axis=1)
+    if there.any():
+        points[:, rows["row"].to_numpy()[there]] = _on_grid(rows[there], rows[there]).T
     return points
+
+
+def _on_grid(rows: pd.DataFrame, points: pd.DataFrame) -> np.ndarray:
+    """The places of ``rows`` (m, 2) on the square grid that ``points`` fill."""
+    xy, filled = (one[["x", "y"]].to_numpy(np.float64) for one in (rows, points))
+    low, high = filled.min(axis=0), filled.max(axis=0)
+    scale = SPAN / (float((high - low).max()) or 1.0)
+    placed = (xy - (low + high) / 2) * scale + SPAN / 2
+    return np.rint(placed.clip(0, SPAN)).astype(np.uint16)
+
+
+def _random(study: Study, views: dict[str, pd.DataFrame]) -> list[list[list[int]]]:
+    """The random images on each map: x, y, and 1 where the judges accept one."""
+    if not study.has("results/random_map.csv"):
+        return []
+    table = study.result("random_map", TABLES["random_map"])
+    random = []
+    for name, rows in views.items():
+        own = table[table["representation"] == name]
+        marks = np.column_stack([_on_grid(own, rows), own["accepted"]])
+        random.append(marks.astype(int).tolist())
+    return random
 
 
 def _columns(
@@ -249,6 +268,10 @@ def _notes(study: Study, names: list[str]) -> list[tuple[str, str]]:
                 k, n = numbers.count(row["trustworthiness_k"]), numbers.count(row["n"])
                 trust = numbers.plain(row["trustworthiness"])
                 notes[row["representation"]] = f"trustworthiness {trust} (k = {k}, n = {n})"
+    if study.has("results/random_map.csv"):
+        for name in set(study.result("random_map", TABLES["random_map"])["representation"]):
+            marks = "✕ random image that the judges refuse, ◇ one that they accept"
+            notes[name] = "; ".join(filter(None, (notes.get(name), marks)))
     return [(name, notes.get(name, "")) for name in names]
 
 

@@ -43,6 +43,7 @@ from repviz.studies.random_images import (
     ladder_stage,
     why_no_ladder,
 )
+from repviz.studies.random_map import Space, random_map_stage
 from repviz.studies.representations import (
     Representation,
     Split,
@@ -187,7 +188,7 @@ def faces(
             "manifold",
             partial(_manifold, study=study, plan=plan, identity=identity, rows=measured, code=code),
         )
-        _ladder(study, plan, code, samples)
+        _ladder(study, plan, code, samples, measured)
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)
     return study
@@ -252,7 +253,8 @@ def _manifold(
         advance(1)
 
 
-def _ladder(study: Study, plan: Plan, code: int, samples: int) -> None:
+def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray) -> None:
+    """The ladder of random images, and its pictures on the maps of the images ``rows``."""
     module = _autoencoder(study, code).module
     codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
     X, nouns = plan.training_data().rows(plan.data.X), plan.data.nouns
@@ -261,7 +263,17 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int) -> None:
         study.skip("ladder", reason)
         return
     work = partial(ladder_stage, known=known, X=X, parts=plan.parts, nouns=nouns)
-    study.stage("ladder", partial(work, samples=samples, seed=plan.seeds[0]))
+    seed = plan.seeds[0]
+    study.stage("ladder", partial(work, samples=samples, seed=seed))
+
+    def random_map(draft: Draft) -> None:
+        spaces: dict[str, Space] = {
+            "pixels": (X[rows], np.asarray),
+            f"code {code}": (codec[0](X[rows]), codec[0]),
+        }
+        random_map_stage(draft, study=study, spaces=spaces, rows=rows, seed=seed)
+
+    study.stage("random map", random_map)
 
 
 def _findings(draft: Draft, study: Study, code: int) -> None:

@@ -48,6 +48,11 @@ class LandmarkMap:
         """
         X = checks.matrix("LandmarkMap.transform", X, rows=1)
         drawn = self.embedding[self.landmarks]
+        if X.shape[1] != self._rows.shape[1]:
+            raise InputError(
+                f"LandmarkMap.transform: X must have {self._rows.shape[1]} columns, as in fitting, "
+                f"got {X.shape[1]}."
+            )
         return _placed(X, self._rows, drawn, self._neighbors, self._min_dist, self._seed)
 
 
@@ -103,14 +108,59 @@ def umap_by_landmarks(
     return LandmarkMap(placed, chosen, rows, near, min_dist, seed)
 
 
+def place_on_map(
+    X: Any,
+    rows: Any,
+    embedding: Any,
+    *,
+    neighbors: int = 15,
+    min_dist: float = 0.1,
+    seed: int = 0,
+) -> np.ndarray:
+    """Places (m, components) of other rows on a UMAP map that exists and does not move.
+
+    A placed row starts at its nearest rows' mean place, weighted as UMAP ties rows, and is then
+    moved for a few epochs. However far it lies from all rows, its place is among theirs: the map
+    cannot show that distance.
+
+    Parameters
+    ----------
+    X : array_like, shape (m, d)
+        The rows to place.
+    rows : array_like, shape (n, d)
+        The rows of the map, n >= 2.
+    embedding : array_like, shape (n, components)
+        Their places.
+    neighbors, min_dist, seed
+        As in :func:`repviz.umap`: those with which the map was drawn.
+
+    Raises
+    ------
+    InputError
+        A matrix is not finite, or the matrices do not fit each other.
+    """
+    who = "place_on_map"
+    rows = checks.matrix(who, rows, rows=2)
+    X = checks.matrix(who, X, rows=1)
+    drawn = checks.matrix(who, embedding, rows=2)
+    near = checks.integer(who, "neighbors", neighbors, low=2, high=MOST_NEIGHBORS)
+    min_dist = checks.real(who, "min_dist", min_dist, low=0, high=1)
+    seed = checks.seed(who, seed)
+    if X.shape[1] != rows.shape[1]:
+        raise InputError(
+            f"{who}: X must have {rows.shape[1]} columns, as the map's rows, got {X.shape[1]}."
+        )
+    if len(drawn) != len(rows):
+        raise InputError(
+            f"{who}: embedding must have one row for each of the map's {len(rows)} rows, got "
+            f"{len(drawn)}."
+        )
+    return _placed(X, rows, drawn, min(near, len(rows)), min_dist, seed)
+
+
 def _placed(
     X: np.ndarray, rows: np.ndarray, drawn: np.ndarray, near: int, min_dist: float, seed: int
 ) -> np.ndarray:
-    if X.shape[1] != rows.shape[1]:
-        raise InputError(
-            f"LandmarkMap.transform: X must have {rows.shape[1]} columns, as in fitting, got "
-            f"{X.shape[1]}."
-        )
     indices, distances = neighbors_between(X, rows, k=near)
     lengths = in_float32(distances)
     widths, nearest_each = smooth_knn_dist(lengths, float(near), local_connectivity=0.0)

@@ -4,7 +4,6 @@
 
 const ABSENT = 65535; // the coordinate of an image that a map lacks
 const SPAN = 65534; // the largest coordinate
-const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 const fromBase64 = (text) =>
   Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -189,8 +188,8 @@ class Grid {
         if (ay > py !== by > py && px < ax + ((py - ay) / (by - ay)) * (bx - ax)) odd = !odd;
       return odd;
     };
-    const [left, right] = [0, 1].map((end) => this.cell(Math[end ? "max" : "min"](...polygon.map(([px]) => px))));
-    const [top, bottom] = [0, 1].map((end) => this.cell(Math[end ? "max" : "min"](...polygon.map(([, py]) => py))));
+    const ends = (axis) => ["min", "max"].map((end) => this.cell(Math[end](...polygon.map((point) => point[axis]))));
+    const [[left, right], [top, bottom]] = [ends(0), ends(1)];
     for (let row = top; row <= bottom; row++) {
       const [low, high] = [row * width, (row + 1) * width];
       const near = edges.filter(([, ay, , by]) => Math.max(ay, by) >= low && Math.min(ay, by) <= high);

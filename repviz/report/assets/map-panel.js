@@ -12,17 +12,14 @@ const element = (name, text, options = {}) => Object.assign(document.createEleme
 class Strip {
   constructor(box, length, data, thumbnails, choose) {
     Object.assign(this, { data, thumbnails, rows: [] });
-    this.canvas = document.createElement("canvas");
-    this.canvas.setAttribute("aria-hidden", "true");
     this.buttons = Array.from({ length }, (_, place) => {
       const button = element("button", "", { type: "button" });
       button.addEventListener("click", () => choose(this.rows[place]));
       return button;
     });
-    box.append(this.canvas, ...this.buttons);
     this.edge = 48;
-    this.canvas.width = this.edge * length;
-    this.canvas.height = this.edge;
+    this.canvas = element("canvas", "", { width: this.edge * length, height: this.edge, ariaHidden: "true" });
+    box.append(this.canvas, ...this.buttons);
   }
 
   show(rows, wrong, theme) {
@@ -174,10 +171,7 @@ class Panel {
     const box = by("map-scale");
     box.hidden = !column;
     if (!column) return;
-    const bar = document.createElement("canvas");
-    bar.width = 256;
-    bar.height = 1;
-    bar.setAttribute("aria-hidden", "true");
+    const bar = element("canvas", "", { width: 256, height: 1, ariaHidden: "true" });
     const context = bar.getContext("2d");
     theme.ramp.forEach((colour, i) => {
       context.fillStyle = css(colour);

@@ -1,8 +1,7 @@
 "use strict";
 // Points as pixels: a raster of its own, since a canvas's paths take seconds for a million points.
 
-const pixelOf = ([r, g, b, a]) =>
-  LITTLE ? ((a << 24) | (b << 16) | (g << 8) | r) >>> 0 : ((r << 24) | (g << 16) | (b << 8) | a) >>> 0;
+const pixelOf = ([r, g, b, a]) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0; // little-endian
 
 // The colours of the page, light or dark.
 class Theme {
@@ -132,7 +131,6 @@ class Raster {
     const { pixels } = this;
     const [low, high] = [-half, side + half];
     const full = core.length;
-    const edge = LITTLE ? rim.length : 0;
     const length = rows === null ? x.length : rows.length;
     for (let place = 0; place < length; place++) {
       const i = rows === null ? place : rows[place];
@@ -143,7 +141,7 @@ class Raster {
       const at = (py + pad) * stride + px + pad;
       const colour = codes === null ? table[0] : table[codes[i]];
       for (let k = 0; k < full; k++) pixels[at + core[k]] = colour;
-      for (let k = 0; k < edge; k++) {
+      for (let k = 0; k < rim.length; k++) {
         const to = at + rim[k];
         pixels[to] = over(pixels[to], colour, opacity[k]);
       }

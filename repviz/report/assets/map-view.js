@@ -5,6 +5,7 @@
 const WHOLE = { scale: 1, x: 0.5, y: 0.5 }; // magnification, and the point in the middle
 const MANY = 20000; // images from which on maps do not morph
 const PEERS = 100; // images of one label up to which all stand out under the pointer
+const [CROSS, DIAMOND] = ["M-1-1 1 1M1-1-1 1", "M-1 0 0-1 1 0 0 1Z"].map((path) => new Path2D(path));
 const NAMED = 20; // labels up to which their names stand in the map
 
 const fit = (canvas, width, height = width) => {
@@ -34,8 +35,7 @@ const centres = (data, view) => {
 
 class Thumbnails {
   constructor(image, sheet) {
-    this.image = image;
-    this.sheet = sheet;
+    Object.assign(this, { image, sheet });
   }
 
   get shape() {
@@ -130,12 +130,28 @@ class LargeMap {
     this.raster.draw(this.canvas, this.points, this.place, this.radius, colours, theme, state.selection);
     const context = this.canvas.getContext("2d");
     if (state.pictures && this.thumbnails) this.drawPictures(context, colours);
+    if (this.points === data.views[state.view]) this.drawRandom(context, theme);
     if (state.names && data.labels && data.labels.length > 1 && data.labels.length <= NAMED) this.drawNames(context, theme);
   }
 
   // What a lasso will leave below, before its end has to be seen.
   prepare(theme) {
     this.raster.prepare(this.canvas, this.points, this.place, this.radius, theme);
+  }
+
+  // Random images: a cross where the judges refuse one, a diamond where they accept it.
+  drawRandom(context, theme) {
+    const { scale, left, top } = this.place;
+    const r = 4 * window.devicePixelRatio;
+    for (const [x, y, accepted] of this.data.random[this.state.view] ?? []) {
+      context.setTransform(r, 0, 0, r, left + scale * x, top - scale * y);
+      for (const [colour, width] of [[theme.paper, 0.9], [theme.ink, 0.35]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = width;
+        context.stroke(accepted ? DIAMOND : CROSS);
+      }
+    }
+    context.resetTransform();
   }
 
   // As many thumbnails as have room; every image keeps its point.
@@ -294,13 +310,9 @@ class SmallMaps {
     this.box = document.getElementById("map-views");
     this.marks = document.getElementById("map-marks");
     this.maps = data.views.map(({ name }, view) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      const canvas = document.createElement("canvas");
-      canvas.setAttribute("aria-hidden", "true");
-      const title = document.createElement("span");
-      title.textContent = name;
-      button.append(canvas, title);
+      const button = element("button", "", { type: "button" });
+      const canvas = element("canvas", "", { ariaHidden: "true" });
+      button.append(canvas, element("span", name));
       button.addEventListener("click", () => choose(view));
       this.box.append(button);
       return { button, canvas, raster: new Raster() };

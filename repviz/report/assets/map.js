@@ -77,6 +77,10 @@
     changed("map", "small", "selection");
     write();
   };
+  const pick = (rows) => {
+    state.selection.pick(rows);
+    select();
+  };
   const show = (view) => {
     state.view = view;
     const { name, note } = data.views[view];
@@ -92,9 +96,8 @@
     changed("map", "small", "focus");
   };
   const clear = () => {
-    if (state.pin >= 0) return pin(-1);
-    state.selection.pick([]);
-    select();
+    if (state.pin >= 0) pin(-1);
+    else pick([]);
   };
 
   // ---- the address holds selection, view and pin ----
@@ -260,10 +263,7 @@
   click("closer", () => zoom(2));
   click("farther", () => zoom(0.5));
   click("all", () => zoom(0));
-  click("clear", () => {
-    state.selection.pick([]);
-    select();
-  });
+  click("clear", () => pick([]));
   click("csv", () => {
     const rows = state.selection.empty ? Array.from({ length: data.n }, (_, i) => i) : [...state.selection.list];
     const link = document.createElement("a");
@@ -289,8 +289,7 @@
     names.map((name, i) => [name, i]).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
   by("map-label")?.append(...sorted(data.labels).map(([name, i]) => option(name, i)));
   by("map-label")?.addEventListener("change", ({ target: { value } }) => {
-    state.selection.pick(value === "" ? [] : data.members[Number(value)]);
-    select();
+    pick(value === "" ? [] : data.members[Number(value)]);
     by("map-label").value = value;
   });
   by("map-colour").append(
@@ -311,13 +310,9 @@
     if (text.trim() && found.length === 0)
       requestAnimationFrame(() => (by("map-said").textContent = "No image has this in its id, label or numbers."));
   });
-  const selectFound = () => {
-    state.selection.pick(found);
-    select();
-  };
-  click("found", selectFound);
+  click("found", () => pick(found));
   by("map-search").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && found.length > 0) selectFound();
+    if (event.key === "Enter" && found.length > 0) pick(found);
   });
 
   // ---- what changes from outside ----

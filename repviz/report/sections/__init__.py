@@ -113,6 +113,7 @@ SECTIONS: dict[str, str] = {
     "spectrum": "repviz.report.sections.spectrum:SECTION",
     "map": "repviz.report.sections.map:SECTION",
     "ladder": "repviz.report.sections.ladder:SECTION",
+    "random_map": "repviz.report.sections.random_map:SECTION",
     "provenance": "repviz.report.sections.provenance:SECTION",
 }
 
