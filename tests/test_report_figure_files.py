@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 
 import pandas as pd
 import pytest
 from study_folder import build
 
 import repviz
+from repviz import durable
 from repviz.errors import Damaged, StoreError
+from repviz.seals import card_path
 
 pytestmark = pytest.mark.slow
 
@@ -32,11 +36,12 @@ def out(study):
 
 def test_every_chart_of_the_page_is_there_in_three_formats_with_its_numbers(study, out):
     page = (study / "report.html").read_text(encoding="utf-8")
-    charts = [path.stem for path in sorted(out.glob("*.csv")) if path.name != "figures.csv"]
+    charts = [path.stem for path in sorted(out.glob("*.svg"))]
     assert len(charts) == page.count('class="chart wide"') > 12
     for stem in charts:
         for ending, start in FORMATS.items():
             assert (out / f"{stem}{ending}").read_bytes().startswith(start)
+        assert not pd.read_csv(out / f"{stem}.csv").empty
     drawn = pd.read_csv(next(out.glob("similarity-figure-*.csv")))
     stored = repviz.open_study(study).result("similarity")
     pd.testing.assert_frame_equal(drawn, stored)
@@ -61,11 +66,14 @@ def test_figures_are_numbered_as_the_page_counts_them(study, out):
 
 def test_the_same_study_gives_the_same_bytes_and_they_are_sealed(study, out, tmp_path):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    repviz.write_figures(study, out)  # over the earlier ones
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert repviz.verify(out) == len(before)
     again = tmp_path / "again"
-    repviz.build_report(study, figures=again)
+    shutil.copytree(out, again)
+    shutil.copy(card_path(out), card_path(again))
+    card = card_path(again).read_text().replace('"out/', '"again/')
+    durable.write_record(card_path(again), json.loads(card))
+    (again / "figures.csv").touch()
+    repviz.build_report(study, figures=again)  # over the earlier ones
     assert {path.name: path.read_bytes() for path in again.iterdir()} == before
     (again / "figures.csv").write_text("other")
     with pytest.raises(Damaged, match=r"this file of the export was changed"):
@@ -81,6 +89,28 @@ def test_a_folder_that_holds_other_files_is_refused(study, tmp_path):
         "Choose another folder."
     )
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_folder_with_a_folder_in_it_is_refused(study, out, tmp_path):
+    again = tmp_path / "figures"
+    shutil.copytree(out, again)
+    shutil.copy(card_path(out), card_path(again))
+    (again / "empty").mkdir()
+    with pytest.raises(StoreError) as caught:
+        repviz.write_figures(study, again)
+    assert str(caught.value) == (
+        f"{again}: figures need a folder of their own, and this one contains other files. "
+        "Choose another folder."
+    )
+    assert (again / "figures.csv").is_file()
+
+
+def test_a_table_says_what_each_picture_shows(out):
+    table = pd.read_csv(next(out.glob("reconstructions-figure-??.csv")))
+    assert table["file"].map(lambda name: (out / name).is_file()).all()
+    assert table["shows"].str.contains("original image/").any()
+    drawn = table["shows"].str.contains(r"drawn by .+ from \d+ numbers, squared error")
+    assert drawn.sum() > 5
 
 
 @pytest.mark.browser

@@ -27,9 +27,9 @@ def write_figures(study_folder: str | Path, out: str | Path) -> list[Path]:
 
     Each chart is written as ``SECTION-figure-NN`` with the endings ``.svg``, ``.pdf``, ``.png`` and
     ``.csv``, the table that it draws; NN is its number in the report. Of a figure that is made of
-    pictures, each picture is written as the report holds it (PNG or JPEG). ``figures.csv`` lists
-    all with their captions. The same results give the same bytes; ``repviz.verify(out)`` checks
-    them.
+    pictures, each picture is written as the report holds it (PNG or JPEG), and the ``.csv`` says
+    what each shows: file, shows. ``figures.csv`` lists all with their captions. The same results
+    give the same bytes; ``repviz.verify(out)`` checks them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class _Figure:
 
     caption: str = ""
     chart: Chart | None = None
-    pictures: list[str] = field(default_factory=list)  # data URIs
+    pictures: list[tuple[str, str]] = field(default_factory=list)  # data URI, what it shows
 
 
 class _Reader(HTMLParser):
@@ -102,7 +102,7 @@ class _Reader(HTMLParser):
         elif self._inside and named.get("class") == "chart wide":
             self.figures[-1].chart = next(self._charts)
         elif self._inside and tag == "img" and str(named.get("src")).startswith("data:image/"):
-            self.figures[-1].pictures.append(str(named["src"]))
+            self.figures[-1].pictures.append((str(named["src"]), named.get("alt") or ""))
         if tag not in VOID:
             self._open.append(tag)
 
@@ -127,14 +127,19 @@ def _write(figure: _Figure, stem: Path) -> list[Path]:
         table = stem.with_name(f"{stem.name}.csv")
         _write_csv(figure.chart.rows, table)
         return [*save_files(drawn, stem), table]
-    files = []
-    for place, picture in enumerate(figure.pictures, 1):
+    files, shows = [], []
+    for place, (picture, words) in enumerate(figure.pictures, 1):
         about, _, content = picture.partition(",")
         ending = about.removeprefix("data:image/").partition(";")[0].replace("jpeg", "jpg")
         path = stem.with_name(f"{stem.name}-picture-{place:02d}.{ending}")
         durable.write_bytes(path, base64.b64decode(content))
         files.append(path)
-    return files
+        shows.append({"file": path.name, "shows": words})
+    if not files:
+        return []
+    table = stem.with_name(f"{stem.name}.csv")
+    _write_csv(pd.DataFrame(shows), table)
+    return [*files, table]
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -146,7 +151,7 @@ def _clear(out: Path) -> None:
     """Remove what an earlier call wrote; refuse a folder that holds anything else."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if not seals.card_path(out).is_file():
+    if not seals.card_path(out).is_file() or any(path.is_dir() for path in out.iterdir()):
         raise StoreError(
             f"{out}: figures need a folder of their own, and this one contains other files. Choose "
             "another folder."

@@ -26,6 +26,7 @@ TABLES = {
         "accepted_share_high"
     ),
     "ladder_samples": "rung sample accepted nearest_row distance",
+    "images": "row id",
     "judges": "judge judge_title statistic limit_low limit_high used blind_to",
     "negatives": (
         "kind title in_classifier_training judge judge_title n accepted accepted_share "
@@ -134,10 +135,15 @@ def _ladders(study: Study, rungs: pd.DataFrame) -> list[Markup]:
     """The rungs, the controls and the real images, each under its own heading."""
     pictures = study.array("ladder") if study.has("arrays/ladder.npy") else None
     samples = study.result("ladder_samples", TABLES["ladder_samples"])
+    ids = study.result("images", TABLES["images"]).set_index("row")["id"]
     parts = []
     for kind, heading in HEADINGS.items():
         lines = [
-            tag("li", tag("div", _words(row), class_="words"), _samples(row, pictures, i, samples))
+            tag(
+                "li",
+                tag("div", _words(row), class_="words"),
+                _samples(row, pictures, i, samples, ids),
+            )
             for i, row in enumerate(records(rungs))
             if row["kind"] == kind
         ]
@@ -161,7 +167,11 @@ def _words(row: dict[str, Any]) -> Markup:
 
 
 def _samples(
-    row: dict[str, Any], pictures: np.ndarray | None, place: int, samples: pd.DataFrame
+    row: dict[str, Any],
+    pictures: np.ndarray | None,
+    place: int,
+    samples: pd.DataFrame,
+    ids: pd.Series,
 ) -> Markup | None:
     if pictures is None:
         return None
@@ -169,13 +179,19 @@ def _samples(
     shown = [
         tag(
             "figure",
-            image(picture, alt=f"{row['title']}, sample {i + 1}"),
+            image(picture, alt=_described(row["title"], one, ids)),
             tag("figcaption", f"{'✓' if one['accepted'] else '✕'} {plain(one['distance'], 2)}"),
             class_="accepted" if one["accepted"] else None,
         )
-        for i, (picture, one) in enumerate(zip(pictures[place], own, strict=True))
+        for picture, one in zip(pictures[place], own, strict=True)
     ]
     return tag("div", shown, class_="samples")
+
+
+def _described(title: str, one: dict[str, Any], ids: pd.Series) -> str:
+    verdict = "accepted" if one["accepted"] else "refused"
+    distance, nearest = plain(one["distance"], 2), ids[one["nearest_row"]]
+    return f"{title}, {one['sample'] + 1}: {verdict}, {distance} from the nearest known, {nearest}"
 
 
 def _panel(study: Study, verdicts: pd.DataFrame, negatives: pd.DataFrame) -> Markup:
@@ -289,6 +305,7 @@ SECTION = Section(
         "results/ladder.csv",
         "results/ladder_judges.csv",
         "results/ladder_samples.csv",
+        "results/images.csv",
         "results/judges.csv",
         "results/negatives.csv",
     ),

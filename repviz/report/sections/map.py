@@ -35,6 +35,11 @@ def render(study: Study) -> Content | None:
         "Shift and the mouse, to select them in every map. Keys: arrows move, Enter pins, Space "
         "selects, + and - zoom, Escape clears."
     )
+    if pictures is None and study.has("arrays/thumbnails.npy"):
+        caption += (
+            f" The page shows no thumbnails: of more than {numbers.count(PICTURED)} images they "
+            "would take most of its size, and all but a few pixels of each."
+        )
     return Content(
         figure(join(body), caption, class_="broad"),
         reading="Each dot is an image; dots close together are neighbours in this representation. "

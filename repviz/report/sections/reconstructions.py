@@ -100,7 +100,8 @@ class _Grid:
         error = self.errors.get((engine, size, one["row"]))
         drawn = image(
             self.pixels[panel, one["position"]],
-            alt=f"{one['id']} drawn by {engine} from {size} numbers",
+            alt=f"{one['id']} drawn by {engine} from {size} numbers, squared error "
+            f"{plain(error, 2)}",
         )
         return tag("td", drawn, tag("span", plain(error, 2)))
 
