@@ -182,6 +182,30 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
     assert answer("worse", (-0.2, -0.1), (-0.1, 0.1)).endswith("; training makes it worse.")
 
 
+@pytest.mark.parametrize(
+    ("ratio", "value", "words"),
+    [
+        ((0.7, 0.6, 0.8), "30\N{NO-BREAK SPACE}% below PCA", "is 30 % below that of the best PCA"),
+        ((1.2, 1.1, 1.3), "20\N{NO-BREAK SPACE}% above PCA", "(95 % CI 10 % to 30 %; "),
+        ((0.9, 0.8, 1.1), "0.900", "is 0.900 times that of the best PCA (95 % CI 0.800 to 1.10; "),
+        ((0.9, 0.8, 1.1), "0.900", "no difference is shown."),
+    ],
+)
+def test_a_sweep_without_a_criterion_claims_what_its_interval_shows(
+    study: Path, tmp_path: Path, ratio: tuple[float, float, float], value: str, words: str
+) -> None:
+    columns = dict(zip(("ratio", "ratio_low", "ratio_high"), ratio, strict=True))
+    folder = changed(study, tmp_path / "s", "sweep", is_baseline=False, **columns)
+    claim = get_section("sweep").claim
+    assert claim is not None
+    assert claim(reading.open_study(folder)) is None
+    (folder / "results" / "choices.csv").unlink()
+    claimed = claim(reading.open_study(folder))
+    assert claimed is not None
+    assert claimed.value == value
+    assert words in claimed.answer.replace("\N{NO-BREAK SPACE}", " ")
+
+
 @pytest.mark.slow
 def test_no_folder_of_the_machine_stands_in_a_report(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "s"

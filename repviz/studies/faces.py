@@ -56,8 +56,8 @@ from repviz.study_folder import Draft, Study, begin
 from repviz.training.settings import ConvolutionalOptions
 
 SUMMARY = (
-    "What does each layer of a network hold, how small can a face be squeezed, what shape is the "
-    "set that faces form, and how far from it is a random point?"
+    "What does each layer of a network hold, how small a code does {one} need, what shape does the "
+    "set of {images} have, and how far from it is a random image?"
 )
 SWEPT = ["pca", "pca-all", "pca-augmented", "conv", "linear-start"]
 CRITERIA = ["same-label", "psnr:22"]  # when a code is large enough: who it is, and how near it is
@@ -169,7 +169,7 @@ def faces(
         title=f"What {len(grey):,} {images.nouns.images} look like to a network",
         parameters=parameters,
         images=describe_images(data),
-        summary=SUMMARY,
+        summary=SUMMARY.format(one=images.nouns.one, images=images.nouns.several),
     ) as study:
         known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
         identity = known, held_out

@@ -105,9 +105,9 @@ def _invariance_finding(table: Any) -> str:
     most: Any = rows.loc[rows["relative_displacement"].idxmax()]
     least: Any = rows.loc[rows["relative_displacement"].idxmin()]
     return (
-        f"{most.layer} of {WEIGHT_KINDS[most.weights].network} moves most when an image is "
-        f"{most.title}, by {_displacement(most)} times the distance between two images, and least "
-        f"when it is {least.title}, by {_displacement(least)} ({most.n} images)."
+        f"{most.layer} of {WEIGHT_KINDS[most.weights].network} moves most under the change "
+        f"“{most.title}” of an image, by {_displacement(most)} times the distance between two "
+        f"images, and least under “{least.title}”, by {_displacement(least)} ({most.n} images)."
     )
 
 

@@ -133,15 +133,15 @@ def claim(study: Study) -> Claim | None:
     last = found[-1]["engine"]  # as in the findings: the autoencoder, after the baselines
     row = next(one for one in found if one["engine"] == last)
     question = f"How small can a code of a {study.nouns.image} be?"
-    rule = f"“{row['title']}” holds as often as for the originals, to within "
-    rule += percent(row["margin"], 0)
-    n = f"n = {count(row['n_test'])}"
+    rule = f"“{row['title']}” holds about as often as for the originals (at most "
+    rule += f"{percent(row['margin'], 0)} less often)"
+    n = f"{count(row['n_test'])} test images"
     if missing(row["observed"]):
-        return Claim(question, "larger", f"With no size of the sweep {rule} ({n}).")
+        return Claim(question, "none tried was enough", f"With none of the sizes {rule}; {n}.")
     size = count(row["observed"])
     interval = f"95 % interval {_interval(row)}; " if not missing(row["low"]) else ""
-    doubt = " Too few are tested to confirm it." if row["undecided"] else ""
-    answer = f"With {size} numbers ({interval}{n}) {rule}.{doubt}"
+    doubt = " This is an estimate: too few are tested to confirm it." if row["undecided"] else ""
+    answer = f"From {size} numbers on ({interval}{n}) {rule}.{doubt}"
     return Claim(question, f"{size} numbers", answer, _examples(study, row))
 
 

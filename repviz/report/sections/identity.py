@@ -126,7 +126,7 @@ def claim(study: Study) -> Claim | None:
     )
     picture = intervals([own, untrained, pixels], lambda share: percent(share, 0), alt=sentence)
     cause = WEIGHT_KINDS[shown[0]["weights"]].cause
-    title = f"Does {cause} bring {study.nouns.labels} together?"
+    title = f"Does {cause} bring images of one {study.nouns.label} together?"
     return Claim(title, value, sentence, picture)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from repviz.number_format import count, plain, text
+from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join
 from repviz.report.parts import chart, field, interval, key, numbers_of, unseen_images
-from repviz.report.sections import Content, Section
+from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -93,6 +93,30 @@ def render(study: Study) -> Content | None:
     )
 
 
+def claim(study: Study) -> Claim | None:
+    """The largest size's error beside PCA's; None where a criterion answers how small a code is."""
+    table = study.result("sweep", TABLES["sweep"])
+    compared = table[~table["is_baseline"] & table["ratio"].notna() & table["ratio_low"].notna()]
+    if compared.empty or study.has("results/choices.csv"):
+        return None
+    row = records(compared)[-1]
+    low, high = row["ratio_low"], row["ratio_high"]
+    numbers = f"{count(row['bottleneck'])} numbers per {study.nouns.image}"
+    if low <= 1 <= high:
+        value, said = plain(row["ratio"]), f"{plain(row['ratio'])} times"
+        ends, verdict = f"{plain(low)} to {plain(high)}", ": no difference is shown"
+    else:
+        side = "below" if high < 1 else "above"
+        value = f"{percent(abs(1 - row['ratio']), 0)} {side} PCA"
+        said, verdict = f"{percent(abs(1 - row['ratio']), 0)} {side}", ""
+        ends = " to ".join(percent(one, 0) for one in sorted((abs(1 - low), abs(1 - high))))
+    sentence = (
+        f"With {numbers} the squared error of {row['engine_title']} is {said} that of the best "
+        f"PCA (95 % CI {ends}; {count(row['n_test'])} test images){verdict}."
+    )
+    return Claim("Does an autoencoder reconstruct better than PCA?", value, sentence)
+
+
 def engine_keys(table: pd.DataFrame) -> list[Markup]:
     """The legend of the engines in ``table``: label and title of each, in its colour."""
     engines = table.drop_duplicates("engine")
@@ -103,6 +127,7 @@ def engine_keys(table: pd.DataFrame) -> list[Markup]:
 
 
 SECTION = Section(
+    claim=claim,
     title="Reconstruction error by bottleneck size",
     short="Reconstruction error",
     stage="sweep",
