@@ -185,8 +185,8 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
 @pytest.mark.parametrize(
     ("ratio", "value", "words"),
     [
-        ((0.7, 0.6, 0.8), "30\N{NO-BREAK SPACE}% below PCA", "is 30 % below that of the best PCA"),
-        ((1.2, 1.1, 1.3), "20\N{NO-BREAK SPACE}% above PCA", "(95 % CI 10 % to 30 %; "),
+        ((0.7, 0.6, 0.8), "30 % below PCA", "is 30 % below that of the best PCA"),
+        ((1.2, 1.1, 1.3), "20 % above PCA", "(95 % CI 10 % to 30 %; "),
         ((0.9, 0.8, 1.1), "0.900", "is 0.900 times that of the best PCA (95 % CI 0.800 to 1.10; "),
         ((0.9, 0.8, 1.1), "0.900", "no difference is shown."),
     ],
@@ -202,7 +202,7 @@ def test_a_sweep_without_a_criterion_claims_what_its_interval_shows(
     (folder / "results" / "choices.csv").unlink()
     claimed = claim(reading.open_study(folder))
     assert claimed is not None
-    assert claimed.value == value
+    assert claimed.value.replace("\N{NO-BREAK SPACE}", " ") == value
     assert words in claimed.answer.replace("\N{NO-BREAK SPACE}", " ")
 
 
