@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 
@@ -11,7 +10,6 @@ import pytest
 from study_folder import build
 
 import repviz
-from repviz import durable
 from repviz.errors import Damaged, StoreError
 from repviz.seals import card_path
 
@@ -67,12 +65,9 @@ def test_figures_are_numbered_as_the_page_counts_them(study, out):
 def test_the_same_study_gives_the_same_bytes_and_they_are_sealed(study, out, tmp_path):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert repviz.verify(out) == len(before)
-    again = tmp_path / "again"
+    again = tmp_path / "out"
     shutil.copytree(out, again)
     shutil.copy(card_path(out), card_path(again))
-    card = card_path(again).read_text().replace('"out/', '"again/')
-    durable.write_record(card_path(again), json.loads(card))
-    (again / "figures.csv").touch()
     repviz.build_report(study, figures=again)  # over the earlier ones
     assert {path.name: path.read_bytes() for path in again.iterdir()} == before
     (again / "figures.csv").write_text("other")
