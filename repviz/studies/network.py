@@ -132,7 +132,11 @@ def _opened(model: str | None, weights: str | Path | None, seed: int) -> tuple[M
     weights = None if weights is None else checks.path("study network", "weights", weights)
     if weights is not None and weights.is_file() and not is_state_file(weights):
         state = read_card(weights).get("training", {}).get("state", {})
-        return open_checkpoint(weights, model=model), pd.DataFrame(state.get("history", []))
+        history = pd.DataFrame(state.get("history", []))
+        if not history.empty:  # a training of its own has no budget, so nothing was left out
+            longest = history["epoch"].max()
+            history = history.assign(n_available=history["n_train"], usual_epochs=longest)
+        return open_checkpoint(weights, model=model), history
     if model is None:
         assert weights is not None
         return open_checkpoint(weights), pd.DataFrame()  # which says what is wrong with the file
