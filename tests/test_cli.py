@@ -408,7 +408,7 @@ PARITY = [
     ("dimension", repviz.dimension, set()),
     ("scales", repviz.scale_curve, set()),
     ("similarity", repviz.similarity, set()),
-    ("report", repviz.build_report, set()),
+    ("report", repviz.build_report, {"setup"}),
     ("list", repviz.catalog, set()),
     ("verify", repviz.verify, set()),
 ]

@@ -203,7 +203,7 @@ def test_an_input_of_224_names_the_three_ways_to_55():
         pytest.param(
             {"classes": 1},
             InputError,
-            "classes must be a whole number at least 2, got 1.",
+            "classes must be a whole number from 2 to 1000000, got 1.",
             id="one class",
         ),
     ],

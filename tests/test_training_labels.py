@@ -225,7 +225,7 @@ def test_alexnet_learns_who_is_who():
         pytest.param(
             10,
             {"epochs": 0},
-            "train: epochs must be a whole number at least 1, got 0.",
+            "train: epochs must be a whole number from 1 to 100000, got 0.",
             id="no epoch",
         ),
         pytest.param(
