@@ -62,6 +62,7 @@ CALLS = {
     "manifold.dimension:dimension_by_label": lambda f, rows: f(rows, LABELS, method="mle", k=5),
     "manifold.dimension.curve:scale_curve": lambda f, rows: f(rows),
     "manifold.embedding:embed": lambda f, rows: f(rows, method="pca"),
+    "manifold.embedding.landmarks:place_on_map": lambda f, rows: f(rows[:9], rows, X[:, :2]),
     "manifold.embedding.landmarks:umap_by_landmarks": lambda f, rows: f(rows, landmarks=60),
     "manifold.embedding.pacmap_map:pacmap": lambda f, rows: f(rows),
     "manifold.embedding.pca_map:principal": lambda f, rows: f(rows),
@@ -91,6 +92,10 @@ WAYS = {
         lambda f, rows: f(rows, k=5, search="approximate"),
     ),
     "linear": ("manifold.probes:probe", lambda f, rows: f(rows, X[:, 0] > 0, method="linear")),
+    "logistic": (
+        "manifold.probes:probe",
+        lambda f, rows: f(rows, X[:, 0] > 0, method="logistic"),
+    ),
     "procrustes": (
         "manifold.similarity:similarity",
         lambda f, rows: f(rows, X, method="procrustes"),
@@ -103,7 +108,8 @@ WAYS = {
 # What is given rows that another function has checked, or helps one of these.
 INNER = {
     *("manifold.neighbors:count_within", "manifold.neighbors:encode_groups"),
-    *("manifold.probes:ridge", "manifold.stored_rows:readable_rows"),
+    *("manifold.probes:logistic", "manifold.probes:ridge"),
+    *("manifold.stored_rows:readable_rows",),
     *("manifold.stored_rows:matching_rows", "principal.exact:exact_pca"),
     *("principal.exact:rows_gram", "principal.exact:columns_gram", "principal.record:project"),
     *("principal.streaming:streaming_pca",),
