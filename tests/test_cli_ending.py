@@ -46,9 +46,13 @@ def net():
 def ending(tmp_path, monkeypatch):
     (tmp_path / "a_net_that_ends.py").write_text(NET)
     monkeypatch.syspath_prepend(tmp_path)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number in before:
-        signal.signal(number, signal.SIG_DFL)
+    # As in a terminal: what runs in the background of a script ignores SIGINT.
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     import a_net_that_ends
 
     yield a_net_that_ends.Ending

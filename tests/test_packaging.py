@@ -100,7 +100,7 @@ def test_every_command_works_outside_the_checkout(installed, tmp_path):
     command("sweep", *faces, "--grey", "--engines", "pca", "--bottlenecks", "2,4", "--out", "sweep")
     short = ("--bottleneck", "4", "--epochs", "1", "--out", "net.safetensors")
     command("train", "autoencoder", "--images", "drawn-faces:60", *short)
-    assert "encoder" in command("layers", "autoencoder", "--weights", "net.safetensors")
+    assert "features.12" in command("layers", "torchvision:squeezenet1_0")
     network = ("autoencoder", "--weights", "net.safetensors")
     command("extract", *network, "--images", "drawn-faces:60", "--layers", "code", "--out", "acts")
     command("dimension", "acts", "--layer", "code")
