@@ -65,7 +65,7 @@ def run_parts(
     ray = _ray()
     with _connected(ray, address):
         size = size or PER_WORKER * _workers(ray, cpus, gpus)
-        checks.integer("cluster", "the number of parts", size, low=1)
+        size = checks.integer("cluster", "the number of parts", size, low=1)
         task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_run)
         shared = ray.put(call)
         _wait(ray, [task.remote(shared, (rank, size)) for rank in range(size)])

@@ -226,6 +226,12 @@ def test_a_package_that_is_missing_is_named(method, package, graph, monkeypatch)
     )
 
 
+@pytest.mark.parametrize("measure", [quality_of, trustworthiness, continuity])
+def test_a_whole_number_may_be_a_float(measure, groups, graph):
+    xy = graph.X[:, :2]
+    assert repr(measure(graph, xy, k=3.0)) == repr(measure(graph, xy, k=3))
+
+
 def test_quality_is_the_mean_of_its_points_and_agrees_with_the_measures(groups, graph):
     xy = embed(graph, method="pca")
     found = quality_of(graph, xy, k=10, labels=groups[1])

@@ -90,7 +90,7 @@ def quality(
         its range.
     """
     mapped = _mapped("quality", graph, embedding, k)
-    seed = checks.seed("quality", seed)
+    k, seed = mapped.k, checks.seed("quality", seed)
     true = graph.indices[:, :k]
     points = {
         "trustworthiness": _rank_preservation(graph, mapped.indices, true),
@@ -133,7 +133,7 @@ def local_trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> n
     The mean over the rows is :func:`trustworthiness`, whose parameters and errors these are.
     """
     mapped = _mapped("trustworthiness", graph, embedding, k)
-    return _rank_preservation(graph, mapped.indices, graph.indices[:, :k])
+    return _rank_preservation(graph, mapped.indices, graph.indices[:, : mapped.k])
 
 
 def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
@@ -154,7 +154,7 @@ def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
         The map has not one row for each of the graph's, or ``k`` is out of its range.
     """
     mapped = _mapped("continuity", graph, embedding, k)
-    return float(_rank_preservation(mapped, graph.indices[:, :k], mapped.indices).mean())
+    return float(_rank_preservation(mapped, graph.indices[:, : mapped.k], mapped.indices).mean())
 
 
 def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:

@@ -244,6 +244,8 @@ RIGHT = {
     ("split", "fractions"): WRONG["matrix"],
     ("open_images", "limit"): [10**9, 10**30],
     ("open_model", "size"): PAIRS,
+    ("extract", "reduce"): [value for value in WRONG["name"] if value == {}],
+    ("train", "batch"): [10**9],
     ("umap", "init"): [None],
     ("umap_by_landmarks", "landmarks"): [10**9, 10**30],
     ("sweep", "bottlenecks"): PAIRS,
