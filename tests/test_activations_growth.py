@@ -21,6 +21,8 @@ from repviz.models import open_model
 from repviz.models.model import Model, Preprocessing
 from repviz.verification import verify
 
+pytestmark = pytest.mark.slow
+
 BEFORE, N = 1000, 1200
 
 

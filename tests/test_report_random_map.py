@@ -19,6 +19,8 @@ from repviz.report.page import write_report
 from repviz.report.sections import get_section
 from repviz.study_folder import open_study
 
+pytestmark = pytest.mark.slow
+
 REPORT_BYTES = 90_000  # of the page's style sheet and scripts
 
 

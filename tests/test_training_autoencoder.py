@@ -224,10 +224,8 @@ def real_faces():
     return rows(open_images("orl", size=16, grey=True).pixels())
 
 
-@pytest.mark.parametrize(
-    ("data", "k", "steps"),
-    [(drawn_rows, 4, 1500), pytest.param(real_faces, 8, 1500, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("data", "k", "steps"), [(drawn_rows, 4, 1500), (real_faces, 8, 1500)])
 def test_a_linear_autoencoder_of_the_same_loop_reaches_pca(data, k, steps):
     """Baldi & Hornik 1989: its error has no local minima, and the least of it is PCA's."""
     X = data()
