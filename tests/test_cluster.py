@@ -26,18 +26,23 @@ needs_ray = pytest.mark.skipif(
 BENCH = Path(__file__).parent.parent / "scripts" / "bench"
 
 
-@needs_ray
-@pytest.mark.slow
-def test_a_machine_that_dies_costs_nothing(tmp_path):
+def trial(script, folder, *words):
+    """What a script of scripts/bench finds in ``folder``: the JSON of its last line."""
     done = subprocess.run(
-        [sys.executable, BENCH / "cluster.py", tmp_path, "--rows", "640"],
+        [sys.executable, BENCH / script, folder, *words],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_machine_that_dies_costs_nothing(tmp_path):
+    found = trial("cluster.py", tmp_path, "--rows", "640")
     assert found["equal"]
     assert found["finished"]
     assert (found["shards"], found["parts"]) == (40, 10)
@@ -92,15 +97,7 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch):
 @needs_ray
 @pytest.mark.slow
 def test_a_sweep_on_two_machines_one_of_which_dies_is_that_of_one_process(tmp_path):
-    done = subprocess.run(
-        [sys.executable, BENCH / "cluster_sweep.py", tmp_path, "--limit", "120"],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = trial("cluster_sweep.py", tmp_path, "--limit", "120")
     assert found["different"] == []
     assert found["killed_at"] < found["fits"]
 
