@@ -34,12 +34,12 @@ def free_bytes() -> float:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def peak_megabytes() -> int:
-    """The peak memory of this process so far, in MB."""
+def peak_bytes() -> int:
+    """Bytes of memory that this process has held at most so far."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3)
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 @contextmanager

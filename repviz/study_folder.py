@@ -227,7 +227,7 @@ class Study:
             {
                 "seconds": round(time.perf_counter() - start, 2),
                 "cpu_seconds": round(time.process_time() - busy, 2),
-                "process_peak_memory_mb": memory.peak_megabytes(),
+                "process_peak_memory_mb": round(memory.peak_bytes() / 1e6),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
                 **({} if inputs is None else {"inputs": inputs}),

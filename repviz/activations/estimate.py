@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from repviz import checks
+from repviz import checks, memory
 from repviz.activations import layout
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import DTYPES, dry_run, manifest_of
@@ -107,7 +105,7 @@ def estimate_extraction(
         n,
         len(seen),
         bytes_of_matrices(manifest),
-        _peak_memory() + waiting,
+        memory.peak_bytes() + waiting,
         passes * -(-n // size) * seconds,
         size,
         layout.shards(manifest),
@@ -130,8 +128,3 @@ def _pass(model: Model, capture: Capture, buffers: Buffers, batch: Batch) -> Non
     capture(model.preprocessing.normalise(batch.pixels.to(device)))
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _peak_memory() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
