@@ -100,8 +100,9 @@ def build_report(
     else:
         name = "activations" if kind == "activations" else "comparison"
         done = study(name, list(folders), out=out or f"reports/{name}", **given)
-        folder = done.folder
-        path = write_report(folder, title=title, sections=sections)
+        folder, path = done.folder, done.report
+        if title is not None or sections:  # the study has written its own page
+            path = write_report(folder, title=title, sections=sections)
     if figures is not None:
         write_figures(folder, figures)
     return path
