@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from repviz import checks
 from repviz.errors import InputError
 
 Shape = tuple[int, int, int]  # channels, height, width
+ROOT_HALF = np.float32(np.sqrt(0.5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,12 @@ class MirroredPCA:
 
 
 def fit_mirrored_pca(
-    copies: list[np.ndarray], shape: Shape, components: int, *, mirror: bool, who: str = "pca"
+    copies: Iterable[np.ndarray],
+    shape: Shape,
+    components: int,
+    *,
+    mirror: bool,
+    who: str = "pca",
 ) -> MirroredPCA:
     """The principal components of the rows of all ``copies`` and of their mirror images, exactly.
 
@@ -49,8 +56,8 @@ def fit_mirrored_pca(
 
     Parameters
     ----------
-    copies : list of ndarray, shape (n, d)
-        Rows, float32.
+    copies : iterable of ndarray, shape (n, d)
+        Rows, float32. Read several times, one copy in memory at once.
     shape : (int, int, int)
         Channels, height and width of a row.
     components : int
@@ -65,19 +72,22 @@ def fit_mirrored_pca(
     InputError
         A value is not finite, or all rows are equal.
     """
-    for X in copies[:1]:
-        checks.matrix(who, X)
-    halves = [_halves(X, shape) for X in copies] if mirror else [(X, None) for X in copies]
-    even = [pair[0] for pair in halves]
-    count = sum(map(len, even))
-    mean = np.add.reduce([X.sum(axis=0, dtype=np.float64) for X in even]) / count
-    mean = mean.astype(np.float32)
-    parts = [(*_directions([X - mean for X in even], components), 1.0)]
+    first = checks.matrix(who, next(iter(copies)))
+    d_odd = int(np.prod(shape[:2])) * (shape[2] // 2) if mirror else 0
+    d_even = int(np.prod(shape)) - d_odd
+    count, total = 0, np.zeros(d_even)
+    for X in copies:
+        count += len(X)
+        total += (_even(X, shape) if mirror else X).sum(axis=0, dtype=np.float64)
+    mean = (total / count).astype(np.float32)
+    centred = ((_even(X, shape) if mirror else X) - mean for X in copies)
+    parts = [(*_directions(centred, count, d_even, components), 1.0)]
     if mirror:
-        parts.append((*_directions([X for _, X in halves if X is not None], components), -1.0))
+        odd = (_odd(X, shape) for X in copies)
+        parts.append((*_directions(odd, count, d_odd, components), -1.0))
     values = np.concatenate([values for values, _, _ in parts])
     if not values.max(initial=0) > 0:
-        spread = float(np.ptp(copies[0], axis=0).max())
+        spread = float(np.ptp(first, axis=0).max())
         if spread > 0:
             raise InputError(
                 f"{who}: the training images must differ by enough for float32, got differences of "
@@ -100,37 +110,50 @@ def fit_mirrored_pca(
     return MirroredPCA(full_mean, basis, spread, sign)
 
 
-def _halves(X: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Rows as their even and odd parts under the mirror, in orthonormal coordinates."""
+def _even(X: np.ndarray, shape: Shape) -> np.ndarray:
+    """Even parts of rows under the mirror, in orthonormal coordinates."""
+    left, right = _sides(X, shape)
+    half = shape[2] // 2
+    middle = X.reshape(-1, *shape)[..., half : shape[2] - half]
+    return np.concatenate([(left + right) * ROOT_HALF, middle], axis=-1).reshape(len(X), -1)
+
+
+def _odd(X: np.ndarray, shape: Shape) -> np.ndarray:
+    """Odd parts of rows under the mirror, in orthonormal coordinates."""
+    left, right = _sides(X, shape)
+    return ((left - right) * ROOT_HALF).reshape(len(X), -1)
+
+
+def _sides(X: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """The left half of each image, and its right half mirrored."""
     images = X.reshape(-1, *shape)
     half = shape[2] // 2
-    left, right = images[..., :half], images[..., ::-1][..., :half]
-    root = np.float32(np.sqrt(0.5))
-    middle = images[..., half : shape[2] - half]
-    even = np.concatenate([(left + right) * root, middle], axis=-1)
-    return even.reshape(len(X), -1), ((left - right) * root).reshape(len(X), -1)
+    return images[..., :half], images[..., ::-1][..., :half]
 
 
 def _unfold(part: np.ndarray, shape: Shape, sign: float) -> np.ndarray:
     """One even (sign 1) or odd (sign -1) part as a row of pixels."""
     half = shape[2] // 2
     part = part.reshape(*shape[:2], -1)
-    left, middle = part[..., :half] * np.float32(np.sqrt(0.5)), part[..., half:]
+    left, middle = part[..., :half] * ROOT_HALF, part[..., half:]
     if sign < 0:
         middle = np.zeros((*shape[:2], shape[2] - 2 * half), part.dtype)
     right = left[..., ::-1] if sign > 0 else -left[..., ::-1]
     return np.concatenate([left, middle, right], axis=-1).ravel()
 
 
-def _directions(parts: list[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of squares (k,) and directions (k, d) of rows that are centred already."""
-    n, d = sum(map(len, parts)), parts[0].shape[1]
+def _directions(
+    parts: Iterable[np.ndarray], n: int, d: int, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of squares (k,) and directions (k, d) of n rows that are centred already."""
     wide = n <= d
     if wide:
-        X = np.concatenate(parts)
+        X = np.concatenate(list(parts))
         gram = (X @ X.T).astype(np.float64)
     else:
-        gram = np.add.reduce([(X.T @ X).astype(np.float64) for X in parts])
+        gram = np.zeros((d, d))
+        for part in parts:
+            gram += part.T @ part
     last = len(gram) - 1
     if last < 0:
         return np.zeros(0), np.zeros((0, d), np.float32)

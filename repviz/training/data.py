@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -100,9 +101,8 @@ class TrainingData:
     @cached_property
     def linear_augmented(self) -> MirroredPCA:
         """PCA of all the shifted copies that autoencoders are trained on."""
-        copies = [self.shifted(shift) for shift in self.shifts]
         return fit_mirrored_pca(
-            copies, self.shape, self.max_bottleneck, mirror=self.mirror, who=self.who
+            ShiftedCopies(self), self.shape, self.max_bottleneck, mirror=self.mirror, who=self.who
         )
 
     @cached_property
@@ -115,3 +115,13 @@ class TrainingData:
     def _n_components(self) -> int:
         rank = len(self.train) * (1 + self.mirror) - 1
         return min(n_components_for(self.max_bottleneck, int(np.prod(self.shape))), rank)
+
+
+@dataclass(frozen=True, eq=False)
+class ShiftedCopies:
+    """The training rows (n, d) at each shift, one copy in memory at once."""
+
+    data: TrainingData
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.data.shifted, self.data.shifts)
