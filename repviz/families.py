@@ -12,14 +12,15 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     ----------
     family : str, optional
         One family only: "sources", "models", "layers", "recipes", "augmentations", "reductions",
-        "exports", "estimators", "embeddings", "similarities", "probes", "perturbations", "engines",
-        "criteria", "samplers", "judges", "studies" or "sections".
+        "ablations", "exports", "estimators", "embeddings", "similarities", "probes",
+        "perturbations", "engines", "criteria", "samplers", "judges", "studies" or "sections".
 
     Raises
     ------
     UnknownName
         There is no such family.
     """
+    from repviz.activations.ablation import ABLATIONS
     from repviz.activations.exports import EXPORTS
     from repviz.activations.reduction import REDUCTIONS
     from repviz.bottleneck.criteria import CRITERIA
@@ -45,6 +46,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "recipes": {name: recipe.summary for name, recipe in RECIPES.items()},
         "augmentations": {name: entry.summary for name, entry in AUGMENTATIONS.items()},
         "reductions": {kind.usage: kind.summary for kind in REDUCTIONS.values()},
+        "ablations": dict(ABLATIONS),
         "exports": {name: entry.summary for name, entry in EXPORTS.items()},
         "estimators": {name: entry.summary for name, entry in ESTIMATORS.items()},
         "embeddings": {name: entry.summary for name, entry in EMBEDDINGS.items()},

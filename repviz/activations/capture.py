@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fnmatch import fnmatchcase
 from functools import partial
 from types import TracebackType
@@ -86,6 +86,7 @@ class Capture:
         self._first_outputs: dict[
             str, tuple[Tensor, int]
         ] = {}  # outputs of the first pass and their versions
+        self._paused = False
         self._changed: set[str] = set(self.layers)  # changed in place later; all layers until known
 
     def __enter__(self) -> Capture:
@@ -133,6 +134,15 @@ class Capture:
             self._outputs[name] = value if self.keep is None else self.keep(name, value)
         return self._ordered()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Within the block the network can run without being read."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
     @property
     def changed(self) -> frozenset[str]:
         """The layers whose output is later changed in place (known after one pass)."""
@@ -155,7 +165,7 @@ class Capture:
         self.calls, self._first_outputs = {name: self._counts[name] for name in self.layers}, {}
 
     def _record_late(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(_first(output), Tensor):
+        if isinstance(_first(output), Tensor) and not self._paused:
             self.late.add(name)
 
     def _ordered(self) -> dict[str, Any]:
@@ -169,6 +179,8 @@ class Capture:
 
     def _hook(self, name: str, call: int | None) -> Callable[[nn.Module, Any, Any], None]:
         def hook(part: nn.Module, inputs: Any, output: Any) -> None:
+            if self._paused:
+                return
             value = _first(output)
             if not isinstance(value, Tensor):
                 if name not in self._named and not self._passes:

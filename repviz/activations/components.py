@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from repviz import durable, progress, provenance
-from repviz.activations import layout
 from repviz.activations.capture import Capture
-from repviz.activations.pipeline import decode_ahead
+from repviz.activations.fitted import batches_of, is_fitted, read_fitted, write_fitted
 from repviz.activations.reduction import Components, Reduction
-from repviz.errors import Damaged, InputError
+from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
 
+COMPONENTS = "components"  # how they are called among the fitted arrays
 OVERSAMPLING = 16  # extra components tracked beyond those requested, at least
 LEAST_ROWS = 256  # rows per update, at least; more rows come closer to an exact PCA
 
@@ -44,27 +42,13 @@ def fit_components(
     reductions = {name: r for name, (_, r) in reduced.items() if isinstance(r, Components)}
     if not reductions:
         return
-    record = layout.commit_path(path, "components")
-    if not record.is_file():
+    if not is_fitted(path, COMPONENTS):
         found = _fit_all(manifest, model, images, capture, reductions)
-        sums = {}
-        for name, (basis, _) in found.items():
-            file = layout.components_path(path, name)
-            with durable.replacing(file) as temporary, open(temporary, "wb") as out:
-                np.save(out, basis)
-            sums[name] = provenance.file_checksum(file)
+        bases = {name: basis for name, (basis, _) in found.items()}
         shares = {name: share for name, (_, share) in found.items()}
-        commit = {layout.SUMS: sums, "explained_variance_ratio": shares}
-        layout.write_commit(path, "components", commit)
+        write_fitted(path, COMPONENTS, bases, explained_variance_ratio=shares)
     for name, reduction in reductions.items():
-        file = layout.components_path(path, name)
-        try:
-            basis = np.load(file, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise Damaged(
-                f"{file}: the components are missing or damaged. Delete this folder of "
-                "activations and extract them again."
-            ) from error
+        basis = read_fitted(path, COMPONENTS, name)
         reduction.fitted(basis[0], basis[1:])
 
 
@@ -77,19 +61,13 @@ def _fit_all(
 ) -> dict[str, tuple[np.ndarray, list[float]]]:
     """For each layer its mean above its components (1 + k, d), and their shares of variance."""
     solvers = {name: _Solver(r.shape[0]) for name, r in reductions.items()}
-    n, size = len(images), manifest["batch"]
-    spans = [range(start, min(start + size, n)) for start in range(0, n, size)]
-    device = next((value.device for value in model.module.parameters()), torch.device("cpu"))
     capture.keep = _flatten(reductions)
     rows = 0
-    with progress.task("fit components", n) as advance:
-        for batch in decode_ahead(images, model.preprocessing, spans):
-            outputs = capture(model.preprocessing.normalise(batch.pixels.to(device)))
-            good = [i for i, row in enumerate(batch.rows) if row not in batch.unreadable]
-            rows += len(good)
-            for name, solver in solvers.items():
-                solver.update(outputs[name][good])
-            advance(len(batch.rows))
+    for x, good in batches_of(images, model, manifest["batch"], task="fit components"):
+        outputs = capture(x)
+        rows += len(good)
+        for name, solver in solvers.items():
+            solver.update(outputs[name][good])
     for name, solver in solvers.items():
         if rows < solver.size:
             raise InputError(

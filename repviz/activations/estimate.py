@@ -13,6 +13,7 @@ from torch import nn
 
 from repviz import checks, memory
 from repviz.activations import layout
+from repviz.activations.ablation import Ablation
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import DTYPES, dry_run, manifest_of
 from repviz.activations.filling import Buffers, device_of
@@ -67,9 +68,10 @@ def estimate_extraction(
     model: Model | nn.Module | str,
     images: Any,
     layers: Iterable[str] | str | None = None,
-    *,
-    batch: int | None = None,
     reduce: str | Mapping[str, str] = "none",
+    *,
+    ablate: Mapping[str, str] | None = None,
+    batch: int | None = None,
     dtype: str = "float32",
     seed: int = 0,
 ) -> Estimate:
@@ -85,7 +87,11 @@ def estimate_extraction(
     model, images = as_model("estimate", model), as_images(images)
     checks.one_of("estimate", "type of number", dtype, DTYPES)
     names = model.layers if layers is None else checks.as_list(layers)
-    with evaluating(model.module), Capture(model.module, names) as capture:
+    with (
+        evaluating(model.module),
+        Ablation(model.module, ablate or {}) as ablation,
+        Capture(model.module, names) as capture,
+    ):
         seen = dry_run(model, capture)
         reduced = reductions(seen, reduce, seed)
         manifest = manifest_of(model, images, seen, reduced, batch, dtype, seed)
@@ -99,6 +105,7 @@ def estimate_extraction(
             _pass(model, capture, buffers, decoded)
             seconds = time.perf_counter() - start
     passes = 1 + any(isinstance(reduction, Components) for _, reduction in reduced.values())
+    passes += bool(ablation.averaged)
     waiting = sum(tensor.nbytes for tensor in buffers.tensors.values())
     waiting += AHEAD * decoded.pixels.nbytes
     return Estimate(

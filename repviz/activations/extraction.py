@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from repviz import checks, durable
 from repviz.activations import layout, writer
+from repviz.activations.ablation import Ablation, fit_means
 from repviz.activations.capture import Capture, module_and_call
 from repviz.activations.components import fit_components
 from repviz.activations.filling import check_contents, device_of, fill
@@ -49,9 +50,10 @@ def extract(
     images: Any,
     out: str | Path,
     layers: Iterable[str] | str | None = None,
-    *,
-    batch: int | None = None,
     reduce: str | Mapping[str, str] = "none",
+    *,
+    ablate: Mapping[str, str] | None = None,
+    batch: int | None = None,
     dtype: str = "float32",
     strict: bool = False,
     seed: int = 0,
@@ -77,12 +79,21 @@ def extract(
     layers : str or iterable of str, optional
         Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
         choice if left out.
-    batch : int, optional
-        Images at a time, at least 1. Left out, 32, or fewer where those would fill over 256 MB.
     reduce : str or mapping of str to str
         What is kept of a layer, as in :data:`~repviz.activations.reduction.REDUCTIONS`:
         ``"mean"``, ``"grid:3"``; or for each layer or glob its own:
         ``{"conv*": "mean", "fc*": "none"}``, where the first that fits counts.
+    ablate : mapping of str to str, optional
+        Layers whose output is replaced, by name, glob or type, and how: ``{"conv3": "mean"}``. The
+        layers after it, and the layer itself, are those of the ablated network.
+
+        ``"zero"``: every number of the output becomes 0. ``"mean"``: every number of the output
+        becomes its own mean over the readable images, found in a first pass through the network
+        as it is: each unit, that is each channel at each position or each feature of each token,
+        has one mean, so that the output is the same for every image. Appended rows take the means
+        of the first images.
+    batch : int, optional
+        Images at a time, at least 1. Left out, 32, or fewer where those would fill over 256 MB.
     dtype : str
         ``"float32"``, or ``"float16"``, which holds numbers up to 65,504 to three digits: what is
         beyond becomes infinite, is counted in the manifest's layers and warned of.
@@ -105,10 +116,10 @@ def extract(
     Raises
     ------
     UnknownName
-        A layer or a reduction that there is not.
+        A layer, a reduction or an ablation that there is not.
     InputError
-        A reduction that a layer's shape does not allow, or a layer that does not give a row an
-        image.
+        A reduction that a layer's shape does not allow, a layer that does not give one row per
+        image, or an ablated layer that does not run exactly once.
     ImageError
         An unreadable image, where ``strict``; or not one image was readable.
     Mismatch
@@ -116,6 +127,11 @@ def extract(
         where rows are appended, an image was removed or changed.
     StoreError
         ``out`` holds something else, cannot be written, or another process writes it.
+
+    Warns
+    -----
+    UserWarning
+        The ablation changes none of the extracted layers; images are unreadable; values overflow.
     """
     model = as_model("extract", model)
     if batch is not None:
@@ -128,14 +144,23 @@ def extract(
     )
     share = get_part(part)
     images, path = as_images(images), checks.path("extract", "out", out)
-    asked = model.layers if layers is None else checks.as_list(layers)
-    with recycled(), evaluating(model.module), Capture(model.module, asked) as capture:
+    names = model.layers if layers is None else checks.as_list(layers)
+    with (
+        recycled(),
+        evaluating(model.module),
+        Ablation(model.module, ablate or {}) as ablation,
+        Capture(model.module, names) as capture,
+    ):
         seen = dry_run(model, capture)
+        ablation.check(model, capture)
+        _check_means(model, capture, ablation)
         reduced = reductions(seen, reduce, seed)
         manifest = manifest_of(model, images, seen, reduced, batch, dtype, seed)
+        if ablation.kinds:
+            manifest["ablated"] = ablation.kinds
         with durable.locked(path, shared=share is not None):
             for number, extent in enumerate(extents(path, images, manifest, append=append)):
-                run = _Run(model, capture, reduced, strict, share)
+                run = _Run(model, capture, ablation, reduced, strict, share)
                 finished = _complete(extent, run, fit=number == 0)
         warn_of_late(capture)
     if not finished:
@@ -151,6 +176,7 @@ class _Run:
 
     model: Model
     capture: Capture
+    ablation: Ablation
     reduced: dict[str, tuple[str, Reduction]]
     strict: bool
     part: Part | None
@@ -165,6 +191,7 @@ def _complete(extent: Extent, run: _Run, *, fit: bool) -> bool:
         if part is None:
             writer.delete_leftovers(path)
         if fit:
+            fit_means(path, manifest, model, images, capture, run.ablation)
             fit_components(path, manifest, model, images, capture, run.reduced)
     done = set(layout.finished_shards(path, manifest))
     ours = [k for k in range(layout.shards(manifest)) if part is None or k in part]
@@ -221,6 +248,13 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
                 f"images and {second[name]} for 3. Choose the layer that contains it."
             )
     return seen
+
+
+def _check_means(model: Model, capture: Capture, ablation: Ablation) -> None:
+    """Refuse layers that are ablated to their mean and do not give one row per image."""
+    if ablation.averaged:
+        with capture.paused(), ablation.paused(), Capture(model.module, ablation.averaged) as own:
+            dry_run(model, own)
 
 
 def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:

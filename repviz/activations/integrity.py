@@ -63,8 +63,10 @@ def _verify(acts: store.Activations) -> Verification:
     damaged = [] if provenance.key(parameters) == manifest["key"] else ["manifest.json"]
     expected: dict[Path, str | None] = {}
     commits = [*range(layout.shards(manifest)), "rows"]
-    if layout.commit_path(path, "components").is_file() or _has_components(manifest):
-        commits.append("components")
+    needed = _needed(manifest)
+    commits += [
+        kind for kind in layout.FITTED if kind in needed or layout.commit_path(path, kind).is_file()
+    ]
     sealed = manifest["version"] != layout.UNSEALED
     for commit in commits:
         try:
@@ -78,8 +80,9 @@ def _verify(acts: store.Activations) -> Verification:
         listed = record[layout.SUMS]
         if commit == "rows":
             expected[path / "rows.parquet"] = listed.get("rows")
-        elif commit == "components":
-            expected |= {layout.components_path(path, name): sum_ for name, sum_ in listed.items()}
+        elif commit in layout.FITTED:
+            files = {layout.fitted_path(path, str(commit), name): name for name in listed}
+            expected |= {file: listed[name] for file, name in files.items()}
         else:
             for layer in manifest["order"]:
                 expected[layout.shard_path(path, layer, int(commit))] = listed.get(layer)
@@ -89,11 +92,13 @@ def _verify(acts: store.Activations) -> Verification:
     return Verification(path, 1 + len(commits) + len(expected), tuple(damaged))
 
 
-def _has_components(manifest: dict[str, Any]) -> bool:
-    """Whether a folder has components of its own; appended rows have those of the folder's."""
-    return not layout.first_row(manifest) and any(
-        str(card.get("reduce")).startswith("pca:") for card in manifest["layers"].values()
-    )
+def _needed(manifest: dict[str, Any]) -> set[str]:
+    """What a folder must have fitted; appended rows have what the first rows have."""
+    if layout.first_row(manifest):
+        return set()
+    reductions = [str(card.get("reduce")) for card in manifest["layers"].values()]
+    components = {"components"} if any(one.startswith("pca:") for one in reductions) else set()
+    return components | ({"means"} if "mean" in manifest.get("ablated", {}).values() else set())
 
 
 def _sum_of(file: Path) -> str:

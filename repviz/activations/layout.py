@@ -39,6 +39,7 @@ FIELDS: dict[str, type] = {
 IMAGES_FIELDS: dict[str, type] = {"name": str, "n": int}
 LAYER_FIELDS: dict[str, type] = {"shape": list, "features": int, "dtype": str}
 DTYPES = ("float32", "float16", "float64")
+FITTED = ("components", "means")  # arrays of layers that a first pass over the images finds
 MOST_NAMED = 20  # ranks that a message lists
 MOST_IMAGES, MOST_LAYERS, MOST_SIDE = 10**9, 10_000, 2**40
 
@@ -140,8 +141,9 @@ def written_files(path: Path) -> list[Path]:
     files = [
         path / "manifest.json",
         path / "rows.parquet",
-        *(commit_path(path, name) for name in (*numbers, "rows", "components")),
-        *(components_path(path, layer) for layer in layers),
+        *(commit_path(path, name) for name in (*numbers, "rows", *FITTED)),
+        *(fitted_path(path, "components", layer) for layer in layers),
+        *(fitted_path(path, "means", layer) for layer in manifest.get("ablated", {})),
         *(shard_path(path, layer, number) for layer in layers for number in numbers),
     ]
     return sorted(file for file in files if file.is_file())
@@ -163,22 +165,31 @@ def parts_path(path: Path) -> Path:
     return path / "unfinished" / "parts.json"
 
 
-def components_path(path: Path, layer: str) -> Path:
-    """The file of the principal components of ``layer``, where its scores are stored.
+def fitted_path(path: Path, kind: str, layer: str) -> Path:
+    """The file of what a first pass over the images found of ``layer``.
 
-    The first row is the mean, the others are the directions.
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    kind : str
+        One of :data:`FITTED`. ``"components"``: the mean, then the principal components as rows,
+        where the layer's scores are stored. ``"means"``: the mean output (1, ...) that replaces an
+        ablated layer's output.
+    layer : str
+        Name of the layer.
     """
-    return path / "components" / f"{file_name(layer)}.npy"
+    return path / kind / f"{file_name(layer)}.npy"
 
 
 def commit_path(path: Path, number: int | str) -> Path:
-    """The record that makes shard ``number`` count, or of the "rows" or the "components"."""
+    """The record that makes shard ``number`` count, or of the "rows" or of what was fitted."""
     name = number if isinstance(number, str) else f"{number:06d}"
     return path / "commits" / f"{name}.json"
 
 
 def read_commit(path: Path, number: int | str) -> dict[str, Any]:
-    """The record of a shard, of the "rows" or of the "components".
+    """The record of a shard, of the "rows" or of what was fitted (:data:`FITTED`).
 
     Raises
     ------
@@ -192,7 +203,7 @@ def read_commit(path: Path, number: int | str) -> dict[str, Any]:
 
 
 def write_commit(path: Path, number: int | str, record: dict[str, Any]) -> None:
-    """Write the record of a shard, of the "rows" or of the "components".
+    """Write the record of a shard, of the "rows" or of what was fitted (:data:`FITTED`).
 
     It holds the key of the manifest, so that neither passes for that of another folder.
     """

@@ -6,6 +6,7 @@
     rows.parquet             one row per image: id, content hash, label, factors, status, reason
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
     components/fc7.npy       mean and principal components, where the layer was reduced to scores
+    means/conv3.npy          what replaced the output of a layer that was ablated to its mean
     commits/000000.json      written once the shard 000000 of every layer is on disk, with checksums
     appended/000001/         the rows that follow: a folder of the same form
 
@@ -260,6 +261,8 @@ class Activations:
             "unreadable": f"{bad:,}, their rows are NaN" if bad else "none",
             "model": f"{self.manifest['model']}, weights: {self.manifest['weights']}",
         }
+        if ablated := self.manifest.get("ablated"):
+            facts["ablated"] = ", ".join(f"{layer} ({kind})" for layer, kind in ablated.items())
         head = "".join(_html_row([key], [value]) for key, value in facts.items())
         cards = self.manifest["layers"]
         body = "".join(

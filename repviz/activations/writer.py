@@ -281,5 +281,6 @@ def differences(stored: dict[str, Any], new: dict[str, Any], within: str = "") -
         if isinstance(before, dict) and isinstance(now, dict):
             phrases += differences(before, now, f"{within}{name}: ")
         elif before != now:
-            phrases += [f"{within}{p}" for p in provenance.differences({name: before}, {name: now})]
+            one, other = ({name: m[name]} if name in m else {} for m in (stored, new))
+            phrases += [f"{within}{p}" for p in provenance.differences(one, other)]
     return phrases

@@ -28,6 +28,10 @@ def extract(
     reduce: Annotated[
         str, typer.Option(help="mean, max, cls, grid:3, ...; or conv*=mean,fc*=none.")
     ] = "none",
+    ablate: Annotated[
+        list[str] | None,
+        typer.Option(help="Replace a layer's output: LAYER=mean or LAYER=zero; repeatable."),
+    ] = None,
     dtype: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
     batch: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
@@ -80,6 +84,7 @@ def extract(
         same: dict[str, Any] = {
             "layers": layers.split(",") if layers else None,
             "reduce": option.by_layer(reduce),
+            "ablate": option.ablations(ablate or []),
             "dtype": dtype,
             "batch": batch,
             "seed": seed,

@@ -141,3 +141,15 @@ def by_layer(text: str) -> str | dict[str, str]:
             f"'{text}'. For example: conv*=mean,fc*=none."
         )
     return {pattern: written for pattern, _, written in pairs}
+
+
+def ablations(written: list[str]) -> dict[str, str]:
+    """``["conv3=mean"]`` as a mapping of layers to ablations."""
+    pairs = [text.rpartition("=") for text in written]
+    for text, (layer, _, kind) in zip(written, pairs, strict=True):
+        if not (layer and kind):
+            raise InputError(
+                f"--ablate: must be LAYER=mean or LAYER=zero, got '{text}'. For example: --ablate "
+                "conv3=mean."
+            )
+    return {layer: kind for layer, _, kind in pairs}
