@@ -172,6 +172,42 @@ def test_no_hook_is_left_and_the_network_is_as_it_was(model):
     torch.testing.assert_close(model.module(x), before)
 
 
+class Halves(nn.Module):
+    """The left and the right half of an image by different layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right, self.joined = nn.Linear(32, 8), nn.Linear(32, 8), nn.Identity()
+
+    def forward(self, x):
+        halves = self.left(x[..., :4].flatten(1)), self.right(x[..., 4:].flatten(1))
+        return self.joined(torch.cat(halves, 1))
+
+
+@pytest.mark.parametrize("kind", ABLATIONS)
+def test_what_a_layer_carried_is_lost_in_similarity_and_probe(tmp_path, kind):
+    """The label lies in the left half alone, and the right half is noise."""
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 60)
+    pixels = rng.integers(0, 120, (120, 1, 8, 8))
+    pixels[..., :4] += 100 * labels[:, None, None, None]
+    torch.manual_seed(0)
+    model, images = small(Halves().eval()), images_from(pixels.astype(np.uint8), labels=labels)
+    found = {
+        layer: extract(model, images, tmp_path / layer, ["joined"], ablate={layer: kind})["joined"]
+        for layer in ("left", "right")
+    }
+    intact = extract(model, images, tmp_path / "intact", ["joined"])["joined"]
+    accuracy = {name: repviz.probe(layer, labels) for name, layer in found.items()}
+    assert accuracy["right"].value > 0.95
+    assert accuracy["left"].low < 0.5 < accuracy["left"].high
+    cka = {name: repviz.similarity(intact, layer) for name, layer in found.items()}
+    assert cka["right"].value > 0.9
+    assert cka["left"].value < 0.5
+    parts = repviz.similarity(found["left"], found["right"])
+    assert parts.p > 0.05  # nothing in common
+
+
 # contracts
 
 

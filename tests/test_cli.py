@@ -79,6 +79,7 @@ def test_list_shows_every_family(run):
         "recipes",
         "augmentations",
         "reductions",
+        "ablations",
         "exports",
         "estimators",
         "embeddings",
