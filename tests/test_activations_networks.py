@@ -175,3 +175,66 @@ def test_the_patches_of_a_vision_transformer_are_those_of_a_hook_of_ones_own(tmp
         out = tmp_path / str(place)
         acts = repviz.extract(net, images, layers=[layer], reduce=reduce, out=out)
         np.testing.assert_allclose(acts[layer][:], values.numpy(), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "layer", "extra"),
+    [
+        ("timm:vit_tiny_patch16_224", "blocks.2", 1),
+        ("timm:deit_tiny_distilled_patch16_224", "norm", 2),
+        ("timm:swin_tiny_patch4_window7_224", "layers.2", None),
+    ],
+)
+def test_token_reductions_of_timm_are_those_of_a_hook_of_ones_own(name, layer, extra, tmp_path):
+    network = repviz.open_model(name, weights="random")
+    faces, found = repviz.open_images("drawn-faces:4", size=64), []
+    handle = network.module.get_submodule(layer).register_forward_hook(
+        lambda *call: found.append(call[2])
+    )
+    with torch.no_grad():
+        network.module(network.preprocessing(torch.from_numpy(faces.pixels())))
+    handle.remove()
+    y = found[0]  # (n, tokens, features), or (n, rows, columns, features) of Swin
+    patches = y.flatten(1, 2) if extra is None else y[:, extra:]
+    expected = {"mean": y.flatten(1, -2).mean(1), "patch-mean": patches.mean(1)}
+    expected["tokens"] = patches
+    if extra is not None:
+        expected["cls"] = y[:, 0]
+        expected["cls+mean"] = torch.cat([y[:, 0], y.mean(1)], dim=1)
+        expected["cls+patch-mean"] = torch.cat([y[:, 0], patches.mean(1)], dim=1)
+    acts = repviz.extract(network, faces, tmp_path / "acts", [layer], list(expected), batch=4)
+    assert acts.layers == tuple(f"{layer}:{written}" for written in expected)
+    for written, values in expected.items():
+        matrix = acts[f"{layer}:{written}"]
+        np.testing.assert_allclose(matrix[:], values.flatten(1).numpy(), atol=2e-5)
+    side = 14  # of Swin's third stage, too
+    assert acts[f"{layer}:tokens"].feature_shape == (side, side, y.shape[-1])
+    if extra is None:
+        with pytest.raises(InputError) as error:
+            repviz.extract(network, faces, tmp_path / "other", [layer], "cls")
+        assert str(error.value) == (
+            f"extract: layer '{layer}' must output tokens to have a class token, got shape "
+            f"{tuple(y.shape[1:])}. Use 'mean' for it."
+        )
+
+
+def test_several_reductions_of_a_layer_take_one_pass(tmp_path):
+    torch.manual_seed(0)
+    net = Repeats().eval()
+    passes = []
+    net.register_forward_hook(lambda *call: passes.append(len(call[2])))
+    images = [torch.rand(3, 16, 16) for _ in range(4)]
+    reduce = {"conv:1": ["mean", "max", "pca:2"], "conv": "grid:2"}
+    layers = ["conv:1", "conv"]
+    plain = repviz.extract(net, images, tmp_path / "plain", layers, batch=2)
+    passes.clear()
+    acts = repviz.extract(net, images, tmp_path / "one", layers, reduce, batch=2)
+    assert acts.layers == ("conv:1:mean", "conv:1:max", "conv:1:pca:2", "conv")
+    # two batches to fit components, two to store, beside the dry run
+    assert sum(passes) == 2 + 3 + 2 + 2 * 4
+    maps = plain["conv:1"][:].reshape(4, 3, -1)
+    np.testing.assert_allclose(acts["conv:1:mean"][:], maps.mean(2), atol=1e-5)
+    np.testing.assert_allclose(acts["conv:1:max"][:], maps.max(2), atol=1e-5)
+    alone = repviz.extract(net, images, tmp_path / "two", ["conv:1"], "pca:2", batch=2)
+    np.testing.assert_allclose(acts["conv:1:pca:2"][:], alone["conv:1"][:], atol=1e-5)

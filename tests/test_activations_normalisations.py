@@ -16,7 +16,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 import repviz
-from repviz.activations.reduction import Layer, axes_of, reductions
+from repviz.activations.axes import Layer, axes_of
+from repviz.activations.reduction import reductions
 from repviz.models.model import Preprocessing
 
 C, SIDE, SIZE = 32, 8, (64, 64)  # group norms need a multiple of 32 channels
@@ -93,7 +94,7 @@ def test_channels_are_where_the_layer_has_them(name, written):
     layer = norm(NORMS[name])
     y, last = maps(layer)
     axes = axes_of(layer, tuple(y.shape[1:]), SIZE)
-    _, reduction = reductions([Layer("norm", tuple(y.shape[1:]), axes)], written, 0)["norm"]
+    reduction = reductions([Layer("norm", tuple(y.shape[1:]), axes)], written, 0)["norm"].reduction
     got = reduction(y).reshape(2, -1)
     torch.testing.assert_close(got, by_hand(y, last, written))
 

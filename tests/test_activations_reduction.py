@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from repviz.activations.reduction import REDUCTIONS, Layer, axes_of, reductions
+from repviz.activations.axes import Layer, axes_of
+from repviz.activations.reduction import REDUCTIONS, reductions
+from repviz.cli import options
 from repviz.errors import InputError, UnknownName
 
 MAPS = Layer("maps", (6, 4, 4), "chw")
@@ -29,7 +31,7 @@ def y(layer, n=3):
 
 
 def reduced(layer, written, seed=0):
-    _, reduction = reductions([layer], written, seed)[layer.name]
+    reduction = reductions([layer], written, seed)[layer.name].reduction
     got = reduction(y(layer))
     assert got.shape[0] == 3
     assert got.numel() == 3 * np.prod(reduction.shape)
@@ -64,6 +66,28 @@ def test_the_mean_over_patches_leaves_class_and_register_tokens_out():
     torch.testing.assert_close(reduced(PATCHES, "mean"), y(PATCHES).mean(1))
     for layer in (MAPS, TURNED, FEATURES):
         torch.testing.assert_close(reduced(layer, "patch-mean"), reduced(layer, "mean"))
+
+
+def test_patch_tokens_keep_their_places():
+    for layer, tokens in ((PATCHES, y(PATCHES)[:, 2:]), (TURNED, y(TURNED))):
+        torch.testing.assert_close(reduced(layer, "tokens"), tokens.flatten(1))
+    assert reductions([PATCHES], "tokens", 0)["patches"].reduction.shape == (4, 2, 6)
+    assert reductions([TURNED], "tokens", 0)["turned"].reduction.shape == (4, 4, 6)
+
+
+def test_reductions_joined_by_a_plus_are_concatenated():
+    both = torch.cat([y(TOKENS)[:, 0], y(TOKENS).mean(1)], dim=1)
+    torch.testing.assert_close(reduced(TOKENS, "cls+mean"), both)
+    both = torch.cat([reduced(MAPS, "grid:2"), reduced(MAPS, "project:3", 1)], dim=1)
+    torch.testing.assert_close(reduced(MAPS, "grid:2+project:3", 1), both)
+
+
+def test_several_reductions_of_a_layer_are_stored_under_names_of_their_own():
+    made = reductions([MAPS, FEATURES], {"maps": ["mean", "max", "mean"], "*": "none"}, 0)
+    assert list(made) == ["maps:mean", "maps:max", "features"]
+    torch.testing.assert_close(made["maps:max"].reduction(y(MAPS)), reduced(MAPS, "max"))
+    assert list(reductions([MAPS], ["grid:2", "cls+mean"][:1], 0)) == ["maps"]
+    assert list(reductions([TOKENS], ["mean", "cls+mean"], 0)) == ["tokens:mean", "tokens:cls+mean"]
 
 
 def test_a_grid_of_patches_is_that_of_their_places():
@@ -118,14 +142,14 @@ def test_a_projection_follows_its_seed_and_its_layer():
 
 def test_the_first_pattern_that_fits_counts():
     made = reductions([MAPS, TOKENS, FEATURES], {"maps": "max", "*s": "mean"}, 0)
-    assert [written for written, _ in made.values()] == ["max", "mean", "mean"]
+    assert [one.written for one in made.values()] == ["max", "mean", "mean"]
     made = reductions([MAPS, TOKENS], {"tok*": "cls"}, 0)
-    assert [written for written, _ in made.values()] == ["none", "cls"]
+    assert [one.written for one in made.values()] == ["none", "cls"]
 
 
 def test_a_name_with_brackets_is_no_glob():
     odd = Layer("odd[0]*", (6, 4, 4), "chw")
-    assert reductions([odd], {"odd[0]*": "mean"}, 0)["odd[0]*"][0] == "mean"
+    assert reductions([odd], {"odd[0]*": "mean"}, 0)["odd[0]*"].written == "mean"
 
 
 # contracts
@@ -133,9 +157,23 @@ def test_a_name_with_brackets_is_no_glob():
 
 @pytest.mark.parametrize("name", REDUCTIONS)
 def test_every_reduction_says_the_shape_that_it_gives(name):
-    layer = TOKENS if name == "cls" else MAPS
+    layer = {"cls": TOKENS, "tokens": PATCHES}.get(name, MAPS)
     kind = REDUCTIONS[name]
     assert reduced(layer, kind.usage.replace("SIDE", "2").replace("SIZE", "3")).ndim == 2
+
+
+def test_what_the_command_line_says_of_reductions_and_ablations():
+    assert options.by_layer("mean") == ["mean"]
+    assert options.by_layer("cls,cls+mean") == ["cls", "cls+mean"]
+    both = options.by_layer("conv*=mean,conv*=max,fc7=none")
+    assert both == {"conv*": ["mean", "max"], "fc7": ["none"]}
+    written = ["conv3=mean", "odd=name=zero"]
+    assert options.ablations(written) == {"conv3": "mean", "odd=name": "zero"}
+    with pytest.raises(InputError) as error:
+        options.ablations(["conv3"])
+    assert str(error.value) == (
+        "--ablate: must be LAYER=mean or LAYER=zero, got 'conv3'. For example: --ablate conv3=mean."
+    )
 
 
 # messages
@@ -149,7 +187,7 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             MAPS,
             "median",
             "extract: no reduction is called 'median'. Did you mean 'mean'? Known: none, mean, "
-            "patch-mean, max, cls, grid, project, pca.",
+            "patch-mean, max, cls, tokens, grid, project, pca.",
             id="unknown reduction",
         ),
         *(
@@ -200,6 +238,52 @@ def test_every_reduction_says_the_shape_that_it_gives(name):
             "extract: layer 'patches' must output a class token, got 8 tokens, one per patch of "
             "the image. Use 'mean' for it.",
             id="class token of patches alone",
+        ),
+        pytest.param(
+            InputError,
+            Layer("merged", (6, 6), "tc", (4, 2)),
+            "cls",
+            "extract: layer 'merged' must output one token per patch of the image, got 6 tokens in "
+            "a network that cuts it into 4x2 patches. Use 'mean' for it.",
+            id="class token of merged patches",
+        ),
+        pytest.param(
+            InputError,
+            MAPS,
+            "tokens",
+            "extract: layer 'maps' must output tokens, got shape (6, 4, 4). Use 'none' for it.",
+            id="tokens of maps",
+        ),
+        pytest.param(
+            InputError,
+            TOKENS,
+            "tokens",
+            "extract: layer 'tokens' must output one token per patch of the image, got 5 tokens in "
+            "a network that cuts it into no patches. Use 'none' for it.",
+            id="tokens without patches",
+        ),
+        pytest.param(
+            InputError,
+            FEATURES,
+            "pca:3+mean",
+            "extract: principal components of layer 'features' cannot be joined to another "
+            "reduction by '+'. Extract both, as a list of reductions.",
+            id="joined components",
+        ),
+        pytest.param(
+            InputError,
+            MAPS,
+            {"maps": []},
+            "extract: 'maps' must have at least one reduction, got none.",
+            id="no reduction",
+        ),
+        pytest.param(
+            UnknownName,
+            MAPS,
+            "mean+",
+            "extract: no reduction is called ''. Known: none, mean, patch-mean, max, cls, tokens, "
+            "grid, project, pca.",
+            id="nothing after the plus",
         ),
         pytest.param(
             InputError,

@@ -13,7 +13,7 @@ from table_dictionary import undocumented
 
 import repviz
 from repviz import intervals, memory
-from repviz.activations.reduction import Layer
+from repviz.activations.axes import Layer
 from repviz.errors import InputError
 from repviz.images.perturbations import PERTURBATIONS
 from repviz.models import open_model

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from repviz.activations.capture import Capture
 from repviz.activations.fitted import batches_of, is_fitted, read_fitted, write_fitted
-from repviz.activations.reduction import Components, Reduction
+from repviz.activations.reduction import Components, Reduced
 from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -26,7 +26,7 @@ def fit_components(
     model: Model,
     images: Images,
     capture: Capture,
-    reduced: dict[str, tuple[str, Reduction]],
+    reduced: dict[str, Reduced],
 ) -> None:
     """Find the components of every layer that is reduced to its scores, or read those on disk.
 
@@ -39,11 +39,16 @@ def fit_components(
     InputError
         Fewer readable images than components.
     """
-    reductions = {name: r for name, (_, r) in reduced.items() if isinstance(r, Components)}
+    reductions = {
+        name: one.reduction
+        for name, one in reduced.items()
+        if isinstance(one.reduction, Components)
+    }
     if not reductions:
         return
+    layers = {name: reduced[name].layer.name for name in reductions}
     if not is_fitted(path, COMPONENTS):
-        found = _fit_all(manifest, model, images, capture, reductions)
+        found = _fit_all(manifest, model, images, capture, reductions, layers)
         bases = {name: basis for name, (basis, _) in found.items()}
         shares = {name: share for name, (_, share) in found.items()}
         write_fitted(path, COMPONENTS, bases, explained_variance_ratio=shares)
@@ -58,16 +63,17 @@ def _fit_all(
     images: Images,
     capture: Capture,
     reductions: dict[str, Components],
+    layers: dict[str, str],
 ) -> dict[str, tuple[np.ndarray, list[float]]]:
     """For each layer its mean above its components (1 + k, d), and their shares of variance."""
     solvers = {name: _Solver(r.shape[0]) for name, r in reductions.items()}
-    capture.keep = _flatten(reductions)
+    capture.keep = _flatten(set(layers.values()))
     rows = 0
     for x, good in batches_of(images, model, manifest["batch"], task="fit components"):
         outputs = capture(x)
         rows += len(good)
         for name, solver in solvers.items():
-            solver.update(outputs[name][good])
+            solver.update(outputs[layers[name]][good])
     for name, solver in solvers.items():
         if rows < solver.size:
             raise InputError(
@@ -114,8 +120,8 @@ class _Solver:
         self.solver.partial_fit(rows)
 
 
-def _flatten(reductions: dict[str, Components]) -> Any:
+def _flatten(layers: set[str]) -> Any:
     def keep(name: str, y: Tensor) -> np.ndarray | None:
-        return y.flatten(1).float().cpu().numpy().copy() if name in reductions else None
+        return y.flatten(1).float().cpu().numpy().copy() if name in layers else None
 
     return keep

@@ -18,7 +18,7 @@ from repviz.activations.capture import Capture
 from repviz.activations.extraction import DTYPES, dry_run, manifest_of
 from repviz.activations.filling import Buffers, device_of
 from repviz.activations.pipeline import AHEAD, Batch, decode_ahead
-from repviz.activations.reduction import Components, reductions
+from repviz.activations.reduction import Components, Reduce, reductions
 from repviz.images import as_images
 from repviz.models.model import Model, evaluating
 from repviz.models.opening import as_model
@@ -68,7 +68,7 @@ def estimate_extraction(
     model: Model | nn.Module | str,
     images: Any,
     layers: Iterable[str] | str | None = None,
-    reduce: str | Mapping[str, str] = "none",
+    reduce: Reduce = "none",
     *,
     ablate: Mapping[str, str] | None = None,
     batch: int | None = None,
@@ -92,9 +92,8 @@ def estimate_extraction(
         Ablation(model.module, ablate or {}) as ablation,
         Capture(model.module, names) as capture,
     ):
-        seen = dry_run(model, capture)
-        reduced = reductions(seen, reduce, seed)
-        manifest = manifest_of(model, images, seen, reduced, batch, dtype, seed)
+        reduced = reductions(dry_run(model, capture), reduce, seed)
+        manifest = manifest_of(model, images, reduced, batch, dtype, seed)
         size, n = manifest["batch"], len(images)
         first = range(min(size, n))
         second = range(size, min(2 * size, n)) or first
@@ -104,13 +103,13 @@ def estimate_extraction(
             (decoded,) = decode_ahead(images, model.preprocessing, [span], filled=len(first))
             _pass(model, capture, buffers, decoded)
             seconds = time.perf_counter() - start
-    passes = 1 + any(isinstance(reduction, Components) for _, reduction in reduced.values())
+    passes = 1 + any(isinstance(one.reduction, Components) for one in reduced.values())
     passes += bool(ablation.averaged)
     waiting = sum(tensor.nbytes for tensor in buffers.tensors.values())
     waiting += AHEAD * decoded.pixels.nbytes
     return Estimate(
         n,
-        len(seen),
+        len(reduced),
         bytes_of_matrices(manifest),
         memory.peak_bytes() + waiting,
         passes * -(-n // size) * seconds,

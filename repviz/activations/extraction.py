@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from repviz import checks, durable
 from repviz.activations import layout, writer
 from repviz.activations.ablation import Ablation, fit_means
+from repviz.activations.axes import Layer, axes_of
 from repviz.activations.capture import Capture, module_and_call
 from repviz.activations.components import fit_components
 from repviz.activations.filling import check_contents, device_of, fill
 from repviz.activations.growth import Extent, extents
 from repviz.activations.parts import Part, claimed, get_part
-from repviz.activations.reduction import Layer, Reduction, axes_of, is_random, reductions
+from repviz.activations.reduction import Reduce, Reduced, is_random, reductions
 from repviz.activations.row_index import seal, warn_of_late, warn_of_rows
 from repviz.activations.store import Activations, open_activations
 from repviz.activations.tokens import patch_grid
@@ -50,7 +51,7 @@ def extract(
     images: Any,
     out: str | Path,
     layers: Iterable[str] | str | None = None,
-    reduce: str | Mapping[str, str] = "none",
+    reduce: Reduce = "none",
     *,
     ablate: Mapping[str, str] | None = None,
     batch: int | None = None,
@@ -79,10 +80,12 @@ def extract(
     layers : str or iterable of str, optional
         Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
         choice if left out.
-    reduce : str or mapping of str to str
+    reduce : str, iterable of str, or mapping of str to these
         What is kept of a layer, as in :data:`~repviz.activations.reduction.REDUCTIONS`:
-        ``"mean"``, ``"grid:3"``; or for each layer or glob its own:
-        ``{"conv*": "mean", "fc*": "none"}``, where the first that fits counts.
+        ``"mean"``, ``"grid:3"``, ``"cls+mean"`` (concatenated); or for each layer or glob its own:
+        ``{"conv*": "mean", "fc*": "none"}``, where the first that fits counts. Several reductions
+        of a layer, ``{"conv5": ["mean", "max"]}``, take one pass, and are stored as
+        ``"conv5:mean"`` and ``"conv5:max"``.
     ablate : mapping of str to str, optional
         Layers whose output is replaced, by name, glob or type, and how: ``{"conv3": "mean"}``. The
         layers after it, and the layer itself, are those of the ablated network.
@@ -155,7 +158,7 @@ def extract(
         ablation.check(model, capture)
         _check_means(model, capture, ablation)
         reduced = reductions(seen, reduce, seed)
-        manifest = manifest_of(model, images, seen, reduced, batch, dtype, seed)
+        manifest = manifest_of(model, images, reduced, batch, dtype, seed)
         if ablation.kinds:
             manifest["ablated"] = ablation.kinds
         with durable.locked(path, shared=share is not None):
@@ -177,7 +180,7 @@ class _Run:
     model: Model
     capture: Capture
     ablation: Ablation
-    reduced: dict[str, tuple[str, Reduction]]
+    reduced: dict[str, Reduced]
     strict: bool
     part: Part | None
 
@@ -268,20 +271,19 @@ def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
 def manifest_of(
     model: Model,
     images: Images,
-    seen: list[Layer],
-    reduced: dict[str, tuple[str, Reduction]],
+    reduced: dict[str, Reduced],
     batch: int | None,
     dtype: str,
     seed: int,
 ) -> dict[str, Any]:
     """What the manifest of an extraction says, but for its key and the versions."""
-    features = {name: prod(reduction.shape) for name, (_, reduction) in reduced.items()}
+    features = {name: prod(one.reduction.shape) for name, one in reduced.items()}
     size = np.dtype(dtype).itemsize
     if batch is None:
         batch = max(min(BATCH, BATCH_BYTES // (size * sum(features.values()))), 1)
     # Whole batches a shard: going on after a kill, each batch is made up as it was before.
     rows = min(SHARD_BYTES // (size * max(features.values())), SHARD_ROWS)
-    random = any(is_random(written) for written, _ in reduced.values())
+    random = any(is_random(one.written) for one in reduced.values())
     return {
         "model": model.name,
         "options": model.options,
@@ -302,16 +304,16 @@ def manifest_of(
             "decoding": decoding.POLICY,
         },
         "nouns": images.nouns.as_json(),
-        "order": [layer.name for layer in seen],
+        "order": list(reduced),
         "layers": {
-            layer.name: {
-                "shape": reduced[layer.name][1].shape,
-                "features": features[layer.name],
+            name: {
+                "shape": one.reduction.shape,
+                "features": features[name],
                 "dtype": dtype,
-                "reduce": reduced[layer.name][0],
-                "output": layer.shape,
-                "axes": layer.axes,
+                "reduce": one.written,
+                "output": one.layer.shape,
+                "axes": one.layer.axes,
             }
-            for layer in seen
+            for name, one in reduced.items()
         },
     }

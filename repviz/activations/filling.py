@@ -17,7 +17,7 @@ from repviz.activations import layout, writer
 from repviz.activations.batch_writer import BatchWriter
 from repviz.activations.capture import Capture
 from repviz.activations.pipeline import Batch, decode_ahead, written_behind
-from repviz.activations.reduction import Reduction
+from repviz.activations.reduction import Reduced
 from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -26,11 +26,12 @@ from repviz.models.model import Model
 class Buffers:
     """Where a batch's activations are put while the network works: rows of the shard to be."""
 
-    def __init__(
-        self, manifest: dict[str, Any], reduced: dict[str, tuple[str, Reduction]], pinned: bool
-    ) -> None:
-        self.reduced, self.size, self.places = reduced, 0, slice(0)
+    def __init__(self, manifest: dict[str, Any], reduced: dict[str, Reduced], pinned: bool) -> None:
+        self.size, self.places = 0, slice(0)
         self.cards = manifest["layers"]
+        self.reduced: dict[str, dict[str, Reduced]] = {}  # layer -> stored name -> reduction
+        for name, one in reduced.items():
+            self.reduced.setdefault(one.layer.name, {})[name] = one
         self.tensors = {
             name: _empty((manifest["batch"], card["features"]), card["dtype"], pinned)
             for name, card in self.cards.items()
@@ -43,18 +44,18 @@ class Buffers:
 
     def keep(self, name: str, y: Tensor) -> None:
         """The copy of ``y``, reduced, into the buffer: the only one there is."""
-        if tuple(y.shape) != (self.size, *self.cards[name]["output"]):
-            raise InputError(
-                f"extract: layer '{name}' must have the same output shape for every image, got "
-                f"{tuple(y.shape)} for {self.size} images where one had "
-                f"{tuple(self.cards[name]['output'])}. Leave it out."
-            )
-        _, reduction = self.reduced[name]
-        value = reduction(y)[self.places]
-        target = self.tensors[name][: len(value)]
-        target.view(value.shape).copy_(value, non_blocking=True)
-        if target.dtype == torch.float16:
-            self.overflow[name] = (value.half().isinf() & value.isfinite()).sum()
+        for stored, one in self.reduced[name].items():
+            if tuple(y.shape) != (self.size, *one.layer.shape):
+                raise InputError(
+                    f"extract: layer '{name}' must have the same output shape for every image, got "
+                    f"{tuple(y.shape)} for {self.size} images where one had {one.layer.shape}. "
+                    "Leave it out."
+                )
+            value = one.reduction(y)[self.places]
+            target = self.tensors[stored][: len(value)]
+            target.view(value.shape).copy_(value, non_blocking=True)
+            if target.dtype == torch.float16:
+                self.overflow[stored] = (value.half().isinf() & value.isfinite()).sum()
 
     def blocks(self) -> dict[str, np.ndarray]:
         """The rows (m, d) of each layer."""
@@ -77,7 +78,7 @@ def fill(
     model: Model,
     images: Images,
     capture: Capture,
-    reduced: dict[str, tuple[str, Reduction]],
+    reduced: dict[str, Reduced],
     numbers: Iterable[int],
     *,
     strict: bool,

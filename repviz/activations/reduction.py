@@ -1,5 +1,7 @@
 """What is kept of a layer's output: all of it, or a summary that is taken while the network works.
 
+Reductions joined by a plus sign are concatenated: ``"cls+mean"`` keeps twice as many numbers.
+
 To add a reduction, write a class with a ``prepare`` (what it needs to know of the layer) and a
 ``__call__`` (a batch in, (b, d) out), and one line in :data:`REDUCTIONS`.
 """
@@ -13,123 +15,18 @@ from math import isqrt, prod
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from repviz import checks, provenance
+from repviz.activations.axes import Layer
 from repviz.activations.capture import fits
-from repviz.activations.tokens import extra_tokens
 from repviz.errors import InputError
 
 WHO = "extract"
-CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 
 
-@dataclass(frozen=True)
-class Layer:
-    """What a reduction may know of a layer.
-
-    Attributes
-    ----------
-    name : str
-        Its name in the network.
-    shape : tuple of int
-        Of its output for one image.
-    axes : str
-        What the axes of that shape are, a letter an axis: ``"c"`` features; ``"tc"`` tokens, then
-        features; ``"ct"``; ``"chw"`` maps; ``"hwc"`` maps with the channels last; ``""`` where it
-        cannot be determined.
-    grid : (int, int), optional
-        Rows and columns of the patches that the network cuts its input into; None where it is no
-        transformer of patches.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    axes: str
-    grid: tuple[int, int] | None = None
-
-    @property
-    def extra(self) -> int | None:
-        """The class and register tokens before its patch tokens; None where it has no patches."""
-        return extra_tokens(self.shape[0], self.grid) if self.axes == "tc" else None
-
-
-def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> str:
-    """The axes of a layer's output, from its shape and, where that leaves a tie, the layer itself.
-
-    Maps keep the proportions of the input (to within a pixel): where only the first two axes do,
-    the channels are last, as in a Swin transformer. Where both or neither do, a normalisation or a
-    linear layer has as many channels as its own parameters say. If both axes have that many, the
-    channels of a normalisation lie along the axis that its weights scale; those of torch's linear
-    and normalisation layers are last, and those of every other layer first.
-
-    Parameters
-    ----------
-    part : torch.nn.Module
-        The layer.
-    shape : tuple of int
-        Its output for one image.
-    size : (int, int)
-        Height and width of the network's input.
-    """
-    if len(shape) == 1:
-        return "c"
-    if len(shape) == 2:
-        across = (nn.Conv1d, nn.BatchNorm1d, nn.MaxPool1d, nn.AvgPool1d)
-        return "ct" if isinstance(part, across) else "tc"
-    if len(shape) != 3:
-        return ""
-    first, last = _proportioned(shape[1:], size), _proportioned(shape[:2], size)
-    if first == last:
-        channels = _channels(part)
-        first, last = shape[0] == channels, shape[2] == channels
-    if first == last:
-        scaled = _scaled_axis(part, shape)
-        last = type(part) in CHANNELS_LAST if scaled is None else scaled == 2
-    return "hwc" if last else "chw"
-
-
-def _channels(part: nn.Module) -> int | None:
-    """The number of channels that a layer's own parameters say."""
-    if isinstance(part, nn.LayerNorm | nn.RMSNorm):
-        return int(part.normalized_shape[-1])
-    if isinstance(part, nn.Linear):
-        return part.out_features
-    weight = getattr(part, "weight", None)
-    return len(weight) if isinstance(weight, Tensor) and weight.ndim == 1 else None
-
-
-@torch.no_grad()
-def _scaled_axis(part: nn.Module, shape: tuple[int, ...]) -> int | None:
-    """The axis of ``shape`` along which a layer has one weight per entry, found by changing one.
-
-    None where the layer has no such weights, or cannot be called by itself.
-    """
-    weight = getattr(part, "weight", None)
-    if not isinstance(weight, Tensor) or weight.ndim != 1 or not weight.is_floating_point():
-        return None
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(1, *shape, generator=rng).to(weight.device, weight.dtype)
-    kept = weight.clone()
-    try:
-        before = part.forward(x)
-        weight[0] += 1
-        moved = (part.forward(x) != before)[0]
-    except Exception:  # a layer of the user's may raise anything
-        return None
-    finally:
-        weight.copy_(kept)
-    axes = [axis for axis in range(len(shape)) if not moved.narrow(axis, 1, shape[axis] - 1).any()]
-    return axes[0] if len(axes) == 1 else None
-
-
-def _proportioned(sides: tuple[int, ...], size: tuple[int, int]) -> bool:
-    (a, b), (height, width) = sides, size
-    return a <= height and b <= width and abs(a * width - b * height) <= max(height, width)
-
-
-class Whole:
+class Flattened:
     """Every number of the layer, flattened in the order of torch's axes."""
 
     def __init__(self, layer: Layer) -> None:
@@ -197,11 +94,36 @@ class ClassToken:
                 f"{WHO}: layer '{layer.name}' must output a class token, got {layer.shape[0]} "
                 "tokens, one per patch of the image. Use 'mean' for it."
             )
+        if layer.extra is None and layer.grid is not None:
+            raise InputError(f"{WHO}: {_no_patches(layer)} Use 'mean' for it.")
         self.shape = layer.shape[1:]
 
     def __call__(self, y: Tensor) -> Tensor:
         """(b, t, c) as (b, c)."""
         return y[:, 0]
+
+
+class PatchTokens:
+    """The tokens of the patches at their places, without class and register tokens."""
+
+    def __init__(self, layer: Layer) -> None:
+        if layer.axes not in ("tc", "hwc"):
+            raise InputError(
+                f"{WHO}: layer '{layer.name}' must output tokens, got shape {layer.shape}. Use "
+                "'none' for it."
+            )
+        if layer.axes == "tc" and (layer.extra is None or layer.grid is None):
+            raise InputError(f"{WHO}: {_no_patches(layer)} Use 'none' for it.")
+        self.extra = layer.extra or 0
+        self.shape = (
+            layer.shape
+            if layer.grid is None or layer.axes == "hwc"
+            else (*layer.grid, layer.shape[-1])
+        )
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, t, c) or (b, h, w, c) as (b, h * w * c)."""
+        return y[:, self.extra :].flatten(1)
 
 
 class Grid:
@@ -299,7 +221,56 @@ class Components:
         return (y.flatten(1).float() - self.mean) @ self.directions.T
 
 
-Reduction = Whole | Mean | PatchMean | Max | ClassToken | Grid | Projection | Components
+class Concatenation:
+    """The numbers of several reductions of one layer, one after the other."""
+
+    def __init__(self, layer: Layer, parts: list[Reduction]) -> None:
+        if any(isinstance(part, Components) for part in parts):
+            raise InputError(
+                f"{WHO}: principal components of layer '{layer.name}' cannot be joined to another "
+                "reduction by '+'. Extract both, as a list of reductions."
+            )
+        self.parts = parts
+        self.shape: tuple[int, ...] = (sum(prod(part.shape) for part in parts),)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(b, ...) as (b, d)."""
+        return torch.cat([part(y).flatten(1).float() for part in self.parts], dim=1)
+
+
+Reduction = (
+    Flattened
+    | Mean
+    | PatchMean
+    | Max
+    | ClassToken
+    | PatchTokens
+    | Grid
+    | Projection
+    | Components
+    | Concatenation
+)
+# One reduction or several for all layers, or for each name or glob.
+Reduce = str | Iterable[str] | Mapping[str, str | Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """One reduction of one layer: a matrix to be stored.
+
+    Attributes
+    ----------
+    layer : Layer
+        What it is taken of.
+    written : str
+        How the reduction is written.
+    reduction : Reduction
+        A batch in, (b, d) out.
+    """
+
+    layer: Layer
+    written: str
+    reduction: Reduction
 
 
 @dataclass(frozen=True)
@@ -326,11 +297,12 @@ class Kind:
 
 
 REDUCTIONS: dict[str, Kind] = {
-    "none": Kind("none", "all values of the layer, flattened", Whole),
+    "none": Kind("none", "all values of the layer, flattened", Flattened),
     "mean": Kind("mean", "the mean over space or over all tokens", Mean),
     "patch-mean": Kind("patch-mean", "the mean over space or over patch tokens alone", PatchMean),
     "max": Kind("max", "the largest value over space or over tokens", Max),
     "cls": Kind("cls", "the class token of a transformer (its first token)", ClassToken),
+    "tokens": Kind("tokens", "the patch tokens: rows, columns, features", PatchTokens),
     "grid": Kind("grid:SIDE", "average pooling of maps or patches to SIDE x SIDE", Grid),
     "project": Kind(
         "project:SIZE", "a seeded random projection to SIZE numbers", Projection, seeded=True
@@ -339,20 +311,21 @@ REDUCTIONS: dict[str, Kind] = {
 }
 
 
-def reductions(
-    layers: Iterable[Layer], asked: str | Mapping[str, str], seed: int
-) -> dict[str, tuple[str, Reduction]]:
-    """For each layer how its reduction is written, and the reduction.
+def reductions(layers: Iterable[Layer], reduce: Reduce, seed: int) -> dict[str, Reduced]:
+    """What is stored of each layer, by the name that it is stored under.
+
+    A layer with one reduction is stored under its own name; one with several under
+    ``"conv5:mean"``, ``"conv5:max"``.
 
     Parameters
     ----------
     layers : iterable of Layer
         What is extracted.
-    asked : str or mapping of str to str
-        One for all, or layer names and globs to reductions; the first that fits counts, and a layer
-        that none fits is kept whole.
+    reduce : str, iterable of str, or mapping of str to these
+        One reduction or several for all layers; or layer names and globs to reductions, where the
+        first that fits counts, and a layer that none fits is kept as it is.
     seed : int
-        Of random projections.
+        Seed of random projections.
 
     Raises
     ------
@@ -362,28 +335,45 @@ def reductions(
         A number is missing, or a layer's shape does not allow its reduction.
     """
     layers = list(layers)
-    table = dict(asked) if isinstance(asked, Mapping) else {"*": asked}
-    for pattern, written in table.items():
-        _parsed(written)
+    table = dict(reduce) if isinstance(reduce, Mapping) else {"*": reduce}
+    written = {pattern: list(dict.fromkeys(checks.as_list(one))) for pattern, one in table.items()}
+    for pattern, several in written.items():
+        for one in several:
+            _parsed(one)
+        if not several:
+            raise InputError(f"{WHO}: '{pattern}' must have at least one reduction, got none.")
         if not any(fits(layer.name, pattern) for layer in layers):
             checks.one_of(WHO, "extracted layer", pattern, [layer.name for layer in layers])
-    made = {}
+    stored = {}
     for layer in layers:
-        candidates = (r for pattern, r in table.items() if fits(layer.name, pattern))
-        written = next(candidates, "none")
-        kind, number = _parsed(written)
-        given = [*number, *([seed] if kind.seeded else [])]
-        made[layer.name] = written, kind.build(layer, *given)
-    return made
+        candidates = (several for pattern, several in written.items() if fits(layer.name, pattern))
+        several = next(candidates, ["none"])
+        for one in several:
+            name = layer.name if len(several) == 1 else f"{layer.name}:{one}"
+            stored[name] = Reduced(layer, one, _built(layer, one, seed))
+    return stored
 
 
 def is_random(written: str) -> bool:
     """Whether the reduction depends on the seed."""
-    return _parsed(written)[0].seeded
+    return any(kind.seeded for kind, _ in _parsed(written))
 
 
-def _parsed(written: str) -> tuple[Kind, list[int]]:
-    head, colon, number = str(written).partition(":")
+def _built(layer: Layer, written: str, seed: int) -> Reduction:
+    parts = [
+        kind.build(layer, *number, *([seed] if kind.seeded else []))
+        for kind, number in _parsed(written)
+    ]
+    return parts[0] if len(parts) == 1 else Concatenation(layer, parts)
+
+
+def _parsed(written: str) -> list[tuple[Kind, list[int]]]:
+    """The reductions that a plus sign joins, each with its number."""
+    return [_part(part) for part in str(written).split("+")]
+
+
+def _part(written: str) -> tuple[Kind, list[int]]:
+    head, colon, number = written.partition(":")
     kind = REDUCTIONS[checks.one_of(WHO, "reduction", head, REDUCTIONS)]
     takes = ":" in kind.usage
     if takes != bool(colon) or (takes and not number.isdecimal()):

@@ -26,7 +26,7 @@ def extract(
     variant: option.Variant = None,
     classes: option.Classes = None,
     reduce: Annotated[
-        str, typer.Option(help="mean, max, cls, grid:3, ...; or conv*=mean,fc*=none.")
+        str, typer.Option(help="mean, max, cls+mean, grid:3, ...; or conv*=mean,fc*=none.")
     ] = "none",
     ablate: Annotated[
         list[str] | None,

@@ -130,17 +130,21 @@ def _value(text: str) -> bool | int | float | str:
     return text
 
 
-def by_layer(text: str) -> str | dict[str, str]:
-    """``mean``, or ``conv*=mean,fc*=none`` as a mapping of layers to reductions."""
+def by_layer(text: str) -> list[str] | dict[str, list[str]]:
+    """``mean,max`` for all layers, or ``conv*=mean,conv*=max,fc*=none`` as layers to reductions."""
+    parts = text.split(",")
     if "=" not in text:
-        return text
-    pairs = [part.partition("=") for part in text.split(",")]
+        return parts
+    pairs = [part.partition("=") for part in parts]
     if not all(pattern and written for pattern, _, written in pairs):
         raise InputError(
             "--reduce: must be one reduction, or layer=reduction pairs separated by commas, got "
             f"'{text}'. For example: conv*=mean,fc*=none."
         )
-    return {pattern: written for pattern, _, written in pairs}
+    table: dict[str, list[str]] = {}
+    for pattern, _, written in pairs:
+        table.setdefault(pattern, []).append(written)
+    return table
 
 
 def ablations(written: list[str]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from math import isqrt, prod
 from pathlib import Path
 
 from repviz import checks, memory
+from repviz.activations.axes import Layer
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
-from repviz.activations.reduction import Layer
 from repviz.errors import InputError
 from repviz.models.model import Model, evaluating
 

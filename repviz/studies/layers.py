@@ -206,7 +206,7 @@ def _plan(
         names = list(network.layers)
     seen, seconds = seen_layers(network, names)
     kept = default_reductions(seen)
-    widths = [prod(kind.shape) for _, kind in reductions(seen, kept, seed).values()]
+    widths = [prod(one.reduction.shape) for one in reductions(seen, kept, seed).values()]
     return _Plan(names, kept, widths, seconds, seed)
 
 

@@ -43,7 +43,7 @@ def strengths(model: Model, images: Images, layers: list[str]) -> dict[str, np.n
         for _, block in images.batches(BATCH):
             (centre,) = crops(torch.from_numpy(block), model.preprocessing.size, "centre")
             outputs = capture(model.preprocessing(centre))
-            for layer, (_, largest) in maxima.items():
-                parts[layer].append(largest(outputs[layer]).float().cpu().clone())
+            for layer, largest in maxima.items():
+                parts[layer].append(largest.reduction(outputs[layer]).float().cpu().clone())
             advance(len(block))
     return {layer: torch.cat(values).numpy() for layer, values in parts.items()}
