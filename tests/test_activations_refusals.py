@@ -164,8 +164,8 @@ def test_folders_that_are_no_activations(tmp_path, manifest, sentence):
         pytest.param(
             {"reduce": "min"},
             UnknownName,
-            "extract: no reduction is called 'min'. Known: none, mean, patch-mean, max, cls, grid, "
-            "project, pca.",
+            "extract: no reduction is called 'min'. Known: none, mean, patch-mean, max, cls, "
+            "tokens, grid, project, pca.",
             id="unknown reduction",
         ),
         pytest.param(
