@@ -197,8 +197,13 @@ def _top_images(draft: Draft, images: Images) -> None:
         | {"id": images.ids[rank]}
         for i, ((layer, tower), unit, rank) in enumerate(places)
     ]
+    field = ("field_top", "field_left", "field_bottom", "field_right")
+    inside = {"input_height": 24, "input_width": 24} | dict(zip(field, (0, 6, 9, 17), strict=True))
+    complete = inside | dict(zip(field, (0, 0, 24, 24), strict=True))
+    rows = [row | (inside if row["layer"] == "conv1" else complete) for row in rows]
     table(draft, "top_images", rows)
     draft.array("top_images", images.pixels[[row["row"] for row in rows]])
+    draft.array("top_patches", images.pixels[[row["row"] for row in rows], 0:9, 6:15])
 
 
 def _network_layers() -> list[dict[str, Any]]:

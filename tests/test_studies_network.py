@@ -18,7 +18,7 @@ from repviz.models.checkpoints import open_checkpoint
 from repviz.models.model import Preprocessing
 from repviz.report.pictures import signed
 from repviz.studies import study
-from repviz.studies.unit_activations import strengths
+from repviz.studies.unit_activations import peaks
 from repviz.training import train
 
 pytestmark = pytest.mark.slow
@@ -116,7 +116,35 @@ def test_the_strongest_images_are_the_strongest(trained):
         np.testing.assert_allclose(of["value"], expected, rtol=1e-4)
         assert of["id"].tolist() == [new.ids[row] for row in of["row"]]
         assert of["n"].unique().tolist() == [36]
-    assert len(made.array("top_images")) == len(table)
+    assert len(made.array("top_images")) == len(made.array("top_patches")) == len(table)
+
+
+def test_the_framed_field_is_where_the_image_holds_the_strongest_response(trained):
+    images, weights, made, _ = trained
+    model = open_checkpoint(weights, model="small_nets:small")
+    x = model.preprocessing(torch.from_numpy(images.pixels()))
+    table = made.result("top_images")
+    rows = {one: row for row, one in enumerate(images.ids)}
+    for layer, side in (("0", 3), ("2", 5)):
+        shown = table[table["layer"].astype(str) == layer]
+        assert len(shown)
+        for row in shown.itertuples():
+            top, left = row.field_top, row.field_left
+            assert [row.field_bottom - top, row.field_right - left] == [side, side]
+            patch = x[rows[row.id], None, :, top : top + side, left : left + side]
+            with torch.no_grad():  # without padding, the field alone gives the unit's value
+                value = model.module[: int(layer) + 1](patch)[0, row.unit, 0, 0]
+            assert value == pytest.approx(row.value, rel=1e-4, abs=1e-5)
+    last = table[table["layer"].astype(str) == "5"]
+    assert (last[["field_top", "field_left"]] == 0).all(axis=None)
+    assert (last[["field_bottom", "field_right"]] == 16).all(axis=None)
+    assert (table[["input_height", "input_width"]] == 16).all(axis=None)
+    assert made.result("findings")["sentence"].iloc[-1] == (
+        "Of an image of 16×16 pixels, a unit of 0 sees at most 3×3, a unit of 5 all."
+    )
+    html = made.report.read_text(encoding="utf-8")
+    assert "Their receptive fields have at most 5×5 of 16×16 pixels" in html
+    assert "Each unit depends on the complete image." in html
 
 
 def test_without_photographs_there_is_none(trained):
@@ -166,8 +194,11 @@ def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_p
     assert (table["n"] == 9).all()
     assert made.array("filters").shape == (64, 3, 3, 3)
     assert made.result("findings")["sentence"].tolist() == [
-        "The network has 1,235,496 parameters; its weights: random (seed 0)."
+        "The network has 1,235,496 parameters; its weights: random (seed 0).",
+        "Of an image of 224×224 pixels, a unit of features.0 sees at most 3×3, a unit of "
+        "classifier.3 at most 223×223.",
     ]
+    assert made.manifest["title"] == "What torchvision:squeezenet1_1 makes of 9 digits"
     assert "No checkpoint says how the network was trained" in made.report.read_text()
 
 
@@ -178,11 +209,12 @@ def test_units_of_tokens_are_features_and_their_strength_is_the_largest_over_tok
         model, module=tokens, preprocessing=Preprocessing((8, 8), 3, (0,) * 3, (1,) * 3)
     )
     images = open_images("digits", limit=4, size=8)
-    found = strengths(model, images, ["2"])["2"]
+    found = peaks(model, images, ["2"])["2"]
     with torch.no_grad():
-        expected = tokens(model.preprocessing(torch.from_numpy(images.pixels()))).amax(1)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert found.shape == (4, 5)
+        output = tokens(model.preprocessing(torch.from_numpy(images.pixels())))
+    np.testing.assert_allclose(found.values, output.amax(1), rtol=1e-5)
+    assert found.values.shape == (4, 5)
+    assert found.places.tolist() == (output.argmax(1) * 5 + torch.arange(5)).tolist()
 
 
 class Swapped(nn.Module):

@@ -48,6 +48,36 @@ def image(
     return tag("img", src=source, alt=alt, width=drawn.width, height=drawn.height, class_=class_)
 
 
+def framed(pixels: np.ndarray, box: tuple[float, float, float, float], alt: str) -> Markup:
+    """One picture, dimmed but for a bright frame, as an ``<svg>``.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (h, w) or (c, h, w), uint8
+        Grey levels, or 1 or 3 channels.
+    box : (float, float, float, float)
+        Top, left, bottom and right of the frame, in [0, 1] of the height and width.
+    alt : str
+        What it shows.
+    """
+    drawn = _picture(pixels)
+    height, width = drawn.height, drawn.width
+    top, bottom = (round(edge * height, 1) for edge in (box[0], box[2]))
+    left, right = (round(edge * width, 1) for edge in (box[1], box[3]))
+    inner = f"M{left} {top}H{right}V{bottom}H{left}Z"
+    line = {"fill": "none", "stroke": "#fff", "stroke_width": "1.5"}
+    return tag(
+        "svg",
+        tag("image", href=_uri(drawn, 82), width=width, height=height),
+        tag("path", d=f"M0 0H{width}V{height}H0Z{inner}", fill_rule="evenodd", fill_opacity="0.4"),
+        tag("path", d=inner, vector_effect="non-scaling-stroke", **line),
+        viewBox=f"0 0 {width} {height}",
+        width="100%",
+        role="img",
+        aria_label=alt,
+    )
+
+
 def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
     """Weights side by side as one picture, each at its own contrast; grey is 0.
 

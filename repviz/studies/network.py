@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks
+from repviz.activations.receptive_fields import UNKNOWN
 from repviz.bottleneck.data import describe_images
 from repviz.errors import InputError
 from repviz.figures import pictures
@@ -22,13 +23,12 @@ from repviz.images.collection import Images
 from repviz.models import open_model
 from repviz.models.anatomy import anatomy, first_filters, towers
 from repviz.models.checkpoints import open_checkpoint, read_card
-from repviz.models.depth import ENOUGH, layers_over_depth
 from repviz.models.model import Model
 from repviz.models.weight_files import is_state_file
 from repviz.number_format import percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
-from repviz.studies.unit_activations import strengths
+from repviz.studies.top_images import top_images
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_training_size, evaluate, unseen
 
@@ -36,8 +36,6 @@ SUMMARY = (
     "What is this network made of, how did it learn, how accurate is it on new images, and which "
     "images activate its units most?"
 )
-STRONGEST = 8  # images a unit
-THUMBNAIL = 64  # pixels
 
 
 def network(
@@ -96,7 +94,8 @@ def network(
         "photographs": photographs,
         "seed": seed,
     }
-    title = f"What {classifier.name} makes of {len(rows):,} images new to it"
+    new = " new to it" if classifier.recipe else ""
+    title = f"What {classifier.name} makes of {len(rows):,} {images.nouns.images}{new}"
     with begin(
         out,
         study="network",
@@ -120,7 +119,7 @@ def network(
         if photographs:
             shown = judged.take(rows)
             study.stage(
-                "top_images", partial(_top_images, model=classifier, images=shown, units=units)
+                "top_images", partial(top_images, model=classifier, images=shown, units=units)
             )
         study.stage("findings", partial(_findings, study=study, model=classifier))
         write_report(out)
@@ -174,39 +173,6 @@ def _filters(draft: Draft, filters: np.ndarray, towers: int) -> None:
     pictures.save_png(pictures.filters(filters, towers=towers), draft.path("filters.png"))
 
 
-def _top_images(draft: Draft, model: Model, images: Images, units: int) -> None:
-    """For units at equal steps through each layer, the images with the largest activation."""
-    names = model.layers if len(model.layers) >= ENOUGH else layers_over_depth(model.module)
-    strength = strengths(model, images, list(names))
-    thumbnails = images.at(size=THUMBNAIL)
-    split = towers(model)
-    found: list[dict[str, object]] = []
-    panels: list[np.ndarray] = []
-    for layer, values in strength.items():  # (n, units of the layer)
-        chosen = np.unique(np.linspace(0, values.shape[1] - 1, units).round().astype(int))
-        for unit in chosen:
-            best = np.argsort(-values[:, unit], kind="stable")[:STRONGEST]
-            for rank, row in enumerate(best, 1):
-                in_tower = layer.startswith("conv") and split > 1
-                found.append(
-                    {
-                        "panel": len(panels),
-                        "layer": layer,
-                        "unit": unit,
-                        "tower": 1 + unit * split // values.shape[1] if in_tower else 0,
-                        "rank": rank,
-                        "row": row,
-                        "id": images.ids[row],
-                        "label": "" if images.labels is None else images.labels[row],
-                        "value": values[row, unit],
-                        "n": len(images),
-                    }
-                )
-                panels.append(thumbnails[int(row)])
-    draft.table("top_images", pd.DataFrame(found))
-    draft.array("top_images", np.stack(panels))
-
-
 def _findings(draft: Draft, study: Study, model: Model) -> None:
     parameters = study.result("anatomy")["parameters"].sum()
     sentences = {
@@ -214,14 +180,38 @@ def _findings(draft: Draft, study: Study, model: Model) -> None:
     }
     if "evaluation" in study.manifest["stages"]:
         rows = study.result("evaluation").to_dict("records")
-        sentences["evaluation"] = [_accuracy(row) for row in rows]
+        sentences["evaluation"] = [_accuracy(row, known=bool(model.recipe)) for row in rows]
+    if "top_images" in study.manifest["stages"]:
+        sentences["top_images"] = [_receptive_fields(study.result("top_images"))]
     draft.findings(sentences)
 
 
-def _accuracy(row: Any) -> str:
+def _accuracy(row: Any, *, known: bool) -> str:
+    """Accuracy in a sentence; ``known`` is whether the network says what it was trained on."""
     crops = "ten crops" if row["views"] == "ten" else "the centre crop"
+    images = "images new to it" if known else "images"
+    caveat = "" if known else " Which of them it was trained on is not known."
     return (
         f"{percent(row['accuracy'])} [{percent(row['low'])}, {percent(row['high'])}] of "
-        f"{row['n']} images new to it are classified correctly by {crops}; chance is "
-        f"{percent(row['chance'])}."
+        f"{row['n']} {images} are classified correctly by {crops}; chance is "
+        f"{percent(row['chance'])}.{caveat}"
     )
+
+
+def _receptive_fields(table: pd.DataFrame) -> str:
+    layers = list(table.groupby("layer", sort=False))
+    (first, one), (last, other) = layers[0], layers[-1]
+    return (
+        f"Of an image of {table['input_height'].iloc[0]}×{table['input_width'].iloc[0]} pixels, "
+        f"a unit of {first} sees {_extent(one)}, a unit of {last} {_extent(other)}."
+    )
+
+
+def _extent(rows: pd.DataFrame) -> str:
+    """The largest receptive field of a layer's units, in words."""
+    if (rows["field_top"] == UNKNOWN).all():
+        return "an unknown part"
+    height = (rows["field_bottom"] - rows["field_top"]).max()
+    width = (rows["field_right"] - rows["field_left"]).max()
+    whole = (height, width) == (rows["input_height"].iloc[0], rows["input_width"].iloc[0])
+    return "all" if whole else f"at most {height}×{width}"

@@ -1,19 +1,25 @@
-"""The images that activate single units most, layer by layer."""
+"""The images that activate single units most, with their receptive fields, layer by layer."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from repviz.number_format import count, text
-from repviz.report.html import Markup, join, tag
+from repviz.report.html import Child, Markup, join, tag
 from repviz.report.parts import figure, scrolling
-from repviz.report.pictures import image
+from repviz.report.pictures import framed, image
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
+HEADER = 64  # pixels: width of the unit's number
+FIELD = ("field_top", "field_left", "field_bottom", "field_right")
+
 TABLES = {
-    "top_images": "panel layer unit tower rank row id label value n",
+    "top_images": "panel layer unit tower rank row id label value field_top field_left "
+    "field_bottom field_right input_height input_width n",
 }
 
 
@@ -22,34 +28,81 @@ def render(study: Study) -> Content | None:
     rows = study.result("top_images", TABLES["top_images"])
     if rows.empty:
         return None
-    pictures = study.array("top_images")
+    pictures, patches = study.array("top_images"), study.array("top_patches")
     layers = [
-        _layer(str(name), layer, pictures) for name, layer in rows.groupby("layer", sort=False)
+        _layer(str(name), layer, pictures, patches)
+        for name, layer in rows.groupby("layer", sort=False)
     ]
     return Content(
         join(layers),
-        reading="Along a row: what the images share is what activates the unit. Early units "
-        "usually respond to colour and texture, deep ones to objects.",
+        reading="Along a row: what the images share is what activates the unit. The bright frame "
+        "is the receptive field, the part of the image on which the unit’s strongest response "
+        "depends; above it the same part, enlarged. Early units usually respond to colour and "
+        "texture, deep ones to objects.",
         limits="Units are taken at equal steps through the layer, not selected. The most "
         "activating images say nothing about what else activates a unit, or what it does for the "
-        "network. In a convolutional layer the strongest position counts, which the "
-        "picture does not mark.",
+        "network. Of a channel the position with the largest value is framed; the frame holds "
+        "all that can change this value, the middle of it usually far more than its edges.",
     )
 
 
-def _layer(name: str, rows: pd.DataFrame, pictures: np.ndarray) -> Markup:
+def _layer(name: str, rows: pd.DataFrame, pictures: np.ndarray, patches: np.ndarray) -> Markup:
     body = []
     for unit, row in rows.groupby("unit", sort=False):
         some = records(row.sort_values("rank"))
         tower = f", tower {some[0]['tower']}" if some[0]["tower"] else ""
         cells = [tag("th", f"{unit}{tower}", scope="row")]
         for one in some:
-            alt = f"{text(one['id'])}: {one['value']:.3g}"
-            cells.append(tag("td", image(pictures[int(one["panel"])], alt)))
+            panel = int(one["panel"])
+            cells.append(tag("td", _response(one, pictures[panel], patches[panel])))
         body.append(tag("tr", cells))
     n = count(records(rows)[0]["n"])
-    caption = f"{name}: the most activating of {n} images for each unit, from left to right."
-    return figure(scrolling(tag("table", tag("tbody", body)), f"Units of {name}"), caption)
+    caption = (
+        f"{name}: the most activating of {n} images for each unit, from left to right. "
+        f"{_field_sentence(rows)}"
+    )
+    columns = [tag("col", width=HEADER), *[tag("col") for _ in range(int(rows["rank"].max()))]]
+    table = tag("table", columns, tag("tbody", body), class_="image-rows")
+    return figure(scrolling(table, f"Units of {name}"), caption)
+
+
+def _response(row: dict[str, Any], picture: np.ndarray, patch: np.ndarray) -> Child:
+    """The receptive field enlarged, above the image in which it is framed."""
+    alt = f"{text(row['id'])}: {row['value']:.3g}"
+    if not _inside(row):
+        return image(picture, alt)
+    return [image(patch, f"{alt}, receptive field"), framed(picture, _box(row), alt)]
+
+
+def _inside(row: dict[str, Any]) -> bool:
+    """Whether the receptive field is known and smaller than the input."""
+    whole = [0, 0, row["input_height"], row["input_width"]]
+    return row["field_top"] >= 0 and [row[name] for name in FIELD] != whole
+
+
+def _box(row: dict[str, Any]) -> tuple[float, float, float, float]:
+    """The receptive field's top, left, bottom and right as shares of the input."""
+    top, left, bottom, right = (float(row[name]) for name in FIELD)
+    height, width = row["input_height"], row["input_width"]
+    return top / height, left / width, bottom / height, right / width
+
+
+def _field_sentence(rows: pd.DataFrame) -> str:
+    shown = records(rows)
+    known = [row for row in shown if row["field_top"] >= 0]
+    if not known:
+        return "Their receptive fields cannot be determined: the network replaces NaN."
+    if not any(_inside(row) for row in known):
+        return "Each unit depends on the complete image."
+    height, width = (
+        max(row[end] - row[start] for row in known)
+        for start, end in (("field_top", "field_bottom"), ("field_left", "field_right"))
+    )
+    size = f"{count(known[0]['input_height'])}×{count(known[0]['input_width'])}"
+    return (
+        f"Their receptive fields have at most {count(height)}×{count(width)} of {size} pixels; "
+        "grey is no part of the image."
+    )
 
 
 SECTION = Section(
@@ -59,6 +112,7 @@ SECTION = Section(
     needs=(
         "results/top_images.csv",
         "arrays/top_images.npy",
+        "arrays/top_patches.npy",
     ),
     tables=TABLES,
     render=render,
