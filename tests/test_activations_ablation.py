@@ -116,6 +116,18 @@ def test_one_call_of_a_layer_can_be_ablated(images, tmp_path):
     np.testing.assert_allclose(acts["end"][:], expected.numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ABLATIONS)
+def test_one_of_several_outputs_can_be_ablated(images, tmp_path, kind):
+    torch.manual_seed(0)
+    model = small(Recurrent().eval())
+    acts = extract(model, images, tmp_path / "acts", ["end"], ablate={"lstm[0]": kind})
+    with torch.no_grad():
+        x = model.preprocessing(torch.from_numpy(images.pixels()))
+        states = model.module.lstm(x[:, 0])[0].flatten(1)
+    expected = torch.zeros(40, 32) if kind == "zero" else states.mean(0).expand(40, 32)
+    np.testing.assert_allclose(acts["end"][:], expected.numpy(), atol=1e-6)
+
+
 # laws
 
 
@@ -240,7 +252,11 @@ def test_missing_means_are_damage(model, images, tmp_path):
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
-        self.lstm, self.idle, self.end = nn.LSTM(8, 4), nn.Identity(), nn.Identity()
+        self.lstm, self.idle, self.end = (
+            nn.LSTM(8, 4, batch_first=True),
+            nn.Identity(),
+            nn.Identity(),
+        )
 
     def forward(self, x):
         return self.end(self.lstm(x[:, 0])[0].flatten(1))
@@ -268,8 +284,8 @@ class Recurrent(nn.Module):
         (
             {"lstm": "zero"},
             InputError,
-            "extract: ablated layer 'lstm' must return a tensor, got tuple. Choose a layer inside "
-            "it.",
+            "capture: layer 'lstm' must return one tensor, got 3 in a tuple. Name one of them: "
+            "'lstm[0]', 'lstm[1][0]', 'lstm[1][1]'.",
         ),
     ],
 )

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from repviz import checks
-from repviz.activations.capture import Capture, matching, module_and_call
+from repviz.activations.capture import Address, Capture, address_of, matching
 from repviz.activations.filling import device_of
 from repviz.activations.fitted import batches_of, is_fitted, read_fitted, write_fitted
+from repviz.activations.outputs import tensor_at, with_tensor
 from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -77,9 +78,9 @@ class Ablation:
         if self.kinds:
             self._handles.append(self.module.register_forward_pre_hook(self._begin_pass))
         for layer in self.kinds:
-            name, call = module_and_call(layer, modules)
-            hook = self._hook(layer, call)
-            self._handles.append(modules[name].register_forward_hook(hook))
+            address = address_of(layer, modules)
+            hook = self._hook(layer, address)
+            self._handles.append(modules[address.module].register_forward_hook(hook))
         return self
 
     def __exit__(
@@ -133,38 +134,35 @@ class Ablation:
     def _begin_pass(self, module: nn.Module, inputs: Any) -> None:
         self._counts = dict.fromkeys(self.kinds, 0)
 
-    def _hook(self, layer: str, call: int | None) -> Callable[[nn.Module, Any, Any], Any]:
+    def _hook(self, layer: str, address: Address) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(part: nn.Module, inputs: Any, output: Any) -> Any:
             if self._paused:
                 return None
             self._counts[layer] += 1
-            if call is None and self._counts[layer] > 1:
+            if address.call is None and self._counts[layer] > 1:
                 raise InputError(
                     f"{WHO}: ablated layer '{layer}' must run once in a forward pass, and it runs "
-                    f"several times. Name the call: '{layer}:1' is the first."
+                    f"several times. Name the call: '{address.module}:1{address.path}' is the "
+                    "first."
                 )
-            if call is not None and self._counts[layer] != call:
+            if address.call is not None and self._counts[layer] != address.call:
                 return None
-            return self._replaced(layer, output)
+            path, value = tensor_at(address.layer, address.path, output)
+            return with_tensor(output, path, self._replacement(layer, value))
 
         return hook
 
-    def _replaced(self, layer: str, output: Any) -> Tensor:
-        if not isinstance(output, Tensor):
-            raise InputError(
-                f"{WHO}: ablated layer '{layer}' must return a tensor, got "
-                f"{type(output).__name__}. Choose a layer inside it."
-            )
+    def _replacement(self, layer: str, value: Tensor) -> Tensor:
         mean = self.means.get(layer)
         if mean is None:
-            return torch.zeros_like(output)
-        if mean.shape[1:] != output.shape[1:]:
+            return torch.zeros_like(value)
+        if mean.shape[1:] != value.shape[1:]:
             raise InputError(
                 f"{WHO}: ablated layer '{layer}' must have the same output shape for every image, "
-                f"got {tuple(output.shape[1:])} where it had {tuple(mean.shape[1:])}. Leave it out."
+                f"got {tuple(value.shape[1:])} where it had {tuple(mean.shape[1:])}. Leave it out."
             )
         # A copy: the next operation may change it in place.
-        return mean.to(output.device, output.dtype).expand_as(output).clone()
+        return mean.to(value.device, value.dtype).expand_as(value).clone()
 
 
 def fit_means(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fnmatch import fnmatchcase
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from repviz import checks
+from repviz.activations.outputs import tensor_at, tensors
 from repviz.errors import InputError
 
 BY_TYPE = "type:"  # "type:Conv2d" means every convolution
@@ -33,8 +34,10 @@ class Capture:
 
     A layer whose output the next operation changes in place is read before that happens. A layer
     that is called several times in a pass is read at its last call; ``"relu:1"`` reads its first
-    call, ``"relu:2"`` its second. Compiled networks are run uncompiled. Of an output of several
-    tensors, the first is read. The first four passes are complete; if every layer was called
+    call, ``"relu:2"`` its second. Compiled networks are run uncompiled. Of a layer that returns
+    several tensors, in tuples, dicts or dataclasses, one is named: ``"lstm[0]"``, ``"lstm[1][0]"``,
+    ``"encoder[last_hidden_state]"``; a glob or a type reads each. ``"[logits]"`` is an output of
+    the network itself. The first four passes are complete; if every layer was called
     exactly once in each, later passes stop after the deepest layer.
 
     Parameters
@@ -42,9 +45,10 @@ class Capture:
     module : torch.nn.Module
         Any network.
     layers : iterable of str
-        Names as in ``module.named_modules()``, globs (``"features.*"``) or types
-        (``"type:Conv2d"``). A layer that only a glob or a type matches and that is not called in
-        the first pass, or returns no tensor, is left out from then on; see :attr:`late`.
+        Names as in ``module.named_modules()``, with a call or an output where one is meant; globs
+        (``"features.*"``) or types (``"type:Conv2d"``). A layer that only a glob or a type matches
+        and that is not called in the first pass, or returns no tensor, is left out from then on;
+        see :attr:`late`.
     keep : callable, optional
         Reduces an output, ``keep(name, output)``, during the pass, so that a copy into a buffer or
         a mean needs no copy of the output first. Its result must not share memory with the output.
@@ -87,6 +91,7 @@ class Capture:
             str, tuple[Tensor, int]
         ] = {}  # outputs of the first pass and their versions
         self._paused = False
+        self._several: set[str] = set()  # layers of a glob that return several tensors
         self._changed: set[str] = set(self.layers)  # changed in place later; all layers until known
 
     def __enter__(self) -> Capture:
@@ -97,8 +102,9 @@ class Capture:
                 "TorchScript. Pass the original network."
             )
         for name in self.layers:
-            module, call = module_and_call(name, parts)
-            self._handles[name] = parts[module].register_forward_hook(self._hook(name, call))
+            address = address_of(name, parts)
+            hook = self._hook(name, address)
+            self._handles[name] = parts[address.module].register_forward_hook(hook)
         return self
 
     def __exit__(
@@ -117,7 +123,9 @@ class Capture:
         Raises
         ------
         InputError
-            A named layer was not called, or returned something other than a tensor.
+            A named layer was not called, returned no tensor, or several of which none is named.
+        UnknownName
+            The output that was named is not there.
         """
         self._outputs, self._last = {}, {}
         self._counts = dict.fromkeys(self.layers, 0)
@@ -159,13 +167,14 @@ class Capture:
         modules = dict(self.module.named_modules(remove_duplicate=False))
         for name in dropped:
             self._handles[name].remove()
-            record_late = partial(self._record_late, name)
-            self._handles[name] = modules[name].register_forward_hook(record_late)
+            if name not in self._several:
+                record_late = partial(self._record_late, name)
+                self._handles[name] = modules[name].register_forward_hook(record_late)
         self.layers = tuple(name for name in self.layers if name not in dropped)
         self.calls, self._first_outputs = {name: self._counts[name] for name in self.layers}, {}
 
     def _record_late(self, name: str, part: nn.Module, inputs: Any, output: Any) -> None:
-        if isinstance(_first(output), Tensor) and not self._paused:
+        if tensors(output) and not self._paused:
             self.late.add(name)
 
     def _ordered(self) -> dict[str, Any]:
@@ -177,20 +186,19 @@ class Capture:
                 )
         return {name: self._outputs[name] for name in self.layers}
 
-    def _hook(self, name: str, call: int | None) -> Callable[[nn.Module, Any, Any], None]:
+    def _hook(self, name: str, address: Address) -> Callable[[nn.Module, Any, Any], None]:
         def hook(part: nn.Module, inputs: Any, output: Any) -> None:
-            if self._paused:
+            if self._paused or name in self._several:
                 return
-            value = _first(output)
-            if not isinstance(value, Tensor):
-                if name not in self._named and not self._passes:
+            if name not in self._named and not address.path and not self._passes:
+                found = tensors(output)
+                if len(found) > 1:
+                    self._read_each(name, list(found), part, inputs, output)
+                if len(found) != 1:
                     return
-                raise InputError(
-                    f"capture: layer '{name}' must return a tensor, got {type(output).__name__}. "
-                    "Choose a layer inside it."
-                )
+            _, value = tensor_at(address.layer, address.path, output)
             self._counts[name] += 1
-            if call is not None and self._counts[name] != call:
+            if address.call is not None and self._counts[name] != address.call:
                 return
             if not self._passes:
                 self._first_outputs[name] = value, value._version
@@ -207,11 +215,20 @@ class Capture:
 
         return hook
 
-
-def _first(output: Any) -> Any:
-    if isinstance(output, Mapping):
-        return next(iter(output.values()), None)
-    return output[0] if isinstance(output, tuple | list) and output else output
+    def _read_each(
+        self, name: str, paths: list[str], part: nn.Module, inputs: Any, output: Any
+    ) -> None:
+        """From now on read each tensor of ``output`` of a layer that a glob or a type matched."""
+        self._several.add(name)
+        place = self.layers.index(name) + 1
+        each = {f"{name}{path}": Address(name, None, path) for path in paths}
+        self.layers = (*self.layers[:place], *each, *self.layers[place:])
+        self._counts |= dict.fromkeys(each, 0)
+        self._changed |= set(each)
+        for one, address in each.items():
+            hook = self._hook(one, address)
+            self._handles[one] = part.register_forward_hook(hook)
+            hook(part, inputs, output)  # the hooks of this call are those from before it
 
 
 def fits(name: str, pattern: str) -> bool:
@@ -233,20 +250,49 @@ def _uncompiled(module: nn.Module) -> AbstractContextManager[Any]:
     return nullcontext() if stance is None else stance("force_eager")
 
 
-def module_and_call(layer: str, names: Container[str]) -> tuple[str, int | None]:
-    """The module that a layer is, and which of its calls is read: 2 of ``"relu:2"``, or None.
+class Address(NamedTuple):
+    """Where a layer's tensor is found.
+
+    Attributes
+    ----------
+    module : str
+        Name of the module; "" is the network itself.
+    call : int or None
+        Which of its calls in a pass is read: 2 of ``"relu:2"``; None is the last.
+    path : str
+        Which tensor of its output: ``"[0]"`` of ``"lstm[0]"``; "" where there is one.
+    """
+
+    module: str
+    call: int | None = None
+    path: str = ""
+
+    @property
+    def layer(self) -> str:
+        """The layer without the path."""
+        return self.module if self.call is None else f"{self.module}:{self.call}"
+
+
+def address_of(layer: str, names: Container[str]) -> Address:
+    """The module, call and output that ``"relu:2"`` or ``"lstm[0]"`` names.
 
     Parameters
     ----------
     layer : str
         As :class:`Capture` takes it.
     names : container of str
-        The names of the modules.
+        The names of the modules, "" included.
     """
-    module, _, call = layer.rpartition(":")
-    if layer not in names and module in names and call.isdecimal() and int(call) > 0:
-        return module, int(call)
-    return layer, None
+    head, path = layer, ""
+    while head not in names and head.endswith("]") and "[" in head:
+        head, _, last = head.rpartition("[")
+        path = f"[{last}{path}"
+    module, _, call = head.rpartition(":")
+    if head in names and (head or path):
+        return Address(head, None, path)
+    if module and module in names and call.isdecimal() and int(call) > 0:
+        return Address(module, int(call), path)
+    return Address(layer)
 
 
 def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
@@ -258,7 +304,8 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
         Any network.
     layers : iterable of str
         ``"conv1"``; ``"features.*"``; ``"type:Conv2d"``, the name of a class of torch or of yours;
-        ``"relu:1"``, the first call of a layer that works several times.
+        ``"relu:1"``, the first call of a layer that works several times; ``"lstm[0]"``, one of
+        several tensors that a layer returns; ``"[0]"``, one that the network itself returns.
 
     Raises
     ------
@@ -269,7 +316,8 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
     """
     # With a module that has several names, each of them can be given.
     named = module.named_modules(remove_duplicate=False)
-    parts = {name: part for name, part in named if name}
+    names = dict(named)
+    parts = {name: part for name, part in names.items() if name}
     if not parts:
         raise InputError(
             f"capture: the network must have layers with names, got a {type(module).__name__} "
@@ -280,8 +328,8 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
         checks.text("capture", "a layer", selector)
         if selector.startswith(BY_TYPE):
             matches = _of_type(parts, selector.removeprefix(BY_TYPE))
-        elif module_and_call(selector, parts)[1] is not None:
-            matches = [selector]
+        elif address_of(selector, names) != Address(selector):
+            matches = [selector]  # one call, or one output
         else:
             matches = [name for name in parts if fits(name, selector)]
         for name in matches or [checks.one_of("capture", "layer", selector, parts)]:

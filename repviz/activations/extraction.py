@@ -17,7 +17,7 @@ from repviz import checks, durable
 from repviz.activations import layout, writer
 from repviz.activations.ablation import Ablation, fit_means
 from repviz.activations.axes import Layer, axes_of
-from repviz.activations.capture import Capture, module_and_call
+from repviz.activations.capture import Capture, address_of
 from repviz.activations.components import fit_components
 from repviz.activations.filling import check_contents, device_of, fill
 from repviz.activations.growth import Extent, extents
@@ -79,7 +79,9 @@ def extract(
         A new folder, or one from an interrupted call.
     layers : str or iterable of str, optional
         Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
-        choice if left out.
+        choice if left out. ``"relu:1"`` is the first call of a layer, ``"lstm[0]"`` or
+        ``"encoder[last_hidden_state]"`` one of several tensors that it returns, ``"[logits]"`` one
+        that the network itself returns.
     reduce : str, iterable of str, or mapping of str to these
         What is kept of a layer, as in :data:`~repviz.activations.reduction.REDUCTIONS`:
         ``"mean"``, ``"grid:3"``, ``"cls+mean"`` (concatenated); or for each layer or glob its own:
@@ -243,7 +245,7 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
                     "it does not: the network draws random numbers, or mixes the images of a "
                     "batch, in evaluation mode. Choose an earlier layer, or fix the network."
                 )
-            part = parts[module_and_call(name, parts)[0]]
+            part = parts[address_of(name, parts).module]
             seen.append(Layer(name, rest, axes_of(part, rest, expected.size), grid))
         elif strict:
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from repviz.activations.capture import Capture
+from repviz.activations.capture import Capture, address_of
 from repviz.activations.extraction import dry_run
 from repviz.models.model import Model, evaluating
 from repviz.models.opening import as_model
@@ -28,7 +28,7 @@ def layers(model: Model) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``layer`` : its name, as ``extract`` takes it
+        ``layer`` : its name, as ``extract`` takes it; ``"lstm[0]"`` of a layer of several outputs
         ``type`` : its class in torch, as in ``"type:Conv2d"``
         ``output`` : shape for one image, "256x6x6"
         ``features`` : number of values
@@ -49,7 +49,7 @@ def layers(model: Model) -> pd.DataFrame:
         [
             {
                 "layer": layer.name,
-                "type": type(parts[layer.name]).__name__,
+                "type": type(parts[address_of(layer.name, parts).module]).__name__,
                 "output": "x".join(map(str, layer.shape)),
                 "features": prod(layer.shape),
                 "axes": layer.axes,
