@@ -112,10 +112,14 @@ def similarity(
     n = len(X)
     k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
     seed = checks.seed("similarity", seed)
-    compare = SIMILARITIES[method].compare(X, Y, min(k, n - 1))
-    rng = np.random.default_rng(seed)
-    value = compare(np.arange(n))
-    shuffled = np.array([compare(rng.permutation(n)) for _ in range(permutations)])
+    measure, rng = SIMILARITIES[method], np.random.default_rng(seed)
+    A, B = (
+        measure.prepare("similarity", name, rows, min(k, n - 1))
+        for name, rows in (("X", X), ("Y", Y))
+    )
+    value = measure.compare(A, B)
+    orders = (rng.permutation(n) for _ in range(permutations))
+    shuffled = np.array([measure.compare(A, measure.shuffle(B, order)) for order in orders])
     return Similarity(
         value=value,
         null=float(np.quantile(shuffled, 0.95, method="higher")) if permutations else np.nan,
@@ -128,73 +132,108 @@ def similarity(
     )
 
 
-# The similarity of X and Y with the rows of Y in a given order (n,).
-Compare = Callable[[np.ndarray], float]
+def _gram(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
+    """The Gram matrix (n, n), centred so that products of two are unbiased, and of norm 1.
+
+    Debiased linear CKA (Kornblith et al. 2019 with the HSIC of Song et al. 2012, equation 5) is the
+    sum of the products of two such matrices: Székely and Rizzo 2014, "Partial distance correlation
+    with methods for dissimilarities", The Annals of Statistics, proposition 1.
+    """
+    K = _hollow(X)
+    n, total = len(K), np.square(K).sum()
+    means = K.sum(axis=1) / (n - 2)
+    K += means.sum() / (n - 1)
+    K -= means[:, None]
+    K -= means
+    np.fill_diagonal(K, 0)
+    square = np.square(K).sum()
+    if not square > ROUNDING * total:
+        raise InputError(
+            f"{who}: the rows of {name} must not be identical but for one, nor all equally far "
+            "apart: debiased CKA would be 0 / 0. Use method='procrustes'."
+        )
+    K /= np.sqrt(square)
+    return K
 
 
-def _cka(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
-    """Debiased linear CKA: Kornblith et al. 2019 with the HSIC of Song et al. 2012, equation 5."""
-    K, L = _hollow(X), _hollow(Y)
-    self_hsic = [_hsic(gram, gram) for gram in (K, L)]
-    for name, gram, value in (("X", K, self_hsic[0]), ("Y", L, self_hsic[1])):
-        if not value > ROUNDING * float(np.square(gram).sum()):
-            raise InputError(
-                f"similarity: the rows of {name} must not be identical but for one, nor all "
-                "equally far apart: debiased CKA would be 0 / 0. Use method='procrustes'."
-            )
-    scale = np.sqrt(self_hsic[0] * self_hsic[1])
-    return lambda order: float(_hsic(K, L[np.ix_(order, order)]) / scale)
+def _unit_rows(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
+    """The centred rows, in at most n columns, of norm 1 in all."""
+    X = _reduced(X)
+    return X / np.linalg.norm(X)
 
 
-def _procrustes(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
+def _procrustes(A: np.ndarray, B: np.ndarray) -> float:
     """Procrustes similarity: 1 - (angular distance after the best rotation)^2 / 2.
 
     Williams, Kunz, Kornblith, Linderman 2021, "Generalized shape metrics on neural
     representations": the sum of singular values of X'Y over the product of the two norms.
     """
-    X, Y = _reduced(X), _reduced(Y)
-    X, Y = X / np.linalg.norm(X), Y / np.linalg.norm(Y)
-    return lambda order: float(np.linalg.svd(X.T @ Y[order], compute_uv=False).sum())
+    return float(np.linalg.svd(A.T @ B, compute_uv=False).sum())
 
 
-def _mutual(X: np.ndarray, Y: np.ndarray, k: int) -> Compare:
+def _nearest(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
+    """The k nearest rows of each row, (n, k)."""
+    return neighbors(X, k=k).indices
+
+
+def _relabelled(indices: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The nearest rows after the rows were put in ``order``."""
+    position = np.empty(len(order), np.int64)
+    position[order] = np.arange(len(order))
+    return position[indices[order]]
+
+
+def _overlap(A: np.ndarray, B: np.ndarray) -> float:
     """The fraction of a row's k neighbours that are the same in both.
 
     Huh, Cheung, Wang, Isola 2024, "The platonic representation hypothesis", ICML, section 2; by
     euclidean distance, where they take cosine.
     """
-    one, other = neighbors(X, k=k).indices, neighbors(Y, k=k).indices
-    n = len(X)
-
-    def shared(order: np.ndarray) -> float:
-        position = np.empty(n, np.int64)
-        position[order] = np.arange(n)
-        permuted = position[other[order]]  # the neighbours of row i after the shuffle
-        return float((one[:, :, None] == permuted[:, None, :]).any(axis=2).mean())
-
-    return shared
+    return float((A[:, :, None] == B[:, None, :]).any(axis=2).mean())
 
 
 @dataclass(frozen=True)
 class Measure:
     """A measure of similarity: an entry of :data:`SIMILARITIES`.
 
+    Each representation is prepared once, however many it is compared with and however often its
+    rows are shuffled.
+
     Attributes
     ----------
     summary : str
         One line on what it compares.
+    prepare : callable
+        From the caller's name, the name of X, X (n, d) and k to what is compared.
+    shuffle : callable
+        From what ``prepare`` gave and an order (n,) to what it would give of the rows in that
+        order.
     compare : callable
-        From X (n, d), Y (n, e) and k to a function of an order (n,) of the rows of Y.
+        From what ``prepare`` gave of X and of Y to their similarity.
     """
 
     summary: str
-    compare: Callable[[np.ndarray, np.ndarray, int], Compare]
+    prepare: Callable[[str, str, np.ndarray, int], np.ndarray]
+    shuffle: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    compare: Callable[[np.ndarray, np.ndarray], float]
 
 
 SIMILARITIES: dict[str, Measure] = {
-    "cka": Measure("debiased linear CKA: correlation of the two Gram matrices", _cka),
-    "procrustes": Measure("overlap after the best rotation and scale", _procrustes),
-    "mutual-knn": Measure("fraction of the k nearest rows that agree", _mutual),
+    "cka": Measure(
+        "debiased linear CKA: correlation of the two Gram matrices",
+        _gram,
+        lambda K, order: K[np.ix_(order, order)],
+        lambda K, L: float(np.vdot(K, L)),
+    ),
+    "procrustes": Measure(
+        "overlap after the best rotation and scale",
+        _unit_rows,
+        lambda X, order: X[order],
+        _procrustes,
+    ),
+    "mutual-knn": Measure(
+        "fraction of the k nearest rows that agree", _nearest, _relabelled, _overlap
+    ),
 }
 
 
