@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from study_tables import Images, table
 
 from repviz import intervals
@@ -162,6 +163,7 @@ def _training(draft: Draft, images: Images) -> None:
         for epoch in range(1, 13)
     ]
     table(draft, "training", rows)
+    draft.table("training_images", pd.DataFrame({"row": range(known, images.n), "correct": 1}))
 
 
 def _evaluation(draft: Draft, images: Images) -> None:

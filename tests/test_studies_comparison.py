@@ -147,6 +147,27 @@ def test_hits_are_paired_by_name_where_only_the_pixels_differ(tmp_path):
     assert set(study.result("compared_studies")["paired_by"]) == {"id"}
 
 
+def test_held_out_accuracy_is_paired_where_both_keep_each_images_outcome(tmp_path):
+    rng = np.random.default_rng(0)
+    right = rng.random((2, 60)) < [[0.7], [0.9]]
+    columns = ["held_out_accuracy", "held_out_low", "held_out_high"]
+    studies = [
+        made(
+            tmp_path / name,
+            training=pd.DataFrame([[own.mean(), 0.4, 0.99]], columns=columns),
+            training_images=pd.DataFrame({"row": range(60), "correct": own.astype(int)}),
+        )
+        for name, own in zip("ab", right, strict=True)
+    ]
+    study = repviz.study("comparison", studies, out=tmp_path / "c")
+    row = study.result("comparison").set_index("comparison").loc["training"]
+    a, b = right.astype(float)
+    truth = ttest_rel(b, a).confidence_interval(0.95)
+    assert row["n_paired"] == 60
+    assert row["effect"] == pytest.approx(b.mean() - a.mean())
+    assert (row["effect_low"], row["effect_high"]) == pytest.approx((truth.low, truth.high))
+
+
 # ---- laws ---------------------------------------------------------------------------------------
 
 

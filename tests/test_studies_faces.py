@@ -80,6 +80,14 @@ def test_no_person_is_on_two_sides(study):
     assert set(sides["held-out"]) <= set(sides["train"])
 
 
+def test_the_outcomes_of_held_out_images_have_the_accuracy_of_the_last_epoch(study):
+    outcomes, last = study.result("training_images"), study.result("training").iloc[-1]
+    split = study.result("images").set_index("row")["identity_split"]
+    assert set(split.loc[outcomes["row"]]) == {"held-out"}
+    assert len(outcomes) == last["n_held_out"]
+    assert outcomes["correct"].mean() == pytest.approx(last["held_out_accuracy"])
+
+
 def test_the_sweeps_errors_are_those_of_its_pictures(study):
     sweep, each = study.result("sweep"), study.result("sweep_images")
     mean = each.groupby(["engine", "bottleneck"])["mse"].mean()

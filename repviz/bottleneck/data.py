@@ -88,6 +88,11 @@ class SweepData:
         return np.unique([] if self.labels is None else self.labels, return_inverse=True)[1]
 
 
+def as_stored(pixels: np.ndarray) -> np.ndarray:
+    """Pixels (n, c, h, w) as a study stores pictures: (n, h, w) where they are grey."""
+    return pixels[:, 0] if pixels.shape[1] == 1 else pixels
+
+
 def describe_images(data: Images | SweepData) -> dict[str, Any]:
     """The description of the images in a manifest."""
     channels, height, width = data.X.shape[1:] if isinstance(data, SweepData) else data[0].shape

@@ -20,7 +20,7 @@ from repviz import checks, durable, study_manifest
 from repviz.bottleneck.choice_stages import choice_stages
 from repviz.bottleneck.code_contents import code_contents_stages
 from repviz.bottleneck.criteria import Criterion, get_criterion
-from repviz.bottleneck.data import SweepData, describe_images, load_data
+from repviz.bottleneck.data import SweepData, as_stored, describe_images, load_data
 from repviz.bottleneck.decoders import decoder_stage
 from repviz.bottleneck.engines import ENGINES as ENGINE_TABLE
 from repviz.bottleneck.engines import Engine, get_engine, with_colours
@@ -263,7 +263,7 @@ def write_images(draft: Draft, data: SweepData, parts: Partition, **columns: np.
     }
     draft.table("images", pd.DataFrame(table))
     if data.are_images:
-        draft.array("thumbnails", data.X[:, 0] if data.X.shape[1] == 1 else data.X)
+        draft.array("thumbnails", as_stored(data.X))
 
 
 def _before(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from repviz import progress
 from repviz.activations import layout
@@ -18,6 +19,7 @@ from repviz.studies.representations import Split, draw_by_label
 from repviz.study_folder import Draft, Study
 from repviz.training import train
 from repviz.training.alexnet_recipe import FEW_IMAGES, untrained_control
+from repviz.training.evaluation import evaluate
 
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 SECONDS = 0.11  # of one core, for the pass of one image forwards and backwards
@@ -130,6 +132,7 @@ def alexnet_stages(
         run = train(random, wide, held_out=split, epochs=training.epochs, out=out, seed=seed)
         columns = {"n_available": len(training.identity[0]), "usual_epochs": training.usual_epochs}
         draft.table("training", run.table.assign(**columns))
+        draft.table("training_images", _outcomes(run.model, wide, split[1]))
 
     def trained(draft: Draft) -> None:
         model = open_model("alexnet", weights=str(study.folder / weights))
@@ -137,6 +140,14 @@ def alexnet_stages(
 
     study.stage("training", trained_network)
     study.stage("extract trained", trained)
+
+
+def _outcomes(model: Model, images: Images, rows: np.ndarray) -> pd.DataFrame:
+    """One row per held-out image: row, and correct (1 or 0), by the trained network."""
+    found = evaluate(model, images, rows=rows)
+    predicted = np.asarray(model.classes)[found.probabilities.argmax(axis=1)]
+    correct = predicted == np.asarray(images.labels)[rows]
+    return pd.DataFrame({"row": rows, "correct": correct.astype(int)})
 
 
 def _announce(training: AlexNetTraining) -> None:

@@ -128,7 +128,10 @@ def _training(pair: PairedStudies) -> Iterator[Quantity]:
     columns = ("held_out_accuracy", "held_out_low", "held_out_high")
     one, other = (records(table)[-1] for table in pair.results("training"))
     ends = _ends(one, *columns), _ends(other, *columns)
-    yield Quantity("after the last epoch", ends, unpaired_difference(*ends))
+    effect = None
+    if pair.both("training_images"):
+        effect = _paired(pair, *pair.results("training_images"), "correct", paired_difference)
+    yield Quantity("after the last epoch", ends, effect or unpaired_difference(*ends))
 
 
 def _evaluation(pair: PairedStudies) -> Iterator[Quantity]:

@@ -24,7 +24,7 @@ from repviz.activations import layout, writer
 from repviz.activations.extraction import extract
 from repviz.activations.reduction import reductions
 from repviz.activations.store import Activations, open_activations
-from repviz.bottleneck.data import describe_images
+from repviz.bottleneck.data import as_stored, describe_images
 from repviz.errors import InputError, Unavailable
 from repviz.images import as_images, split
 from repviz.images.collection import Images
@@ -255,8 +255,7 @@ def _networks(
 
 def _images(draft: Draft, images: Images, identity: Split) -> None:
     draft.table("images", images_table(images, identity))
-    pixels = images.pixels()
-    draft.array("thumbnails", pixels[:, 0] if pixels.shape[1] == 1 else pixels)
+    draft.array("thumbnails", as_stored(images.pixels()))
 
 
 def _extract(draft: Draft, network: Model, images: Images, plan: _Plan, where: str) -> None:

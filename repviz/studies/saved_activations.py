@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import checks, progress, provenance
+from repviz.bottleneck.data import as_stored
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.report.page import write_report
@@ -196,8 +197,7 @@ def _thumbnails(ids: Sequence[str], shown: Images) -> np.ndarray:
     if (rows < 0).all():
         checks.one_of("study activations: pictures", "image", ids[0], list(shown.ids))
     found = np.flatnonzero(rows >= 0)
-    pixels = shown.take(rows[found]).pixels()
-    pixels = pixels[:, 0] if pixels.shape[1] == 1 else pixels
+    pixels = as_stored(shown.take(rows[found]).pixels())
     thumbnails = np.full((len(ids), *pixels.shape[1:]), BLANK, np.uint8)
     thumbnails[found] = pixels
     return thumbnails

@@ -88,7 +88,8 @@ def render(study: Study) -> Content | None:
     nouns, first = study.nouns, records(rungs)[0]
     calibrated = (
         f"Frames: solid where all judges together accept, dashed where they refuse. Under each "
-        f"image its distance to the nearest known {nouns.image} (RMS grey level). What the judges "
+        f"image its distance to the nearest known {nouns.image} (RMS grey level), and which that "
+        "is. What the judges "
         f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
         f"{count(first['calibration_groups'])} {nouns.labels if _by_people(rungs) else 'images'} "
         "that had not been used to fit them, so that on average "
@@ -180,12 +181,18 @@ def _samples(
         tag(
             "figure",
             image(picture, alt=_described(row["title"], one, ids)),
-            tag("figcaption", f"{'✓' if one['accepted'] else '✕'} {plain(one['distance'], 2)}"),
+            tag("figcaption", _nearest(one, ids)),
             class_="accepted" if one["accepted"] else None,
         )
         for picture, one in zip(pictures[place], own, strict=True)
     ]
     return tag("div", shown, class_="samples")
+
+
+def _nearest(one: dict[str, Any], ids: pd.Series) -> str:
+    """The verdict, and how far from which known image: ``✕ 0.29 from s3/7``."""
+    verdict = "✓" if one["accepted"] else "✕"
+    return f"{verdict} {plain(one['distance'], 2)} from {text(ids[one['nearest_row']])}"
 
 
 def _described(title: str, one: dict[str, Any], ids: pd.Series) -> str:
