@@ -1,17 +1,29 @@
-"""Calls that depend on nothing but their arguments, and may run elsewhere: here in turn, unless a
-cluster takes them (:mod:`repviz.cluster`).
+"""Calls that depend on nothing but their arguments, and so may run elsewhere: in processes of this
+machine, or on a cluster (:mod:`repviz.cluster`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+import pickle
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from repviz import memory
+from repviz.errors import InputError, Unavailable
+
 T = TypeVar("T")
 Start = Callable[[Callable[[], Any]], Callable[[], Any]]
 _start: ContextVar[Start | None] = ContextVar("start", default=None)
+
+WORKER_BYTES = 1 << 30  # free memory for each process: 0.5 GB for its libraries, and its data
+IDLE = 60  # seconds after which a process without work ends
 
 
 @contextmanager
@@ -24,7 +36,74 @@ def started_by(start: Start) -> Iterator[None]:
         _start.reset(token)
 
 
-def started(calls: Mapping[str, Callable[[], T]]) -> dict[str, Callable[[], T]]:
-    """Each call as one that gives its result; all run already where there is a cluster."""
+def results(calls: Sequence[Callable[[], T]], *, in_turn: bool = False) -> Generator[T, None, None]:
+    """The result of each call, in order; all start together where there is a cluster.
+
+    Without one, as many run at once as this machine has cores, each in a process of one thread:
+    small steps gain nothing from a second thread. So a result depends neither on the number of
+    cores nor on how many calls are left.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+        They may be pickled.
+    in_turn : bool
+        Whether to run one after the other in this process, as where they share a GPU.
+
+    Raises
+    ------
+    InputError
+        A call cannot be pickled.
+    Unavailable
+        A process was killed.
+    """
     start = _start.get()
-    return {name: call if start is None else start(call) for name, call in calls.items()}
+    if start is not None:
+        waiting = [start(call) for call in calls]
+        return (wait() for wait in waiting)
+    n_workers = min(cores(), int(memory.free_bytes() // WORKER_BYTES))
+    if in_turn or n_workers < 2:
+        return (call() for call in calls)
+    return _in_processes(calls, n_workers)
+
+
+def cores() -> int:
+    """Cores that this process may use; at most ``OMP_NUM_THREADS``, where it is set."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(joblib.cpu_count(), int(limit)) if limit.isdigit() else joblib.cpu_count()
+
+
+def _in_processes(calls: Sequence[Callable[[], T]], n_workers: int) -> Generator[T, None, None]:
+    config = joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE)
+    with config:
+        pool = joblib.Parallel(n_workers, return_as="generator", max_nbytes=None)
+    outputs = pool(joblib.delayed(_with_warnings)(call) for call in calls)
+    return _received(outputs)
+
+
+def _received(outputs: Any) -> Generator[Any, None, None]:
+    try:
+        for result, caught in outputs:
+            for one in caught:
+                warnings.warn_explicit(*one)
+            yield result
+    except pickle.PicklingError as error:
+        lines = [line for line in str(error.__cause__ or error).splitlines() if line.strip('" ')]
+        raise InputError(
+            "repviz: what runs in processes of its own must be picklable, got "
+            f"'{lines[-1]}'. Define it in a module, or set OMP_NUM_THREADS=1."
+        ) from error
+    except TerminatedWorkerError as error:
+        raise Unavailable(
+            "repviz: a process that worked on a part must run to its end, got one that was killed "
+            "(out of memory?). Run the same command again: what is finished is kept. With "
+            "OMP_NUM_THREADS=1 set, one part runs at a time."
+        ) from error
+    finally:
+        outputs.close()
+
+
+def _with_warnings(call: Callable[[], T]) -> tuple[T, list[tuple[Any, type[Warning], str, int]]]:
+    with warnings.catch_warnings(record=True) as caught:
+        result = call()
+    return result, [(one.message, one.category, one.filename, one.lineno) for one in caught]

@@ -1,16 +1,18 @@
-"""Stages that fit something: those that wait for no other may all run at once, on a cluster."""
+"""Stages that fit: those that wait for no other run at once, on all cores or on a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from repviz.remote import started
+from repviz import remote
 from repviz.study_folder import Draft, Study
 from repviz.study_manifest import is_finished
+from repviz.training.machine import has_accelerator
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class FitStage:
     inputs, about : dict, optional
         What its files depend on; what it fitted.
     independent : bool
-        Whether it needs no other of these stages.
+        Whether it needs no other of these stages, nor anything that they compute and share.
     """
 
     name: str
@@ -44,10 +46,11 @@ def run_stages(study: Study, stages: Sequence[FitStage]) -> None:
         for stage in stages
         if stage.independent and not is_finished(manifest, stage.name, stage.inputs)
     }
-    results = started(calls)
-    for stage in stages:
-        listed = partial(_listed, results[stage.name]) if stage.name in results else stage.work
-        study.stage(stage.name, listed, inputs=stage.inputs, about=stage.about)
+    results = remote.results(list(calls.values()), in_turn=has_accelerator())
+    with closing(results) as files:
+        for stage in stages:
+            work = partial(_listed, files) if stage.name in calls else stage.work
+            study.stage(stage.name, work, inputs=stage.inputs, about=stage.about)
 
 
 def _files(folder: Path, work: Callable[[Draft], None]) -> list[str]:
@@ -57,5 +60,5 @@ def _files(folder: Path, work: Callable[[Draft], None]) -> list[str]:
     return draft.files
 
 
-def _listed(files: Callable[[], list[str]], draft: Draft) -> None:
-    draft.files.extend(files())
+def _listed(files: Iterator[list[str]], draft: Draft) -> None:
+    draft.files.extend(next(files))

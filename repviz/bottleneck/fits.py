@@ -53,6 +53,7 @@ def _stages(job: Job, fit: _Fit) -> list[FitStage]:
                 partial(fit.fit_size, k=k),
                 inputs=own,
                 about={**about, "bottleneck": k, "fit": True},
+                independent=engine.is_random,  # the sizes of PCA share one decomposition
             )
             for k, name in sizes.items()
         ]

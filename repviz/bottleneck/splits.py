@@ -40,6 +40,7 @@ def split_stages(study: Study, plan: Plan) -> None:
                 partial(refit.fit, job=job, longest=longest),
                 inputs={"engine": engine.identity, "sizes": list(job.sizes), "longest": longest},
                 about={"engine": engine.name, "seed": job.seed, "split": split},
+                independent=engine.is_random,  # the sizes of PCA share one decomposition
             )
             stages.append(stage)
     run_stages(study, stages)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from repviz import provenance
 from repviz.models.scores import n_components_for
 from repviz.principal.mirrored import MirroredPCA, Shape, fit_mirrored_pca
 from repviz.training.augmentation import SHIFT
@@ -41,6 +43,14 @@ class TrainingData:
     shift: float = SHIFT
     max_bottleneck: int = 64
     who: str = "train"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its fields: what another process computes then depends on them alone."""
+        values = [getattr(self, field.name) for field in fields(self)]
+        key = provenance.sha256(
+            self.train.tobytes(), self.validation.tobytes(), repr(values[2:]).encode()
+        )
+        return _unpickled, (key, *values)
 
     @property
     def shape(self) -> Shape:
@@ -115,6 +125,17 @@ class TrainingData:
     def _n_components(self) -> int:
         rank = len(self.train) * (1 + self.mirror) - 1
         return min(n_components_for(self.max_bottleneck, int(np.prod(self.shape))), rank)
+
+
+_last: dict[str, TrainingData] = {}  # of a process that fits many codes of the same images
+
+
+def _unpickled(key: str, *values: Any) -> TrainingData:
+    """The data of these fields; the same object as before, with its components, if it can be."""
+    if key not in _last:
+        _last.clear()
+        _last[key] = TrainingData(*values)
+    return _last[key]
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,11 @@ PRECISIONS: dict[str, str] = {
 }
 
 
+def has_accelerator() -> bool:
+    """Whether networks are trained on a GPU or another accelerator here."""
+    return bool(torch.accelerator.is_available())
+
+
 @dataclass(frozen=True)
 class Machine:
     """How the hardware is used.
@@ -46,7 +51,7 @@ class Machine:
     @cached_property
     def _accelerator(self) -> Accelerator:
         # Without cpu=True accelerate does not let processes on CPUs communicate (over gloo).
-        return Accelerator(cpu=not torch.accelerator.is_available())
+        return Accelerator(cpu=not has_accelerator())
 
     @property
     def device(self) -> torch.device:
