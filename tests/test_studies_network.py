@@ -140,10 +140,11 @@ def test_the_framed_field_is_where_the_image_holds_the_strongest_response(traine
     assert (last[["field_bottom", "field_right"]] == 16).all(axis=None)
     assert (table[["input_height", "input_width"]] == 16).all(axis=None)
     assert made.result("findings")["sentence"].iloc[-1] == (
-        "Of an image of 16×16 pixels, a unit of 0 sees at most 3×3, a unit of 5 all."
+        "Of an image of 16×16 pixels, a unit of 0 responds to at most 3×3, a unit of 5 to all of "
+        "it."
     )
     html = made.report.read_text(encoding="utf-8")
-    assert "Their receptive fields have at most 5×5 of 16×16 pixels" in html
+    assert "Framed: the receptive field, at most 5×5 of 16×16 pixels;" in html
     assert "Each unit depends on the complete image." in html
 
 
@@ -158,12 +159,12 @@ def test_a_filter_is_drawn_at_its_own_contrast_with_grey_for_zero():
     weights = np.zeros((13, 3, 2, 2), np.float32)
     weights[0, 0], weights[12, 2, 0, 0] = 0.5, -3
     sheet = signed(weights, across=12, scale=4)
-    step = (2 + 1) * 4  # a weight of white between two pictures
-    assert sheet.shape == (3, 2 * step - 4, 12 * step - 4)
-    assert sheet[:, 0, 0].tolist() == [255, 128, 128]
-    assert sheet[:, step, 0].tolist() == [128, 128, 0]
-    assert sheet[:, 0, step].tolist() == [128, 128, 128]
-    assert sheet[:, 0, step - 1].tolist() == [255, 255, 255]
+    step = (2 + 1) * 4  # a weight of nothing between two pictures
+    assert sheet.shape == (4, 2 * step - 4, 12 * step - 4)
+    assert sheet[:, 0, 0].tolist() == [255, 128, 128, 255]
+    assert sheet[:, step, 0].tolist() == [128, 128, 0, 255]
+    assert sheet[:, 0, step].tolist() == [128, 128, 128, 255]
+    assert sheet[3, 0, step - 1] == 0
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
@@ -195,8 +196,8 @@ def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_p
     assert made.array("filters").shape == (64, 3, 3, 3)
     assert made.result("findings")["sentence"].tolist() == [
         "The network has 1,235,496 parameters; its weights: random (seed 0).",
-        "Of an image of 224×224 pixels, a unit of features.0 sees at most 3×3, a unit of "
-        "classifier.3 at most 223×223.",
+        "Of an image of 224×224 pixels, a unit of features.0 responds to at most 3×3, a "
+        "unit of classifier.3 to at most 223×223.",
     ]
     assert made.manifest["title"] == "What torchvision:squeezenet1_1 makes of 9 digits"
     assert "No checkpoint says how the network was trained" in made.report.read_text()

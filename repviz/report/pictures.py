@@ -65,12 +65,12 @@ def framed(pixels: np.ndarray, box: tuple[float, float, float, float], alt: str)
     top, bottom = (round(edge * height, 1) for edge in (box[0], box[2]))
     left, right = (round(edge * width, 1) for edge in (box[1], box[3]))
     inner = f"M{left} {top}H{right}V{bottom}H{left}Z"
-    line = {"fill": "none", "stroke": "#fff", "stroke_width": "1.5"}
+    line = {"fill": "none", "stroke": "#fff", "stroke_width": "1.2"}
     return tag(
         "svg",
         tag("image", href=_uri(drawn, 82), width=width, height=height),
         tag("path", d=f"M0 0H{width}V{height}H0Z{inner}", fill_rule="evenodd", fill_opacity="0.4"),
-        tag("path", d=inner, vector_effect="non-scaling-stroke", **line),
+        tag("path", d=inner, **line),
         viewBox=f"0 0 {width} {height}",
         width="100%",
         role="img",
@@ -92,16 +92,18 @@ def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
 
     Returns
     -------
-    ndarray, uint8, shape (3, height, width)
+    ndarray, uint8, shape (4, height, width)
+        Red, green, blue and opacity: what lies between two pictures is transparent.
     """
     n, _, h, w = weights.shape
     top = np.abs(weights).max(axis=(1, 2, 3), keepdims=True).clip(min=1e-12)
     shown = np.rint((weights / top + 1) * 127.5).astype(np.uint8)
     down = -(-n // across)
-    whole = np.full((3, down * (h + _GAP) - _GAP, across * (w + _GAP) - _GAP), 255, np.uint8)
+    whole = np.zeros((4, down * (h + _GAP) - _GAP, across * (w + _GAP) - _GAP), np.uint8)
     for place, picture in enumerate(shown):
         y, x = place // across * (h + _GAP), place % across * (w + _GAP)
-        whole[:, y : y + h, x : x + w] = picture
+        whole[:3, y : y + h, x : x + w] = picture
+        whole[3, y : y + h, x : x + w] = 255
     return whole.repeat(scale, axis=1).repeat(scale, axis=2)
 
 

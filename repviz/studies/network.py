@@ -203,15 +203,15 @@ def _receptive_fields(table: pd.DataFrame) -> str:
     (first, one), (last, other) = layers[0], layers[-1]
     return (
         f"Of an image of {table['input_height'].iloc[0]}×{table['input_width'].iloc[0]} pixels, "
-        f"a unit of {first} sees {_extent(one)}, a unit of {last} {_extent(other)}."
+        f"a unit of {first} responds to {_extent(one)}, a unit of {last} to {_extent(other)}."
     )
 
 
 def _extent(rows: pd.DataFrame) -> str:
     """The largest receptive field of a layer's units, in words."""
     if (rows["field_top"] == UNKNOWN).all():
-        return "an unknown part"
+        return "a part of unknown size"
     height = (rows["field_bottom"] - rows["field_top"]).max()
     width = (rows["field_right"] - rows["field_left"]).max()
     whole = (height, width) == (rows["input_height"].iloc[0], rows["input_width"].iloc[0])
-    return "all" if whole else f"at most {height}×{width}"
+    return "all of it" if whole else f"at most {height}×{width}"

@@ -70,7 +70,7 @@ def render(study: Study) -> Content | None:
                 Column("smallest size, tested", _size, numeric=False),
                 Column("observed", _observed),
                 Column("95 % interval of it", _interval),
-                field("loss allowed", "margin", plain),
+                field("loss allowed", "margin", percent),
                 field("n test", "n_test", count),
                 field("independent", "groups_test", count),
             )

@@ -15,6 +15,10 @@ TABLES = {
     "filters": "tower first last",
 }
 
+TOWERS = (
+    " Both towers see the same image and start alike: which of them learns colour, if either does, "
+    "is chance."
+)
 ACROSS, SCALE = 12, 4  # pictures per row, pixels per weight
 
 
@@ -29,9 +33,8 @@ def render(study: Study) -> Content | None:
         reading="Each picture is one filter: the image patch that activates it most. Stripes are "
         "oriented edges, blobs are colours. A filter that looks like noise has changed little "
         "from its random start.",
-        limits="Each filter is shown at its own contrast, so a weak one looks like a strong one. "
-        "Both towers see the same image and start alike: which of them learns colour, if either "
-        "does, is chance.",
+        limits="Each filter is shown at its own contrast, so a weak one looks like a strong one."
+        + (TOWERS if len(towers) > 1 else ""),
     )
 
 
@@ -41,7 +44,9 @@ def _tower(weights: np.ndarray, tower: dict[str, int], towers: int) -> Markup:
     sheet = signed(weights[first : last + 1], across=ACROSS, scale=SCALE)
     alt = f"{count(last - first + 1)} filters of the first layer"
     size = "×".join(str(side) for side in weights.shape[2:])
-    return figure(image(sheet, alt, exact=True), f"{name}. {size} pixels each, grey is weight 0.")
+    return figure(
+        image(sheet, alt, "sheet", exact=True), f"{name}. {size} pixels each, grey is weight 0."
+    )
 
 
 SECTION = Section(

@@ -45,7 +45,7 @@ def _components(study: Study) -> list[Markup]:
     )
     alt = f"{n_shown} principal components as pictures"
     sheet = signed(weights, across=ACROSS, scale=max(1, WIDTH // (ACROSS * weights.shape[3])))
-    return [figure(image(sheet, alt, exact=True), caption)]
+    return [figure(image(sheet, alt, "sheet", exact=True), caption)]
 
 
 def render(study: Study) -> Content | None:

@@ -14,7 +14,7 @@ from repviz.report.pictures import framed, image
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
-HEADER = 64  # pixels: width of the unit's number
+HEADER, CELL = 64, 92  # pixels: widths of the unit's number and of a picture
 FIELD = ("field_top", "field_left", "field_bottom", "field_right")
 
 TABLES = {
@@ -62,7 +62,8 @@ def _layer(name: str, rows: pd.DataFrame, pictures: np.ndarray, patches: np.ndar
         f"{_field_sentence(rows)}"
     )
     columns = [tag("col", width=HEADER), *[tag("col") for _ in range(int(rows["rank"].max()))]]
-    table = tag("table", columns, tag("tbody", body), class_="image-rows")
+    width = HEADER + CELL * (len(columns) - 1)
+    table = tag("table", columns, tag("tbody", body), class_="image-rows", width=width)
     return figure(scrolling(table, f"Units of {name}"), caption)
 
 
@@ -100,8 +101,8 @@ def _field_sentence(rows: pd.DataFrame) -> str:
     )
     size = f"{count(known[0]['input_height'])}×{count(known[0]['input_width'])}"
     return (
-        f"Their receptive fields have at most {count(height)}×{count(width)} of {size} pixels; "
-        "grey is no part of the image."
+        f"Framed: the receptive field, at most {count(height)}×{count(width)} of {size} pixels; "
+        "above, the same enlarged (grey is no part of the image)."
     )
 
 
