@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from repviz.manifold.embedding.landmarks import umap_by_landmarks
     from repviz.manifold.embedding.umap_map import umap
     from repviz.manifold.invariance import invariance
+    from repviz.manifold.layer_similarity import layer_similarity
     from repviz.manifold.neighbors import neighbors
     from repviz.manifold.probes import probe
     from repviz.manifold.quality import quality
@@ -89,6 +90,7 @@ _VERBS = {
     "embed": "repviz.manifold.embedding",
     "quality": "repviz.manifold.quality",
     "similarity": "repviz.manifold.similarity",
+    "layer_similarity": "repviz.manifold.layer_similarity",
     "minibatch_cka": "repviz.manifold.similarity",
     "probe": "repviz.manifold.probes",
     "invariance": "repviz.manifold.invariance",
@@ -138,6 +140,7 @@ __all__ = [
     "embed",
     "quality",
     "similarity",
+    "layer_similarity",
     "minibatch_cka",
     "probe",
     "invariance",

@@ -266,6 +266,12 @@ class Recurrent(nn.Module):
     ("ablate", "error", "sentence"),
     [
         (
+            "end=mean",
+            InputError,
+            "extract: ablate must map layers to kinds of ablation, got 'end=mean'. For example: "
+            "ablate={'conv3': 'mean'}.",
+        ),
+        (
             {"lost": "mean"},
             UnknownName,
             "capture: no layer is called 'lost'. Did you mean 'lstm'? Known: lstm, idle, end.",

@@ -79,6 +79,7 @@ CALLS = {
     "manifold.quality:continuity": lambda f, rows: f(GRAPH, rows[:, 2:4]),
     "manifold.similarity:similarity": lambda f, rows: f(rows, X),
     "manifold.similarity:minibatch_cka": lambda f, rows: f(rows, X, batch=30),
+    "manifold.layer_similarity:layer_similarity": lambda f, rows: f(rows, X, permutations=19),
     "principal:pca": lambda f, rows: f(rows),
     "principal.parallel:parallel_analysis": lambda f, rows: f(rows, permutations=19),
     "principal.spectrum:spectrum": lambda f, rows: f(rows),
@@ -107,6 +108,7 @@ WAYS = {
 }
 # What is given rows that another function has checked, or helps one of these.
 INNER = {
+    "manifold.similarity:prepared",
     *("manifold.neighbors:count_within", "manifold.neighbors:encode_groups"),
     *("manifold.probes:logistic", "manifold.probes:ridge"),
     *("manifold.stored_rows:readable_rows",),

@@ -54,11 +54,18 @@ class Ablation:
     ------
     UnknownName
         A layer or a kind of ablation that there is not.
+    InputError
+        ``ablate`` is no mapping.
     """
 
     def __init__(self, module: nn.Module, ablate: Mapping[str, str]) -> None:
         self.module = module
         self.kinds: dict[str, str] = {}
+        if not isinstance(ablate, Mapping):
+            raise InputError(
+                f"{WHO}: ablate must map layers to kinds of ablation, got {checks.shown(ablate)}. "
+                "For example: ablate={'conv3': 'mean'}."
+            )
         for selector, kind in ablate.items():
             checks.one_of(WHO, "ablation", kind, ABLATIONS)
             for layer in matching(module, [selector]):

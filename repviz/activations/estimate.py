@@ -89,7 +89,7 @@ def estimate_extraction(
     names = model.layers if layers is None else checks.as_list(layers)
     with (
         evaluating(model.module),
-        Ablation(model.module, ablate or {}) as ablation,
+        Ablation(model.module, {} if ablate is None else ablate) as ablation,
         Capture(model.module, names) as capture,
     ):
         reduced = reductions(dry_run(model, capture), reduce, seed)

@@ -153,7 +153,7 @@ def extract(
     with (
         recycled(),
         evaluating(model.module),
-        Ablation(model.module, ablate or {}) as ablation,
+        Ablation(model.module, {} if ablate is None else ablate) as ablation,
         Capture(model.module, names) as capture,
     ):
         seen = dry_run(model, capture)

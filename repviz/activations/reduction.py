@@ -336,7 +336,10 @@ def reductions(layers: Iterable[Layer], reduce: Reduce, seed: int) -> dict[str, 
     """
     layers = list(layers)
     table = dict(reduce) if isinstance(reduce, Mapping) else {"*": reduce}
-    written = {pattern: list(dict.fromkeys(checks.as_list(one))) for pattern, one in table.items()}
+    written = {
+        checks.text(WHO, "a layer", pattern): list(dict.fromkeys(map(str, checks.as_list(one))))
+        for pattern, one in table.items()
+    }
     for pattern, several in written.items():
         for one in several:
             _parsed(one)

@@ -10,7 +10,7 @@ import typer
 import repviz
 from repviz import checks
 from repviz.cli import options as option
-from repviz.cli.output import write
+from repviz.cli.output import write, write_table
 from repviz.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,17 +91,32 @@ def similarity(
         int | None, typer.Option(help="Permutations for the null distribution.")
     ] = None,
     k: Annotated[int | None, typer.Option(help="mutual-knn: number of neighbours.")] = None,
+    all_layers: Annotated[
+        bool, typer.Option("--all-layers", help="Every layer of one with every layer of other.")
+    ] = False,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
     """Compare two representations of the same images."""
     given = option.given({"permutations": permutations, "k": k})
+    if all_layers:
+        sides = (_layers("similarity", source) for source in (one, other))
+        found = repviz.layer_similarity(*sides, method=method, seed=seed, **given)
+        write_table(found.table(), as_json, n=found.n, best=" and ".join(found.best))
+        return
     first = _matrix("similarity", one, layer)
     second = _matrix("similarity", other, other_layer or layer)
     got = repviz.similarity(first, second, method=method, seed=seed, **given)
     values = {name: getattr(got, name) for name in ("value", "null", "p", "n", "method", "seed")}
     line = f"{method}: {got.value:.3f}; 95 % of shuffles below {got.null:.3f} (n = {got.n})"
     write({**values, "warnings": list(got.warnings)}, as_json, [line, *got.warnings])
+
+
+def _layers(who: str, source: Path) -> Any:
+    """All layers of a folder of activations, or one matrix."""
+    return (
+        _matrix(who, source, None) if source.suffix == ".npy" else repviz.open_activations(source)
+    )
 
 
 def _matrix(who: str, source: Path, layer: str | None) -> Any:

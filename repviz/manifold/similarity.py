@@ -106,17 +106,11 @@ def similarity(
         raise InputError(
             f"similarity: X and Y must be of the same images, got {len(X)} and {len(Y)} rows."
         )
-    for name, rows in (("X", X), ("Y", Y)):
-        if not (rows != rows[0]).any():
-            raise InputError(f"similarity: the rows of {name} must not all be identical.")
     n = len(X)
     k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
     seed = checks.seed("similarity", seed)
     measure, rng = SIMILARITIES[method], np.random.default_rng(seed)
-    A, B = (
-        measure.prepare("similarity", name, rows, min(k, n - 1))
-        for name, rows in (("X", X), ("Y", Y))
-    )
+    A, B = (prepared("similarity", name, M, method, k) for name, M in (("X", X), ("Y", Y)))
     value = measure.compare(A, B)
     orders = (rng.permutation(n) for _ in range(permutations))
     shuffled = np.array([measure.compare(A, measure.shuffle(B, order)) for order in orders])
@@ -130,6 +124,19 @@ def similarity(
         seed=seed,
         warnings=notes,
     )
+
+
+def prepared(who: str, name: str, X: np.ndarray, method: str, k: int) -> np.ndarray:
+    """What ``method`` compares of X (n, d), float64.
+
+    Raises
+    ------
+    InputError
+        The rows of X are all the same; ``who`` and ``name`` are named.
+    """
+    if not (X[0] != X).any():
+        raise InputError(f"{who}: the rows of {name} must not all be identical.")
+    return SIMILARITIES[method].prepare(who, name, X, min(k, len(X) - 1))
 
 
 def _gram(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:

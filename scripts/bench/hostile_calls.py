@@ -160,6 +160,7 @@ CALLS: dict[str, Arguments] = {
         **{"model": ("object", "@model"), "images": ("object", "@images"), "seed": SEED},
         **{"layers": ("name", None), "out": ("output", "#out"), "batch": ("whole", 8)},
         **{"reduce": ("name", "none"), "dtype": ("name", "float32"), "strict": ("flag", False)},
+        "ablate": ("object", {}),
     },
     "open_activations": {"path": ("input", "valid/store")},
     "import_matrix": {
@@ -197,6 +198,10 @@ CALLS: dict[str, Arguments] = {
         **{"k": ("whole", 10), "labels": ("labels", None), "seed": SEED},
     },
     "similarity": {
+        **{"X": MATRIX, "Y": MATRIX, "method": ("name", "cka"), "permutations": ("whole", 19)},
+        **{"k": ("whole", 10), "seed": SEED},
+    },
+    "layer_similarity": {
         **{"X": MATRIX, "Y": MATRIX, "method": ("name", "cka"), "permutations": ("whole", 19)},
         **{"k": ("whole", 10), "seed": SEED},
     },
