@@ -17,6 +17,8 @@ from repviz.activations.integrity import verify
 from repviz.errors import InputError, Mismatch, UnknownName
 from repviz.images import images_from
 from repviz.models.model import Model, Preprocessing
+from repviz.studies.saved_activations import _title
+from repviz.studies.stores import Store, stores_table
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +230,11 @@ def test_the_manifest_names_it_and_two_stores_are_not_confused(model, images, tm
     assert "ablated" not in plain.manifest
     acts = extract(model, images, tmp_path / "acts", ablate={"0": "mean"})
     assert acts.manifest["ablated"] == {"0": "mean"}
-    assert "0 (mean)" in acts._repr_html_()
+    assert (plain.network, acts.network) == ("small", "small, 0 ablated (mean)")
+    assert "small, 0 ablated (mean), weights" in acts._repr_html_()
+    stores = [Store("acts", acts, ("3",), np.arange(40), np.arange(40))]
+    assert stores_table(stores)["model"].tolist() == ["small, 0 ablated (mean)"]
+    assert _title(stores, 40) == "What layer 3 of small, 0 ablated (mean) holds of 40 images"
     assert plain.key != acts.key
     before = "this folder holds activations extracted with other parameters: ablated"
     for ablate, difference in (

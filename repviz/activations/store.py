@@ -153,6 +153,13 @@ class Activations:
         return tuple(self.manifest["order"])
 
     @property
+    def network(self) -> str:
+        """The model's name, and what is ablated of it: ``"alexnet, conv3 ablated (mean)"``."""
+        ablated = self.manifest.get("ablated", {})
+        parts = [f"{layer} ablated ({kind})" for layer, kind in ablated.items()]
+        return ", ".join([str(self.manifest["model"]), *parts])
+
+    @property
     def key(self) -> str:
         """The hash of all that the activations depend on, image contents included (64 digits)."""
         own = [self.manifest["key"], layout.sums(self.path, "rows")]
@@ -259,10 +266,8 @@ class Activations:
         facts = {
             "images": f"{len(self):,} of {self.manifest['images']['name']}",
             "unreadable": f"{bad:,}, their rows are NaN" if bad else "none",
-            "model": f"{self.manifest['model']}, weights: {self.manifest['weights']}",
+            "model": f"{self.network}, weights: {self.manifest['weights']}",
         }
-        if ablated := self.manifest.get("ablated"):
-            facts["ablated"] = ", ".join(f"{layer} ({kind})" for layer, kind in ablated.items())
         head = "".join(_html_row([key], [value]) for key, value in facts.items())
         cards = self.manifest["layers"]
         body = "".join(

@@ -163,10 +163,10 @@ def _title(stores: Sequence[Store], n: int) -> str:
     images = stored.nouns_of_stores(stores).images
     if len(stores) > 1:
         return f"{len(stores)} folders of activations side by side, of {n:,} {images}"
-    model, layers = stores[0].acts.manifest["model"], stores[0].layers
+    network, layers = stores[0].acts.network, stores[0].layers
     named = f"layer {layers[0]}" if len(layers) == 1 else f"{len(layers)} layers"
     holds = "holds" if len(layers) == 1 else "hold"
-    return f"What {named} of {model} {holds} of {n:,} {images}"
+    return f"What {named} of {network} {holds} of {n:,} {images}"
 
 
 def write_stored_images(

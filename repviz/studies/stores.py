@@ -225,7 +225,7 @@ def stores_table(stores: Sequence[Store]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "store": one.name,
-            "model": one.acts.manifest["model"],
+            "model": one.acts.network,
             "weights": one.acts.manifest.get("weights", ""),
             "weights_kind": one.weights,
             "images": one.acts.manifest["images"]["name"],
