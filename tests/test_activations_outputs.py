@@ -13,9 +13,9 @@ from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 import repviz
-from repviz.activations.capture import Address, Capture, address_of
+from repviz.activations.capture import Address, Capture, parse_address
 from repviz.activations.extraction import extract
-from repviz.activations.outputs import tensor_at, tensors, with_tensor
+from repviz.activations.outputs import replace_tensor, tensor_at, tensors
 from repviz.errors import InputError, UnknownName
 from repviz.images import images_from
 from repviz.models.model import Model, Preprocessing
@@ -171,7 +171,7 @@ def test_replacing_a_tensor_changes_that_one_alone_and_leaves_the_original(outpu
     before = tensors(output)
     for path in before:
         value = torch.full((3,), 7.0)
-        changed = with_tensor(output, path, value)
+        changed = replace_tensor(output, path, value)
         assert type(changed) is type(output)
         assert tensors(changed) == before | {path: value}
         assert tensors(output).keys() == before.keys()
@@ -194,7 +194,7 @@ def test_replacing_a_tensor_changes_that_one_alone_and_leaves_the_original(outpu
     ],
 )
 def test_names_of_calls_and_outputs(layer, address):
-    assert address_of(layer, {"", "relu", "odd[0]"}) == address
+    assert parse_address(layer, {"", "relu", "odd[0]"}) == address
 
 
 # messages

@@ -108,7 +108,7 @@ WAYS = {
 }
 # What is given rows that another function has checked, or helps one of these.
 INNER = {
-    "manifold.similarity:prepared",
+    "manifold.similarity:prepare",
     *("manifold.neighbors:count_within", "manifold.neighbors:encode_groups"),
     *("manifold.probes:logistic", "manifold.probes:ridge"),
     *("manifold.stored_rows:readable_rows",),

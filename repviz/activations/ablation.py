@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from repviz import checks
-from repviz.activations.capture import Address, Capture, address_of, matching
+from repviz.activations.capture import Address, Capture, matching, parse_address
 from repviz.activations.filling import device_of
-from repviz.activations.fitted import batches_of, is_fitted, read_fitted, write_fitted
-from repviz.activations.outputs import tensor_at, with_tensor
+from repviz.activations.fitted import input_batches, is_fitted, read_fitted, write_fitted
+from repviz.activations.outputs import replace_tensor, tensor_at
 from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -85,7 +85,7 @@ class Ablation:
         if self.kinds:
             self._handles.append(self.module.register_forward_pre_hook(self._begin_pass))
         for layer in self.kinds:
-            address = address_of(layer, modules)
+            address = parse_address(layer, modules)
             hook = self._hook(layer, address)
             self._handles.append(modules[address.module].register_forward_hook(hook))
         return self
@@ -155,7 +155,7 @@ class Ablation:
             if address.call is not None and self._counts[layer] != address.call:
                 return None
             path, value = tensor_at(address.layer, address.path, output)
-            return with_tensor(output, path, self._replacement(layer, value))
+            return replace_tensor(output, path, self._replacement(layer, value))
 
         return hook
 
@@ -201,7 +201,7 @@ def _means(model: Model, images: Images, layers: list[str], batch: int) -> dict[
     sums: dict[str, Tensor] = {}
     rows = 0
     with Capture(model.module, layers) as reader:
-        for x, good in batches_of(images, model, batch, task="fit means"):
+        for x, good in input_batches(images, model, batch, task="fit means"):
             for layer, y in reader(x).items():
                 total = y[good].double().sum(0, keepdim=True).cpu()
                 sums[layer] = sums[layer] + total if layer in sums else total

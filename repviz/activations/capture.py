@@ -102,7 +102,7 @@ class Capture:
                 "TorchScript. Pass the original network."
             )
         for name in self.layers:
-            address = address_of(name, parts)
+            address = parse_address(name, parts)
             hook = self._hook(name, address)
             self._handles[name] = parts[address.module].register_forward_hook(hook)
         return self
@@ -273,7 +273,7 @@ class Address(NamedTuple):
         return self.module if self.call is None else f"{self.module}:{self.call}"
 
 
-def address_of(layer: str, names: Container[str]) -> Address:
+def parse_address(layer: str, names: Container[str]) -> Address:
     """The module, call and output that ``"relu:2"`` or ``"lstm[0]"`` names.
 
     Parameters
@@ -328,7 +328,7 @@ def matching(module: nn.Module, layers: Iterable[str]) -> tuple[str, ...]:
         checks.text("capture", "a layer", selector)
         if selector.startswith(BY_TYPE):
             matches = _of_type(parts, selector.removeprefix(BY_TYPE))
-        elif address_of(selector, names) != Address(selector):
+        elif parse_address(selector, names) != Address(selector):
             matches = [selector]  # one call, or one output
         else:
             matches = [name for name in parts if fits(name, selector)]

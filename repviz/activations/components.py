@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from repviz.activations.capture import Capture
-from repviz.activations.fitted import batches_of, is_fitted, read_fitted, write_fitted
-from repviz.activations.reduction import Components, Reduced
+from repviz.activations.fitted import input_batches, is_fitted, read_fitted, write_fitted
+from repviz.activations.reduction import Components, LayerReduction
 from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -26,7 +26,7 @@ def fit_components(
     model: Model,
     images: Images,
     capture: Capture,
-    reduced: dict[str, Reduced],
+    reduced: dict[str, LayerReduction],
 ) -> None:
     """Find the components of every layer that is reduced to its scores, or read those on disk.
 
@@ -69,7 +69,7 @@ def _fit_all(
     solvers = {name: _Solver(r.shape[0]) for name, r in reductions.items()}
     capture.keep = _flatten(set(layers.values()))
     rows = 0
-    for x, good in batches_of(images, model, manifest["batch"], task="fit components"):
+    for x, good in input_batches(images, model, manifest["batch"], task="fit components"):
         outputs = capture(x)
         rows += len(good)
         for name, solver in solvers.items():

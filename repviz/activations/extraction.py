@@ -17,12 +17,12 @@ from repviz import checks, durable
 from repviz.activations import layout, writer
 from repviz.activations.ablation import Ablation, fit_means
 from repviz.activations.axes import Layer, axes_of
-from repviz.activations.capture import Capture, address_of
+from repviz.activations.capture import Capture, parse_address
 from repviz.activations.components import fit_components
 from repviz.activations.filling import check_contents, device_of, fill
 from repviz.activations.growth import Extent, extents
 from repviz.activations.parts import Part, claimed, get_part
-from repviz.activations.reduction import Reduce, Reduced, is_random, reductions
+from repviz.activations.reduction import LayerReduction, Reduce, is_random, reductions
 from repviz.activations.row_index import seal, warn_of_late, warn_of_rows
 from repviz.activations.store import Activations, open_activations
 from repviz.activations.tokens import patch_grid
@@ -182,7 +182,7 @@ class _Run:
     model: Model
     capture: Capture
     ablation: Ablation
-    reduced: dict[str, Reduced]
+    reduced: dict[str, LayerReduction]
     strict: bool
     part: Part | None
 
@@ -245,7 +245,7 @@ def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Laye
                     "it does not: the network draws random numbers, or mixes the images of a "
                     "batch, in evaluation mode. Choose an earlier layer, or fix the network."
                 )
-            part = parts[address_of(name, parts).module]
+            part = parts[parse_address(name, parts).module]
             seen.append(Layer(name, rest, axes_of(part, rest, expected.size), grid))
         elif strict:
             raise InputError(
@@ -273,7 +273,7 @@ def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
 def manifest_of(
     model: Model,
     images: Images,
-    reduced: dict[str, Reduced],
+    reduced: dict[str, LayerReduction],
     batch: int | None,
     dtype: str,
     seed: int,

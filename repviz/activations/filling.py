@@ -17,7 +17,7 @@ from repviz.activations import layout, writer
 from repviz.activations.batch_writer import BatchWriter
 from repviz.activations.capture import Capture
 from repviz.activations.pipeline import Batch, decode_ahead, written_behind
-from repviz.activations.reduction import Reduced
+from repviz.activations.reduction import LayerReduction
 from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -26,10 +26,12 @@ from repviz.models.model import Model
 class Buffers:
     """Where a batch's activations are put while the network works: rows of the shard to be."""
 
-    def __init__(self, manifest: dict[str, Any], reduced: dict[str, Reduced], pinned: bool) -> None:
+    def __init__(
+        self, manifest: dict[str, Any], reduced: dict[str, LayerReduction], pinned: bool
+    ) -> None:
         self.size, self.places = 0, slice(0)
         self.cards = manifest["layers"]
-        self.reduced: dict[str, dict[str, Reduced]] = {}  # layer -> stored name -> reduction
+        self.reduced: dict[str, dict[str, LayerReduction]] = {}  # layer -> stored name -> reduction
         for name, one in reduced.items():
             self.reduced.setdefault(one.layer.name, {})[name] = one
         self.tensors = {
@@ -78,7 +80,7 @@ def fill(
     model: Model,
     images: Images,
     capture: Capture,
-    reduced: dict[str, Reduced],
+    reduced: dict[str, LayerReduction],
     numbers: Iterable[int],
     *,
     strict: bool,

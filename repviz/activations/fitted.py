@@ -55,7 +55,7 @@ def read_fitted(path: Path, kind: str, layer: str) -> np.ndarray:
         ) from error
 
 
-def batches_of(
+def input_batches(
     images: Images, model: Model, size: int, *, task: str
 ) -> Iterator[tuple[Tensor, list[int]]]:
     """The network's input, at most ``size`` images at a time, and the places of the readable ones.

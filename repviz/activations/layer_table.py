@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from repviz.activations.capture import Capture, address_of
+from repviz.activations.capture import Capture, parse_address
 from repviz.activations.extraction import dry_run
 from repviz.models.model import Model, evaluating
 from repviz.models.opening import as_model
@@ -49,7 +49,7 @@ def layers(model: Model) -> pd.DataFrame:
         [
             {
                 "layer": layer.name,
-                "type": type(parts[address_of(layer.name, parts).module]).__name__,
+                "type": type(parts[parse_address(layer.name, parts).module]).__name__,
                 "output": "x".join(map(str, layer.shape)),
                 "features": prod(layer.shape),
                 "axes": layer.axes,

@@ -74,13 +74,13 @@ def tensor_at(layer: str, path: str, output: Any) -> tuple[str, Tensor]:
     )
 
 
-def with_tensor(output: Any, path: str, value: Tensor) -> Any:
+def replace_tensor(output: Any, path: str, value: Tensor) -> Any:
     """A copy of ``output`` in which ``value`` stands at ``path``."""
     if not path:
         return value
     first, _, rest = path[1:-1].partition("][")
     key = next(one for one in _entries(output) if str(one) == first)
-    inside = with_tensor(_entries(output)[key], f"[{rest}]" if rest else "", value)
+    inside = replace_tensor(_entries(output)[key], f"[{rest}]" if rest else "", value)
     if isinstance(output, Mapping):
         changed: Any = copy.copy(output)
         changed[key] = inside

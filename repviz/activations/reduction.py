@@ -255,7 +255,7 @@ Reduce = str | Iterable[str] | Mapping[str, str | Iterable[str]]
 
 
 @dataclass(frozen=True)
-class Reduced:
+class LayerReduction:
     """One reduction of one layer: a matrix to be stored.
 
     Attributes
@@ -311,7 +311,7 @@ REDUCTIONS: dict[str, Kind] = {
 }
 
 
-def reductions(layers: Iterable[Layer], reduce: Reduce, seed: int) -> dict[str, Reduced]:
+def reductions(layers: Iterable[Layer], reduce: Reduce, seed: int) -> dict[str, LayerReduction]:
     """What is stored of each layer, by the name that it is stored under.
 
     A layer with one reduction is stored under its own name; one with several under
@@ -353,7 +353,7 @@ def reductions(layers: Iterable[Layer], reduce: Reduce, seed: int) -> dict[str, 
         several = next(candidates, ["none"])
         for one in several:
             name = layer.name if len(several) == 1 else f"{layer.name}:{one}"
-            stored[name] = Reduced(layer, one, _built(layer, one, seed))
+            stored[name] = LayerReduction(layer, one, _built(layer, one, seed))
     return stored
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from repviz import checks, progress
 from repviz.errors import InputError
-from repviz.manifold.similarity import ROUNDING, SIMILARITIES, prepared
+from repviz.manifold.similarity import ROUNDING, SIMILARITIES, prepare
 from repviz.manifold.stored_rows import matching_rows
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def layer_similarity(
     _check_rows([*sides[0].values(), *sides[1].values()])
     measure = SIMILARITIES[method]
     A, B = (
-        [prepared(WHO, f"layer '{name}'", M, method, k) for name, M in side.items()]
+        [prepare(WHO, f"layer '{name}'", M, method, k) for name, M in side.items()]
         for side in sides
     )
     rng = np.random.default_rng(seed)

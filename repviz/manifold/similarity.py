@@ -110,7 +110,7 @@ def similarity(
     k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
     seed = checks.seed("similarity", seed)
     measure, rng = SIMILARITIES[method], np.random.default_rng(seed)
-    A, B = (prepared("similarity", name, M, method, k) for name, M in (("X", X), ("Y", Y)))
+    A, B = (prepare("similarity", name, M, method, k) for name, M in (("X", X), ("Y", Y)))
     value = measure.compare(A, B)
     orders = (rng.permutation(n) for _ in range(permutations))
     shuffled = np.array([measure.compare(A, measure.shuffle(B, order)) for order in orders])
@@ -126,7 +126,7 @@ def similarity(
     )
 
 
-def prepared(who: str, name: str, X: np.ndarray, method: str, k: int) -> np.ndarray:
+def prepare(who: str, name: str, X: np.ndarray, method: str, k: int) -> np.ndarray:
     """What ``method`` compares of X (n, d), float64.
 
     Raises
