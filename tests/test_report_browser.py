@@ -116,7 +116,7 @@ def test_the_default_study_prints_on_twelve_pages(browser: Browser) -> None:
 # ---- for every reader ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
 def test_axe_finds_no_violation(browser: Browser, report: Path, width: int, scheme: Any) -> None:
     axe = pytest.importorskip("axe_core_python")
     page = visit(browser, report, width=width, color_scheme=scheme).page

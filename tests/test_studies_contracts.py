@@ -14,6 +14,8 @@ import repviz
 from repviz.errors import UnknownName
 from repviz.references import resolve
 from repviz.studies import STUDIES, Entry, study
+from repviz.studies.faces import FacesSetup
+from repviz.training.settings import ConvolutionalOptions
 
 TOY = '''
 """The study ``toy``: how bright is each image?"""
@@ -63,7 +65,13 @@ def toy(images, *, out, scale=1.0, seed=0):
     return Study(out)
 '''
 SMALL = {
-    "faces": {"size": 16, "bottlenecks": [2], "epochs": 1, "samples": 100},
+    "faces": {
+        "size": 16,
+        "bottlenecks": [2],
+        "epochs": 1,
+        "samples": 100,
+        "setup": FacesSetup(convolutional=ConvolutionalOptions(epochs=1)),
+    },
     "layers": {"layers": ["pool1", "fc6"]},
     "bottleneck": {"bottlenecks": [2], "engines": ["pca"]},
     "network": {"units": 1},
