@@ -204,6 +204,15 @@ def test_a_sweep_without_a_criterion_claims_what_its_interval_shows(
     assert claimed is not None
     assert claimed.value.replace("\N{NO-BREAK SPACE}", " ") == value
     assert words in claimed.answer.replace("\N{NO-BREAK SPACE}", " ")
+    size = get_section("criteria").claim
+    assert size is not None
+    asked = size(reading.open_study(folder))
+    assert asked is not None
+    assert asked.value == "not asked"
+    assert asked.answer == (
+        "This study was given none: no size can be named unless a criterion says which "
+        "reconstructions are acceptable."
+    )
 
 
 @pytest.mark.slow

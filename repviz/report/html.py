@@ -37,7 +37,7 @@ def join(children: Iterable[Child]) -> Markup:
     return Markup("".join(_child(child) for child in children))
 
 
-_VOID = frozenset({"img", "input", "meta", "br", "hr", "col"})
+_VOID = frozenset({"img", "input", "meta", "br", "hr", "col", "wbr"})
 
 
 def _child(child: Child) -> str:

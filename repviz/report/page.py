@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -183,12 +184,18 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
             tag("button", "Theme", type="button", id="theme"),
             class_="bar",
         ),
-        tag("h1", without_folders(study.manifest["title"])),
+        tag("h1", _breakable(without_folders(study.manifest["title"]))),
         tag("p", words, class_="summary") if (words := study.manifest.get("summary")) else None,
         tag("p", " · ".join(facts), class_="facts"),
         _cards(study, shown),
         class_="top",
     )
+
+
+def _breakable(title: str) -> list[Child]:
+    """The title, which may break after the colon of a name such as ``torchvision:resnet18``."""
+    first, *rest = re.split(r"(?<=\w:)(?=\w)", title)
+    return [first, *([tag("wbr"), part] for part in rest)]
 
 
 def _cards(study: Study, shown: dict[str, Section]) -> Markup | None:

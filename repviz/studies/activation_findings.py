@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.number_format import count, percent
+from repviz.studies.layer_findings import unchanged
 from repviz.study_folder import Study, records
 
 
@@ -36,6 +37,7 @@ def _dimension(rows: Any) -> str:
     """From the first layer of a store to the last."""
     first, last = rows.iloc[0], rows.iloc[-1]
     span = f"goes from {_calibrated(first)} in {first.layer} to {_calibrated(last)} in {last.layer}"
+    span += unchanged(first, last)
     if len(rows) == 1:
         span = f"is {_calibrated(first)} in {first.layer}"
     return (

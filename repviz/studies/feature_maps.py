@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from repviz import checks
 from repviz.activations import layout
 from repviz.activations.capture import Capture, matching
 from repviz.activations.extraction import dry_run, extract
+from repviz.activations.reduction import Layer
 from repviz.activations.store import open_activations
 from repviz.bottleneck.data import describe_images
 from repviz.errors import InputError, Unavailable
@@ -143,13 +145,20 @@ def _layers_with_maps(model: Model, layers: Iterable[str] | str | None) -> list[
             names = list(layers_over_depth(model.module, most=MOST_LAYERS))
     with evaluating(model.module), Capture(model.module, names) as capture:
         seen = {layer.name: layer for layer in dry_run(model, capture, strict=False)}
-    with_maps = [name for name in names if name in seen and "h" in seen[name].axes]
+    with_maps = [name for name in names if name in seen and _positions(seen[name]) > 1]
     if not with_maps:
         raise InputError(
             "study featuremaps: a layer must output maps (channels, height, width), got none "
             f"among {', '.join(names)}. Choose convolutions: layers='type:Conv2d'."
         )
     return with_maps
+
+
+def _positions(layer: Layer) -> int:
+    """How many positions a layer's maps have; 0 where its output is no maps."""
+    if "h" not in layer.axes:
+        return 0
+    return prod(layer.shape[layer.axes.index(axis)] for axis in "hw")
 
 
 def _control(model: Model, seed: int) -> Model | str:

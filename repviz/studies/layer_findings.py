@@ -50,6 +50,13 @@ def _weights_findings(table: Any, weights: str, no_control: str) -> list[str]:
     return sentences
 
 
+def unchanged(first: Any, last: Any) -> str:
+    """That two dimensions have overlapping intervals; "" where they have not."""
+    low = max(first.dimension_calibrated_low, last.dimension_calibrated_low)
+    high = min(first.dimension_calibrated_high, last.dimension_calibrated_high)
+    return " (the intervals overlap: no change is shown)" if low <= high else ""
+
+
 def _dimension_finding(table: Any) -> str:
     spans = []
     for kind in (*STUDIED, "untrained"):
@@ -58,7 +65,7 @@ def _dimension_finding(table: Any) -> str:
             first, last = rows.iloc[0], rows.iloc[-1]
             spans.append(
                 f"from {_dimension(first)} in {first.layer} to {_dimension(last)} in {last.layer} "
-                f"in {WEIGHT_KINDS[kind].network}"
+                f"in {WEIGHT_KINDS[kind].network}{unchanged(first, last)}"
             )
     pixels: Any = table.iloc[0]
     layers = f"goes {', and '.join(spans)}; that of the pixels " if spans else "of the pixels "

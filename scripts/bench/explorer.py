@@ -146,11 +146,12 @@ class MainThread:
 
     def busy(self, expression: str) -> float:
         """Processor milliseconds until ``expression`` is done, what asks for them included."""
-        before = self._seconds()
+        before = self.seconds()
         self.page.evaluate(expression)
-        return 1000 * (self._seconds() - before)
+        return 1000 * (self.seconds() - before)
 
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """Processor seconds of the main thread so far."""
         metrics = self.session.send("Performance.getMetrics")["metrics"]
         return next(one["value"] for one in metrics if one["name"] == "TaskDuration")
 

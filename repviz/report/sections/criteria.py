@@ -86,7 +86,8 @@ def render(study: Study) -> Content | None:
                 "results/criteria.csv", study.result("criteria", TABLES["criteria"]), _SCORES
             )
         )
-    parts.append(tag("h3", "Is there an elbow?"))
+    if choices is not None:
+        parts.append(tag("h3", "Is there an elbow?"))
     parts.append(table(study.result("knee", TABLES["knee"]), _ELBOWS, label="Elbows"))
     return Content(
         join(parts),
@@ -99,8 +100,14 @@ def render(study: Study) -> Content | None:
         "images, or labels, for these trained models, and ∞ is beyond the sizes of the sweep. We "
         "report an elbow only if it stays in place when the range of sizes changes.",
         limits=limits,
-        title=f"Smallest acceptable code: {found.value}" if (found := claim(study)) else "",
+        title=_title(study, claim(study)),
     )
+
+
+def _title(study: Study, found: Claim | None) -> str:
+    if not study.has("results/choices.csv"):
+        return "Is there an elbow?"
+    return f"Smallest acceptable code: {found.value}" if found else ""
 
 
 def _size(row: dict[str, Any]) -> str:
@@ -124,15 +131,16 @@ def _interval(row: dict[str, Any]) -> str:
 
 def claim(study: Study) -> Claim | None:
     """The smallest code by the first criterion that could be applied, with its interval."""
+    question = f"How small can a code of a {study.nouns.image} be?"
     if not study.has("results/choices.csv"):
-        return None
+        words = "no size can be named unless a criterion says which reconstructions are acceptable."
+        return Claim(question, "not asked", f"This study was given none: {words}")
     choices = study.result("choices", TABLES["choices"])
     found = records(choices[choices["left_out"] == ""])
     if not found:
         return None
     last = found[-1]["engine"]  # as in the findings: the autoencoder, after the baselines
     row = next(one for one in found if one["engine"] == last)
-    question = f"How small can a code of a {study.nouns.image} be?"
     rule = f"“{row['title']}” holds about as often as for the originals (at most "
     rule += f"{percent(row['margin'], 0)} less often)"
     n = f"{count(row['n_test'])} test images"

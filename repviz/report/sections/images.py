@@ -39,9 +39,7 @@ def render(study: Study) -> Content | None:
     picture = image(sheet, alt=f"{len(rows)} of the images", class_="sheet")
     return Content(
         join([figure(picture, caption), _splits(study)]),
-        reading="Every score uses held-out images. Compression is tested on images, and where "
-        f"there are enough {study.nouns.labels} on {study.nouns.labels}, that were not in "
-        "training; classification on further images of those that were.",
+        reading=_held_out(study),
         limits="This is one collection with its own light, poses and choice of subjects. What "
         "holds for it need not hold for others.",
     )
@@ -57,6 +55,20 @@ def _contact_sheet(pixels: np.ndarray) -> np.ndarray:
         for i in range(0, len(pixels), _ACROSS)
     ]
     return np.concatenate(strips, axis=-2)
+
+
+def _held_out(study: Study) -> str:
+    """Which images scores use, as far as the study has scores."""
+    labels = study.nouns.labels
+    sentences = ["Every score uses held-out images."]
+    if study.has("results/sweep.csv"):
+        sentences.append(
+            f"Compression is tested on images, and where there are enough {labels} on {labels}, "
+            "that were not in training."
+        )
+    if study.has("results/training.csv"):
+        sentences.append(f"Classification is tested on further images of the same {labels}.")
+    return " ".join(sentences)
 
 
 def _splits(study: Study) -> Markup | None:

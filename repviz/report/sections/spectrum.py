@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, percent, plain, text
+from repviz.number_format import count, counted, percent, plain, text
 from repviz.report.html import Markup, join
 from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
 from repviz.report.pictures import image, signed
@@ -83,7 +83,7 @@ def _headline(row: dict[str, Any]) -> str:
     """How many directions the first representation fills."""
     name = row["representation"]
     of = "the pixels" if name == "pixels" else name
-    return f"90 % of the variance of {of} takes {count(row['components_90'])} components"
+    return f"90 % of the variance of {of} takes {counted(row['components_90'], 'component')}"
 
 
 SECTION = Section(

@@ -94,12 +94,14 @@ def render(study: Study) -> Content | None:
 
 
 def claim(study: Study) -> Claim | None:
-    """The largest size's error beside PCA's; None where a criterion answers how small a code is."""
+    """The middle size's error beside PCA's, as in the findings; None where a criterion chooses."""
     table = study.result("sweep", TABLES["sweep"])
     compared = table[~table["is_baseline"] & table["ratio"].notna() & table["ratio_low"].notna()]
     if compared.empty or study.has("results/choices.csv"):
         return None
-    row = records(compared)[-1]
+    sizes = sorted(table["bottleneck"].unique())
+    middle = compared[compared["bottleneck"] == sizes[len(sizes) // 2]]
+    row = records(middle if len(middle) else compared)[-1]
     low, high = row["ratio_low"], row["ratio_high"]
     numbers = f"{count(row['bottleneck'])} numbers per {study.nouns.image}"
     if low <= 1 <= high:

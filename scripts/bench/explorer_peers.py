@@ -1,0 +1,225 @@
+#!/usr/bin/env python
+"""The explorer beside pages of other libraries: the same points, browser and measurements.
+
+    PYTHON_WITH_PEERS scripts/bench/explorer_peers.py [--sizes 10000 100000] [--rounds 3]
+
+Run it with a Python in which both repviz and the peers (plotly, bokeh) are installed; a peer that
+is missing, or whose page cannot be written without a network, is named and left out. Every library
+draws the same made-up points in 120 colours into one file that holds its own scripts. All pages are
+measured alike: processor seconds of the browser's process tree until it is quiet (below 5 % of a
+core for half a second), processor milliseconds of the main thread per movement of the mouse beyond
+an empty frame, and bytes. Ratios are to repviz in the same run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from math import isnan
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from explorer import ARGUMENTS, MainThread, processor_seconds, study
+from measuring import parser
+from playwright.sync_api import Browser, Page, sync_playwright
+
+QUIET, WAIT = 0.05, 0.5  # share of a core, and seconds for which the browser stays below it
+LONGEST = 90  # seconds until a page is taken for one that never becomes quiet
+MOVES = 40
+FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+def points(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The points (n, 2) of the study of the same size, and their labels."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 120, n)
+    return rng.normal(size=(n, 2)) + 8 * rng.normal(size=(120, 2))[label], label
+
+
+def repviz_page(folder: Path, n: int) -> Path:
+    """A study's report with one map."""
+    return study(folder / "repviz", n, views=1, thumbnails=False)
+
+
+def plotly_page(folder: Path, n: int) -> Path:
+    """One WebGL trace, its script in the page."""
+    import plotly.graph_objects as graphs
+
+    xy, label = points(n)
+    marks = {"color": label, "size": 4}
+    trace = graphs.Scattergl(x=xy[:, 0], y=xy[:, 1], mode="markers", marker=marks, text=label)
+    graphs.Figure(trace).write_html(folder / "plotly.html", include_plotlyjs=True)
+    return folder / "plotly.html"
+
+
+def bokeh_page(folder: Path, n: int) -> Path:
+    """One glyph per point, with hover and lasso, its scripts in the page."""
+    from bokeh.embed import file_html
+    from bokeh.models import ColumnDataSource
+    from bokeh.palettes import Turbo256
+    from bokeh.plotting import figure
+    from bokeh.resources import INLINE
+
+    xy, label = points(n)
+    colours = [Turbo256[2 * one] for one in label]
+    source = ColumnDataSource({"x": xy[:, 0], "y": xy[:, 1], "colour": colours, "label": label})
+    plot = figure(
+        width=700,
+        height=700,
+        tools="pan,wheel_zoom,lasso_select,hover",
+        tooltips=[("label", "@label")],
+        output_backend="webgl",
+    )
+    plot.scatter("x", "y", color="colour", size=4, source=source)
+    (folder / "bokeh.html").write_text(file_html(plot, INLINE, "bokeh"))
+    return folder / "bokeh.html"
+
+
+def datamapplot_page(folder: Path, n: int) -> Path:
+    """An interactive plot with everything in the page."""
+    import datamapplot
+
+    xy, label = points(n)
+    names = np.array([f"c{one}" for one in label])
+    plot = datamapplot.create_interactive_plot(
+        xy, names, hover_text=names, inline_data=True, offline_mode=True
+    )
+    plot.save(str(folder / "datamapplot.html"))
+    return folder / "datamapplot.html"
+
+
+def jscatter_page(folder: Path, n: int) -> Path:
+    """The widget's export through ipywidgets."""
+    import jscatter
+    from ipywidgets.embed import embed_minimal_html
+
+    xy, label = points(n)
+    plot = jscatter.Scatter(x=xy[:, 0], y=xy[:, 1], color_by=label)
+    embed_minimal_html(folder / "jscatter.html", views=[plot.widget], title="jupyter-scatter")
+    return folder / "jscatter.html"
+
+
+PAGES: dict[str, Callable[[Path, int], Path]] = {
+    "repviz": repviz_page,
+    "plotly": plotly_page,
+    "bokeh": bokeh_page,
+    "datamapplot": datamapplot_page,
+    "jupyter-scatter": jscatter_page,
+}
+PLOTS = "#map-canvas, .js-plotly-plot, .bk-Figure, #deck-container, .jupyter-widgets"
+
+
+def main() -> None:
+    """One table per number of points."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
+    arguments.add_argument("--rounds", type=int, default=3)
+    options = arguments.parse_args()
+    work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
+    try:
+        with sync_playwright() as playwright:
+            executable = os.environ.get("REPVIZ_CHROMIUM") or shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+            for n in options.sizes:
+                compare(browser, work, n, options.rounds)
+            browser.close()
+    finally:
+        shutil.rmtree(work)
+
+
+def compare(browser: Browser, work: Path, n: int, rounds: int) -> None:
+    """Every library's figures for ``n`` points, and their ratios to repviz."""
+    folder = work / str(n)
+    folder.mkdir()
+    print(f"\n{n:,} points; load {os.getloadavg()[0]:.1f}")
+    print(f"{'':16}{'MB':>8}{'CPU-s':>8}{'hover ms':>10}{'ratios':>8}", flush=True)
+    ours: tuple[float, ...] = ()
+    for name, write in PAGES.items():
+        try:
+            page = write(folder, n)
+        except Exception as error:  # whatever a peer raises, without a network above all
+            print(f"{name:16}left out: {type(error).__name__}: {str(error)[:90]}", flush=True)
+            continue
+        spent = [opened(browser, page) for _ in range(rounds)]
+        moved, asked = hovered(browser, page)
+        if isnan(moved):
+            first = f"; asks for {asked[0][:60]}" if asked else ""
+            print(f"{name:16}left out: draws nothing without a network{first}", flush=True)
+            continue
+        numbers = (page.stat().st_size / 1e6, median(spent), moved)
+        ours = ours or numbers
+        ratios = [f"{one / max(own, 0.01):8.1f}" for one, own in zip(numbers, ours, strict=True)]
+        print(
+            f"{name:16}{numbers[0]:8.2f}{numbers[1]:8.2f}{numbers[2]:10.2f}{''.join(ratios)}",
+            flush=True,
+        )
+
+
+def opened(browser: Browser, report: Path) -> float:
+    """Processor seconds until the browser is quiet."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    start = processor_seconds()
+    page.goto(report.as_uri(), wait_until="load")
+    until_quiet()
+    spent = processor_seconds() - start
+    page.context.close()
+    return spent
+
+
+def until_quiet() -> None:
+    """Wait until the browser's processes have hardly worked for half a second."""
+    end = time.monotonic() + LONGEST
+    while time.monotonic() < end:
+        before = processor_seconds()
+        time.sleep(WAIT)
+        if processor_seconds() - before < QUIET * WAIT:
+            return
+
+
+def hovered(browser: Browser, report: Path) -> tuple[float, list[str]]:
+    """Milliseconds of the main thread per movement, the median, and what the page asked for."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri(), wait_until="load")
+    until_quiet()
+    plot = page.locator(PLOTS).first
+    try:
+        plot.scroll_into_view_if_needed(timeout=5000)
+        box = plot.bounding_box(timeout=5000)
+        assert box is not None
+        times = [busy(page, *place) for place in places(box)]
+    except Exception:  # nothing is drawn
+        times = [float("nan")]
+    page.context.close()
+    outside = [one for one in asked if not one.startswith(("data:", "blob:", "file:"))]
+    return median(times), outside
+
+
+def places(box: dict[str, float]) -> list[tuple[float, float]]:
+    """Places all over the plot, in an order that jumps."""
+    return [
+        (
+            box["x"] + box["width"] * (0.1 + 0.8 * (i * 0.618034 % 1)),
+            box["y"] + box["height"] * (0.1 + 0.8 * (i * 0.754878 % 1)),
+        )
+        for i in range(MOVES)
+    ]
+
+
+def busy(page: Page, x: float, y: float) -> float:
+    """Milliseconds of the main thread for one movement and its frame, less an empty frame."""
+    main = MainThread(page)
+    empty = main.busy(f"({FRAME})()")
+    before = main.seconds()
+    page.mouse.move(x, y)
+    page.evaluate(FRAME)
+    return 1000 * (main.seconds() - before) - empty
+
+
+if __name__ == "__main__":
+    main()
