@@ -21,11 +21,11 @@ class Layer:
     name : str
         Its name in the network.
     shape : tuple of int
-        Of its output for one image.
+        Shape of its output for one image.
     axes : str
-        What the axes of that shape are, a letter an axis: ``"c"`` features; ``"tc"`` tokens, then
-        features; ``"ct"``; ``"chw"`` maps; ``"hwc"`` maps with the channels last; ``""`` where it
-        cannot be determined.
+        What the axes of that shape are, one letter per axis: ``"c"`` features; ``"tc"`` tokens,
+        then features; ``"ct"``; ``"chw"`` maps; ``"hwc"`` maps with the channels last; ``""`` where
+        it cannot be determined.
     grid : (int, int), optional
         Rows and columns of the patches that the network cuts its input into; None where it is no
         transformer of patches.

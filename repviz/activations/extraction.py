@@ -1,4 +1,4 @@
-"""From images to activations on disk: every layer asked for, in one pass over the images."""
+"""From images to activations on disk: every requested layer, in one pass over the images."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def extract(
     part: tuple[int, int] | str | None = None,
     append: bool = False,
 ) -> Activations:
-    """The activations of ``model`` for ``images``, an (n, d) matrix a layer, on disk.
+    """The activations of ``model`` for ``images``, on disk: one (n, d) matrix per layer.
 
-    Interrupted, it goes on from the last finished part when called again in the same way. The same
-    weights, images and batch on the same machine and threads give the same bytes.
+    Interrupted, it continues from the last finished part when called again in the same way. The
+    same weights, images and batch on the same machine and threads give the same bytes.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def extract(
         Whether an unreadable image ends the extraction. Otherwise its row is NaN, marked with the
         reason in ``rows``, and a warning names it.
     seed : int
-        Of random projections; of no account otherwise.
+        Seed of random projections; without effect otherwise.
     part : (int, int) or "auto", optional
         Rank and number of the jobs that fill this folder together, each with the same call but for
         its rank; the last to end finishes the folder, whose bytes are those of one process.

@@ -127,7 +127,7 @@ class PatchTokens:
 
 
 class Grid:
-    """Means over a grid of ``side`` x ``side`` fields of the maps, so that places can be told.
+    """Means over a grid of ``side`` x ``side`` fields of the maps, so that positions are kept.
 
     The patch tokens of a transformer are maps, too.
     """

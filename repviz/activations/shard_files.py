@@ -19,7 +19,7 @@ MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some
 
 
 class Shards:
-    """The files of one layer in the order of their rows, mapped once they are asked for.
+    """The files of one layer in the order of their rows, mapped when they are first read.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@
     appended/000001/         the rows that follow: a folder of the same form
 
 Every file is written to a temporary name, flushed and renamed; ``rows.parquet`` comes last. A
-killed extraction loses the shard it was at; run again with the same parameters, it goes on from
+killed extraction loses the shard it was at; run again with the same parameters, it continues from
 there. This file reads; :mod:`repviz.activations.writer` writes.
 """
 
@@ -40,7 +40,7 @@ WIDE = 4096  # bytes from which on rows are copied one by one
 
 
 class Matrix:
-    """The (n, d) matrix of one layer, read from disk as far as it is asked for.
+    """The (n, d) matrix of one layer, read from disk row by row, on demand.
 
     ``m[3]``, ``m[10:20]``, ``m[[5, 1]]``, ``m[mask]`` give rows as arrays of the stored type;
     ``np.asarray(m)`` reads it whole; :meth:`blocks` goes through it in little memory. A row whose

@@ -3,7 +3,7 @@
 A shard is written as its batches come, each block into the file of its layer in the folder
 ``unfinished/000000``. Then all its files are flushed and renamed, and last of all the commit is
 written, which makes the shard count. Whatever ends the process, a shard is complete or does not
-count; who goes on begins with the rows that were saved of it.
+count; a process that continues begins with the rows that were saved of it.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Shard:
     def save(self, rows: int, record: dict[str, Any]) -> None:
         """Make the first ``rows`` rows, all that were appended, survive whatever ends the process.
 
-        Not :meth:`commit`: they count only for who goes on.
+        Not :meth:`commit`: only a process that continues the extraction uses them.
         """
         for file in self._files.values():
             durable.flush(file.path)

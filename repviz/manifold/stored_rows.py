@@ -50,7 +50,7 @@ def matching_rows(
     who : str
         The function that the user called.
     X, Y : stored layer or array_like
-        Of n and of m rows.
+        n and m rows.
     by : str
         ``"image"``: rows of the same image content, and of the same id where a layer was imported
         and no content is known; ``"id"``: of the same id.
