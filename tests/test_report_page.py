@@ -7,90 +7,22 @@ import hashlib
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from report_pages import HOSTILE, Page, changed, shown, written
 from study_folder import build, reseal
 
 from repviz import durable
 from repviz import study_folder as reading
-from repviz.errors import Damaged, InputError, Mismatch
 from repviz.nouns import DIGITS, FACES, Nouns
 from repviz.report.blocks import read_block
 from repviz.report.html import join
 from repviz.report.page import write_report
 from repviz.report.parts import unseen_images
 from repviz.report.sections import SECTIONS, get_section
-
-HOSTILE = '</script><img src=x onerror="window.hacked=1">'
-
-
-class Page(HTMLParser):
-    """What stands in a page: its elements, its tables, the text of its scripts and styles."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.styles: list[str] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.headings: list[str] = []
-        self._open: list[str] = []
-        self._section = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = dict(attrs)
-        self.elements.append((tag, named))
-        self._open.append(tag)
-        if tag == "section":
-            self._section = str(named["id"])
-        elif tag == "script":
-            self.scripts.append("")
-        elif tag == "style":
-            self.styles.append("")
-        elif tag == "h2" and self._section:
-            self.headings.append("")
-        elif tag == "tr":
-            self.tables.setdefault(self._section, []).append([])
-        elif tag in ("td", "th") and self._section in self.tables:
-            self.tables[self._section][-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop() != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        inside = self._open[-1] if self._open else ""
-        if inside == "script":
-            self.scripts[-1] += data
-        elif inside == "style":
-            self.styles[-1] += data
-        if "h2" in self._open and self._section:
-            self.headings[-1] += data
-        if {"td", "th"} & set(self._open):
-            self.tables[self._section][-1][-1] += data
-
-
-def written(folder: Path) -> str:
-    return write_report(folder).read_text(encoding="utf-8")
-
-
-def shown(text: str) -> list[str]:
-    return re.findall(r'<section id="(\w+)"', text)
-
-
-def changed(study: Path, to: Path, table: str, **columns: object) -> Path:
-    """A copy of the study in which columns of one table have other values."""
-    shutil.copytree(study, to)
-    path = to / "results" / f"{table}.csv"
-    pd.read_csv(path, keep_default_na=False).assign(**columns).to_csv(path, index=False)
-    reseal(to)
-    return to
 
 
 @pytest.fixture(scope="module")
@@ -210,8 +142,7 @@ def test_a_sweep_without_a_criterion_claims_what_its_interval_shows(
     assert asked is not None
     assert asked.value == "not asked"
     assert asked.answer == (
-        "This study was given none: no size can be named unless a criterion says which "
-        "reconstructions are acceptable."
+        "No size can be named: no criterion says which reconstructions are acceptable."
     )
 
 
@@ -455,107 +386,3 @@ def test_the_dimension_says_what_its_intervals_resample(study: Path, tmp_path: P
     intervals = "with 95\xa0% intervals of sampling error, over {}, and model error together."
     assert intervals.format("5 people (all faces of a person together)") in caption()
     assert intervals.format("faces") in caption(groups=20)
-
-
-# ---- contract over the family -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [name for name in SECTIONS if name != "findings"])
-def test_every_section_says_how_to_read_it_and_what_it_cannot_show(name: str, study: Path) -> None:
-    content = get_section(name).render(reading.open_study(study))
-    assert content is not None
-    for words in (content.reading, content.limits):
-        assert isinstance(words, str)
-        assert 60 < len(words) < 600
-        assert words.endswith(".")
-
-
-@pytest.mark.parametrize(
-    ("name", "table"), [(name, table) for name in SECTIONS for table in get_section(name).tables]
-)
-def test_every_section_needs_each_column_that_it_declares(
-    name: str, table: str, study: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "s"
-    shutil.copytree(study, folder)
-    path = folder / "results" / f"{table}.csv"
-    section = get_section(name)
-    lost = section.tables[table].split()[-1]
-    pd.read_csv(path).drop(columns=lost).to_csv(path, index=False)
-    reseal(folder)
-    with pytest.raises(Damaged) as caught:
-        section.render(reading.open_study(folder))
-    assert str(caught.value) == (
-        f"{path}: this table lacks the column {lost}. Run the study again in a new folder."
-    )
-
-
-@pytest.mark.slow
-def test_a_section_is_one_file_and_one_line(
-    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "toy").mkdir()
-    (tmp_path / "toy" / "__init__.py").write_text("")
-    (tmp_path / "toy" / "count.py").write_text(
-        "from repviz.report.html import tag\n"
-        "from repviz.report.sections import Content, Section\n"
-        "def render(study):\n"
-        "    table = study.result('images', 'row')\n"
-        "    return Content(tag('p', f'{len(table)} toys'))\n"
-        "SECTION = Section('Toys', 'Toys', 'images', render, tables={'images': 'row'})\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(SECTIONS, "toys", "toy.count:SECTION")
-    read = written(study)
-    assert shown(read)[-1] == "toys"
-    assert "<p>20 toys</p>" in read
-    assert '<li><a href="#toys">Toys</a></li>' in read
-
-
-# ---- messages -----------------------------------------------------------------------------------
-
-
-def test_a_folder_that_is_no_study(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        write_report(tmp_path)
-    assert str(caught.value) == (
-        f"open_study: {tmp_path} must be a study folder, got no manifest.json in it. Create one: "
-        "repviz study."
-    )
-
-
-def test_a_manifest_of_another_version(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text('{"format": "repviz study", "version": 9}')
-    with pytest.raises(Mismatch) as caught:
-        write_report(tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path}: a study must have format version 2, got 9. Use the release that wrote it."
-    )
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00v\x00{'descr'"])
-def test_an_array_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    shutil.copytree(study, folder)
-    path = folder / "arrays" / "ladder.npy"
-    path.write_bytes(content)
-    reseal(folder)
-    with pytest.raises(Damaged) as caught:
-        reading.open_study(folder).array("ladder")
-    assert str(caught.value) == (
-        f"{path}: this array cannot be read. Run the study again in a new folder."
-    )
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n"1'])
-def test_a_table_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    shutil.copytree(study, folder)
-    path = folder / "results" / "sweep.csv"
-    path.write_bytes(content)
-    reseal(folder)
-    with pytest.raises(Damaged) as caught:
-        reading.open_study(folder).result("sweep")
-    assert str(caught.value) == (
-        f"{path}: this table cannot be read. Run the study again in a new folder."
-    )

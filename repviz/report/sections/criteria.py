@@ -133,8 +133,8 @@ def claim(study: Study) -> Claim | None:
     """The smallest code by the first criterion that could be applied, with its interval."""
     question = f"How small can a code of a {study.nouns.image} be?"
     if not study.has("results/choices.csv"):
-        words = "no size can be named unless a criterion says which reconstructions are acceptable."
-        return Claim(question, "not asked", f"This study was given none: {words}")
+        words = "No size can be named: no criterion says which reconstructions are acceptable."
+        return Claim(question, "not asked", words)
     choices = study.result("choices", TABLES["choices"])
     found = records(choices[choices["left_out"] == ""])
     if not found:
