@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
+import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, TypeVar
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from repviz import memory
+from repviz import memory, progress
 from repviz.errors import InputError, Unavailable
 
 T = TypeVar("T")
@@ -36,17 +39,22 @@ def started_by(start: Start) -> Iterator[None]:
         _start.reset(token)
 
 
-def results(calls: Sequence[Callable[[], T]], *, in_turn: bool = False) -> Generator[T, None, None]:
-    """The result of each call, in order; all start together where there is a cluster.
+@contextmanager
+def results(
+    calls: Sequence[Callable[[], T]], *, unit: str = "calls", in_turn: bool = False
+) -> Iterator[Iterator[T]]:
+    """Within the block, the result of each call, in order; what is left at its end is given up.
 
-    Without one, as many run at once as this machine has cores, each in a process of one thread:
-    small steps gain nothing from a second thread. So a result depends neither on the number of
-    cores nor on how many calls are left.
+    All calls start together where there is a cluster. Without one, as many run at once as this
+    machine has cores, each in a process of one thread: small steps gain nothing from a second
+    thread. So a result depends neither on the number of cores nor on how many calls are left.
 
     Parameters
     ----------
     calls : sequence of callable
         They may be pickled.
+    unit : str
+        What they are called in the progress.
     in_turn : bool
         Whether to run one after the other in this process, as where they share a GPU.
 
@@ -58,13 +66,22 @@ def results(calls: Sequence[Callable[[], T]], *, in_turn: bool = False) -> Gener
         A process was killed.
     """
     start = _start.get()
+    n_workers = min(cores(), int(memory.free_bytes() // WORKER_BYTES))
     if start is not None:
         waiting = [start(call) for call in calls]
-        return (wait() for wait in waiting)
-    n_workers = min(cores(), int(memory.free_bytes() // WORKER_BYTES))
-    if in_turn or n_workers < 2:
-        return (call() for call in calls)
-    return _in_processes(calls, n_workers)
+        yield (wait() for wait in waiting)
+    elif in_turn or n_workers < 2 or not calls:
+        yield (call() for call in calls)
+    else:
+        with joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE):
+            pool = joblib.Parallel(n_workers, return_as="generator", max_nbytes=None)
+        outputs = pool(joblib.delayed(_with_warnings)(call, os.getpid()) for call in calls)
+        try:
+            with progress.task(f"{n_workers} at a time", len(calls), unit) as advance:
+                yield _received(outputs, advance)
+        finally:
+            with warnings.catch_warnings(action="ignore"):  # that some are not used
+                outputs.close()
 
 
 def cores() -> int:
@@ -73,19 +90,12 @@ def cores() -> int:
     return min(joblib.cpu_count(), int(limit)) if limit.isdigit() else joblib.cpu_count()
 
 
-def _in_processes(calls: Sequence[Callable[[], T]], n_workers: int) -> Generator[T, None, None]:
-    config = joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE)
-    with config:
-        pool = joblib.Parallel(n_workers, return_as="generator", max_nbytes=None)
-    outputs = pool(joblib.delayed(_with_warnings)(call) for call in calls)
-    return _received(outputs)
-
-
-def _received(outputs: Any) -> Generator[Any, None, None]:
+def _received(outputs: Iterator[Any], advance: progress.Advance) -> Iterator[Any]:
     try:
         for result, caught in outputs:
             for one in caught:
                 warnings.warn_explicit(*one)
+            advance(1)
             yield result
     except pickle.PicklingError as error:
         lines = [line for line in str(error.__cause__ or error).splitlines() if line.strip('" ')]
@@ -99,11 +109,24 @@ def _received(outputs: Any) -> Generator[Any, None, None]:
             "(out of memory?). Run the same command again: what is finished is kept. With "
             "OMP_NUM_THREADS=1 set, one part runs at a time."
         ) from error
-    finally:
-        outputs.close()
 
 
-def _with_warnings(call: Callable[[], T]) -> tuple[T, list[tuple[Any, type[Warning], str, int]]]:
+def _with_warnings(
+    call: Callable[[], T], parent: int
+) -> tuple[T, list[tuple[Any, type[Warning], str, int]]]:
+    _end_with(parent)
     with warnings.catch_warnings(record=True) as caught:
         result = call()
     return result, [(one.message, one.category, one.filename, one.lineno) for one in caught]
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """From now on this process ends when ``parent`` does, even if that is killed."""
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,8 +45,8 @@ def run_stages(study: Study, stages: Sequence[FitStage]) -> None:
         for stage in stages
         if stage.independent and not is_finished(manifest, stage.name, stage.inputs)
     }
-    results = remote.results(list(calls.values()), in_turn=has_accelerator())
-    with closing(results) as files:
+    in_turn = has_accelerator()
+    with remote.results(list(calls.values()), unit="fits", in_turn=in_turn) as files:
         for stage in stages:
             work = partial(_listed, files) if stage.name in calls else stage.work
             study.stage(stage.name, work, inputs=stage.inputs, about=stage.about)
