@@ -19,7 +19,8 @@ sys.path.insert(0, str(SCRIPTS))
 import hostile_calls  # noqa: E402
 
 QUICK = "catalog concatenate dimension export images_from import_matrix invariance layers neighbors"
-QUICK += " open_activations open_checkpoint open_study pca probe similarity split verify"
+QUICK += " layer_similarity open_activations open_checkpoint open_study pca probe similarity split"
+QUICK += " verify"
 OPENED = {
     "store": ["verify {}", "dimension {}"],
     "study": ["verify {}", "report {}"],
