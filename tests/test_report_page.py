@@ -96,7 +96,7 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
     claim = get_section("identity").claim
     assert claim is not None
 
-    def answer(name: str, *intervals: tuple[float, float]) -> str:
+    def answer(name: str, *intervals: tuple[float, float]) -> tuple[str, str]:
         folder = tmp_path / name
         shutil.copytree(study, folder)
         path = folder / "results" / "identity_differences.csv"
@@ -106,12 +106,17 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
         reseal(folder)
         claimed = claim(reading.open_study(folder))
         assert claimed is not None
-        return claimed.answer
+        return claimed.value, claimed.answer
 
-    same = answer("same", (0.005, 0.095), (-0.013, 0.097))
+    word, same = answer("same", (0.005, 0.095), (-0.013, 0.097))
+    assert word == "not shown"
     assert same.endswith("in raw pixels; paired by image, no benefit of training is shown.")
-    assert answer("better", (0.005, 0.095), (0.01, 0.09)).endswith("; training helps.")
-    assert answer("worse", (-0.2, -0.1), (-0.1, 0.1)).endswith("; training makes it worse.")
+    word, better = answer("better", (0.005, 0.095), (0.01, 0.09))
+    assert word == "yes"
+    assert better.endswith("; training helps.")
+    word, worse = answer("worse", (-0.2, -0.1), (-0.1, 0.1))
+    assert word == "no, worse"
+    assert worse.endswith("; training makes it worse.")
 
 
 @pytest.mark.parametrize(

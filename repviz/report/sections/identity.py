@@ -97,7 +97,7 @@ def _headline(study: Study) -> str:
     shown = _compared(study)
     if shown is None:
         return ""
-    verdict = _verdict(study, *shown)
+    _, verdict = _verdict(study, *shown)
     return f"Nearest neighbours: {verdict}"
 
 
@@ -116,10 +116,10 @@ def claim(study: Study) -> Claim | None:
         )
         for row, role in zip(shown, ("first", "second", "third"), strict=True)
     )
-    verdict = _verdict(study, *shown)
-    value = percent(own.value, 0)
+    value, verdict = _verdict(study, *shown)
     sentence = (
-        f"The nearest training image has the same {study.nouns.label} for {value} of "
+        f"The nearest training image has the same {study.nouns.label} for "
+        f"{percent(own.value, 0)} of "
         f"{count(shown[0]['nearest_same_n'])} images in {own.label}, "
         f"{percent(untrained.value, 0)} untrained and {percent(pixels.value, 0)} in raw pixels; "
         f"{verdict}."
@@ -132,17 +132,17 @@ def claim(study: Study) -> Claim | None:
 
 def _verdict(
     study: Study, studied: dict[str, Any], untrained: dict[str, Any], pixels: dict[str, Any]
-) -> str:
-    """What the differences from both controls, paired by image, show of the weights."""
+) -> tuple[str, str]:
+    """What the differences from both controls, paired by image, show: in a word and as a clause."""
     table = study.result("identity_differences", TABLES["identity_differences"])
     pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
     name, cause = studied["representation"], WEIGHT_KINDS[studied["weights"]].cause
     found = [pairs[name, control["representation"]] for control in (untrained, pixels)]
     if all(row["low"] > 0 for row in found):
-        return f"{cause} helps"
+        return "yes", f"{cause} helps"
     if any(row["high"] < 0 for row in found):
-        return f"{cause} makes it worse"
-    return f"paired by image, no benefit of {cause} is shown"
+        return "no, worse", f"{cause} makes it worse"
+    return "not shown", f"paired by image, no benefit of {cause} is shown"
 
 
 SECTION = Section(
