@@ -126,6 +126,7 @@ def app() -> Any:
     group = typer.main.get_group(plain)
     built = group.commands
     group.commands = {name: built.get(name, entry) for name, entry in COMMANDS.items()}
+    group.params += typer.main.get_install_completion_arguments()
     return group
 
 

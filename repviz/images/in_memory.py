@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from repviz import checks
 from repviz.errors import ImageError, InputError
-from repviz.images import decoding
+from repviz.images import decoding, hugging_face
 from repviz.images.collection import Images
 from repviz.images.labels import label_texts
 
@@ -61,8 +61,10 @@ def images_from(
     ----------
     items : sequence
         Anything with a length that gives ``items[i]``: a list of arrays or tensors, one array
-        (n, ...), a torch ``Dataset``. An item is a picture, or a tuple that begins with one. A
-        picture is a Pillow image, or an array or CPU tensor of shape (h, w), (c, h, w) or
+        (n, ...), a torch ``Dataset``, a ``datasets.Dataset`` of Hugging Face with one column of
+        images (see :func:`repviz.images.hugging_face.columns_of`). An item is a picture, or a
+        tuple that begins with one. A picture is a Pillow image, or an array or CPU tensor of shape
+        (h, w), (c, h, w) or
         (h, w, c) with 1 or 3 channels: uint8, or floats in [0, 1], which are rounded to 256
         levels. It must not be normalised yet: the model's preprocessing does that. Masked arrays
         are refused, for nothing says what lies under the mask.
@@ -92,8 +94,17 @@ def images_from(
             "images_from: images must be the name of a source, Images, or a sequence of arrays or "
             f"PIL images, got {type(items).__name__}. Make a list of it."
         )
+    if isinstance(items, Mapping):
+        raise InputError(
+            "images_from: images must be a sequence, got a mapping with the keys "
+            f"{', '.join(map(repr, list(items)[:5]))}. Take one of its values."
+        )
     if isinstance(items, np.ma.MaskedArray):
         raise InputError("images_from: images must not be a masked array. Fill it: x.filled(0).")
+    factors: dict[str, np.ndarray] = {}
+    if hugging_face.is_dataset(items):
+        items, named, factors = hugging_face.columns_of(items)
+        labels = named if labels is None else labels
     n = len(items)
     if not n:
         raise InputError("images_from: at least one image must be given, got an empty sequence.")
@@ -109,7 +120,6 @@ def images_from(
             f"ones for {len(names)} images."
         )
     targets = _targets(items, n) if labels is None else labels
-    factors: dict[str, np.ndarray] = {}
     if labels is None and isinstance(targets, np.ndarray):
         factors, targets = {"target": targets}, None
     return Images(
