@@ -237,6 +237,17 @@ def test_where_pca_is_exact_there_is_no_ratio_but_the_reason(tmp_path):
     ]
 
 
+def test_pixels_that_pca_gives_back_up_to_their_rounding_have_no_ratio(tmp_path):
+    digits = repviz.open_images("digits", size=16, grey=True, limit=300)  # of 8 x 8 pixels
+    made = repviz.sweep(digits, bottlenecks=[16, 64], engines=["pca"], out=tmp_path / "s")
+    table = made.result("baselines").set_index(["engine", "bottleneck"])
+    assert (table.loc[("pca-all", 16), "left_out"], table.loc[("pca-all", 64), "left_out"]) == (
+        "",
+        "PCA is exact with this size",
+    )
+    assert 0 < made.table.set_index(["engine", "bottleneck"]).loc[("pca", 64), "mse"] < 1.3e-6
+
+
 def test_several_splits_are_other_images_other_trainings_and_one_interval(faces, tmp_path):
     def mean_image(context, k):
         mean = context.train.mean(axis=0)

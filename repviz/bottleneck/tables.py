@@ -18,9 +18,9 @@ from repviz.study_folder import Draft, Study
 from repviz.training.data import TrainingData
 
 CURVE = 40  # sizes at which PCA's error is written to pca_curve.csv
-# Share of the variance of the test rows below which a baseline's error is rounding, and no ratio
-# to it means anything.
-EXACT = 1e-9
+# A baseline's error that is rounding: no ratio to it means anything. Of rows, a share of the test
+# rows' variance; of pixels, the variance of rounding grey levels of [0, 1] to 8 bits.
+EXACT, EXACT_PIXELS = 1e-9, 1 / 12 / 255**2
 LEFT_OUT = "PCA is exact with this size"
 Interval = tuple[float, float, float]
 
@@ -36,7 +36,7 @@ def write_tables(
     errors_shown = [curve.error(k) for k in shown]
     draft.table("pca_curve", pd.DataFrame({"components": shown, "mse": errors_shown}))
     fits = Fits(study, plan)
-    exact_below = EXACT * float(test.var(axis=0).mean())
+    exact_below = EXACT_PIXELS if are_images else EXACT * float(test.var(axis=0).mean())
     curves = learning_curves(fits)
     draft.table("learning_curves", curves)
     rows, image_tables = [], []
