@@ -214,7 +214,10 @@ def intervals(estimates: Sequence[Estimate], form: Callable[[Any], str], *, alt:
         tag("text", form(top), x=left + width, y=bottom + 4, class_="tick end"),
     ]
     box = f"0 0 {left + width + 10} {bottom + 12}"
-    return tag("svg", rows, ends, viewBox=box, role="img", aria_label=alt, class_="intervals")
+    align = {"preserveAspectRatio": "xMinYMid"}  # at the left, as the text of a wide card is
+    return tag(
+        "svg", rows, ends, viewBox=box, role="img", aria_label=alt, class_="intervals", **align
+    )
 
 
 def overlap(one: Estimate, other: Estimate) -> bool:
