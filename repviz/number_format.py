@@ -51,9 +51,16 @@ def percent(share: Any, places: int | None = None) -> str:
     if places is not None:
         return f"{share * 100:.{places}f} %"
     edge = min(share, 1 - share)
-    places = 1 if edge >= 0.001 or edge <= 0 else min(6, 1 - math.floor(math.log10(edge * 100)))
+    digits = 2 if share < 0.5 else 1
+    places = digits - 1 - math.floor(math.log10(edge * 100)) if 0 < edge < 0.001 else 1
+    places = min(6, places)
     written = f"{share * 100:.{places}f}"
     return f"{written.removesuffix('.0') if edge <= 0 else written} %"
+
+
+def points(difference: Any) -> str:
+    """A difference of two shares in percentage points, with its sign: ``+5.0``."""
+    return f"{100 * float(difference):+.1f}".replace("-", "−")
 
 
 def listed(words: Sequence[str]) -> str:

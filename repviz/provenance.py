@@ -109,7 +109,7 @@ def command(words: Sequence[str] | None = None) -> str:
     """
     words = list(sys.argv if words is None else words)
     program = Path(words[0]) if words else Path()
-    ours = program.stem == "repviz" or program.parts[-3:-1] == ("repviz", "cli")
+    ours = program.stem == "repviz" or program.parts[-2:] == ("repviz", "__main__.py")
     if _private.get() or not ours:
         return "" if _private.get() else "from Python"
     recorded, hidden = ["repviz"], False

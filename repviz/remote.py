@@ -66,11 +66,10 @@ def results(
         A process was killed.
     """
     start = _start.get()
-    n_workers = min(cores(), int(memory.free_bytes() // WORKER_BYTES))
     if start is not None:
         waiting = [start(call) for call in calls]
         yield (wait() for wait in waiting)
-    elif in_turn or n_workers < 2 or not calls:
+    elif in_turn or not calls or (n_workers := _workers()) < 2:
         yield (call() for call in calls)
     else:
         with joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE):
@@ -88,6 +87,10 @@ def cores() -> int:
     """Cores that this process may use; at most ``OMP_NUM_THREADS``, where it is set."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return min(joblib.cpu_count(), int(limit)) if limit.isdigit() else joblib.cpu_count()
+
+
+def _workers() -> int:
+    return min(cores(), int(memory.free_bytes() // WORKER_BYTES))
 
 
 def _received(outputs: Iterator[Any], advance: progress.Advance) -> Iterator[Any]:

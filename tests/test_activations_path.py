@@ -19,7 +19,11 @@ def test_codes_from_the_store_are_those_of_the_trained_model(tmp_path):
     expected = encode(made.model.module, images.matrix())
     np.testing.assert_allclose(np.asarray(acts["code"]), expected, atol=1e-5)
     assert acts.manifest["weights_hash"] == made.model.key != model.key
-    assert acts.manifest["weights"] == made.model.weights == "trained: 1 x 35 images (seed 0)"
+    assert (
+        acts.manifest["weights"]
+        == made.model.weights
+        == "trained for 1 epoch on 35 images (seed 0)"
+    )
     assert repviz.open_activations(tmp_path / "acts").key == acts.key
 
 

@@ -54,6 +54,7 @@ ROOMS = {
     10: ["studies"],
     11: ["cluster", "families", "sklearn", "verification"],
     12: ["cli"],
+    13: ["__main__"],
 }
 # Rooms that draw what others computed: they see tables and arrays only.
 READERS = {"figures": {"figures"}, "report": {"report", "figures"}}

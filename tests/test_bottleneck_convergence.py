@@ -78,7 +78,7 @@ def test_the_least_converged_training_of_several_seeds_decides():
     curves = pd.concat([curve([8, 4, 2, 2, 2]), curve([8, 4, 2, 1, 1], seed=1)])
     assert convergence_warning(curves) == (
         "not converged: over the second half of its 40 steps the validation error still fell by "
-        "50.0 % (14 % of its whole fall), so a longer training may end lower"
+        "50.0 % (14 % of its whole fall), so a longer training may end lower."
     )
 
 

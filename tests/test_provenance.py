@@ -88,7 +88,7 @@ def test_events_reach_the_observer_alone():
         ),
         (["repviz", "sweep", "--api-key=SECRET"], "repviz sweep --api-key=..."),
         (["repviz", "train", "https://jane:SECRET@host/x"], "repviz train https://host/x"),
-        (["/x/repviz/cli/__main__.py", "list"], "repviz list"),
+        (["/x/repviz/__main__.py", "list"], "repviz list"),
         (["script.py", "--api-key", "SECRET"], "from Python"),
     ],
 )

@@ -81,10 +81,11 @@ def test_none_of_n_is_written_with_its_limit(text: str) -> None:
 def test_the_first_screen_answers_with_numbers_intervals_and_links(text: str, page: Page) -> None:
     top = text[text.index('class="cards"') : text.index("<main")]
     words = re.sub(r"<[^>]+>", " ", top).replace("\N{NO-BREAK SPACE}", " ")
-    assert "A random image is not a face: none of 10,000 was accepted" in words
-    assert "95 % upper limit 0.037 %" in words
-    assert "After 12 epochs the network names 84 % of 6 held-out images" in words
-    assert "paired by image, no benefit of training is shown" in words
+    assert "A random image is not a face: none of 10,000 images of independent random" in words
+    assert "95 % CI 0 % to 0.037 %" in words
+    assert "After 12 epochs the network names 84 % of 6 faces that it was not trained on" in words
+    assert "no benefit of training is shown" in words
+    assert "points over pixels (95 % CI" in words
     links = re.findall(r'href="#(\w+)" class="more"', top)
     assert {"training", "identity", "dimension", "ladder"} <= set(links)
     assert set(links) <= set(shown(text))
@@ -109,14 +110,15 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
         return claimed.value, claimed.answer
 
     word, same = answer("same", (0.005, 0.095), (-0.013, 0.097))
-    assert word == "not shown"
-    assert same.endswith("in raw pixels; paired by image, no benefit of training is shown.")
+    assert word == "no benefit shown"
+    assert "of the same person: no benefit of training is shown" in same
+    assert same.endswith(" points over pixels (95 % CI −1.3 to +9.7), paired by image.")
     word, better = answer("better", (0.005, 0.095), (0.01, 0.09))
     assert word == "yes"
-    assert better.endswith("; training helps.")
+    assert "of the same person: training helps" in better
     word, worse = answer("worse", (-0.2, -0.1), (-0.1, 0.1))
     assert word == "no, worse"
-    assert worse.endswith("; training makes it worse.")
+    assert "of the same person: training makes it worse" in worse
 
 
 @pytest.mark.parametrize(
@@ -271,7 +273,7 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
         "anatomy": "fc6 holds 62 % of the parameters, conv2 takes 31 % of the computation",
         "training": "84 % of held-out images are classified correctly (95 % CI "
         "80 % to 88 %; chance 2.5 %)",
-        "identity": "Nearest neighbours: paired by image, no benefit of training is shown",
+        "identity": "Nearest neighbours: no benefit of training is shown",
         "dimension": "The faces vary in about 8.9 directions (95 % CI 8.5 to 8.9)",
         "spectrum": "90 % of the variance of the pixels takes 60 components",
         "ladder": "A random image is not a face: none of 10,000 was accepted (95 % upper limit "

@@ -92,7 +92,7 @@ def test_joined_markup_is_not_escaped_again() -> None:
         (numbers.count, float("nan"), "–"),
         (numbers.percent, 0.8533, "85.3 %"),
         (numbers.percent, 0.0002995, "0.030 %"),
-        (numbers.percent, 0.99998, "99.9980 %"),
+        (numbers.percent, 0.99998, "99.998 %"),
         (numbers.percent, 1.0, "100 %"),
         (numbers.percent, 0, "0 %"),
         (numbers.percent, None, "–"),

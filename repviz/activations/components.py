@@ -54,7 +54,7 @@ def fit_components(
         write_fitted(path, COMPONENTS, bases, explained_variance_ratio=shares)
     for name, reduction in reductions.items():
         basis = read_fitted(path, COMPONENTS, name)
-        reduction.fitted(basis[0], basis[1:])
+        reduction.take(basis[0], basis[1:])
 
 
 def _fit_all(

@@ -205,10 +205,10 @@ class Components:
                 f"{size}. Use fewer."
             )
         self.shape = (size,)
-        self.mean: Tensor | None = None  # (d,), given by ``fitted``
+        self.mean: Tensor | None = None  # (d,), given by ``take``
         self.directions: Tensor | None = None  # (size, d)
 
-    def fitted(self, mean: np.ndarray, directions: np.ndarray) -> None:
+    def take(self, mean: np.ndarray, directions: np.ndarray) -> None:
         """Take the components that were found."""
         self.mean = torch.from_numpy(mean.astype(np.float32))
         self.directions = torch.from_numpy(directions.astype(np.float32))

@@ -105,5 +105,5 @@ def convergence_warning(curves: pd.DataFrame) -> str:
     return (
         f"not converged: over the second half of its {last:,} steps the validation error still "
         f"fell by {percent(worst.relative)} ({percent(worst.of_all, 0)} of its whole fall), so a "
-        "longer training may end lower"
+        "longer training may end lower."
     )

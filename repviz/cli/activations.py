@@ -132,12 +132,13 @@ def _write_extracted(acts: Any, out: Path, as_json: bool) -> None:
 def layers(
     model: Annotated[str, typer.Argument(help="alexnet, torchvision:NAME, module:attribute, ...")],
     variant: option.Variant = None,
+    weights: option.Weights = "random",
     classes: option.Classes = None,
     as_json: option.Json = False,
 ) -> None:
     """List a model's layers and their output shapes."""
     options = option.given({"variant": variant, "classes": classes})
-    found = repviz.layers(repviz.open_model(model, **options))
+    found = repviz.layers(repviz.open_model(model, weights=weights, **options))
     write_table(found, as_json, layers=len(found))
 
 

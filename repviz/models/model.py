@@ -149,7 +149,7 @@ class Model:
     layers : tuple of str
         Names of the modules that are extracted by default.
     weights : str
-        Origin of the weights: ``"random (seed 0)"``, ``"default"``, ``"trained: ..."``.
+        Origin of the weights: ``"random (seed 0)"``, ``"default"``, ``"trained for ..."``.
     weights_kind : str
         ``"untrained"``: repviz drew them; ``"trained"``: published, from a file, or trained here;
         ``"given"``: the module's own, of which repviz knows no more than their hash.

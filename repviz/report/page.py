@@ -17,7 +17,7 @@ from repviz.locking import reserved
 from repviz.report.html import Child, Markup, tag
 from repviz.report.own_sections import own_sections
 from repviz.report.private import without_folders
-from repviz.report.sections import SECTIONS, Content, Section, get_section
+from repviz.report.sections import SECTIONS, Claim, Content, Section, get_section
 from repviz.study_folder import Study, open_study
 
 SCRIPTS = (
@@ -180,7 +180,7 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
         "header",
         tag(
             "div",
-            tag("p", "repviz study · ", study.manifest["study"], class_="kicker"),
+            tag("p", "repviz", class_="kicker"),
             tag("button", "Theme", type="button", id="theme"),
             class_="bar",
         ),
@@ -200,24 +200,29 @@ def _breakable(title: str) -> list[Child]:
 
 def _cards(study: Study, shown: dict[str, Section]) -> Markup | None:
     """The first screen: one card per section that claims something, linked to its evidence."""
-    cards = []
+    claims = []
     for name, section in shown.items():
         written = study.has(*section.needs)
         claim = section.claim(study) if section.claim and written else None
         if claim is not None:
-            evidence = tag("a", f"Evidence: {section.short}", href=f"#{name}", class_="more")
-            cards.append(
-                tag(
-                    "article",
-                    tag("h2", claim.question, class_="question"),
-                    tag("p", claim.value, class_="value"),
-                    tag("div", claim.picture, class_="picture") if claim.picture else None,
-                    tag("p", claim.answer, class_="answer"),
-                    evidence,
-                    class_="card",
-                )
-            )
-    return tag("div", cards, class_="cards") if cards else None
+            link = tag("a", f"Evidence: {section.short}", href=f"#{name}", class_="more")
+            claims.append((claim, link))
+    claims.sort(key=lambda pair: pair[0].rank)
+    cards = [_card(claim, link) for claim, link in claims]
+    return tag("div", cards, class_="cards few" if len(cards) < 3 else "cards") if cards else None
+
+
+def _card(claim: Claim, link: Markup) -> Markup:
+    interval = tag("small", f"95\xa0% CI {claim.interval}") if claim.interval else None
+    return tag(
+        "article",
+        tag("h2", claim.question, class_="question"),
+        tag("p", claim.value, " ", interval, class_="value"),
+        tag("div", claim.picture, class_="picture") if claim.picture else None,
+        tag("p", claim.answer, class_="answer"),
+        link,
+        class_="card",
+    )
 
 
 def _contents(shown: dict[str, Section]) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.study_folder import Study, records
 from repviz.weight_kinds import WEIGHT_KINDS
 
+ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+STEP, LABEL = 32, 20  # of a small figure: pixels per row, and letters of a name
 WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
 
 
@@ -186,38 +189,53 @@ class Estimate:
     role: str = "first"
 
 
-def intervals(estimates: Sequence[Estimate], form: Callable[[Any], str], *, alt: str) -> Markup:
-    """A small figure of a few numbers with their intervals, on one axis.
+def intervals(
+    estimates: Sequence[Estimate],
+    form: Callable[[Any], str],
+    *,
+    alt: str,
+    end: float | None = None,
+) -> Markup:
+    """A small figure of a few numbers with their intervals, on one axis from 0 to ``end``.
 
-    The axis starts at 0, or near the lowest interval where all lie in its upper half.
+    Without ``end`` the axis ends at a round number beyond every interval.
     """
-    top = max(one.high for one in estimates) or 1.0
-    lowest = min(one.low for one in estimates)
-    start = 0.0 if lowest < top / 2 else max(0.0, lowest - (top - lowest))
-    left, width, step = 84, 126, 22
+    last = end or _round_end(max(one.high for one in estimates))
 
     def at(value: float) -> str:
-        return f"{left + width * max(0.0, value - start) / (top - start or 1):.1f}"
+        return f"{2 + 96 * min(1.0, max(0.0, value / last)):.1f}%"  # a dot at an end stays inside
 
     rows: list[Markup] = []
     for place, one in enumerate(estimates):
-        y = str(12 + step * place)
+        text, line = str(8 + STEP * place), str(21 + STEP * place)
+        label = one.label if len(one.label) <= LABEL else f"…{one.label[1 - LABEL :]}"
         rows += [
-            tag("text", one.label, x=left - 8, y=y, class_="label"),
-            tag("line", x1=at(one.low), x2=at(one.high), y1=y, y2=y, class_=one.role),
-            tag("circle", cx=at(one.value), cy=y, r="4", class_=one.role),
+            tag("text", label, x="0", y=text),
+            tag("text", form(one.value), x="100%", y=text, class_="end"),
+            tag("line", x1=at(0), x2=at(last), y1=line, y2=line, class_="axis"),
+            tag("line", x1=at(one.low), x2=at(one.high), y1=line, y2=line, class_=one.role),
+            tag("circle", cx=at(one.value), cy=line, r="4", class_=one.role),
         ]
-    bottom = 12 + step * len(estimates)
+    bottom = STEP * len(estimates)
     ends = [
-        tag("line", x1=left, x2=left + width, y1=bottom - 8, y2=bottom - 8, class_="axis"),
-        tag("text", form(start) if start else "0", x=left, y=bottom + 4, class_="tick"),
-        tag("text", form(top), x=left + width, y=bottom + 4, class_="tick end"),
+        tag("text", "0", x="0", y=bottom + 4, class_="tick"),
+        tag("text", form(last), x="100%", y=bottom + 4, class_="tick end"),
     ]
-    box = f"0 0 {left + width + 10} {bottom + 12}"
-    align = {"preserveAspectRatio": "xMinYMid"}  # at the left, as the text of a wide card is
     return tag(
-        "svg", rows, ends, viewBox=box, role="img", aria_label=alt, class_="intervals", **align
+        "svg",
+        [*rows, *ends],
+        width="100%",
+        height=bottom + 12,
+        role="img",
+        aria_label=alt,
+        class_="intervals",
     )
+
+
+def _round_end(value: float) -> float:
+    """The least of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 and 10 times a power of ten above ``value``."""
+    power = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
+    return next(step * power for step in ROUND if step * power >= value)
 
 
 def overlap(one: Estimate, other: Estimate) -> bool:

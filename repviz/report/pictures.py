@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from repviz.report.html import Markup, tag
+from repviz.report.html import Markup, join, tag
 
 _PIXELS = 4_000_000  # of a sprite sheet, at most, while its pictures keep the least edge
 _GAP = 1  # weights between two pictures
@@ -46,6 +47,16 @@ def image(
     drawn = _picture(pixels)
     source = _uri(drawn, None if exact else 82)
     return tag("img", src=source, alt=alt, width=drawn.width, height=drawn.height, class_=class_)
+
+
+def captioned(pictures: Iterable[tuple[np.ndarray, str]]) -> Markup:
+    """Pictures side by side, each above its caption, which is its alternative text too."""
+    return join(
+        [
+            tag("span", image(pixels, alt=words), tag("small", words, aria_hidden="true"))
+            for pixels, words in pictures
+        ]
+    )
 
 
 def framed(pixels: np.ndarray, box: tuple[float, float, float, float], alt: str) -> Markup:

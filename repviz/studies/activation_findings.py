@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, percent
+from repviz.number_format import count, percent, points
 from repviz.studies.layer_findings import unchanged
 from repviz.study_folder import Study, records
 
@@ -73,9 +73,8 @@ def _differences(profile: Any, differences: Any) -> list[str]:
 
 
 def _difference(row: dict[str, Any]) -> str:
-    points = (
-        f"{100 * row['difference']:+.1f} points [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}]"
-    )
+    ends = f"[{points(row['low'])}, {points(row['high'])}]"
+    gain = f"{points(row['difference'])} points {ends}"
     a, b = row["representation_a"], row["representation_b"]
     if row["low"] > 0:
         verdict = f"the linear probe is better in {a} than in {b}"
@@ -83,7 +82,7 @@ def _difference(row: dict[str, Any]) -> str:
         verdict = f"the linear probe is worse in {a} than in {b}"
     else:
         verdict = f"no difference of the linear probe between {a} and {b} is shown"
-    return f"Paired by image, {verdict} ({points}; {count(row['n'])} images)."
+    return f"Paired by image, {verdict} ({gain}; {count(row['n'])} images)."
 
 
 def _shared(row: dict[str, Any], images: str) -> str:

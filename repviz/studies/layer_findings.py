@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import percent
+from repviz.number_format import percent, points
 from repviz.study_folder import Study
 from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
 
@@ -101,9 +101,11 @@ def _probe_finding(table: Any, differences: Any) -> str:
 
 def _difference(row: Any, cause: str) -> str:
     """What a paired difference shows of a benefit of ``cause``, such as training."""
-    points = f"{100 * row.difference:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}]"
+    if row.difference == row.low == row.high == 0:
+        return f" (right and wrong on the same images, so no benefit of {cause} is shown)"
+    ends = f"[{points(row.low)}, {points(row.high)}]"
     shown = "" if row.low > 0 else f", so no benefit of {cause} is shown"
-    return f" (a difference of {points}, paired by image{shown})"
+    return f" (a difference of {points(row.difference)} points {ends}, paired by image{shown})"
 
 
 def _invariance_finding(table: Any) -> str:

@@ -126,7 +126,7 @@ def layers(
     with begin(
         out,
         study="layers",
-        title=_title(studied.name, images, available),
+        title=_title(studied, images, available),
         parameters=parameters,
         images=describe_images(thumbnails),
         summary=SUMMARY,
@@ -218,12 +218,14 @@ def _announce_cost(plan: _Plan, n: int, networks: int, out: str | Path) -> None:
     progress.say(f"study layers: {cost}, as estimated")
 
 
-def _title(model: str, images: Images, available: int) -> str:
+def _title(model: Model, images: Images, available: int) -> str:
     n, nouns = len(images), images.nouns
+    network = f"an untrained {model.name}" if model.weights_kind == "untrained" else model.name
+    title = f"What the layers of {network} hold of {n:,}"
     if n == available:
-        return f"What the layers of {model} hold of {n:,} {nouns.images}"
+        return f"{title} {nouns.images}"
     how = "at random" if images.labels is None else f"by {nouns.label}"
-    return f"What the layers of {model} hold of {n:,} of {available:,} {nouns.images}, drawn {how}"
+    return f"{title} of {available:,} {nouns.images}, drawn {how}"
 
 
 def _networks(

@@ -30,7 +30,7 @@ from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.studies.top_images import top_images
 from repviz.study_folder import Draft, Study, begin
-from repviz.training.evaluation import VIEWS, at_training_size, evaluate, unseen
+from repviz.training.evaluation import VIEWS, at_training_size, evaluate, saw_crops, unseen
 
 SUMMARY = (
     "What is this network made of, how did it learn, how accurate is it on new images, and which "
@@ -94,8 +94,8 @@ def network(
         "photographs": photographs,
         "seed": seed,
     }
-    new = " new to it" if classifier.recipe else ""
-    title = f"What {classifier.name} makes of {len(rows):,} {images.nouns.images}{new}"
+    new = "held-out " if classifier.recipe else ""
+    title = f"What {classifier.name} makes of {len(rows):,} {new}{images.nouns.images}"
     with begin(
         out,
         study="network",
@@ -153,7 +153,8 @@ def _unanswerable(model: Model, images: Images) -> str:
 
 
 def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) -> None:
-    tables = [evaluate(model, images, rows=rows, views=views).table for views in VIEWS]
+    shown = [views for views in VIEWS if views == "centre" or saw_crops(model)]
+    tables = [evaluate(model, images, rows=rows, views=views).table for views in shown]
     draft.table("evaluation", pd.concat(tables))
 
 
@@ -176,7 +177,7 @@ def _filters(draft: Draft, filters: np.ndarray, towers: int) -> None:
 def _findings(draft: Draft, study: Study, model: Model) -> None:
     parameters = study.result("anatomy")["parameters"].sum()
     sentences = {
-        "anatomy": [f"The network has {parameters:,.0f} parameters; its weights: {model.weights}."]
+        "anatomy": [f"The network has {parameters:,.0f} parameters; weights: {model.weights}."]
     }
     if "evaluation" in study.manifest["stages"]:
         rows = study.result("evaluation").to_dict("records")
@@ -189,7 +190,7 @@ def _findings(draft: Draft, study: Study, model: Model) -> None:
 def _accuracy(row: Any, *, known: bool) -> str:
     """Accuracy in a sentence; ``known`` is whether the network says what it was trained on."""
     crops = "ten crops" if row["views"] == "ten" else "the centre crop"
-    images = "images new to it" if known else "images"
+    images = "held-out images" if known else "images"
     caveat = "" if known else " Which of them it was trained on is not known."
     return (
         f"{percent(row['accuracy'])} [{percent(row['low'])}, {percent(row['high'])}] of "

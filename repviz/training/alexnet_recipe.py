@@ -37,6 +37,7 @@ from repviz.images import split
 from repviz.images.cache import cached_pixels
 from repviz.images.partition import identities
 from repviz.models.model import Model, Preprocessing, evaluating
+from repviz.number_format import counted
 from repviz.training import loop
 from repviz.training.augmentation import AUGMENTATIONS, SHIFT, Augmenter, principal_colours
 from repviz.training.batches import BatchStream, torch_stream
@@ -93,7 +94,8 @@ def train_on_labels(
     data = _Data.opened(model, images, settings)
     module = _initialised(model, data, parts[0], settings, seed)
     fitted_rows, validation_rows = _validation(images, parts[0], settings, seed)
-    weights = f"trained: {settings.epochs} x {len(fitted_rows)} images (seed {seed})"
+    length = counted(settings.epochs, "epoch")
+    weights = f"trained for {length} on {len(fitted_rows):,} images (seed {seed})"
     trained = replace(
         model, module=module, weights=weights, weights_kind="trained", classes=classes
     )

@@ -21,6 +21,7 @@ from repviz.models.convolutional import ConvAutoencoder
 from repviz.models.model import Model
 from repviz.models.prefix import PrefixAutoencoder
 from repviz.models.scores import ScoreAutoencoder, ScoreCore, n_components_for
+from repviz.number_format import counted
 from repviz.training import loop, prefix
 from repviz.training.augmentation import SHIFT
 from repviz.training.batches import BatchStream
@@ -199,7 +200,7 @@ def _fit(
     history.insert(1, "step", history["epoch"] * batches.steps)
     history["is_relative"] = is_prefix
     history["selected"] = history["epoch"] == best.epoch
-    trained = f"trained: {epochs} x {len(data.train)} images (seed {seed})"
+    trained = f"trained for {counted(epochs, 'epoch')} on {len(data.train):,} images (seed {seed})"
     return replace(model, weights=trained, weights_kind="trained"), history
 
 

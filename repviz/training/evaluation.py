@@ -200,6 +200,14 @@ def unseen(models: Sequence[Model] | Model, images: Images) -> np.ndarray:
     return np.flatnonzero(~_trained_on(models, images))
 
 
+def saw_crops(model: Model) -> bool:
+    """Whether ``model`` was trained on crops of larger images, as ten crops are; True if unknown.
+
+    What was trained on complete images finds in a crop of a larger one a scale that it never saw.
+    """
+    return not model.recipe or "crop" in model.recipe.get("augment", {})
+
+
 def at_training_size(images: Images, model: Model, views: str = "centre") -> Images:
     """``images`` at the size at which ``model`` was trained on them, before cropping."""
     height, width = model.preprocessing.size

@@ -83,7 +83,7 @@ WAYS: dict[str, Callable[[], bytes | None]] = {
 
 def repviz_cli(*words: object) -> subprocess.CompletedProcess:
     """The command line, as a user calls it."""
-    command = [sys.executable, "-m", "repviz.cli", *map(str, words)]
+    command = [sys.executable, "-m", "repviz", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

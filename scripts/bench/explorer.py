@@ -18,6 +18,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -81,15 +83,19 @@ def main() -> None:
     arguments.add_argument("--sizes", type=int, nargs="*", default=list(LIMITS))
     arguments.add_argument("--rounds", type=int, default=5)
     options = arguments.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
-    try:
-        with sync_playwright() as playwright:
-            executable = os.environ.get("REPVIZ_CHROMIUM") or shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-            measure(browser, work, options.sizes, options.rounds)
-            browser.close()
-    finally:
-        shutil.rmtree(work)
+    with bench_browser() as (browser, work):
+        measure(browser, work, options.sizes, options.rounds)
+
+
+@contextmanager
+def bench_browser() -> Iterator[tuple[Browser, Path]]:
+    """Chromium without a GPU, and a folder that is removed afterwards."""
+    executable = os.environ.get("REPVIZ_CHROMIUM") or shutil.which("chromium")
+    folder = tempfile.TemporaryDirectory(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR"))
+    with folder as work, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser, Path(work)
+        browser.close()
 
 
 def measure(browser: Browser, work: Path, sizes: list[int], rounds: int) -> None:

@@ -14,8 +14,6 @@ an empty frame, and bytes. Ratios are to repviz in the same run.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from math import isnan
@@ -23,9 +21,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from explorer import ARGUMENTS, MainThread, processor_seconds, study
+from explorer import MainThread, bench_browser, processor_seconds, study
 from measuring import parser
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 QUIET, WAIT = 0.05, 0.5  # share of a core, and seconds for which the browser stays below it
 LONGEST = 90  # seconds until a page is taken for one that never becomes quiet
@@ -119,16 +117,9 @@ def main() -> None:
     arguments.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
     arguments.add_argument("--rounds", type=int, default=3)
     options = arguments.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
-    try:
-        with sync_playwright() as playwright:
-            executable = os.environ.get("REPVIZ_CHROMIUM") or shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-            for n in options.sizes:
-                compare(browser, work, n, options.rounds)
-            browser.close()
-    finally:
-        shutil.rmtree(work)
+    with bench_browser() as (browser, work):
+        for n in options.sizes:
+            compare(browser, work, n, options.rounds)
 
 
 def compare(browser: Browser, work: Path, n: int, rounds: int) -> None:

@@ -30,7 +30,7 @@ results: dict[str, bool] = {}
 
 def start(*words: object) -> subprocess.Popen:
     """The command line, as a user calls it."""
-    command = [sys.executable, "-m", "repviz.cli", *map(str, words)]
+    command = [sys.executable, "-m", "repviz", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

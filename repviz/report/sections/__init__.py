@@ -41,15 +41,21 @@ class Claim:
     value : str
         The number that answers it, with its unit.
     answer : str
-        One plain sentence with the interval and n, chosen by the interval: also where it says no.
+        One plain sentence with n, chosen by the interval: also where it says no.
     picture : Markup or None
         What shows it: pictures, or the intervals side by side.
+    interval : str
+        The 95 % interval of the number, such as ``3.1 to 7.7``; "" where it has none.
+    rank : int
+        Its place on the first screen, from 0.
     """
 
     question: str
     value: str
     answer: str
     picture: Markup | None = None
+    interval: str = ""
+    rank: int = 9
 
 
 @dataclass(frozen=True)

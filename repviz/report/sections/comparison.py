@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from repviz.number_format import count, missing, percent, plain, text
+from repviz.number_format import count, missing, percent, plain, points, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import Column, chart, field, interval, key, numbers_of
 from repviz.report.sections import Claim, Content, Section
@@ -140,12 +140,8 @@ def _value(row: dict[str, Any], side: str) -> str:
     return f"{form(row[side])}{ends}"
 
 
-def _points(value: Any) -> str:
-    return f"{100 * value:+.1f}"
-
-
 def _columns(rows: pd.DataFrame) -> tuple[Column, ...]:
-    form, effect = _form(rows), plain if _ratio(rows) else _points
+    form, effect = _form(rows), plain if _ratio(rows) else points
     return (
         field("", "quantity", text),
         field("A", "a", form),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from repviz.number_format import NOTHING, count, missing, percent, plain, text
+from repviz.number_format import NOTHING, count, listed, missing, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import Column, field, numbers_of, table
-from repviz.report.pictures import image
+from repviz.report.pictures import captioned
 from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
@@ -20,6 +20,7 @@ TABLES = {
     "reconstruction_images": "position pick",
     "reconstruction_panels": "panel engine bottleneck",
     "criteria": "criterion engine_label bottleneck original reconstructed loss loss_high n_test",
+    "sweep": "engine bottleneck warnings",
     "knee": "engine_label sizes low high ranges with_knee stable",
 }
 
@@ -134,23 +135,41 @@ def claim(study: Study) -> Claim | None:
     question = f"How small can a code of a {study.nouns.image} be?"
     if not study.has("results/choices.csv"):
         words = "No size can be named: no criterion says which reconstructions are acceptable."
-        return Claim(question, "not asked", words)
+        return Claim(question, "not asked", words, rank=1)
     choices = study.result("choices", TABLES["choices"])
     found = records(choices[choices["left_out"] == ""])
     if not found:
         return None
     last = found[-1]["engine"]  # as in the findings: the autoencoder, after the baselines
     row = next(one for one in found if one["engine"] == last)
-    rule = f"“{row['title']}” holds about as often as for the originals (at most "
-    rule += f"{percent(row['margin'], 0)} less often)"
+    points = f"{100 * row['margin']:.0f}"
+    rule = f"“{row['title']}” holds at most {points} points less often than for the originals"
     n = f"{count(row['n_test'])} test images"
     if missing(row["observed"]):
-        return Claim(question, "none tried was enough", f"With none of the sizes {rule}; {n}.")
+        answer = f"With none of the sizes {rule}; {n}."
+        return Claim(question, "none tried was enough", answer, rank=1)
     size = count(row["observed"])
-    interval = f"95 % interval {_interval(row)}; " if not missing(row["low"]) else ""
-    doubt = " This is an estimate: too few are tested to confirm it." if row["undecided"] else ""
-    answer = f"From {size} numbers on ({interval}{n}) {rule}.{doubt}"
-    return Claim(question, f"{size} numbers", answer, _examples(study, row))
+    doubt = f" Not confirmed: {row['undecided']}." if row["undecided"] else ""
+    return Claim(
+        question,
+        f"{'≈ ' if row['undecided'] else ''}{size} numbers",
+        f"From {size} numbers per image on {rule} ({n}).{doubt}{_tried(study, row)}",
+        _examples(study, row),
+        interval="" if missing(row["low"]) else _interval(row),
+        rank=1,
+    )
+
+
+def _tried(study: Study, row: dict[str, Any]) -> str:
+    """The sizes of the chosen engine, and that its training had not converged, in sentences."""
+    if not study.has("results/sweep.csv"):
+        return ""
+    sweep = study.result("sweep", TABLES["sweep"])
+    own = sweep[sweep["engine"] == row["engine"]]
+    chosen = own[own["bottleneck"] == row["observed"]]
+    unfinished = " Its training had not converged." if any(chosen["warnings"] != "") else ""
+    sizes = [count(size) for size in sorted(own["bottleneck"].unique())]
+    return f"{unfinished} Sizes tried: {listed(sizes)}." if sizes else ""
 
 
 def _examples(study: Study, row: dict[str, Any]) -> Markup | None:
@@ -166,14 +185,10 @@ def _examples(study: Study, row: dict[str, Any]) -> Markup | None:
     sizes = [size for engine, size in panels if engine == row["engine"]]
     wanted = [(row["engine"], size) for size in dict.fromkeys([*sizes[:1], row["observed"]])]
     pixels = study.array("reconstructions")
-    pictures = [
-        (pixels[panels[key], position], f"from {count(key[1])} numbers")
-        for key in wanted
-        if key in panels
-    ]
+    pictures = [(pixels[panels[key], position], count(key[1])) for key in wanted if key in panels]
     original = next(panel for (engine, _), panel in panels.items() if engine == "original")
-    pictures.append((pixels[original, position], "the original"))
-    return join([image(pixels, alt=alt) for pixels, alt in pictures])
+    pictures.append((pixels[original, position], "original"))
+    return captioned(pictures)
 
 
 SECTION = Section(

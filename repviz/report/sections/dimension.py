@@ -117,10 +117,10 @@ def claim(study: Study) -> Claim | None:
         return None
     value, low, high = (plain(row[name], 2) for name in ENDS)
     sentence = (
-        f"Locally the {nouns.images} vary in about {value} directions{_place(row)} (TwoNN, "
-        f"calibrated; 95 % interval of sampling and model error {low} to {high}; n = "
-        f"{count(row['n'])}), although each has {count(row['d'])} "
-        f"{'features' if _place(row) else 'pixels'}."
+        f"Near any one of them the {nouns.images} vary in about {value} independent directions"
+        f"{_place(row)}, of {count(row['d'])} {'features' if _place(row) else 'pixels'} (TwoNN, "
+        f"calibrated; n = {count(row['n'])}; the interval holds sampling and model error). A code "
+        "for all of them may need more numbers."
     )
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
     shown = [row["representation"], *(one["representation"] for one in codes)]
@@ -135,9 +135,8 @@ def claim(study: Study) -> Claim | None:
         if not missing(one[ENDS[0]]) and not missing(one[ENDS[1]])
     ]
     picture = intervals(estimates, lambda top: plain(top, 2), alt=sentence) if estimates else None
-    return Claim(
-        f"What is the intrinsic dimension of the {nouns.images}?", f"≈ {value}", sentence, picture
-    )
+    question = f"What is the intrinsic dimension of the {nouns.images}?"
+    return Claim(question, f"≈ {value}", sentence, picture, f"{low} to {high}", rank=2)
 
 
 SECTION = Section(

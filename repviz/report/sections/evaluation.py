@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from repviz.number_format import count, percent, text
 from repviz.report.html import join
 from repviz.report.parts import field, interval, table
@@ -31,14 +33,25 @@ def render(study: Study) -> Content | None:
     body = join([table(rows, _COLUMNS, label="Accuracy")])
     return Content(
         body,
-        reading="“centre” is one central crop; “ten” averages the class probabilities of the four "
-        "corners and the centre and of their mirror images. Always guessing the most frequent "
+        reading=f"“centre” is one central crop; {_ten(rows)} Always guessing the most frequent "
         f"label would score {percent(chance)}.",
         limits="The interval treats labels as the independent draws where there are 20 or more, "
         "and images elsewhere. It covers "
         "the sampling of images, not another training: one network with one seed was trained. "
         "Two accuracies on the same images are paired, so their difference is known better than "
         "their intervals suggest.",
+    )
+
+
+def _ten(rows: pd.DataFrame) -> str:
+    if "ten" in set(rows["views"]):
+        return (
+            "“ten” averages the class probabilities of the four corners and the centre and of "
+            "their mirror images."
+        )
+    return (
+        "ten crops are left out, since the network was trained on complete images: crops of larger "
+        "ones have a scale that it never saw."
     )
 
 

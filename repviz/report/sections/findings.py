@@ -17,7 +17,9 @@ def render(study: Study) -> Content | None:
     if findings.empty:
         return None
     entries = [tag("li", row["sentence"], " ", _link(row["section"])) for row in records(findings)]
-    return Content(tag("ol", entries, class_="sentences"))
+    has_brackets = findings["sentence"].str.contains("[", regex=False).any()
+    reading = "Numbers in square brackets are 95 % intervals." if has_brackets else ""
+    return Content(tag("ol", entries, class_="sentences"), reading)
 
 
 def _link(section: str) -> Markup | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, percent, text
+from repviz.number_format import count, listed, percent, points, text
 from repviz.report.html import join
 from repviz.report.parts import (
     Estimate,
@@ -26,6 +26,8 @@ TABLES = {
         "nearest_same_high nearest_same_n nearest_same_chance"
     ),
 }
+
+CEILING = 0.94  # above it in both controls, few images are left on which a benefit could show
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -97,7 +99,7 @@ def _headline(study: Study) -> str:
     shown = _compared(study)
     if shown is None:
         return ""
-    _, verdict = _verdict(study, *shown)
+    _, verdict, _ = _verdict(study, *shown)
     return f"Nearest neighbours: {verdict}"
 
 
@@ -116,33 +118,46 @@ def claim(study: Study) -> Claim | None:
         )
         for row, role in zip(shown, ("first", "second", "third"), strict=True)
     )
-    value, verdict = _verdict(study, *shown)
+    value, verdict, gains = _verdict(study, *shown)
+    label, n = study.nouns.label, count(shown[0]["nearest_same_n"])
+    ceiling = min(untrained.value, pixels.value) > CEILING
     sentence = (
-        f"The nearest training image has the same {study.nouns.label} for "
-        f"{percent(own.value, 0)} of "
-        f"{count(shown[0]['nearest_same_n'])} images in {own.label}, "
-        f"{percent(untrained.value, 0)} untrained and {percent(pixels.value, 0)} in raw pixels; "
-        f"{verdict}."
+        f"How many of {n} images have a nearest training image of the same {label}: {verdict}"
+        f"{'; so near to 100 % it hardly could be' if ceiling else ''}. {gains}, paired by image."
     )
-    picture = intervals([own, untrained, pixels], lambda share: percent(share, 0), alt=sentence)
+    shares = [f"{percent(one.value, 0)} in {one.label}" for one in (own, untrained, pixels)]
+    picture = intervals(
+        [own, untrained, pixels],
+        lambda share: percent(share, 0),
+        alt=f"{listed(shares)}; {verdict}.",
+        end=1.0,
+    )
     cause = WEIGHT_KINDS[shown[0]["weights"]].cause
-    title = f"Does {cause} bring images of one {study.nouns.label} together?"
-    return Claim(title, value, sentence, picture)
+    title = f"Does {cause} bring images of one {label} together?"
+    return Claim(title, value, sentence, picture, rank=4)
 
 
 def _verdict(
     study: Study, studied: dict[str, Any], untrained: dict[str, Any], pixels: dict[str, Any]
-) -> tuple[str, str]:
-    """What the differences from both controls, paired by image, show: in a word and as a clause."""
+) -> tuple[str, str, str]:
+    """What both paired differences show: in a word, as a clause, and the differences themselves."""
     table = study.result("identity_differences", TABLES["identity_differences"])
     pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
     name, cause = studied["representation"], WEIGHT_KINDS[studied["weights"]].cause
-    found = [pairs[name, control["representation"]] for control in (untrained, pixels)]
-    if all(row["low"] > 0 for row in found):
-        return "yes", f"{cause} helps"
-    if any(row["high"] < 0 for row in found):
-        return "no, worse", f"{cause} makes it worse"
-    return "not shown", f"paired by image, no benefit of {cause} is shown"
+    controls = {"over untrained": untrained, "over pixels": pixels}
+    found = {where: pairs[name, row["representation"]] for where, row in controls.items()}
+    gains = listed(
+        [
+            f"{points(row['difference'])} points {where} (95 % CI {points(row['low'])} to "
+            f"{points(row['high'])})"
+            for where, row in found.items()
+        ]
+    )
+    if all(row["low"] > 0 for row in found.values()):
+        return "yes", f"{cause} helps", gains
+    if any(row["high"] < 0 for row in found.values()):
+        return "no, worse", f"{cause} makes it worse", gains
+    return "no benefit shown", f"no benefit of {cause} is shown", gains
 
 
 SECTION = Section(

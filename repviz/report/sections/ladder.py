@@ -10,7 +10,7 @@ import pandas as pd
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of, table
-from repviz.report.pictures import image
+from repviz.report.pictures import captioned, image
 from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
@@ -285,22 +285,36 @@ def claim(study: Study) -> Claim | None:
         return None
     rungs = records(table)
     noise, real, nouns = rungs[0], rungs[-1], study.nouns
-    value = f"{count(noise['accepted'])} of {count(noise['n'])}"
-    limit = percent(noise["accepted_share_high"])
+    accepted, n = count(noise["accepted"]), count(noise["n"])
+    verdict = f"A random image is not {nouns.one}: none" if noise["accepted"] == 0 else accepted
     answer = (
-        f"A random image is not {nouns.one}: none of {count(noise['n'])} was accepted "
-        f"(95 % upper limit {limit})"
-        if noise["accepted"] == 0
-        else f"{percent(noise['accepted_share'])} of {count(noise['n'])} random images were "
-        f"accepted as {nouns.images} (95 % CI {percent(noise['accepted_share_low'])} to {limit})"
+        f"{verdict} of {n} images of independent random pixels passed the judges, which accept "
+        f"{count(real['accepted'])} of {count(real['n'])} real {nouns.images} that they had not "
+        f"seen.{_harder(study)}"
     )
-    known = f"; {count(real['accepted'])} of {count(real['n'])} real {nouns.images} were."
     picture = None
     if study.has("arrays/ladder.npy"):
         pixels = study.array("ladder")
-        shown = [("random pixels", pixels[0, 0]), ("a real image", pixels[-1, 0])]
-        picture = join([image(one, alt=alt) for alt, one in shown])
-    return Claim(f"Is a random image {nouns.one}?", value, answer + known, picture)
+        picture = captioned([(pixels[0, 0], "random"), (pixels[-1, 0], "real")])
+    return Claim(
+        f"Is a random image {nouns.one}?",
+        f"{accepted} of {n}",
+        answer,
+        picture,
+        interval=f"{percent(noise['accepted_share_low'])} to "
+        f"{percent(noise['accepted_share_high'])}",
+        rank=0,
+    )
+
+
+def _harder(study: Study) -> str:
+    """How many of the images that are no such images, but look more like them, passed as well."""
+    table = study.result("negatives", TABLES["negatives"])
+    joint = table[(table["judge"] == JOINT) & (table["kind"] != "uniform-pixels")]
+    if joint.empty:
+        return ""
+    accepted, n = count(joint["accepted"].sum()), count(joint["n"].sum())
+    return f" Of {n} harder images (shuffled, turned, blurred, other things) {accepted} passed."
 
 
 SECTION = Section(

@@ -15,6 +15,7 @@ TABLES = {
         "epoch train_loss train_accuracy held_out_accuracy held_out_low held_out_high chance "
         "n_train n_available n_held_out usual_epochs learning_rate"
     ),
+    "layers": "representation nearest_same nearest_same_low nearest_same_high nearest_same_n",
 }
 
 _COLUMNS = (
@@ -40,7 +41,7 @@ def render(study: Study) -> Content | None:
         f"held-out images of the same {labels}; the band is the 95 % interval. After epoch "
         f"{count(last['epoch'])}: {percent(last['held_out_accuracy'])} "
         f"({percent(last['held_out_low'])} to {percent(last['held_out_high'])}), chance "
-        f"{percent(last['chance'])}."
+        f"{percent(last['chance'])}.{_of_pixels(study, last)}"
     )
     keys = [
         key("first", "held-out images"),
@@ -92,26 +93,52 @@ def _headline(last: dict[str, Any]) -> str:
 
 
 def claim(study: Study) -> Claim | None:
-    """The held-out accuracy after the last epoch, beside chance."""
+    """The held-out accuracy after the last epoch, beside the pixels and the commonest label."""
     table = study.result("training", TABLES["training"])
     if table.empty:
         return None
-    last, labels = records(table)[-1], study.nouns.labels
-    value, chance = percent(last["held_out_accuracy"], 0), percent(last["chance"])
-    low, high = percent(last["held_out_low"], 0), percent(last["held_out_high"], 0)
-    learned = last["held_out_low"] > last["chance"]
+    last, nouns = records(table)[-1], study.nouns
+    accuracy, low, high = (last[f"held_out_{name}"] for name in ("accuracy", "low", "high"))
+    n, chance = last["n_held_out"], last["chance"]
+    learned = "" if low > chance else " The interval includes that: no learning is shown."
     sentence = (
-        f"After {counted(last['epoch'], 'epoch')} the network names {value} of "
-        f"{count(last['n_held_out'])} held-out images of the same {labels} "
-        f"(95 % CI {low} to {high}; chance {chance})."
+        f"After {counted(last['epoch'], 'epoch')} the network names {percent(accuracy, 0)} of "
+        f"{count(n)} {nouns.images} that it was not trained on, of {nouns.labels} that it was. "
+        f"Always naming the commonest {nouns.label} would be right for {percent(chance)}.{learned}"
     )
-    verdict = "" if learned else " The interval includes chance: no learning is shown."
     estimates = [
-        Estimate("held out", *(last[f"held_out_{name}"] for name in ("accuracy", "low", "high"))),
-        Estimate("chance", last["chance"], last["chance"], last["chance"], "muted"),
+        Estimate("network", accuracy, low, high),
+        *_pixels(study, n),
+        Estimate(f"commonest {nouns.label}", chance, chance, chance, "muted"),
     ]
-    picture = intervals(estimates, lambda share: percent(share, 0), alt=sentence)
-    return Claim("What did the network learn?", value, sentence + verdict, picture)
+    picture = intervals(estimates, lambda share: percent(share, 0), alt=sentence, end=1.0)
+    return Claim(
+        f"How often does the network name the right {nouns.label}?",
+        percent(accuracy, 0),
+        sentence,
+        picture,
+        interval=f"{percent(low, 0)} to {percent(high, 0)}",
+        rank=3,
+    )
+
+
+def _of_pixels(study: Study, last: dict[str, Any]) -> str:
+    """How often raw pixels name the same held-out images, as a sentence; "" where not measured."""
+    found = [percent(one.value) for one in _pixels(study, last["n_held_out"])]
+    return f" The nearest training image in pixels is right for {found[0]}." if found else ""
+
+
+def _pixels(study: Study, n: int) -> list[Estimate]:
+    """How often the nearest training image in pixels has the label, of the same held-out images."""
+    if not study.has("results/layers.csv"):
+        return []
+    table = study.result("layers", TABLES["layers"])
+    rows = table[(table["representation"] == "pixels") & (table["nearest_same_n"] == n)]
+    ends = ("nearest_same", "nearest_same_low", "nearest_same_high")
+    return [
+        Estimate("nearest in pixels", row[ends[0]], row[ends[1]], row[ends[2]], "third")
+        for row in records(rows)
+    ]
 
 
 SECTION = Section(

@@ -1,0 +1,5 @@
+"""`python -m repviz`: the command line of the interpreter at hand."""
+
+from repviz.cli import main
+
+main()

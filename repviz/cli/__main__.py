@@ -1,5 +1,0 @@
-"""`python -m repviz.cli`: the command line of the interpreter at hand."""
-
-from repviz.cli import main
-
-main()
