@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from repviz.nouns import Nouns
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of, table
@@ -123,7 +124,7 @@ def render(study: Study) -> Content | None:
         body,
         reading=_reading(study),
         limits=_limits(study, negatives),
-        title=found.answer.rstrip(".") if (found := claim(study)) else "",
+        title=_title(found, study.nouns) if (found := claim(study)) else "",
     )
 
 
@@ -304,6 +305,13 @@ def claim(study: Study) -> Claim | None:
         interval=f"{percent(noise['accepted_share_low'])} to "
         f"{percent(noise['accepted_share_high'])}",
         rank=0,
+    )
+
+
+def _title(found: Claim, nouns: Nouns) -> str:
+    verdict = "is not" if found.value.startswith("0 ") else "can pass for"
+    return (
+        f"A random image {verdict} {nouns.one}: {found.value} accepted (95 % CI {found.interval})"
     )
 
 
