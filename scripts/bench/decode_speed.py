@@ -1,27 +1,24 @@
 #!/usr/bin/env python
-"""Our decode path against PIL with torchvision's v1 transforms: processor time and difference.
+"""JPEG files to the inputs of a network: our decoding against PIL with torchvision's transforms.
 
-    scripts/bench/decode_speed.py [--rounds 5]
+    scripts/bench/decode_speed.py [--rounds 3] [--n 96]
 
-JPEG file to normalised float32 input of 227x227, on drawn pictures of 500x375 and of 4 megapixels.
-Each arm works in a process of its own, in turns: ours keeps freed memory, which would also serve
-the other. The difference is taken before normalising, in grey levels. JPEG decoding alone, with the
-same library, says how much of ours is left to save.
+To normalised float32 inputs of 227 x 227, with one thread, from drawn pictures of 500 x 375 and of
+4 megapixels. Before they are normalised, inputs must agree within one grey level. JPEG decoding
+alone, with the library that we use, says how much is left to save.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import tempfile
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import simplejpeg
 import torch
-from measuring import draw_jpegs, parser, seconds, verdict
+from arms import Arm, Ready, Task, main
+from measuring import draw_jpegs
 from PIL import Image
 from torchvision import transforms
 
@@ -31,90 +28,95 @@ from repviz.memory import recycled
 from repviz.models.model import Preprocessing
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MADE_FOR = Preprocessing((227, 227), 3, MEAN, STD)
+PREPROCESSING = Preprocessing((227, 227), 3, MEAN, STD)
 TO_PIL = transforms.Compose([transforms.Resize(227), transforms.CenterCrop(227)])
 TO_INPUT = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
-SIZES = [(500, 375, 96, 2.5), (2309, 1732, 12, 3.8)]
-WARM, TIMES = 1, 3  # passes before the clock runs, and with it
+SIZES = {"500 x 375": (500, 375), "2309 x 1732": (2309, 1732)}
+COMPARED = 12  # pictures of each size
 
 
-def ours(images: repviz.images.Images) -> None:
+def folder_of(given: Namespace, size: str) -> Path:
+    """Where the pictures of that size are."""
+    return given.work / size.replace(" ", "")
+
+
+def prepare(given: Namespace) -> None:
+    """The pictures; both sides make the same of them, or it ends here."""
+    for task, size in zip(TASKS, SIZES, strict=True):
+        folder = draw_jpegs(folder_of(given, size), given.n or task.n, *SIZES[size])
+        images = repviz.open_images(f"folder:{folder}", limit=COMPARED)
+        for row in range(len(images)):
+            ours = PREPROCESSING.fit(torch.from_numpy(images.read(row))[None])[0].numpy()
+            theirs = np.asarray(TO_PIL(Image.open(images.where(row)))).transpose(2, 0, 1)
+            if (worst := np.abs(ours.astype(int) - theirs).max()) > 1:
+                raise SystemExit(f"decode_speed.py: {size}: inputs differ by {worst} grey levels")
+
+
+def ours(size: str) -> Ready:
     """What an extraction does before the network."""
-    for batch in decode_ahead(images, MADE_FOR, [range(len(images))], threads=1):
-        MADE_FOR.normalise(batch.pixels)
+
+    def ready(given: Namespace, n: int) -> Callable[[], None]:
+        torch.set_num_threads(1)
+        images = repviz.open_images(f"folder:{folder_of(given, size)}", limit=n)
+
+        def work() -> None:
+            with recycled():
+                for batch in decode_ahead(images, PREPROCESSING, [range(len(images))], threads=1):
+                    PREPROCESSING.normalise(batch.pixels)
+
+        return work
+
+    return ready
 
 
-def theirs(images: repviz.images.Images) -> None:
-    """What a torchvision data set does."""
-    x = torch.empty(len(images), 3, 227, 227)
-    for row in range(len(images)):
-        x[row] = TO_INPUT(TO_PIL(Image.open(images.where(row)).convert("RGB")))
+def by_pil(size: str) -> Ready:
+    """What a data set of torchvision does."""
+
+    def ready(given: Namespace, n: int) -> Callable[[], None]:
+        torch.set_num_threads(1)
+        files = sorted(folder_of(given, size).iterdir())[:n]
+
+        def work() -> None:
+            x = torch.empty(len(files), 3, 227, 227)
+            for row, file in enumerate(files):
+                x[row] = TO_INPUT(TO_PIL(Image.open(file).convert("RGB")))
+
+        return work
+
+    return ready
 
 
-def decoding(images: repviz.images.Images) -> None:
+def decoding(size: str) -> Ready:
     """Bytes to pixels, and nothing else."""
-    for row in range(len(images)):
-        simplejpeg.decode_jpeg(images.stored_bytes(row), "RGB")
+
+    def ready(given: Namespace, n: int) -> Callable[[], None]:
+        files = [file.read_bytes() for file in sorted(folder_of(given, size).iterdir())[:n]]
+        return lambda: [simplejpeg.decode_jpeg(file, "RGB") for file in files] and None
+
+    return ready
 
 
-ARMS = {"ours": ours, "PIL": theirs, "decoding": decoding}
-
-
-def milliseconds(arm: str, folder: Path) -> float:
-    """Processor milliseconds an image, in a new process."""
-    command = [sys.executable, __file__, "--arm", arm, "--folder", str(folder)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def work(arm: str, folder: Path) -> float:
-    """The same, in this process."""
-    torch.set_num_threads(1)
-    images = repviz.open_images(f"folder:{folder}")
-    keeping = recycled() if arm != "PIL" else torch.no_grad()
-    with keeping:
-        took = [seconds(lambda: ARMS[arm](images))[0] for _ in range(WARM + TIMES)]
-    return median(took[WARM:]) / len(images) * 1e3
-
-
-def difference(folder: Path) -> float:
-    """The largest in the first twelve pictures, in grey levels."""
-    images = repviz.open_images(f"folder:{folder}", limit=12)
-    return max(
-        np.abs(
-            MADE_FOR.fit(torch.from_numpy(images.read(row))[None])[0].numpy().astype(int)
-            - np.asarray(TO_PIL(Image.open(images.where(row)))).transpose(2, 0, 1)
-        ).max()
-        for row in range(len(images))
+def task(size: str, n: int) -> Task:
+    """All sides on the pictures of one size."""
+    return Task(
+        f"JPEG files of {size} to inputs of 227 x 227, one thread",
+        "images",
+        n=n,
+        few=n,
+        arms=(
+            Arm(ours(size), "repviz", "repviz-toolkit"),
+            Arm(by_pil(size), "PIL and torchvision transforms", "torchvision"),
+            Arm(
+                decoding(size),
+                "simplejpeg at full size",
+                "simplejpeg",
+                note="decoding alone; ours decodes large files at a fraction of their size",
+            ),
+        ),
     )
 
 
-def main() -> int:
-    """Print the ratios; 1 if one is missed, else 0."""
-    options = parser(__doc__)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--arm", choices=ARMS, help="one arm alone, in this process")
-    options.add_argument("--folder", type=Path, help="of the pictures of that arm")
-    given = options.parse_args()
-    if given.arm:
-        print(work(given.arm, given.folder))
-        return 0
-    home, good = Path(tempfile.mkdtemp(prefix="repviz-bench-")), []
-    try:
-        for width, height, n, least in SIZES:
-            folder = draw_jpegs(home / f"{width}", n, width, height)
-            found = [{arm: milliseconds(arm, folder) for arm in ARMS} for _ in range(given.rounds)]
-            middle = {arm: median(one[arm] for one in found) for arm in ARMS}
-            print(
-                f"{width}x{height}: {middle['ours']:.2f} ms of processor an image, of which "
-                f"{middle['decoding']:.2f} for decoding; PIL and v1 {middle['PIL']:.2f}"
-            )
-            ratio = median(one["PIL"] / one["ours"] for one in found)
-            good.append(verdict("PIL and v1 to ours, processor", ratio, least, most=False))
-            good.append(verdict("largest difference, grey levels", float(difference(folder)), 1))
-    finally:
-        shutil.rmtree(home)
-    return 0 if all(good) else 1
-
+TASKS = (task("500 x 375", 192), task("2309 x 1732", 24))
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, "decoding", TASKS, prepare=prepare)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
-from measuring import parser, verdict
+from measuring import parser, verdict, work_folder
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from repviz.nouns import IMAGES
@@ -91,10 +90,9 @@ def main() -> None:
 def bench_browser() -> Iterator[tuple[Browser, Path]]:
     """Chromium without a GPU, and a folder that is removed afterwards."""
     executable = os.environ.get("REPVIZ_CHROMIUM") or shutil.which("chromium")
-    folder = tempfile.TemporaryDirectory(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR"))
-    with folder as work, sync_playwright() as playwright:
+    with work_folder() as work, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield browser, Path(work)
+        yield browser, work
         browser.close()
 
 

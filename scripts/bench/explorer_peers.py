@@ -1,19 +1,17 @@
 #!/usr/bin/env python
 """The explorer beside pages of other libraries: the same points, browser and measurements.
 
-    PYTHON_WITH_PEERS scripts/bench/explorer_peers.py [--sizes 10000 100000] [--rounds 3]
+    scripts/bench/explorer_peers.py [--sizes 10000 100000] [--rounds 2]
 
-Run it with a Python in which both repviz and the peers (plotly, bokeh) are installed; a peer that
-is missing, or whose page cannot be written without a network, is named and left out. Every library
-draws the same made-up points in 120 colours into one file that holds its own scripts. All pages are
-measured alike: processor seconds of the browser's process tree until it is quiet (below 5 % of a
-core for half a second), processor milliseconds of the main thread per movement of the mouse beyond
-an empty frame, and bytes. Ratios are to repviz in the same run.
+Every library draws the same made-up points in 120 colours into one file that holds its own scripts;
+a peer that is missing, or whose page cannot be written without a network, is left out. All pages
+are measured alike: processor seconds of the browser's process tree until it is quiet (below 5 % of
+a core for half a second), processor milliseconds of the main thread per movement of the mouse
+beyond an empty frame, and bytes. Our page is a complete report around its map.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from math import isnan
@@ -22,12 +20,13 @@ from statistics import median
 
 import numpy as np
 from explorer import MainThread, bench_browser, processor_seconds, study
-from measuring import parser
+from measuring import Comparison, Row, show, table_parser, version_of
 from playwright.sync_api import Browser, Page
 
 QUIET, WAIT = 0.05, 0.5  # share of a core, and seconds for which the browser stays below it
 LONGEST = 90  # seconds until a page is taken for one that never becomes quiet
 MOVES = 40
+RESOLUTION = 0.01  # milliseconds; below it nothing is measured
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
 
 
@@ -101,53 +100,61 @@ def jscatter_page(folder: Path, n: int) -> Path:
     return folder / "jscatter.html"
 
 
+OURS = "repviz"
 PAGES: dict[str, Callable[[Path, int], Path]] = {
-    "repviz": repviz_page,
+    OURS: repviz_page,
     "plotly": plotly_page,
     "bokeh": bokeh_page,
     "datamapplot": datamapplot_page,
     "jupyter-scatter": jscatter_page,
 }
 PLOTS = "#map-canvas, .js-plotly-plot, .bk-Figure, #deck-container, .jupyter-widgets"
+UNITS = {"page size": "MB", "processor time to open": "s", "mouse movement": "ms"}
 
 
 def main() -> None:
-    """One table per number of points."""
-    arguments = parser(__doc__)
-    arguments.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000])
-    arguments.add_argument("--rounds", type=int, default=3)
+    """The rows of every number of points."""
+    arguments = table_parser(__doc__, times=2)
+    arguments.add_argument("--sizes", type=int, nargs="*", default=[10_000])
     options = arguments.parse_args()
+    rows: list[Row] = []
     with bench_browser() as (browser, work):
         for n in options.sizes:
-            compare(browser, work, n, options.rounds)
+            rows += compare(browser, work / str(n), n, options.rounds)
+    show(rows, options.json)
 
 
-def compare(browser: Browser, work: Path, n: int, rounds: int) -> None:
-    """Every library's figures for ``n`` points, and their ratios to repviz."""
-    folder = work / str(n)
+def compare(browser: Browser, folder: Path, n: int, rounds: int) -> list[Row]:
+    """The ratios of every library to repviz, for ``n`` points."""
     folder.mkdir()
-    print(f"\n{n:,} points; load {os.getloadavg()[0]:.1f}")
-    print(f"{'':16}{'MB':>8}{'CPU-s':>8}{'hover ms':>10}{'ratios':>8}", flush=True)
-    ours: tuple[float, ...] = ()
+    shared = Comparison("report", "a map of points in a page", n, "points", "explorer_peers.py")
+    pages, left_out = {}, []
     for name, write in PAGES.items():
         try:
-            page = write(folder, n)
+            pages[name] = write(folder, n)
         except Exception as error:  # whatever a peer raises, without a network above all
-            print(f"{name:16}left out: {type(error).__name__}: {str(error)[:90]}", flush=True)
-            continue
-        spent = [opened(browser, page) for _ in range(rounds)]
-        moved, asked = hovered(browser, page)
-        if isnan(moved):
-            first = f"; asks for {asked[0][:60]}" if asked else ""
-            print(f"{name:16}left out: draws nothing without a network{first}", flush=True)
-            continue
-        numbers = (page.stat().st_size / 1e6, median(spent), moved)
-        ours = ours or numbers
-        ratios = [f"{one / max(own, 0.01):8.1f}" for one, own in zip(numbers, ours, strict=True)]
-        print(
-            f"{name:16}{numbers[0]:8.2f}{numbers[1]:8.2f}{numbers[2]:10.2f}{''.join(ratios)}",
-            flush=True,
-        )
+            if name == OURS:
+                raise
+            left_out.append(shared.left_out(name, f"{type(error).__name__}: {str(error)[:90]}"))
+    figures: dict[str, list[tuple[float, ...]]] = {name: [] for name in pages}
+    for _ in range(rounds):
+        for name, page in pages.items():
+            figures[name].append((page.stat().st_size / 1e6, *visited(browser, page)))
+    rows = []
+    for name, series in figures.items():
+        if isnan(series[0][-1]):
+            left_out.append(shared.left_out(name, "draws nothing without a network"))
+        elif name != OURS:
+            peer = (name, version_of(name))
+            for place, (measure, unit) in enumerate(UNITS.items()):
+                ours, theirs = ([one[place] for one in figures[side]] for side in (OURS, name))
+                rows.append(shared.row(measure, unit, peer, ours, theirs))
+    return rows + left_out
+
+
+def visited(browser: Browser, page: Path) -> tuple[float, float]:
+    """Processor seconds until the browser is quiet, and milliseconds per movement."""
+    return opened(browser, page), hovered(browser, page)
 
 
 def opened(browser: Browser, report: Path) -> float:
@@ -171,11 +178,9 @@ def until_quiet() -> None:
             return
 
 
-def hovered(browser: Browser, report: Path) -> tuple[float, list[str]]:
-    """Milliseconds of the main thread per movement, the median, and what the page asked for."""
+def hovered(browser: Browser, report: Path) -> float:
+    """Milliseconds of the main thread per movement, the median; NaN where nothing is drawn."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
     page.goto(report.as_uri(), wait_until="load")
     until_quiet()
     plot = page.locator(PLOTS).first
@@ -187,8 +192,7 @@ def hovered(browser: Browser, report: Path) -> tuple[float, list[str]]:
     except Exception:  # nothing is drawn
         times = [float("nan")]
     page.context.close()
-    outside = [one for one in asked if not one.startswith(("data:", "blob:", "file:"))]
-    return median(times), outside
+    return max(median(times), RESOLUTION)
 
 
 def places(box: dict[str, float]) -> list[tuple[float, float]]:

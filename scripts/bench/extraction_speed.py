@@ -1,130 +1,277 @@
 #!/usr/bin/env python
-"""JPEG on disk to committed store against the bare forward pass, AlexNet at 227, in one process.
+"""JPEG files to stored layers of AlexNet: repviz, the bare forward pass, and what others offer.
 
-    scripts/bench/extraction_speed.py [--images FOLDER] [--n 1000] [--batch 32] [--rounds 3]
+    scripts/bench/extraction_speed.py [--n 1000] [--batch 32] [--rounds 3] [--images FOLDER]
 
-The bare pass goes over tensors that were decoded and normalised beforehand, in the same memory
-format, with the same batch and threads, to the last layer. Ours reads the files, hashes, decodes,
-resizes, normalises, runs the network, reduces or copies the layers, hashes, writes, flushes and
-renames. Without --images it draws 500x375 JPEG files. A hand-written hook loop stands beside us.
+Nine layers of torchvision's AlexNet at 224: the mean over space of the convolutions, the others
+complete. Every side reads the same files (500 x 375, drawn here, without --images), resizes, crops
+and normalises, runs the same weights and writes its layers to disk; ours also hashes what it reads
+and writes. The bare pass is a floor: its inputs are tensors that were decoded beforehand, and it
+stores nothing. Loaders have one worker process per core.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
-import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the command line sets it
+from typing import Any
 
 import numpy as np
 import torch
-from measuring import draw_jpegs, parser, ratios, rounds, verdict
+from arms import Arm, Task, main
+from measuring import draw_jpegs
 from PIL import Image
-from torchvision import transforms
+from torchvision import models, transforms
 
-import repviz
-from repviz.models.model import evaluating
-
-REDUCED = {"conv*": "mean"}  # pool5, fc6, fc7 and fc8 stay whole
-
-
-def main() -> int:
-    """Print the ratios; 1 if one is missed, else 0."""
-    options = parser(__doc__)
-    options.add_argument("--images", type=Path)
-    options.add_argument("--n", type=int, default=1000)
-    options.add_argument("--batch", type=int, default=32)
-    options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
-    work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
-    try:
-        folder = given.images or draw_jpegs(work / "jpegs", given.n, 500, 375)
-        return measure(repviz.open_images(f"folder:{folder}", limit=given.n), work, given)
-    finally:
-        shutil.rmtree(work)
-
-
-def measure(images: repviz.images.Images, work: Path, given: object) -> int:
-    """All arms in turns, then the ratios."""
-    model, batch = repviz.open_model("alexnet"), given.batch
-    model.key  # noqa: B018  hashing 244 MB of weights is not part of the pass
-    starts = range(0, len(images), batch)
-    preloaded = [
-        torch.cat(
-            [
-                model.preprocessing(torch.from_numpy(images.read(row))[None])
-                for row in range(start, min(start + batch, len(images)))
-            ]
-        ).contiguous(memory_format=torch.channels_last)
-        for start in starts
+MEAN, STD, SIDE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
+CONVOLUTIONS = [f"features.{i}" for i in (0, 3, 6, 8, 10)]
+COMPLETE = ["features.12", "classifier.1", "classifier.4", "classifier.6"]
+LAYERS = CONVOLUTIONS + COMPLETE
+STEPS = transforms.Compose(
+    [
+        transforms.Resize(SIDE),
+        transforms.CenterCrop(SIDE),
+        transforms.ToTensor(),
+        transforms.Normalize(MEAN, STD),
     ]
-    stores = iter(range(10**6))
+)
 
-    def bare() -> None:
-        with evaluating(model.module):
-            for x in preloaded:
-                model.module(x)
 
-    def ours(reduce: object) -> None:
-        out = work / f"acts{next(stores)}"
-        repviz.extract(model, images, out=out, batch=batch, reduce=reduce)
-        shutil.rmtree(out)
+class Files(torch.utils.data.Dataset):
+    """The inputs of the network, decoded by PIL and prepared by torchvision."""
 
-    def by_hand() -> None:
-        """What people write: PIL, transforms, hooks, a list, one np.save a layer."""
-        steps = transforms.Compose(
-            [
-                transforms.Resize(227),
-                transforms.CenterCrop(227),
-                transforms.ToTensor(),
-                transforms.Normalize(model.preprocessing.mean, model.preprocessing.std),
-            ]
+    def __init__(self, given: Namespace, n: int) -> None:
+        self.files = sorted(pictures(given).iterdir())[:n]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        return STEPS(Image.open(self.files[row]).convert("RGB"))
+
+
+def loader(given: Namespace, n: int) -> torch.utils.data.DataLoader:
+    """Batches of them, from worker processes."""
+    return torch.utils.data.DataLoader(Files(given, n), given.batch, num_workers=os.cpu_count())
+
+
+def prepare(given: Namespace) -> None:
+    """The files, and one set of weights for all."""
+    if given.images is None:
+        draw_jpegs(pictures(given), given.n or TASK.n, 500, 375)
+    torch.manual_seed(0)
+    torch.save(models.alexnet().state_dict(), given.work / "alexnet.pth")
+
+
+def pictures(given: Namespace) -> Path:
+    """The folder of the files."""
+    return given.images or given.work / "jpegs"
+
+
+def network(given: Namespace) -> torch.nn.Module:
+    """Torchvision's AlexNet, whose ReLUs overwrite nothing that a hook was given."""
+    net = models.alexnet()
+    net.load_state_dict(torch.load(given.work / "alexnet.pth"))
+    for part in net.modules():
+        if isinstance(part, torch.nn.ReLU):
+            part.inplace = False
+    return net.eval()
+
+
+def reduced(name: str, y: torch.Tensor) -> np.ndarray:
+    """The mean over space of a convolution; any other layer complete."""
+    return (y.mean((2, 3)) if name in CONVOLUTIONS else y.flatten(1)).numpy()
+
+
+def saved(parts: dict[str, list[np.ndarray]], given: Namespace) -> dict[str, float]:
+    """Write one file per layer; the mean size of the numbers in the deepest."""
+    for name, blocks in parts.items():
+        np.save(given.work / f"{name}.npy", np.concatenate(blocks))
+    return {"mean |fc8|": float(np.abs(np.concatenate(parts["classifier.6"])).mean())}
+
+
+@contextmanager
+def hooked(net: torch.nn.Module) -> Iterator[dict[str, list[np.ndarray]]]:
+    """What hooks collect from every layer."""
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in LAYERS}
+    modules = dict(net.named_modules())
+    hooks = [
+        modules[name].register_forward_hook(
+            lambda _, __, y, name=name: parts[name].append(reduced(name, y))
         )
-        kept: dict[str, list[np.ndarray]] = {name: [] for name in model.layers}
-        hooks = [
-            getattr(model.module, name).register_forward_hook(
-                lambda _, __, y, name=name: kept[name].append(
-                    (y.mean((2, 3)) if name.startswith("conv") else y.flatten(1)).numpy()
-                )
-            )
-            for name in model.layers
-        ]
-        with evaluating(model.module):
-            for start in starts:
-                rows = range(start, min(start + batch, len(images)))
-                x = [steps(Image.open(images.where(row)).convert("RGB")) for row in rows]
-                model.module(torch.stack(x))
-        for hook in hooks:
-            hook.remove()
-        for name, parts in kept.items():
-            np.save(work / f"{name}.npy", np.concatenate(parts))
+        for name in LAYERS
+    ]
+    yield parts
+    for hook in hooks:
+        hook.remove()
 
-    arms = {
-        "bare": bare,
-        "reduced": lambda: ours(REDUCED),
-        "whole": lambda: ours("none"),
-        "by hand": by_hand,
-    }
-    rounds(arms, 1)  # imports, caches, the allocator
-    found = rounds(arms, given.rounds)
-    cpu, wall = (np.median([one[i] for one in found["bare"]]) / len(images) * 1e3 for i in (0, 1))
-    print(
-        f"{len(images)} images of {images.name}, batch {batch}, {torch.get_num_threads()} threads: "
-        f"bare pass {cpu:.1f} ms of processor, {wall:.1f} ms of wall an image"
-    )
-    good = []
-    limits = {"reduced": (1.08, 1.15), "whole": (1.25, 1.25)}
-    for name, (most_cpu, most_wall) in limits.items():
-        cpu, wall = ratios(found, name, "bare")
-        good.append(verdict(f"{name}: processor to bare", cpu, most_cpu))
-        good.append(verdict(f"{name}: wall to bare", wall, most_wall))
-    cpu, wall = ratios(found, "by hand", "bare")
-    print(f"  a hook loop by hand, reduced: processor {cpu:.3f}, wall {wall:.3f} to bare")
-    return 0 if all(good) else 1
+
+def ours(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """``repviz.extract``."""
+    import repviz
+
+    weights = given.work / "alexnet.pth"
+    model = repviz.open_model("alexnet", variant="torchvision", weights=weights)
+    model.key  # noqa: B018  hashing 244 MB of weights is not part of the pass
+    images = repviz.open_images(f"folder:{pictures(given)}", limit=n)
+    out = given.work / "acts"
+
+    def work() -> dict[str, float]:
+        acts = repviz.extract(
+            model,
+            images,
+            out=out,
+            batch=given.batch,
+            layers=LAYERS,
+            reduce=dict.fromkeys(CONVOLUTIONS, "mean") | dict.fromkeys(COMPLETE, "none"),
+        )
+        size = float(np.abs(acts["classifier.6"][:]).mean())
+        shutil.rmtree(out)
+        return {"mean |fc8|": size}
+
+    return work
+
+
+def bare(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """The network on tensors in memory, in the memory format that is fastest here."""
+    files, net = Files(given, n), network(given)
+    net = net.to(memory_format=torch.channels_last)
+    rows = torch.stack([files[row] for row in range(len(files))])
+    batches = [x.contiguous(memory_format=torch.channels_last) for x in rows.split(given.batch)]
+
+    def work() -> dict[str, float]:
+        with torch.inference_mode():
+            outputs = [net(x) for x in batches]
+        return {"mean |fc8|": float(torch.cat(outputs).abs().mean())}
+
+    return work
+
+
+def by_hand(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """Hooks and a list, without worker processes."""
+    files, net = Files(given, n), network(given)
+
+    def work() -> dict[str, float]:
+        with torch.inference_mode(), hooked(net) as parts:
+            for start in range(0, len(files), given.batch):
+                rows = range(start, min(start + given.batch, len(files)))
+                net(torch.stack([files[row] for row in rows]))
+        return saved(parts, given)
+
+    return work
+
+
+def by_loader(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """The same hooks behind a DataLoader."""
+    net = network(given)
+
+    def work() -> dict[str, float]:
+        with torch.inference_mode(), hooked(net) as parts:
+            for x in loader(given, n):
+                net(x)
+        return saved(parts, given)
+
+    return work
+
+
+def torchvision_extractor(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """``create_feature_extractor`` behind a DataLoader."""
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    extractor = create_feature_extractor(network(given), return_nodes=LAYERS)
+
+    def work() -> dict[str, float]:
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in LAYERS}
+        with torch.inference_mode():
+            for x in loader(given, n):
+                for name, y in extractor(x).items():
+                    parts[name].append(reduced(name, y))
+        return saved(parts, given)
+
+    return work
+
+
+def torchlens(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """Its extraction of a data set to disk; the hash of the weights is left out, as of ours."""
+    import torchlens
+    from safetensors.torch import load_file
+
+    net, out = network(given), given.work / "torchlens"
+    pool: Any = dict.fromkeys(CONVOLUTIONS, "spatial_mean") | dict.fromkeys(COMPLETE, "flatten")
+
+    def work() -> dict[str, float]:
+        with torch.no_grad():
+            shards = torchlens.extract_dataset(
+                net,
+                (x for batch in loader(given, n) for x in batch),
+                {name: name for name in LAYERS} | {LAYERS[-1]: "linear_3_22"},  # else ambiguous
+                batch_size=given.batch,
+                output_dir=out,
+                pool=pool,
+                progress=False,
+                model_identity="none",
+            )
+        codes = [load_file(shard)["classifier.6"] for shard in shards]
+        shutil.rmtree(out)
+        return {"mean |fc8|": float(torch.cat(codes).abs().mean())}
+
+    return work
+
+
+def thingsvision(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
+    """Its extractor with a torch DataLoader; it has no mean over space: we take it from its maps.
+
+    It collects complete maps in memory, and its own loader reads without worker processes.
+    """
+    from thingsvision import get_extractor_from_model
+
+    extractor = get_extractor_from_model(network(given), device="cpu", backend="pt")
+
+    def work() -> dict[str, float]:
+        maps = extractor.extract_features(
+            batches=loader(given, n), module_names=LAYERS, output_type="ndarray"
+        )
+        parts = {name: [reduced(name, torch.from_numpy(maps[name]))] for name in LAYERS}
+        return saved(parts, given)
+
+    return work
+
+
+PINNED = "needs torchvision 0.15.2, tensorflow below 2.16 and numpy below 2; not installed here"
+TASK = Task(
+    "JPEG files to nine stored layers of AlexNet",
+    "images",
+    n=256,
+    few=64,
+    equal={"mean |fc8|": 0.01},
+    arms=(
+        Arm(ours, "repviz", "repviz-toolkit"),
+        Arm(
+            bare,
+            "bare forward pass",
+            "torch",
+            note="a floor: tensors decoded beforehand, nothing stored",
+        ),
+        Arm(by_hand, "hook loop by hand", "torch"),
+        Arm(by_loader, "hook loop with a DataLoader", "torch"),
+        Arm(torchvision_extractor, "create_feature_extractor", "torchvision"),
+        Arm(torchlens, "TorchLens", "torchlens"),
+        Arm(
+            thingsvision, "thingsvision", "thingsvision", environment="thingsvision", missing=PINNED
+        ),
+    ),
+)
+
+
+def add_options(options: ArgumentParser) -> None:
+    """Batch size and images."""
+    options.add_argument("--images", type=Path)
+    options.add_argument("--batch", type=int, default=32)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, "extraction", [TASK], prepare=prepare, add_options=add_options)

@@ -6,12 +6,12 @@ Prints how many files were decoded within one grey level of 255, how many were r
 sentence, and every file that was neither; exits with 1 if there is one.
 """
 
-import resource
 import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from measuring import peak_memory
 
 from repviz.errors import ImageError
 from repviz.images.decoding import decode
@@ -38,5 +38,5 @@ for case in corpus(n, seed):
 print(f"{n} files, seed {seed}: {dict(sorted(outcomes.items()))}")
 for reason, count in reasons.items():
     print(f"refused {count} times: {reason}")
-print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+print(f"peak memory: {peak_memory() / 1024:.2f} GiB")
 sys.exit(outcomes["WRONG"] > 0)

@@ -1,16 +1,15 @@
+#!/usr/bin/env python3
 """What the training loop costs beside a bare forward, backward and step on preloaded tensors.
 
-    python scripts/bench/loop.py [STEPS]
+    scripts/bench/loop.py [--steps 4] [--rounds 3]
 
-AlexNet, batch 64, one process; the two take turns, and the medians are compared. The loop shuffles,
-cuts, mirrors and normalises its images; the bare steps are given theirs.
+AlexNet, batch 64, one process; the two take turns, a median of their steps in each round. The loop
+shuffles, crops, mirrors and normalises its images; the bare steps are given theirs.
 """
 
 from __future__ import annotations
 
 import os
-import statistics
-import sys
 import time
 from contextlib import contextmanager
 
@@ -18,6 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: others may 
 
 import numpy as np
 import torch
+from measuring import Comparison, Row, Spent, seconds, show, table_parser, version_of
 from torch.nn import functional
 
 import repviz
@@ -31,13 +31,8 @@ from repviz.training.settings import parse_augmentations
 BATCH = 64
 
 
-def clocks() -> tuple[float, float]:
-    """Seconds on the wall and of this process's processors."""
-    return time.perf_counter(), time.process_time()
-
-
 class Clock:
-    """Notes the time of each step that the loop says is done."""
+    """Notes the time of each step that the loop reports as done."""
 
     def __init__(self) -> None:
         self.times: list[tuple[float, float]] = []
@@ -45,15 +40,19 @@ class Clock:
     @contextmanager
     def task(self, label, total, unit):
         """Give the loop what notes the time."""
-        yield lambda done: self.times.append(clocks())
+        yield lambda done: self.times.append((time.process_time(), time.perf_counter()))
 
     def say(self, sentence):
         """Print it."""
         print(sentence)
 
+    def steps(self) -> list[Spent]:
+        """The cost of each step but the first."""
+        return [Spent(*step) for step in np.diff(self.times, axis=0)]
 
-def main(steps: int = 6, rounds: int = 3) -> None:
-    """Print both medians and their ratio."""
+
+def measure(steps: int, rounds: int) -> list[Row]:
+    """The rows: bare steps to those of the loop."""
     model = repviz.open_model("alexnet", classes=10)
     module, n = model.module, BATCH * steps
     rng = np.random.default_rng(0)
@@ -62,23 +61,21 @@ def main(steps: int = 6, rounds: int = 3) -> None:
     augmenter = Augmenter(parse_augmentations("crop,flip"), model.preprocessing.size)
     optimizer = torch.optim.SGD(module.parameters(), lr=1e-4, momentum=0.9, fused=True)
 
-    def make(rows, part, generator):
+    def load_batch(rows, part, generator):
         drawn = [numbers[part] for numbers in augmenter.draw(len(rows), generator)]
         images = torch.from_numpy(pixels[rows[part].numpy()])
         return model.preprocessing(augmenter.change(images, drawn)), labels[rows[part]]
 
-    batches = BatchStream(n, BATCH, 0, make, "loop")
-    ready = batches.load(torch.arange(BATCH), 0, 0, slice(None))
-    bare, looped = [], []
-    for _ in range(rounds):
-        module.train()
-        for step in range(steps + 1):
-            start = clocks()
-            value = functional.cross_entropy(module(ready[0]), ready[1])
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            bare += [np.subtract(clocks(), start)] if step else []
+    batches = BatchStream(n, BATCH, 0, load_batch, "loop")
+    x, target = batches.load(torch.arange(BATCH), 0, 0, slice(None))
+
+    def bare_step() -> None:
+        value = functional.cross_entropy(module(x), target)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+
+    def looped() -> list[Spent]:
         clock = Clock()
         with progress.shown_by(clock):
             loop.run(
@@ -90,14 +87,31 @@ def main(steps: int = 6, rounds: int = 3) -> None:
                 schedule=CosineSchedule(1, steps),
                 after_epoch=lambda epoch: {},
             )
-        looped += list(np.diff(clock.times, axis=0))
-    for place, name in enumerate(("seconds", "processor seconds")):
-        one, other = (
-            statistics.median(float(step[place]) for step in steps) for steps in (bare, looped)
-        )
-        counts = f"({len(bare)} and {len(looped)} steps)"
-        print(f"{name} a step {counts}: bare {one:.3f}, loop {other:.3f}: {other / one - 1:+.1%}")
+        return clock.steps()
+
+    costs: dict[str, list[Spent]] = {"bare": [], "ours": []}
+    for _ in range(rounds):
+        module.train()
+        bare = [seconds(bare_step) for _ in range(steps)][1:]
+        for name, spent in (("bare", bare), ("ours", looped())):
+            costs[name].append(Spent(*np.median(spent, axis=0)))
+    shared = Comparison("training", "a training step of AlexNet", n, "images", "loop.py")
+    peer = ("bare forward, backward and step", version_of("torch"))
+    note = "a floor: a batch in memory"
+    rows = []
+    for name, of_step in (("wall time", "wall"), ("processor time", "cpu")):
+        ours, bare = ([getattr(cost, of_step) for cost in costs[side]] for side in ("ours", "bare"))
+        rows.append(shared.row(name, "s", peer, ours, bare, note))
+    return rows
+
+
+def main() -> None:
+    """Print the rows."""
+    options = table_parser(__doc__, times=3)
+    options.add_argument("--steps", type=int, default=4)
+    given = options.parse_args()
+    show(measure(given.steps, given.rounds), given.json)
 
 
 if __name__ == "__main__":
-    main(*(int(text) for text in sys.argv[1:]))
+    main()

@@ -1,100 +1,101 @@
-"""Response normalisation beside torch's: seconds, peak memory and differences, in one run.
+#!/usr/bin/env python3
+"""Response normalisation, forth and back, beside torch's: time, peak memory and differences.
 
-python scripts/bench/lrn.py
+    scripts/bench/lrn.py [--n 32] [--rounds 3]
+
+On maps as large as those of AlexNet's first layer (96 x 55 x 55), in both memory layouts. Values
+and gradients must agree for each of the three published conventions.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: others may use the processor
+from argparse import Namespace
+from collections.abc import Callable
 
 import torch
+from arms import TIMES, Arm, Task, main
 from torch.nn import functional
 
 from repviz.models.normalisation import LocalResponseNorm
 
-SHAPE = (32, 96, 55, 55)
+SHAPE = (96, 55, 55)
 # name: our options, then torch's alpha and k (torch divides alpha by n, the paper does not)
 CONVENTIONS = {
     "paper": ({}, 5e-4, 2.0),
     "code2012": ({"divide": True}, 1e-4, 2.0),
     "caffe": ({"divide": True, "k": 1.0}, 1e-4, 1.0),
 }
+LAYOUTS = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
+TOLERANCE = 1e-4  # of the largest value
 
 
-def passes(normalise, x, gradient):
-    """Output and gradient of one pass forth and back."""
-    x = x.detach().requires_grad_()
-    y = normalise(x)
-    y.backward(gradient)
-    return y.detach(), x.grad
-
-
-def theirs(alpha, k):
+def torch_norm(alpha: float, k: float) -> Callable[[torch.Tensor], torch.Tensor]:
     """Torch's, with these constants."""
     return lambda x: functional.local_response_norm(x, 5, alpha, 0.75, k)
 
 
-def inputs():
+def inputs(n: int, layout: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Values as large as the first layer's, and a gradient."""
-    random = torch.Generator().manual_seed(0)
-    x = torch.randn(SHAPE, generator=random).mul_(30).to(memory_format=torch.channels_last)
-    return x, torch.randn(SHAPE, generator=random).to(memory_format=torch.channels_last)
+    rng = torch.Generator().manual_seed(0)
+    drawn = (torch.randn((n, *SHAPE), generator=rng) for _ in range(2))
+    x, gradient = (one.contiguous(memory_format=LAYOUTS[layout]) for one in drawn)
+    return x.mul_(30), gradient
 
 
-def peak(which: str) -> None:
-    """Print by how many MiB one pass forth and back raises this process's peak."""
-    x, gradient = inputs()
-    normalise = LocalResponseNorm() if which == "ours" else theirs(5e-4, 2.0)
-    passes(normalise, x[:1], gradient[:1])  # what is loaded or compiled first is not of the pass
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts from what is used now
-    before = high_water()
-    passes(normalise, x, gradient)
-    print(high_water() - before)
+def passes(
+    normalise: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, gradient: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Output and gradient of one pass forth and back."""
+    x = x.detach().requires_grad_()
+    y = normalise(x)
+    y.backward(gradient)
+    assert x.grad is not None
+    return y.detach(), x.grad
 
 
-def high_water() -> float:
-    """The most memory that this process has used, in MiB."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def main() -> None:
-    """Print the comparison."""
-    x, gradient = inputs()
+def prepare(given: Namespace) -> None:
+    """Both compute the same, or it ends here."""
+    x, gradient = inputs(2, "channels last")
     for name, (options, alpha, k) in CONVENTIONS.items():
-        ours, other = (
-            passes(normalise, x, gradient)
-            for normalise in (LocalResponseNorm(**options), theirs(alpha, k))
+        ours = passes(LocalResponseNorm(**options), x, gradient)
+        theirs = passes(torch_norm(alpha, k), x, gradient)
+        worst = max(
+            float((a - b).abs().max() / b.abs().max()) for a, b in zip(ours, theirs, strict=True)
         )
-        worst = [
-            float((a - b).abs().max() / b.abs().max()) for a, b in zip(ours, other, strict=True)
-        ]
-        print(
-            f"{name}: values differ by {worst[0]:.1e}, gradients by {worst[1]:.1e} (of the largest)"
-        )
-    for layout in (torch.channels_last, torch.contiguous_format):
-        pair = x.contiguous(memory_format=layout), gradient.contiguous(memory_format=layout)
-        seconds = {"ours": [], "torch": []}
-        for _ in range(9):
-            for name, normalise in (("ours", LocalResponseNorm()), ("torch", theirs(5e-4, 2.0))):
-                start = time.perf_counter()
+        print(f"{name}: values and gradients differ by {worst:.1e} of the largest")
+        if worst > TOLERANCE:
+            raise SystemExit(f"lrn.py: the convention '{name}' differs by {worst:.1e} from torch's")
+
+
+def arm(normalise: Callable[[torch.Tensor], torch.Tensor], layout: str):
+    """Three passes over ``n`` maps."""
+
+    def ready(given: Namespace, n: int) -> Callable[[], None]:
+        pair = inputs(n, layout)
+
+        def work() -> None:
+            for _ in range(3):
                 passes(normalise, *pair)
-                seconds[name].append(time.perf_counter() - start)
-        ours, other = (statistics.median(values[2:]) for values in seconds.values())
-        print(f"{layout}: {ours:.3f} s, torch {other:.3f} s: {other / ours:.1f} times as fast")
-    for name in ("ours", "torch"):
-        made = subprocess.run(
-            [sys.executable, __file__, name], capture_output=True, text=True, check=True
-        )
-        print(f"{name}: one pass raises the peak by {float(made.stdout):.0f} MiB")
+
+        return work
+
+    return ready
+
+
+def task(layout: str) -> Task:
+    """Ours and torch's in one memory layout."""
+    return Task(
+        f"response normalisation forth and back, {layout}",
+        "images",
+        n=32,
+        few=2,
+        measures=(*TIMES, "added memory"),
+        arms=(
+            Arm(arm(LocalResponseNorm(), layout), "repviz", "repviz-toolkit"),
+            Arm(arm(torch_norm(5e-4, 2.0), layout), "torch local_response_norm", "torch"),
+        ),
+    )
 
 
 if __name__ == "__main__":
-    peak(sys.argv[1]) if len(sys.argv) > 1 else main()
+    main(__doc__, "lrn", [task(layout) for layout in LAYOUTS], times=3, prepare=prepare)

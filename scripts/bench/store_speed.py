@@ -12,15 +12,12 @@ peak of a process that extracts 1,000 or 10,000 images.
 from __future__ import annotations
 
 import os
-import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
-from measuring import parser, ratios, rounds, verdict
+from measuring import parser, peak_memory, ratios, rounds, verdict, work_folder
 
 import repviz
 from repviz.activations import writer
@@ -57,11 +54,10 @@ def peak(n: int) -> int:
 
 def extracted(n: int) -> None:
     """Extract ``n`` images and print the peak of this process's memory."""
-    work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
     model = repviz.open_model("autoencoder", form="conv", size=64, bottleneck=16, width=8)
-    repviz.extract(model, Noise(n), layers=["encoder.0", "code"], out=work / "acts")
-    shutil.rmtree(work)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    with work_folder() as work:
+        repviz.extract(model, Noise(n), layers=["encoder.0", "code"], out=work / "acts")
+    print(round(peak_memory()))
 
 
 def main() -> int:
@@ -69,11 +65,10 @@ def main() -> int:
     options = parser(__doc__)
     options.add_argument("--rounds", type=int, default=7)
     times = options.parse_args().rounds
-    work = Path(tempfile.mkdtemp(prefix="repviz-bench-", dir=os.environ.get("BENCH_DIR")))
     rng = np.random.default_rng(0)
     block = rng.normal(size=(BLOCK, D)).astype(np.float32)
     good = []
-    try:
+    with work_folder() as work:
 
         def store() -> None:
             for number in range(N // SHARD):
@@ -113,8 +108,6 @@ def main() -> int:
         found = rounds({"ours": ours, "plain": plain}, times)
         got = ratios(found, "ours", "plain")[1]
         good.append(verdict("256 random rows to a memory map, wall", got, 3))
-    finally:
-        shutil.rmtree(work)
     few, many = peak(1000), peak(10_000)
     print(f"peak memory: {few} MB with 1,000 images, {many} MB with 10,000")
     good.append(verdict("peak memory, 10,000 images to 1,000", many / few, 1.1))
