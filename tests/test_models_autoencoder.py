@@ -25,7 +25,7 @@ def started(X, k, form="linear-start"):
     return module, fitted
 
 
-@pytest.mark.parametrize("form", ["linear-start", "prefix"])
+@pytest.mark.parametrize("form", ["linear-start", "prefix", "least-volume", "rank-reduction"])
 def test_it_starts_at_the_linear_optimum(X, form):
     module, fitted = started(X, 6, form)
     scores = fitted.transform(X)[:, :6]
@@ -34,8 +34,9 @@ def test_it_starts_at_the_linear_optimum(X, form):
     np.testing.assert_allclose(reconstruct(module, X), expected, atol=1e-5)
 
 
-def test_an_ordered_code_may_be_cut(X):
-    module, fitted = started(X, 6, "prefix")
+@pytest.mark.parametrize("form", ["prefix", "least-volume", "rank-reduction"])
+def test_an_ordered_code_may_be_cut(X, form):
+    module, fitted = started(X, 6, form)
     codes = encode(module, X, k=2)
     expected = np.clip(fitted.mean_ + codes[:, :2] @ fitted.components_[:2], 0, 1)
     np.testing.assert_allclose(decode(module, codes[:, :2]), expected, atol=1e-5)
@@ -85,7 +86,7 @@ def test_blocks_give_what_one_piece_gives(X, monkeypatch):
             lambda X: open_model("autoencoder", form="linear"),
             UnknownName,
             "open_model('autoencoder'): no form is called 'linear'. Did you mean 'linear-start'? "
-            "Known: linear-start, prefix, conv, nested.",
+            "Known: linear-start, prefix, least-volume, rank-reduction, conv, nested.",
             id="unknown form",
         ),
         pytest.param(

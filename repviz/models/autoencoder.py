@@ -1,4 +1,4 @@
-"""Autoencoders: an image in, a code of a few numbers, an image out, in four forms.
+"""Autoencoders: an image in, a code of a few numbers, an image out, in six forms.
 
 :data:`FORMS` is the family, :class:`Autoencoder` its base class. The functions :func:`encode`,
 :func:`decode` and :func:`reconstruct` work on numpy matrices with one row per image.
@@ -45,6 +45,11 @@ class Autoencoder(nn.Module):
         self.ordered, self.decodes = ordered, decoder
         self.code = nn.Identity()  # the layer that is extracted
 
+    @property
+    def found_size(self) -> int | None:
+        """The length of code that its training found to be enough; None where it looks for none."""
+        return None
+
     def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
         """The codes (b, bottleneck) of ``x``; only the first ``sizes`` (b,) numbers are used."""
         raise NotImplementedError
@@ -76,6 +81,8 @@ LARGEST = {"width": 2**16, "depth": 64, "components": 2**20}
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "linear-start": ("repviz.models.scores:ScoreAutoencoder", {"ordered": False}),
     "prefix": ("repviz.models.prefix:PrefixAutoencoder", {"ordered": True}),
+    "least-volume": ("repviz.models.latent:LeastVolumeAutoencoder", {"ordered": True}),
+    "rank-reduction": ("repviz.models.latent:RankReductionAutoencoder", {"ordered": True}),
     "conv": ("repviz.models.convolutional:ConvAutoencoder", {"ordered": False}),
     "nested": ("repviz.models.convolutional:ConvAutoencoder", {"ordered": True}),
 }
@@ -106,12 +113,12 @@ def build(
     channels : int
         1 (grey) or 3 (colour).
     width : int, optional
-        Units per hidden layer (linear-start, prefix: 512), or maps after the first halving (16).
+        Units per hidden layer (512), or of conv and nested maps after the first halving (16).
     depth : int, optional
         Hidden layers (2), or halvings of the image by convolutions (down to 4 pixels a side, at
         most 4).
     components : int, optional
-        linear-start, prefix: number of principal components; 256, or more for a long code.
+        All but conv and nested: number of principal components; 256, or more for a long code.
     variational : bool
         conv: whether a code is sampled from a Gaussian per image in training.
     decoder : bool

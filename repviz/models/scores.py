@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,17 +26,17 @@ HIDDEN, LAYERS = 512, 2
 PER_NUMBER = 5 / 4  # components per number of a long code, so that some lie beyond its end
 
 
-class ScoreAutoencoder(Autoencoder):
-    """See :class:`repviz.models.autoencoder.Autoencoder` for the shared parameters.
+class ComponentAutoencoder(Autoencoder):
+    """An autoencoder of principal components; ``core`` maps their scores to codes and back.
 
     Parameters
     ----------
     shape, bottleneck, ordered, decoder
-        As there.
+        As in :class:`repviz.models.autoencoder.Autoencoder`.
     components : int, optional
-        Number of principal components that are read and corrected.
+        Number of principal components that are read and reconstructed.
     width, depth : int
-        Width and number of the hidden layers of g and h.
+        Width and number of the hidden layers of the encoder and of the decoder.
     """
 
     OPTIONS = ("components", "width", "depth")
@@ -56,7 +57,11 @@ class ScoreAutoencoder(Autoencoder):
         self.mean = nn.Buffer(torch.full((math.prod(shape),), 0.5))
         directions = torch.randn(m, math.prod(shape)) / math.sqrt(math.prod(shape))
         self.basis = nn.Buffer(directions)  # random directions, until principal ones are set
-        self.core = ScoreCore(m, bottleneck, decoder, width, depth)
+        self.core: Any = self.make_core(m, decoder, width, depth)
+
+    def make_core(self, m: int, decoder: bool, width: int, depth: int) -> nn.Module:
+        """The network from the scores of ``m`` components to codes and back."""
+        raise NotImplementedError
 
     def start_at(self, mean: np.ndarray, basis: np.ndarray, spread: np.ndarray) -> None:
         """Set the network to PCA exactly: codes are PCA scores, reconstructions are PCA's.
@@ -91,9 +96,18 @@ class ScoreAutoencoder(Autoencoder):
         x = self.core.decode(code) @ self.basis + self.mean
         return x.view(-1, *self.shape)
 
+
+class ScoreAutoencoder(ComponentAutoencoder):
+    """See :class:`ComponentAutoencoder` for the parameters."""
+
+    def make_core(self, m: int, decoder: bool, width: int, depth: int) -> nn.Module:
+        """A :class:`ScoreCore`."""
+        return ScoreCore(m, self.bottleneck, decoder, width, depth)
+
     def decoder_arrays(self, k: int) -> DecoderArrays:
         """The decoder of codes of ``k`` numbers; k is the bottleneck, or below it if ordered."""
-        return self.core.decoder_arrays(k, self.basis.numpy(), self.mean.numpy())
+        arrays: DecoderArrays = self.core.decoder_arrays(k, self.basis.numpy(), self.mean.numpy())
+        return arrays
 
 
 class ScoreCore(nn.Module):
