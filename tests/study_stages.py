@@ -84,6 +84,8 @@ def _sweep(draft: Draft, images: Images) -> None:
     pictures = images.pixels[test[: len(shown)]]
     draft.array("reconstructions", np.stack([pictures] * len(panels)))
     table(draft, "audit", [{"bottleneck": images.sizes[0]}])
+    sizes = {"size": 7, "longest": 64, "rule": "the fewest numbers that suffice", "needed": 23}
+    table(draft, "found_sizes", [{**ENGINES["least-volume"].columns, **sizes}])
 
 
 def _traversals(draft: Draft, images: Images) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
+
+import pandas as pd
 
 from repviz.nouns import Nouns
 from repviz.number_format import listed, missing, percent, plain
@@ -40,6 +43,40 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
             f"{_over_sizes(rows)}."
         )
     return sentences + _not_converged(compared)
+
+
+def found_size_findings(study: Study) -> list[str]:
+    """The size that each engine found by itself, and what others need for its error."""
+    if not study.has("results/found_sizes.csv"):
+        return []
+    table = study.result("found_sizes")
+    return [found_size_sentence(rows) for _, rows in table.groupby("engine", sort=False)]
+
+
+def found_size_sentence(rows: pd.DataFrame) -> str:
+    """What the rows of found_sizes.csv of one engine say: its size, and what others need."""
+    first: Any = rows.iloc[0]
+    own = rows.drop_duplicates("seed")
+    needed = [
+        f"{title} needs {_over_seeds(each['needed'])}"
+        for title, each in rows.groupby("compared_title", sort=False)
+    ]
+    others = f" For the same test error {listed(needed)}." if needed else ""
+    title = first.engine_title[0].upper() + first.engine_title[1:]
+    return (
+        f"{title} keeps {_over_seeds(own['size'])} of {first.longest} numbers: {first.rule}."
+        f"{others} Another tolerance, or a longer training, may find another size."
+    )
+
+
+def _over_seeds(sizes: pd.Series) -> str:
+    """One size, or the median of those of several trainings with their range."""
+    sizes = sizes.fillna(inf)
+    middle, low, high = (
+        "more than its longest code" if size == inf else f"{size:.0f}"
+        for size in (sizes.quantile(0.5, interpolation="lower"), sizes.min(), sizes.max())
+    )
+    return middle if len(sizes) == 1 else f"{middle} ({low} to {high} over {len(sizes)} trainings)"
 
 
 def _not_converged(compared: Any) -> list[str]:

@@ -102,25 +102,24 @@ class _Fit:
             )
         self._save_model(draft, codec, self.engine.name, self.plan.longest)
         self._write_history(draft, codec, self.plan.longest)
+        if codec.found_size is not None:
+            name = stem(self.engine.name, self.plan.longest, self.context.seed)
+            draft.array(f"{name}_found_size", np.array(codec.found_size))
 
     def decode_trained(self, draft: Draft, k: int) -> None:
         """Take a code of ``k`` numbers from the training for all sizes."""
-        path = self.study.folder / self._model_path(self.engine.name)
+        path = self.study.folder / self.plan.model_path(self.engine.name, self.context.seed)
         codec = codec_of(open_checkpoint(path), k)
         self._write_arrays(
             draft, codec, k, decoded=k in evenly_spaced(self.plan.sizes, MAX_DECODED)
         )
-
-    def _model_path(self, name: str) -> str:
-        seed = f"-seed{self.context.seed}" if self.context.seed != self.plan.seeds[0] else ""
-        return f"models/{name}{seed}.safetensors"
 
     def _save_model(self, draft: Draft, codec: Codec, name: str, k: int) -> None:
         assert codec.model is not None
         recipe = {"engine": self.engine.name, "bottleneck": k, "seed": self.context.seed}
         save_checkpoint(
             codec.model,
-            draft.path(self._model_path(name)),
+            draft.path(self.plan.model_path(name, self.context.seed)),
             recipe={**recipe, "effort": self.context.effort},
             images_key=self.plan.data.key,
         )

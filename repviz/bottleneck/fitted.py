@@ -57,6 +57,11 @@ class Fits:
         count = self.array(engine, k, self.plan.seeds[0], "parameters")
         return 0 if count is None else int(count)
 
+    def found_size(self, engine: str, seed: int) -> int | None:
+        """The length of code that the training of ``engine`` found; None where it found none."""
+        size = self.array(engine, self.plan.longest, seed, "found_size")
+        return None if size is None else int(size)
+
     def codes(self) -> list[tuple[Engine, int, np.ndarray]]:
         """Engine, size and codes (n, k) of all rows, for each fit that kept its codes."""
         seed = self.plan.seeds[0]

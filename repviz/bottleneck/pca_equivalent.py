@@ -6,6 +6,7 @@ import numpy as np
 
 from repviz.distortion import squared_errors
 from repviz.principal.mirrored import MirroredPCA
+from repviz.training.found_size import smallest_size
 
 NEAR = 1e-6  # relative difference of two errors that are taken as equal
 
@@ -42,11 +43,5 @@ class PCACurve:
 
         A whole number, from 0 to :attr:`largest`; NaN where even all of them leave more.
         """
-        mse *= 1 + NEAR
-        if self.error(self.largest) > mse:
-            return float("nan")
-        low, high = -1, self.largest  # the error of low is above mse, that of high is not
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.error(middle) <= mse else (middle, high)
-        return float(high)
+        size = smallest_size(self.error, self.largest, mse * (1 + NEAR))
+        return float("nan") if size is None else float(size)

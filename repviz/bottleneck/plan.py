@@ -104,6 +104,11 @@ class Plan:
         """The code sizes that ``engine`` is trained with to serve ``sizes``."""
         return [self.longest] if engine.serves_all_sizes else list(sizes)
 
+    def model_path(self, name: str, seed: int) -> str:
+        """Where in the study's folder the network ``name`` of a seed's training is saved."""
+        suffix = f"-seed{seed}" if seed != self.seeds[0] else ""
+        return f"models/{name}{suffix}.safetensors"
+
     @property
     def audit_engines(self) -> list[Engine]:
         """The engines that are fitted for the audit alone."""

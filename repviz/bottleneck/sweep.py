@@ -24,7 +24,7 @@ from repviz.bottleneck.data import SweepData, as_stored, describe_images, load_d
 from repviz.bottleneck.decoders import decoder_stage
 from repviz.bottleneck.engines import ENGINES as ENGINE_TABLE
 from repviz.bottleneck.engines import Engine, get_engine, with_colours
-from repviz.bottleneck.findings import choice_findings, sweep_findings
+from repviz.bottleneck.findings import choice_findings, found_size_findings, sweep_findings
 from repviz.bottleneck.fits import fit_stages
 from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.splits import further_partitions
@@ -202,7 +202,11 @@ def sweep(
         decoder_stage(study, plan)
         choice_stages(study, plan, scored_by)
         code_contents_stages(study, plan)
-        findings = {"sweep": sweep_findings(study), "criteria": choice_findings(study)}
+        findings = {
+            "sweep": sweep_findings(study),
+            "found_sizes": found_size_findings(study),
+            "criteria": choice_findings(study),
+        }
         study.stage(
             "findings", lambda draft: draft.findings(findings), inputs={"findings": findings}
         )

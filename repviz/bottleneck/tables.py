@@ -11,6 +11,7 @@ from repviz import intervals
 from repviz.bottleneck.convergence import convergence_warning, learning_curves
 from repviz.bottleneck.engines import Engine
 from repviz.bottleneck.fitted import Fits
+from repviz.bottleneck.found_sizes import found_sizes
 from repviz.bottleneck.panels import write_panels
 from repviz.bottleneck.pca_equivalent import PCACurve
 from repviz.bottleneck.plan import Plan
@@ -81,6 +82,9 @@ def write_tables(
     audit = _audit(fits, plan, groups)
     if len(audit):
         draft.table("audit", audit)
+    found = found_sizes(fits, curve, test)
+    if len(found):
+        draft.table("found_sizes", found)
     if are_images:
         write_panels(draft, study, fits, plan)
 

@@ -16,7 +16,9 @@ from typing import Any
 from repviz import checks, provenance
 from repviz.bottleneck.engines.codec import Codec, FitContext
 from repviz.errors import InputError
+from repviz.number_format import percent
 from repviz.references import resolve
+from repviz.training.found_size import TOLERANCE
 from repviz.training.settings import CONVOLUTIONAL
 
 __all__ = ["ENGINES", "Codec", "Engine", "FitContext", "get_engine", "with_colours"]
@@ -56,6 +58,8 @@ class Engine:
         Whether one training with the longest code serves every size.
     per_size_engine : str
         Where it serves all sizes: the engine that an audit trains for each size to compare with.
+    size_rule : str
+        Where its training finds a size by itself: the rule, as the end of a sentence.
     is_random : bool
         Whether its result depends on the seed.
     """
@@ -71,6 +75,7 @@ class Engine:
     error_only: bool = False
     serves_all_sizes: bool = False
     per_size_engine: str = ""
+    size_rule: str = ""
     is_random: bool = True
 
     def fit(self, context: FitContext, k: int) -> Codec:
@@ -121,6 +126,7 @@ class Engine:
 
 _PCA = "repviz.bottleneck.engines.pca:fit"
 _AUTOENCODER = "repviz.bottleneck.engines.autoencoders:fit"
+_TOLERANCE = percent(TOLERANCE, 0)
 
 _LINES = (
     Engine(
@@ -203,6 +209,31 @@ _LINES = (
         colour_role="fourth",
         serves_all_sizes=True,
         per_size_engine="linear-start",
+    ),
+    Engine(
+        "least-volume",
+        "the least-volume autoencoder",
+        "least-volume",
+        "shrinks the deviations of its latent dimensions; those that matter are its size",
+        _AUTOENCODER,
+        {"form": "least-volume"},
+        serves_all_sizes=True,
+        per_size_engine="linear-start",
+        size_rule="the fewest latent dimensions, in order of their standard deviation, with which "
+        f"the error of the validation images exceeds that of all by at most {_TOLERANCE} of their "
+        "variance",
+    ),
+    Engine(
+        "rank-reduction",
+        "the rank-reduction autoencoder",
+        "rank-reduction",
+        "truncates its latent matrix by SVD, at a rank that falls while it is trained",
+        _AUTOENCODER,
+        {"form": "rank-reduction"},
+        serves_all_sizes=True,
+        per_size_engine="linear-start",
+        size_rule="the lowest rank reached in training at which the error of the validation images "
+        f"exceeds that of the complete code at the start by at most {_TOLERANCE} of their variance",
     ),
     Engine(
         "nested",

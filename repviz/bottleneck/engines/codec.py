@@ -68,6 +68,8 @@ class Codec:
         The number of fitted parameters, where it is known.
     model : Model or None
         The autoencoder, where it is one of repviz: it is saved as a checkpoint.
+    found_size : int or None
+        The length of code that its training found to be enough; None where it looks for none.
     history : DataFrame or None
         Its learning curve, as :func:`repviz.training.autoencoder_recipe.fit_autoencoder` returns
         it; None where nothing was trained step by step.
@@ -77,6 +79,7 @@ class Codec:
     decode: Callable[[np.ndarray], np.ndarray]
     parameters: int | None = None
     model: Model | None = None
+    found_size: int | None = None
     history: pd.DataFrame | None = None
 
 
@@ -88,4 +91,5 @@ def codec_of(model: Model, k: int | None = None) -> Codec:
         lambda Z: autoencoder.decode_unclipped(module, Z),
         sum(p.numel() for p in module.parameters()),
         model,
+        module.found_size,
     )

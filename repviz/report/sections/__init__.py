@@ -102,6 +102,7 @@ SECTIONS: dict[str, str] = {
     "decoder": "repviz.report.sections.decoder:SECTION",
     "traversals": "repviz.report.sections.traversals:SECTION",
     "audit": "repviz.report.sections.audit:SECTION",
+    "found_sizes": "repviz.report.sections.found_sizes:SECTION",
     "criteria": "repviz.report.sections.criteria:SECTION",
     "code_probes": "repviz.report.sections.code_probes:SECTION",
     "anatomy": "repviz.report.sections.anatomy:SECTION",
