@@ -21,6 +21,7 @@ from repviz.bottleneck.engines.codec import codec_of
 from repviz.bottleneck.findings import found_size_sentence
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError
+from repviz.models.autoencoder import encode
 from repviz.models.checkpoints import open_checkpoint
 from repviz.training.settings import ConvolutionalOptions
 
@@ -38,7 +39,7 @@ def faces():
 def study(faces, tmp_path_factory):
     return repviz.sweep(
         faces,
-        bottlenecks=[2, 8],
+        bottlenecks=[2, 48],
         engines=["prefix", *NAMES],
         seed=[0, 1],
         out=tmp_path_factory.mktemp("found") / "s",
@@ -83,6 +84,26 @@ def test_the_error_is_that_of_codes_of_the_size_found(study, faces, name):
     curve = study.result("pca_curve").set_index("components")["mse"]
     assert (curve[curve.index >= row["needed"]] <= row["mse"] * (1 + 1e-5)).all()
     assert (curve[curve.index < row["needed"]] > row["mse"]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_code_longer_than_the_size_found_loses_nothing(study, name):
+    table = study.table.set_index(["engine", "bottleneck"])
+    found = study.result("found_sizes").set_index("engine").loc[name]
+    assert (found["size"] < 48).all()
+    assert table.loc[(name, 48), "mse"] <= found["mse"].max() * 1.01
+    codes = study.array(f"sweep_{name}_48_0_codes")
+    assert codes.shape[1] == (48 if name == "least-volume" else found["size"].iloc[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_encoder_alone_gives_the_codes(study, faces, tmp_path, name):
+    path = repviz.export_encoder(study, tmp_path / "e.safetensors", bottleneck=48, engine=name)
+    model = repviz.open_model("autoencoder", weights=str(path))
+    codes = encode(model.module, faces.matrix(), k=2)
+    np.testing.assert_allclose(codes, study.array(f"sweep_{name}_2_0_codes"), atol=1e-5)
 
 
 @pytest.mark.slow

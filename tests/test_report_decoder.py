@@ -149,7 +149,7 @@ def test_an_engine_without_a_small_decoder_is_left_out_with_the_reason(tmp_path:
         "drawn-faces:60", size=16, bottlenecks=2, engines=["pca"], out=tmp_path / "study"
     )
     sentence = (
-        "No decoder runs in this page: none of the engines starts at PCA, and the decoders of the "
-        "others are too large."
+        "No decoder runs in this page: a page can hold the decoders of linear-start and prefix "
+        "only, and neither is swept."
     )
     assert sentence in made.report.read_text(encoding="utf-8")

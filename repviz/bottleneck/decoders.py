@@ -86,7 +86,9 @@ def _write(
     draft: Draft, *, study: Study, plan: Plan, engine: Engine | None, paths: dict[int, Path]
 ) -> None:
     if engine is None:
-        reason = "none of the engines starts at PCA, and the decoders of the others are too large"
+        reason = (
+            "a page can hold the decoders of linear-start and prefix only, and neither is swept"
+        )
         return _leave_out(draft, reason)
     decoders = {k: _decoder(path, k) for k, path in paths.items()}
     basis = max((decoder.basis for decoder in decoders.values()), key=len)

@@ -55,7 +55,8 @@ def export_encoder(
     out : path
         The file to write.
     bottleneck : int
-        The size of the code. For "prefix" any up to its longest; "nested" has its longest code.
+        The size of the code. For "prefix" any up to its longest; the other engines that serve
+        all sizes have their longest code, of which the first numbers are the shorter codes.
     engine : str
         The engine, one that trains an autoencoder of repviz.
     format : str

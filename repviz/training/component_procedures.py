@@ -40,7 +40,7 @@ def on_components(
     if isinstance(module, LeastVolumeAutoencoder):
         return _least_volume(module, scores, batches)
     if isinstance(module, RankReductionAutoencoder):
-        return _rank_reduction(module, scores, batches, epochs)
+        return _rank_reduction(module, scores, batches)
     return Procedure(
         module.core,
         batches,
@@ -111,9 +111,10 @@ class _Scores:
 
     def residual(self, network: nn.Module) -> float:
         """The squared error of the validation scores after ``network``, per image."""
+        targets = self.validation.to(next(network.parameters()).device)
         with torch.no_grad():
-            difference = network(self.validation) - self.validation
-        return difference.double().square().sum().item() / len(self.validation)
+            difference = network(targets) - targets
+        return difference.double().square().sum().item() / len(targets)
 
     def pixel_error(self, residual: float) -> float:
         """The mean squared error of pixels, given that of scores per image."""
@@ -174,10 +175,10 @@ def _least_volume(
 
 
 def _rank_reduction(
-    module: RankReductionAutoencoder, scores: _Scores, batches: BatchStream, epochs: int
+    module: RankReductionAutoencoder, scores: _Scores, batches: BatchStream
 ) -> Procedure:
     network = RankReductionTraining(
-        module.core, scores.train, scores.validation, TOLERANCE * scores.variance, epochs
+        module.core, scores.train, scores.validation, TOLERANCE * scores.variance
     )
     return Procedure(
         network,

@@ -20,7 +20,7 @@ from repviz.training.found_size import smallest_size
 
 # Weight of the volume per latent dimension, and what is added to each deviation; both relative to
 # the root of the images' total variance.
-WEIGHT, ETA = 0.02, 0.01
+WEIGHT, ETA = 0.1, 0.01
 
 
 def volume(z: Tensor, eta: float = ETA) -> Tensor:

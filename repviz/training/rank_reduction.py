@@ -2,18 +2,20 @@
 
 The latent numbers of a batch, centred, are truncated by a singular value decomposition to a rank
 before they are decoded (Mounayer et al. 2024, arXiv:2405.13980, "Rank reduction autoencoders"). The
-rank falls as long as the error stays within the tolerance of :mod:`repviz.training.found_size`
-(their adaptive algorithm): each lower rank is tried for some epochs; where they do not suffice, the
-weights return to those of the last rank that did.
+rank falls as long as the error stays within the tolerance of :mod:`repviz.training.found_size`.
 
-We differ in three points: the batch is centred; the training starts at PCA, so that the error to be
-kept is known at once; and the gradient treats the singular vectors as constants, as derivatives of
-vectors with nearly equal singular values are unbounded.
+We differ from their adaptive algorithm, which lowers the rank by one and trains until the error is
+again what it was, or gives up. The training starts at PCA, so that the error to be kept is known at
+once. Each batch has a rank between the present one and half of it, so that lower ranks are learned
+before they are needed; after each epoch the rank falls to the lowest within the tolerance. And the
+gradient treats the singular vectors as constants, as derivatives of vectors with nearly equal
+singular values are unbounded.
 """
 
 from __future__ import annotations
 
 import copy
+from math import log2
 
 import torch
 from torch import Tensor, nn
@@ -21,12 +23,11 @@ from torch import Tensor, nn
 from repviz.models.latent import LatentCore
 from repviz.training.found_size import smallest_size
 
-PATIENCE = 1 / 16  # epochs that one rank is tried for, as a fraction of all
-STEP = 0.9  # the next rank to try, as a multiple of the smallest that is within the tolerance
+LOWEST = 0.5  # the lowest rank that is tried, as a multiple of the present one
 
 
 class RankReductionTraining(nn.Module):
-    """The network, the rank that is being trained, and the best weights of the smallest rank.
+    """The network, the smallest rank that suffices so far, and the best weights of that rank.
 
     Parameters
     ----------
@@ -36,25 +37,25 @@ class RankReductionTraining(nn.Module):
         Scores that the basis is computed from, and scores that the rank is found with.
     tolerance : float
         How much the error may grow, in squared scores per image.
-    epochs : int
-        Length of the training.
     """
 
     def __init__(
-        self, core: LatentCore, train: Tensor, validation: Tensor, tolerance: float, epochs: int
+        self, core: LatentCore, train: Tensor, validation: Tensor, tolerance: float
     ) -> None:
         super().__init__()
-        self.core, self.train_scores, self.validation = core, train, validation
-        self.patience = max(1, round(PATIENCE * epochs))
-        self.failed, self.trials = 0, 0  # largest rank that did not suffice; epochs of this one
+        self.core = core
+        self.train_scores = nn.Buffer(train, persistent=False)
+        self.validation = nn.Buffer(validation, persistent=False)
+        self.rank = len(core.centre)
         self._set_basis()
-        self.allowed = self.error(len(core.centre)) + tolerance
-        self.rank = self.found = len(core.centre)
-        self.smallest_error, self.best = float("inf"), copy.deepcopy(core.state_dict())
+        self.allowed = self.error(self.rank) + tolerance
+        self.smallest_error, self.best = float("inf"), core.state_dict()
 
     def forward(self, s: Tensor) -> Tensor:
-        """Scores (b, m) after latent numbers of the present rank."""
-        return self.core.from_latent(truncated(self.core.latent(s), self.rank))
+        """Scores (b, m) after latent numbers of a random rank up to the present one."""
+        lowest = log2(max(1.0, LOWEST * self.rank))
+        rank = 2 ** (lowest + float(torch.rand(())) * (log2(self.rank) - lowest))
+        return self.core.from_latent(truncated(self.core.latent(s), round(rank)))
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Squared error as a share of the total variance."""
@@ -65,35 +66,20 @@ class RankReductionTraining(nn.Module):
         return self.core.error(self.validation, k)
 
     def after_epoch(self) -> float:
-        """The validation error at the present rank; then the next rank is set."""
+        """The validation error at the present rank, which falls as far as the error allows."""
         self._set_basis()
-        error = self.error(self.rank)
-        self.trials += 1
-        if error <= self.allowed:
-            rank = smallest_size(self.error, self.rank, self.allowed) or 1
-            self._keep(max(1, rank), error if rank == self.rank else self.error(rank))
-        elif self.trials >= self.patience:
-            self.failed = self.rank
-            self.core.load_state_dict(self.best)
-            self._try_next()
+        rank = smallest_size(self.error, self.rank, self.allowed)
+        rank = self.rank if rank is None else max(1, rank)
+        error = self.error(rank)
+        if rank < self.rank or error < self.smallest_error:
+            self.rank, self.smallest_error = rank, error
+            self.best = copy.deepcopy(self.core.state_dict())
         return error
 
     def finish(self) -> None:
-        """Return to the best weights of the smallest rank that sufficed."""
+        """Return to the best weights of the lowest rank that sufficed."""
         self.core.load_state_dict(self.best)
-        self.core.size.fill_(self.found)
-
-    def _keep(self, rank: int, error: float) -> None:
-        if rank < self.found or error < self.smallest_error:
-            self.smallest_error, self.best = error, copy.deepcopy(self.core.state_dict())
-        if rank < self.found or self.rank > self.found:
-            self.found = rank
-            self._try_next()
-
-    def _try_next(self) -> None:
-        self.trials = 0
-        self.rank = max(self.failed + 1, min(self.found - 1, round(STEP * self.found)))
-        self.rank = min(self.rank, self.found)
+        self.core.size.fill_(self.rank)
 
     @torch.no_grad()
     def _set_basis(self) -> None:

@@ -2,7 +2,8 @@
 
 A network whose code is cut at random sizes in training comes to hold most in its first numbers
 (Rippel, Gelbart & Adams 2014, ICML, "nested dropout"); :mod:`repviz.models.prefix` says how one
-that starts at PCA serves every size.
+that starts at PCA serves every size, and :mod:`repviz.training.found_size` how two of them find
+one by themselves.
 """
 
 from __future__ import annotations

@@ -64,6 +64,11 @@ def render(study: Study) -> Content | None:
         if table["is_relative"].any()
         else ""
     )
+    if study.has("results/found_sizes.csv"):
+        relative += (
+            " The codes of engines that find a size shrink while they are trained, so that their "
+            "error may rise; their last weights are selected."
+        )
     return Content(
         join(
             [
