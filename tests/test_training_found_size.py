@@ -67,7 +67,7 @@ def test_the_volume_is_the_geometric_mean_of_the_deviations():
 
 
 def test_least_volume_with_a_linear_decoder_of_orthonormal_columns_is_pca():
-    """Chen & Fuge 2024, proposition 2: each latent dimension is a principal component."""
+    """Chen & Fuge 2024: each latent dimension is a principal component."""
     rng = np.random.default_rng(0)
     axes = np.linalg.qr(rng.normal(size=(10, 10)))[0]
     spread = np.array([2.0, 1.5, 1.1, 0.8, 0.5, 0.3, 0.1, 0.1, 0.1, 0.1])

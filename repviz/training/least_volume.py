@@ -1,13 +1,14 @@
 """Training of a least-volume autoencoder: latent deviations shrink as far as the error allows.
 
 The loss is the squared error plus a weight times the geometric mean of the latent numbers' standard
-deviations (Chen & Fuge 2024, ICLR, "Compressing latent space via least volume", equation 1). The
-decoder's Lipschitz constant is bounded, or all deviations would shrink alike and the decoder make
-up for it. With a linear decoder of orthonormal columns the solution is PCA (their proposition 2).
+deviations (Chen & Fuge 2024, ICLR, "Compressing latent space via least volume"). The decoder's
+Lipschitz constant is bounded, or all deviations would shrink alike and the decoder make up for it.
+With a linear decoder of orthonormal columns the solution is PCA, as they prove.
 
-We differ in two points: the error and the deviations are relative to the images' variance, so that
-their scale does not matter; and the weight is proportional to the number of latent dimensions, so
-that the gradient of one of them does not depend on how many there are.
+We differ in three points. The error and the deviations are relative to the images' variance, so
+that their scale does not matter. The weight is proportional to the number of latent dimensions, so
+that the gradient of one of them does not depend on how many there are. And the training starts at
+PCA.
 """
 
 from __future__ import annotations
