@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from study_folder import build, reseal
 
+import repviz
 from repviz import FacesSetup, open_study
 from repviz.errors import InputError
 from repviz.report.sections.training import SECTION
 from repviz.studies.alexnet_stages import HELD_OUT, affordable_training
+from repviz.studies.layers import control_network
+from repviz.training.alexnet_recipe import untrained_control
 
 LABELS = 10
 
@@ -83,3 +86,15 @@ def test_the_report_says_what_the_budget_left_out(tmp_path):
         f"{table['n_train'].iloc[-1]:,} of 8,400 training images and 12 of 24 epochs (--budget "
         "allows more): a longer training would learn more."
     )
+
+
+@pytest.mark.slow
+def test_the_control_of_a_trained_alexnet_is_the_network_at_the_start_of_training(tmp_path):
+    images = repviz.open_images("drawn-faces:40", size=32, label="turn")
+    random = repviz.open_model("alexnet", classes=len(images.classes), seed=3)
+    rows = np.arange(24), np.arange(24, 40)
+    weights = tmp_path / "net.safetensors"
+    repviz.train(random, images, out=weights, epochs=1, held_out=rows, seed=3)
+    control = control_network(repviz.open_model("alexnet", weights=str(weights)), images, seed=0)
+    assert control.key == untrained_control(random, images, rows[0], seed=3).key
+    assert control.weights == "random (seed 3), scaled on the images"

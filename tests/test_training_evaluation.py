@@ -13,7 +13,14 @@ from repviz import intervals
 from repviz.errors import InputError, UnknownName
 from repviz.images import open_images
 from repviz.models.model import Model, Preprocessing
-from repviz.training.evaluation import RESIZE_FACTOR, at_training_size, crops, evaluate, unseen
+from repviz.training.evaluation import (
+    RESIZE_FACTOR,
+    at_training_size,
+    crops,
+    evaluate,
+    saw_crops,
+    unseen,
+)
 from repviz.training.machine import Machine
 
 CLASSES = tuple("0123456789")
@@ -90,6 +97,15 @@ def test_ten_crops_are_the_corners_the_middle_and_their_mirror_images():
     assert [int(crop[0, 0, 0, 0]) for crop in ten] == [0, 2, 18, 20, 10, 6, 8, 24, 26, 16]
     assert all(torch.equal(a.flip(-1), b) for a, b in zip(ten[:5], ten[5:], strict=True))
     assert torch.equal(crops(image, (7, 7), "centre")[0], ten[4])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "saw"),
+    [({}, True), ({"augment": {"crop": 0.1}}, True), ({"augment": {"shift": 0.03}}, False)],
+)
+def test_ten_crops_suit_a_training_on_crops_or_an_unknown_one(recipe, saw):
+    network = Model("net", nn.Flatten(), PREPROCESSING, weights="given", recipe=recipe)
+    assert saw_crops(network) is saw
 
 
 def test_images_are_seen_at_the_size_of_training(images):

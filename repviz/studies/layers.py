@@ -49,6 +49,8 @@ from repviz.studies.layer_tables import evenly_spaced, invariance_row, similarit
 from repviz.studies.measurement import Known, Read, images_table, measure
 from repviz.studies.representations import Representation, Split, draw_by_label
 from repviz.study_folder import Draft, Study, begin
+from repviz.training.alexnet_recipe import untrained_control
+from repviz.training.evaluation import unseen
 
 SUMMARY = (
     "What does each layer of a network hold, trained and untrained: how many degrees of freedom, "
@@ -109,7 +111,7 @@ def layers(
     available = len(images)
     rows = draw_by_label(images.labels, available, sample, stream(seed, "layers", "sample"))
     images = images.take(rows)
-    networks, no_control = _networks(model, weights, classes, seed)
+    networks, no_control = _networks(model, weights, classes, images, seed)
     studied = next(iter(networks.values()))
     plan = _plan(studied, layers, seed)
     _announce_cost(plan, len(images), len(networks), out)
@@ -229,7 +231,7 @@ def _title(model: Model, images: Images, available: int) -> str:
 
 
 def _networks(
-    model: AnyModel, weights: str | None, classes: int | None, seed: int
+    model: AnyModel, weights: str | None, classes: int | None, images: Images, seed: int
 ) -> tuple[dict[str, Model], str]:
     """The networks by kind of weights, and why there is no control to compare with, or ""."""
     options = {} if classes is None else {"classes": classes}
@@ -249,10 +251,21 @@ def _networks(
         )
         return {"untrained": opened}, reason
     try:
-        control = untrained_copy(opened, seed)
+        control = control_network(opened, images, seed)
     except Unavailable as error:
         return {opened.weights_kind: opened}, f"no untrained control could be drawn ({error})"
     return {opened.weights_kind: opened, "untrained": control}, ""
+
+
+def control_network(model: Model, images: Images, seed: int) -> Model:
+    """The network with random weights; of a training that scaled them first, as it began."""
+    if model.recipe.get("init") != "data-dependent":
+        return untrained_copy(model, seed)
+    trained_on = np.setdiff1d(np.arange(len(images)), unseen(model, images))
+    control = untrained_copy(model, model.recipe["seed"])
+    if not len(trained_on):
+        return control
+    return untrained_control(control, images, trained_on, seed=model.recipe["seed"])
 
 
 def _images(draft: Draft, images: Images, identity: Split) -> None:
