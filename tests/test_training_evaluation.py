@@ -103,9 +103,8 @@ def test_ten_crops_are_the_corners_the_middle_and_their_mirror_images():
     ("recipe", "saw"),
     [({}, True), ({"augment": {"crop": 0.1}}, True), ({"augment": {"shift": 0.03}}, False)],
 )
-def test_ten_crops_suit_a_training_on_crops_or_an_unknown_one(recipe, saw):
-    network = Model("net", nn.Flatten(), PREPROCESSING, weights="given", recipe=recipe)
-    assert saw_crops(network) is saw
+def test_ten_crops_suit_a_training_on_crops_or_an_unknown_one(images, recipe, saw):
+    assert saw_crops(model(range(5), images, **recipe)) is saw
 
 
 def test_images_are_seen_at_the_size_of_training(images):
