@@ -1,9 +1,9 @@
 """Benchmarks whose sides each work in a process of their own, in turns.
 
-A script declares its tasks (:class:`Task`) and their arms (:class:`Arm`) and calls :func:`main`. An
-arm prepares its inputs outside the clock, works once on a few of them (imports, compilation,
-caches), then once on all of them under the clock. A peer that cannot be imported, fails or takes
-too long is left out of the table, with the reason.
+A script declares its tasks (:class:`Workload`) and their arms (:class:`Arm`), and calls
+:func:`main`. An arm prepares its inputs outside the clock, works once on a few of them (imports,
+compilation, caches), then once on all of them under the clock. A peer that cannot be imported,
+fails or takes too long is left out of the table, with the reason.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Task:
+class Workload:
     """What several sides do; the first arm is ours.
 
     Attributes
@@ -103,7 +103,7 @@ class Task:
 def main(
     text: str | None,
     benchmark: str,
-    tasks: Sequence[Task],
+    tasks: Sequence[Workload],
     *,
     times: int = 3,
     prepare: Callable[[Namespace], None] = lambda given: None,
@@ -128,7 +128,7 @@ def main(
     show(rows, given.json)
 
 
-def work_alone(task: Task, arm: Arm, given: Namespace) -> None:
+def work_alone(task: Workload, arm: Arm, given: Namespace) -> None:
     """The cost of one arm, written to ``given.json``."""
     n = given.n or task.n
     arm.ready(given, min(n, task.few))()
@@ -146,7 +146,7 @@ def work_alone(task: Task, arm: Arm, given: Namespace) -> None:
     given.json.write_text(json.dumps({"version": version_of(arm.distribution), **cost, **figures}))
 
 
-def measure(benchmark: str, place: int, task: Task, given: Namespace) -> list[Row]:
+def measure(benchmark: str, place: int, task: Workload, given: Namespace) -> list[Row]:
     """The rows of one task: every arm once per round."""
     script = Path(sys.argv[0]).name
     shared = Comparison(benchmark, task.title, given.n or task.n, task.items, script)
@@ -203,7 +203,7 @@ def run_arm(arm: Arm, place: tuple[int, int], given: Namespace) -> dict[str, Any
     return arm.missing if is_missing and arm.missing else last[:200]
 
 
-def different(task: Task, ours: dict[str, float], theirs: dict[str, float]) -> str:
+def different(task: Workload, ours: dict[str, float], theirs: dict[str, float]) -> str:
     """The figure in which two sides differ that should agree; "" where there is none."""
     for name, most in task.equal.items():
         if abs(theirs[name] / ours[name] - 1) > most:

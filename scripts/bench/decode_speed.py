@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 import torch
-from arms import Arm, Ready, Task, main
+from arms import Arm, Ready, Workload, main
 from measuring import draw_jpegs
 from PIL import Image
 from torchvision import transforms
@@ -96,9 +96,9 @@ def decoding(size: str) -> Ready:
     return ready
 
 
-def task(size: str, n: int) -> Task:
+def task(size: str, n: int) -> Workload:
     """All sides on the pictures of one size."""
-    return Task(
+    return Workload(
         f"JPEG files of {size} to inputs of 227 x 227, one thread",
         "images",
         n=n,

@@ -132,10 +132,13 @@ def compare(browser: Browser, folder: Path, n: int, rounds: int) -> list[Row]:
     for name, write in PAGES.items():
         try:
             pages[name] = write(folder, n)
-        except Exception as error:  # whatever a peer raises, without a network above all
+        except Exception as error:  # whatever a peer raises
             if name == OURS:
                 raise
-            left_out.append(shared.left_out(name, f"{type(error).__name__}: {str(error)[:90]}"))
+            reason = f"{type(error).__name__}: {str(error)[:90]}"
+            if isinstance(error, OSError):
+                reason = "cannot write its page without a network"
+            left_out.append(shared.left_out(name, reason))
     figures: dict[str, list[tuple[float, ...]]] = {name: [] for name in pages}
     for _ in range(rounds):
         for name, page in pages.items():

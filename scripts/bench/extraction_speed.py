@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from arms import Arm, Task, main
+from arms import Arm, Workload, main
 from measuring import draw_jpegs
 from PIL import Image
 from torchvision import models, transforms
@@ -242,7 +242,7 @@ def thingsvision(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
 
 
 PINNED = "needs torchvision 0.15.2, tensorflow below 2.16 and numpy below 2; not installed here"
-TASK = Task(
+TASK = Workload(
     "JPEG files to nine stored layers of AlexNet",
     "images",
     n=256,

@@ -3,8 +3,8 @@
 
     scripts/bench/graph_and_estimators.py [--rounds 3] [--n 10000]
 
-10,000 x 512 rows on a curved set of 10 dimensions, the 100 nearest neighbours of each. The faiss
-search is a floor for an exact graph: ours also checks its input and removes duplicates. TwoNN is
+10,000 x 512 rows on a curved set of 10 dimensions, the 100 nearest neighbours of each. Of faiss
+it is the search alone; ours also checks its input and removes duplicates. TwoNN is
 compared from rows to number; ours returns an interval, a calibrated value and warnings with it.
 The last task puts all estimators that use distances beside the graph that they share.
 """
@@ -15,7 +15,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 import numpy as np
-from arms import Arm, Task, main
+from arms import Arm, Workload, main
 from measuring import curved_rows
 
 FEATURES, INTRINSIC, K = 512, 10, 100
@@ -144,7 +144,7 @@ def skdim_all(given: Namespace, n: int) -> Figures:
 
 
 TASKS = (
-    Task(
+    Workload(
         f"exact graph of {K} neighbours, {FEATURES} features",
         "rows",
         n=10_000,
@@ -152,11 +152,11 @@ TASKS = (
         equal={"mean distance": 1e-3},
         arms=(
             Arm(graph, "repviz", "repviz-toolkit"),
-            Arm(faiss_flat, "faiss IndexFlatL2", "faiss-cpu", note="a floor: the search alone"),
+            Arm(faiss_flat, "faiss IndexFlatL2", "faiss-cpu", note="the search alone"),
             Arm(scikit_learn, "scikit-learn NearestNeighbors", "scikit-learn"),
         ),
     ),
-    Task(
+    Workload(
         f"TwoNN from rows of {FEATURES} features",
         "rows",
         n=10_000,
@@ -175,7 +175,7 @@ TASKS = (
             ),
         ),
     ),
-    Task(
+    Workload(
         "a graph and seven estimators of dimension",
         "rows",
         n=10_000,

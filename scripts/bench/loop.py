@@ -97,7 +97,7 @@ def measure(steps: int, rounds: int) -> list[Row]:
             costs[name].append(Spent(*np.median(spent, axis=0)))
     shared = Comparison("training", "a training step of AlexNet", n, "images", "loop.py")
     peer = ("bare forward, backward and step", version_of("torch"))
-    note = "a floor: a batch in memory"
+    note = "one batch in memory"
     rows = []
     for name, of_step in (("wall time", "wall"), ("processor time", "cpu")):
         ours, bare = ([getattr(cost, of_step) for cost in costs[side]] for side in ("ours", "bare"))

@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 import torch
-from arms import TIMES, Arm, Task, main
+from arms import TIMES, Arm, Workload, main
 from torch.nn import functional
 
 from repviz.models.normalisation import LocalResponseNorm
@@ -82,9 +82,9 @@ def arm(normalise: Callable[[torch.Tensor], torch.Tensor], layout: str):
     return ready
 
 
-def task(layout: str) -> Task:
+def task(layout: str) -> Workload:
     """Ours and torch's in one memory layout."""
-    return Task(
+    return Workload(
         f"response normalisation forth and back, {layout}",
         "images",
         n=32,

@@ -15,7 +15,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 import numpy as np
-from arms import Arm, Task, main
+from arms import Arm, Workload, main
 from measuring import curved_rows
 
 FEATURES, INTRINSIC, K, JUDGED = 256, 8, 20, 15
@@ -57,7 +57,7 @@ def peers(given: Namespace, n: int) -> Callable[[], dict[str, float]]:
     return work
 
 
-TASK = Task(
+TASK = Workload(
     f"graph, five dimensions, UMAP and its trustworthiness, {FEATURES} features",
     "rows",
     n=5_000,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from arms import Arm, Task, main
+from arms import Arm, Workload, main
 
 BLOCK, COMPONENTS, COMPARED = 1_000, 100, 50
 
@@ -115,7 +115,7 @@ def add_options(options: ArgumentParser) -> None:
     options.add_argument("--layers", type=Path, help="a folder to keep the layers in")
 
 
-TASK = Task(
+TASK = Workload(
     f"{COMPONENTS} principal components of a stored layer, and the scores",
     "rows",
     n=10_000,

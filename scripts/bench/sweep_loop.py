@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from arms import Arm, Task, main
+from arms import Arm, Workload, main
 
 BATCH, STEPS, RATE = 32, 750, 1e-3  # batch and steps are those of the engine ``conv``
 
@@ -209,7 +209,7 @@ def add_options(options: ArgumentParser) -> None:
 
 
 SHORT = "a quarter of the default steps on every side, without --effort"
-TASK = Task(
+TASK = Workload(
     "autoencoders of three sizes, trained and tested",
     "training images",
     n=280,

@@ -120,8 +120,8 @@ def section(rows: Sequence[Row]) -> list[str]:
             unit = f" {row.unit}" if row.unit else ""
             remark = f"; {row.note}" if row.note else ""
             lines.append(
-                f"| {row.peer} ({row.version}{remark}) | {row.measure} | {row.ours:.3g}{unit} | "
-                f"{row.theirs:.3g}{unit} | {ratio_text(row)} | {row.rounds} | {row.n:,} "
+                f"| {row.peer} ({row.version}{remark}) | {row.measure} | {figure(row.ours)}{unit} "
+                f"| {figure(row.theirs)}{unit} | {ratio_text(row)} | {row.rounds} | {row.n:,} "
                 f"{row.items} |"
             )
         parts.append("\n".join(lines))
@@ -139,6 +139,11 @@ def number(value: float) -> str:
     if value < 100:
         return f"{value:.{2 if value < 10 else 1}f}"
     return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def figure(value: float) -> str:
+    """Three digits, without an exponent above 1,000."""
+    return f"{value:.3g}" if value < 1000 else number(value)
 
 
 def sentence(rows: Sequence[Row]) -> str:
