@@ -39,6 +39,16 @@ def subspace(k: int, *, n: int = 300, d: int = 40, noise: float = 0.02) -> np.nd
     return X.astype(np.float32).reshape(n, 1, 1, d)
 
 
+def curved() -> np.ndarray:
+    """Rows of a curved set with three parameters, plus noise."""
+    rng = np.random.default_rng(0)
+    t = rng.uniform(-1, 1, size=(1000, 3))
+    waves = np.sin(t @ rng.normal(size=(3, 12)) + rng.uniform(0, 6, 12))
+    X = np.concatenate([t, waves], axis=1) @ rng.normal(size=(15, 64)) / 4
+    X += 0.01 * X.std() * rng.normal(size=X.shape)
+    return X.astype(np.float32).reshape(len(X), 1, 1, -1)
+
+
 def training_data(X: np.ndarray) -> TrainingData:
     n = len(X) * 3 // 4
     return TrainingData(X[:n], X[n:], mirror=False, max_bottleneck=LONGEST)
@@ -119,6 +129,15 @@ def test_the_exact_spectral_norm_is_at_most_one():
 @pytest.mark.parametrize("form", FORMS)
 def test_a_linear_subspace_has_the_size_of_its_dimension(form, k):
     assert fitted(form, subspace(k)).found_size == k
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_a_curved_set_of_three_parameters_needs_fewer_numbers_than_pca(form):
+    """It leaves 1 % of the variance with 7 principal components."""
+    X = curved()
+    assert fitted(form, X, effort=0).found_size == 7  # PCA itself
+    assert 3 <= fitted(form, X, effort=0.5).found_size <= 5
 
 
 @pytest.mark.slow

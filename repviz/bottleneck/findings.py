@@ -76,7 +76,11 @@ def _over_seeds(sizes: pd.Series) -> str:
         "more than its longest code" if size == inf else f"{size:.0f}"
         for size in (sizes.quantile(0.5, interpolation="lower"), sizes.min(), sizes.max())
     )
-    return middle if len(sizes) == 1 else f"{middle} ({low} to {high} over {len(sizes)} trainings)"
+    if len(sizes) == 1:
+        return middle
+    if low == high:
+        return f"{middle} (in each of {len(sizes)} trainings)"
+    return f"{middle} ({low} to {high} over {len(sizes)} trainings)"
 
 
 def _not_converged(compared: Any) -> list[str]:
