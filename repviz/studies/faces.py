@@ -39,6 +39,7 @@ from repviz.streams import stream
 from repviz.studies.alexnet_stages import LAYERS, affordable_training, alexnet_stages
 from repviz.studies.random_images import (
     known_images,
+    known_rows,
     ladder_findings,
     ladder_stage,
     why_no_ladder,
@@ -258,12 +259,13 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
     module = _autoencoder(study, code).module
     codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
     X, nouns = plan.training_data().rows(plan.data.X), plan.data.nouns
-    known = known_images(X, plan.parts, nouns, codec)
+    seed = plan.seeds[0]
+    known_here = known_rows(plan.parts, seed=seed)
+    known = known_images(X, plan.parts, known_here, nouns, codec)
     if reason := why_no_ladder(known):
         study.skip("ladder", reason)
         return
-    work = partial(ladder_stage, known=known, X=X, parts=plan.parts, nouns=nouns)
-    seed = plan.seeds[0]
+    work = partial(ladder_stage, known=known, rows=known_here, X=X, parts=plan.parts, nouns=nouns)
     study.stage("ladder", partial(work, samples=samples, seed=seed))
 
     def random_map(draft: Draft) -> None:

@@ -15,13 +15,19 @@ from repviz.facespace.panel import judge_negatives
 from repviz.images.partition import Partition
 from repviz.nouns import FACES, Nouns
 from repviz.number_format import count, percent, plain
+from repviz.streams import stream
+from repviz.studies.representations import draw_by_label
 from repviz.study_folder import Draft, Study
+
+KNOWN = 4000  # images that the judges know, at most: their cost is linear in it
 
 Codec = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 
 
-def known_images(X: np.ndarray, parts: Partition, nouns: Nouns, codec: Codec) -> Known:
-    """The images that judges and samplers may know: all that are not tested on.
+def known_images(
+    X: np.ndarray, parts: Partition, rows: np.ndarray, nouns: Nouns, codec: Codec
+) -> Known:
+    """The images that judges and samplers may know.
 
     Parameters
     ----------
@@ -29,12 +35,14 @@ def known_images(X: np.ndarray, parts: Partition, nouns: Nouns, codec: Codec) ->
         All images in [0, 1].
     parts : Partition
         Which of them are for what.
+    rows : ndarray of int, shape (m,)
+        From :func:`known_rows`.
     nouns : Nouns
         What they show.
     codec : (callable, callable)
         An autoencoder's ``encode`` and ``decode``.
     """
-    rows, people = _known_rows(parts), parts.clusters
+    people = parts.clusters
     encode, decode = codec
     faces = np.ascontiguousarray(X[rows], dtype=np.float32)
     return Known(
@@ -46,15 +54,18 @@ def known_images(X: np.ndarray, parts: Partition, nouns: Nouns, codec: Codec) ->
     )
 
 
-def _known_rows(parts: Partition) -> np.ndarray:
-    """The rows that are not tested on, ascending."""
-    return np.sort(np.concatenate([parts.train, parts.validation]))
+def known_rows(parts: Partition, *, seed: int) -> np.ndarray:
+    """The rows that are not tested on, ascending; of more than :data:`KNOWN`, so many by label."""
+    rows = np.sort(np.concatenate([parts.train, parts.validation]))
+    clusters = None if parts.clusters is None else parts.clusters[rows]
+    return rows[draw_by_label(clusters, len(rows), KNOWN, stream(seed, "ladder", "known"))]
 
 
 def ladder_stage(
     draft: Draft,
     *,
     known: Known,
+    rows: np.ndarray,
     X: np.ndarray,
     parts: Partition,
     nouns: Nouns,
@@ -69,7 +80,7 @@ def ladder_stage(
     negatives, wrong = judge_negatives(found.judges, others, seed=seed, nouns=nouns)
     draft.table("ladder", found.table)
     draft.table("ladder_judges", found.verdicts)
-    nearest = _known_rows(parts)[found.samples["nearest_row"]]
+    nearest = rows[found.samples["nearest_row"]]
     draft.table("ladder_samples", found.samples.assign(nearest_row=nearest))
     draft.table("judges", _judges(found.judges, nouns))
     draft.table("negatives", negatives)

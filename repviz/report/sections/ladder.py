@@ -93,7 +93,7 @@ def render(study: Study) -> Content | None:
         "is. What the judges "
         f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
         f"{count(first['calibration_groups'])} {nouns.labels if _by_people(rungs) else 'images'} "
-        "that had not been used to fit them, so that on average "
+        f"that had not been used to fit them{_drawn(study, rungs)}, so that on average "
         f"{percent(first['calibration_level'])} of new "
         f"{nouns.images} pass."
     )
@@ -306,6 +306,15 @@ def claim(study: Study) -> Claim | None:
         f"{percent(noise['accepted_share_high'])}",
         rank=0,
     )
+
+
+def _drawn(study: Study, rungs: pd.DataFrame) -> str:
+    """From how many the images that the judges know were drawn; "" where they know all of them."""
+    first, held_out = records(rungs)[0], rungs[rungs["kind"] == "held-out"]["n"].sum()
+    available = study.manifest["images"]["n"] - held_out
+    if first["calibration_n"] >= available:
+        return ""
+    return f" (drawn from {count(available)} to bound the cost)"
 
 
 def _title(found: Claim, nouns: Nouns) -> str:
