@@ -113,7 +113,7 @@ def test_rows_survive_their_file_and_scripts_that_did_not_run_keep_theirs(tmp_pa
 
 @pytest.mark.slow
 def test_a_benchmark_writes_its_rows(tmp_path):
-    words = ["--n", "1500", "--features", "256", "--rounds", "1", "--json", tmp_path / "rows.json"]
+    words = ["--n", "1500", "--features", "512", "--rounds", "1", "--json", tmp_path / "rows.json"]
     subprocess.run([sys.executable, BENCH / "pca_streaming.py", *words], check=True)
     rows = [measuring.Row(**one) for one in json.loads((tmp_path / "rows.json").read_text())]
     assert [row.measure for row in rows] == list(pca_streaming.TASK.measures)
