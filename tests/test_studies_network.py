@@ -17,6 +17,7 @@ from repviz.models import open_model
 from repviz.models.checkpoints import open_checkpoint
 from repviz.models.model import Preprocessing
 from repviz.report.pictures import signed
+from repviz.report.sections import get_section
 from repviz.studies import study
 from repviz.studies.unit_activations import peaks
 from repviz.training import train
@@ -200,6 +201,10 @@ def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_p
         "unit of classifier.3 to at most 223×223.",
     ]
     assert made.manifest["title"] == "What torchvision:squeezenet1_1 makes of 9 digits"
+    claim = get_section("top_images").claim(made)
+    assert claim.value == "3×3 to 223×223"
+    assert claim.answer.startswith("Pixels of 224×224 on which a unit’s strongest response depends")
+    assert str(claim.picture).count("<img") == 4
     assert "No checkpoint says how the network was trained" in made.report.read_text()
 
 

@@ -10,10 +10,11 @@ import pandas as pd
 from repviz.number_format import count, text
 from repviz.report.html import Child, Markup, join, tag
 from repviz.report.parts import figure, scrolling
-from repviz.report.pictures import framed, image
-from repviz.report.sections import Content, Section
+from repviz.report.pictures import captioned, framed, image
+from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
 
+SHOWN = 4  # pictures on the first screen
 HEADER, CELL = 64, 92  # pixels: widths of the unit's number and of a picture
 FIELD = ("field_top", "field_left", "field_bottom", "field_right")
 
@@ -88,6 +89,14 @@ def _box(row: dict[str, Any]) -> tuple[float, float, float, float]:
     return top / height, left / width, bottom / height, right / width
 
 
+def _field_size(rows: pd.DataFrame) -> tuple[int, int]:
+    """Height and width of the largest receptive field, in pixels of the input."""
+    return (
+        int((rows["field_bottom"] - rows["field_top"]).max()),
+        int((rows["field_right"] - rows["field_left"]).max()),
+    )
+
+
 def _field_sentence(rows: pd.DataFrame) -> str:
     shown = records(rows)
     known = [row for row in shown if row["field_top"] >= 0]
@@ -95,10 +104,7 @@ def _field_sentence(rows: pd.DataFrame) -> str:
         return "Their receptive fields cannot be determined: the network replaces NaN."
     if not any(_inside(row) for row in known):
         return "Each unit depends on the complete image."
-    height, width = (
-        max(row[end] - row[start] for row in known)
-        for start, end in (("field_top", "field_bottom"), ("field_left", "field_right"))
-    )
+    height, width = _field_size(rows[rows["field_top"] >= 0])
     size = f"{count(known[0]['input_height'])}×{count(known[0]['input_width'])}"
     return (
         f"Framed: the receptive field, at most {count(height)}×{count(width)} of {size} pixels; "
@@ -106,7 +112,36 @@ def _field_sentence(rows: pd.DataFrame) -> str:
     )
 
 
+def claim(study: Study) -> Claim | None:
+    """How much of an image the units respond to, and what activates one of them most."""
+    table = study.result("top_images", TABLES["top_images"])
+    known = table[table["field_top"] >= 0]
+    if known.empty:
+        return None
+    sizes = [_field_size(rows) for _, rows in known.groupby("layer", sort=False)]
+    partial = [one for one in records(known) if _inside(one)]
+    picture, shown = None, ""
+    if partial:
+        last = partial[-1]
+        own = known[(known["layer"] == last["layer"]) & (known["unit"] == last["unit"])]
+        patches = study.array("top_patches")
+        strongest = records(own.sort_values("rank"))[:SHOWN]
+        picture = captioned(
+            [(patches[int(one["panel"])], text(one["label"] or one["id"])) for one in strongest]
+        )
+        shown = f" Shown: what activates unit {last['unit']} of {last['layer']} most."
+    first, deepest = ("×".join(map(count, size)) for size in (sizes[0], sizes[-1]))
+    value = first if first == deepest else f"{first} to {deepest}"
+    height, width = (count(known[f"input_{side}"].iloc[0]) for side in ("height", "width"))
+    answer = (
+        f"Pixels of {height}×{width} on which a unit’s strongest response depends, from the first "
+        f"layer shown to the last.{shown}"
+    )
+    return Claim("How much of an image does a unit respond to?", value, answer, picture, rank=5)
+
+
 SECTION = Section(
+    claim=claim,
     title="Images that activate single units most",
     short="Units",
     stage="top_images",
