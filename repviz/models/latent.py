@@ -21,44 +21,44 @@ GELU_SLOPE = 1.1290  # the largest slope of GELU, rounded up
 GAIN = 8.0  # the Lipschitz constant of the network beside the linear map
 
 
-class LeastVolumeAutoencoder(ComponentAutoencoder):
-    """Its decoder's Lipschitz constant is at most 9: 1 of a linear map plus 8 of a network.
+class LatentAutoencoder(ComponentAutoencoder):
+    """An autoencoder whose training finds how many latent numbers it needs.
 
     See :class:`repviz.models.scores.ComponentAutoencoder` for the parameters.
     """
 
     @property
     def found_size(self) -> int:
-        """The number of latent dimensions without which the reconstruction changes."""
+        """The number of latent numbers that the training found to be needed."""
         return int(self.core.size)
 
     def make_core(self, m: int, decoder: bool, width: int, depth: int) -> nn.Module:
-        """A core with a Lipschitz decoder."""
+        """A core, with a decoder if one is wanted."""
         return LatentCore(
             m,
             MLP(m, self.bottleneck, width, depth),
-            LipschitzDecoder(self.bottleneck, m, width, depth) if decoder else None,
+            self.make_decoder(m, width, depth) if decoder else None,
         )
 
+    def make_decoder(self, m: int, width: int, depth: int) -> nn.Module:
+        """The map from latent numbers to the scores of m components."""
+        raise NotImplementedError
 
-class RankReductionAutoencoder(ComponentAutoencoder):
-    """Its codes have no more numbers than the rank that its training found.
 
-    See :class:`repviz.models.scores.ComponentAutoencoder` for the parameters.
-    """
+class LeastVolumeAutoencoder(LatentAutoencoder):
+    """Its decoder's Lipschitz constant is at most 9: 1 of a linear map plus 8 of a network."""
 
-    @property
-    def found_size(self) -> int:
-        """The rank of the latent matrix."""
-        return int(self.core.size)
+    def make_decoder(self, m: int, width: int, depth: int) -> nn.Module:
+        """A Lipschitz decoder."""
+        return LipschitzDecoder(self.bottleneck, m, width, depth)
 
-    def make_core(self, m: int, decoder: bool, width: int, depth: int) -> nn.Module:
-        """A core with a plain decoder."""
-        return LatentCore(
-            m,
-            MLP(m, self.bottleneck, width, depth),
-            PlainDecoder(self.bottleneck, m, width, depth) if decoder else None,
-        )
+
+class RankReductionAutoencoder(LatentAutoencoder):
+    """Its codes have no more numbers than the rank that its training found."""
+
+    def make_decoder(self, m: int, width: int, depth: int) -> nn.Module:
+        """A plain decoder."""
+        return PlainDecoder(self.bottleneck, m, width, depth)
 
     def encode(self, x: Tensor, k: int | None = None) -> Tensor:
         """The codes (b, at most k) of ``x``: no more numbers than the rank."""
