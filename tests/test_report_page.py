@@ -122,6 +122,26 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "interval"),
+    [
+        (4.0, 16.0, "4 to 16"),
+        (8.0, float("inf"), "8 to ∞"),
+        (8.0, 8.0, "8 to 8 of the sizes tried"),
+    ],
+)
+def test_the_interval_of_a_size_says_where_only_the_sizes_tried_make_it_narrow(
+    study: Path, tmp_path: Path, low: float, high: float, interval: str
+) -> None:
+    folder = changed(study, tmp_path / "s", "choices", observed=8, low=low, high=high)
+    claim = get_section("criteria").claim
+    assert claim is not None
+    claimed = claim(reading.open_study(folder))
+    assert claimed is not None
+    assert claimed.interval == interval
+    assert claimed.value.endswith("8 numbers")
+
+
+@pytest.mark.parametrize(
     ("ratio", "value", "words"),
     [
         ((0.7, 0.6, 0.8), "30 % below PCA", "is 30 % below that of the best PCA"),

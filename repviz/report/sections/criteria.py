@@ -155,9 +155,19 @@ def claim(study: Study) -> Claim | None:
         f"{'≈ ' if row['undecided'] else ''}{size} numbers",
         f"From {size} numbers per image on {rule} ({n}).{doubt}{_tried(study, row)}",
         _examples(study, row),
-        interval="" if missing(row["low"]) else _interval(row),
+        interval=_stated(row),
         rank=1,
     )
+
+
+def _stated(row: dict[str, Any]) -> str:
+    """The interval of the size; where it is one size, it says that others lie between those tried.
+
+    Resampled images can only choose among the sizes of the sweep.
+    """
+    if missing(row["low"]):
+        return ""
+    return _interval(row) + (" of the sizes tried" if row["low"] == row["high"] else "")
 
 
 def _tried(study: Study, row: dict[str, Any]) -> str:
