@@ -37,4 +37,7 @@ def test_a_word_is_completed(line, completed):
 
 
 def test_the_script_of_a_shell_is_shown():
-    assert "complete -o default -F _repviz_completion repviz" in repviz("--show-completion", "bash")
+    # Otherwise the shell is the one among the parent processes, and there may be none.
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    script = repviz("--show-completion", "bash", **named)
+    assert "complete -o default -F _repviz_completion repviz" in script
