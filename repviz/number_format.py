@@ -63,6 +63,11 @@ def points(difference: Any) -> str:
     return f"{100 * float(difference):+.1f}".replace("-", "−")
 
 
+def points_with_interval(difference: Any, low: Any, high: Any) -> str:
+    """A difference of two shares with its interval: ``+5.0 points [+0.5, +9.5]``."""
+    return f"{points(difference)} points [{points(low)}, {points(high)}]"
+
+
 def listed(words: Sequence[str]) -> str:
     """Words as a sentence lists them: ``2, 8 and 32``."""
     *before, last = words

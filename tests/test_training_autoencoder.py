@@ -22,14 +22,7 @@ from repviz.training.data import TrainingData
 from repviz.training.schedules import CosineSchedule
 from repviz.training.shifts import shift_and_mirror
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """So small a net gains nothing from more, and loses much where others use the machine too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 SHAPE = (1, 16, 16)

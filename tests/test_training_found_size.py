@@ -19,16 +19,10 @@ from repviz.training.found_size import TOLERANCE, smallest_size
 from repviz.training.least_volume import volume
 from repviz.training.rank_reduction import truncated
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FORMS = ("least-volume", "rank-reduction")
 LONGEST = 24
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def subspace(k: int, *, n: int = 300, d: int = 40, noise: float = 0.02) -> np.ndarray:

@@ -20,6 +20,8 @@ from repviz.training.alexnet_recipe import _parameter_groups, data_dependent_ini
 from repviz.training.recipes import recipe_settings
 from repviz.training.schedules import CosineSchedule, StepSchedule
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NETS = """
 from torch import nn
 def small(classes):
@@ -40,15 +42,6 @@ COLUMNS = [
     "n_held_out",
     "learning_rate",
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """So small a net gains nothing from more, and loses much where others use the machine too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from repviz.training.batches import BatchStream
 from repviz.training.machine import Machine
 from repviz.training.schedules import CosineSchedule, PlateauSchedule
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 NETS = """
 from torch import nn
 def small(classes):
@@ -70,14 +72,6 @@ if machine.process == 0:
     made.table.to_json({out!r} + ".json", orient="records")
 print("hash", weights_hash(made.model.module), flush=True)
 """
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

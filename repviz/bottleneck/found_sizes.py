@@ -35,17 +35,23 @@ def found_sizes(fits: Fits, curve: PCACurve, test: np.ndarray) -> pd.DataFrame:
     sizes = {
         (job.engine.name, job.seed): fits.found_size(job.engine.name, job.seed) for job in jobs
     }
+    if all(size is None for size in sizes.values()):
+        return pd.DataFrame()
+    errors = {  # each network is opened once
+        (job.engine.name, job.seed): _error_by_size(fits, job.engine, job.seed, test)
+        for job in jobs
+    }
     rows = []
     for job in jobs:
         engine, seed = job.engine, job.seed
         size = sizes[engine.name, seed]
         if size is None:
             continue
-        mse = _error_by_size(fits, engine, seed, test)(size)
+        mse = errors[engine.name, seed](size)
         needed: list[tuple[Engine, float | None]] = [(ENGINES["pca"], curve.needed(mse))]
         for other in (one.engine for one in jobs if one.seed == seed):
             if sizes[other.name, seed] is None:
-                error = _error_by_size(fits, other, seed, test)
+                error = errors[other.name, seed]
                 needed.append((other, smallest_size(error, fits.plan.longest, mse)))
         rows += [
             {

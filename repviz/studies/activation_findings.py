@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, percent, points
+from repviz.number_format import count, percent, points_with_interval
 from repviz.studies.layer_findings import unchanged
 from repviz.study_folder import Study, records
 
@@ -73,8 +73,7 @@ def _differences(profile: Any, differences: Any) -> list[str]:
 
 
 def _difference(row: dict[str, Any]) -> str:
-    ends = f"[{points(row['low'])}, {points(row['high'])}]"
-    gain = f"{points(row['difference'])} points {ends}"
+    gain = points_with_interval(row["difference"], row["low"], row["high"])
     a, b = row["representation_a"], row["representation_b"]
     if row["low"] > 0:
         verdict = f"the linear probe is better in {a} than in {b}"

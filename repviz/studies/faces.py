@@ -32,7 +32,7 @@ from repviz.images.collection import Images
 from repviz.images.partition import partition
 from repviz.models import autoencoder, open_model
 from repviz.models.model import Model
-from repviz.number_format import count, counted, percent, points
+from repviz.number_format import count, counted, percent, points_with_interval
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
@@ -348,8 +348,7 @@ def _benefit(differences: Any, trained: str, untrained: str, pixels: str) -> str
     """What the paired differences from both controls show of a benefit of training."""
     controls = [differences.loc[(trained, other)] for other in (untrained, pixels)]
     gain, over_pixels = (
-        f"{points(row.difference)} points [{points(row.low)}, {points(row.high)}]"
-        for row in controls
+        points_with_interval(row.difference, row.low, row.high) for row in controls
     )
     pairs = f"{gain} from the untrained network and {over_pixels} from the pixels, paired by image"
     if all(row.low > 0 for row in controls):

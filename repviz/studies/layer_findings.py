@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import percent, points
+from repviz.number_format import percent, points_with_interval
 from repviz.study_folder import Study
 from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
 
@@ -103,9 +103,9 @@ def _difference(row: Any, cause: str) -> str:
     """What a paired difference shows of a benefit of ``cause``, such as training."""
     if row.difference == row.low == row.high == 0:
         return f" (right and wrong on the same images, so no benefit of {cause} is shown)"
-    ends = f"[{points(row.low)}, {points(row.high)}]"
+    gain = points_with_interval(row.difference, row.low, row.high)
     shown = "" if row.low > 0 else f", so no benefit of {cause} is shown"
-    return f" (a difference of {points(row.difference)} points {ends}, paired by image{shown})"
+    return f" (a difference of {gain}, paired by image{shown})"
 
 
 def _invariance_finding(table: Any) -> str:

@@ -124,7 +124,7 @@ def render(study: Study) -> Content | None:
         body,
         reading=_reading(study),
         limits=_limits(study, negatives),
-        title=_title(found, study.nouns) if (found := claim(study)) else "",
+        title=_title(first, nouns),
     )
 
 
@@ -162,7 +162,7 @@ def _words(row: dict[str, Any]) -> Markup:
     return join(
         [
             tag("strong", row["title"]),
-            tag("span", f"{count(row['accepted'])} of {count(row['n'])} accepted"),
+            tag("span", f"{_accepted(row)} accepted"),
             tag("span", share),
         ]
     )
@@ -286,12 +286,12 @@ def claim(study: Study) -> Claim | None:
         return None
     rungs = records(table)
     noise, real, nouns = rungs[0], rungs[-1], study.nouns
-    accepted, n = count(noise["accepted"]), count(noise["n"])
-    verdict = f"A random image is not {nouns.one}: none" if noise["accepted"] == 0 else accepted
+    is_none = noise["accepted"] == 0
+    verdict = f"A random image is not {nouns.one}: none" if is_none else count(noise["accepted"])
     answer = (
-        f"{verdict} of {n} images of independent random pixels passed the judges, which accept "
-        f"{count(real['accepted'])} of {count(real['n'])} real {nouns.images} that they had not "
-        f"seen.{_harder(study)}"
+        f"{verdict} of {count(noise['n'])} images of independent random pixels passed the judges, "
+        f"which accept {_accepted(real)} real {nouns.images} that they had not seen."
+        f"{_harder(study)}"
     )
     picture = None
     if study.has("arrays/ladder.npy"):
@@ -299,11 +299,10 @@ def claim(study: Study) -> Claim | None:
         picture = captioned([(pixels[0, 0], "random"), (pixels[-1, 0], "real")])
     return Claim(
         f"Is a random image {nouns.one}?",
-        f"{accepted} of {n}",
+        _accepted(noise),
         answer,
         picture,
-        interval=f"{percent(noise['accepted_share_low'])} to "
-        f"{percent(noise['accepted_share_high'])}",
+        interval=_interval(noise),
         rank=0,
     )
 
@@ -317,11 +316,20 @@ def _drawn(study: Study, rungs: pd.DataFrame) -> str:
     return f" (drawn from {count(available)} to bound the cost)"
 
 
-def _title(found: Claim, nouns: Nouns) -> str:
-    verdict = "is not" if found.value.startswith("0 ") else "can pass for"
+def _title(noise: dict[str, Any], nouns: Nouns) -> str:
+    verdict = "is not" if noise["accepted"] == 0 else "can pass for"
     return (
-        f"A random image {verdict} {nouns.one}: {found.value} accepted (95 % CI {found.interval})"
+        f"A random image {verdict} {nouns.one}: {_accepted(noise)} accepted "
+        f"(95 % CI {_interval(noise)})"
     )
+
+
+def _accepted(rung: dict[str, Any]) -> str:
+    return f"{count(rung['accepted'])} of {count(rung['n'])}"
+
+
+def _interval(rung: dict[str, Any]) -> str:
+    return f"{percent(rung['accepted_share_low'])} to {percent(rung['accepted_share_high'])}"
 
 
 def _harder(study: Study) -> str:
