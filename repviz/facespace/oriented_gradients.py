@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 CELLS = 8  # a side
+CHUNK = 256  # images at a time, for memory
 SMALLEST = 1e-2  # keeps flat blocks from being enlarged to noise
 
 
@@ -23,6 +24,11 @@ def oriented_gradients(rows: np.ndarray, side: int) -> np.ndarray:
     Dalal & Triggs 2005, CVPR. A gradient counts towards every direction within 90 degrees of its
     own, by its projection, instead of towards the nearest two.
     """
+    parts = [_histograms(rows[i : i + CHUNK], side) for i in range(0, len(rows), CHUNK)]
+    return np.concatenate(parts)
+
+
+def _histograms(rows: np.ndarray, side: int) -> np.ndarray:
     images = rows.reshape(-1, side, side).astype(np.float32, copy=False)
     down, across = np.zeros_like(images), np.zeros_like(images)
     down[:, 1:-1] = images[:, 2:] - images[:, :-2]
