@@ -1,4 +1,8 @@
-"""How rare an accepted image is: log10 of the probability that judges accept a random point."""
+"""How rare an accepted image is: log10 of the probability that judges accept a random point.
+
+Noise near a known image is drawn there and weighted. What all judges accept of noise is found by
+splitting, from an envelope of known probability that holds it; of other samplers, by splitting.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,15 @@ import numpy as np
 from repviz import checks, intervals
 from repviz.errors import InputError
 from repviz.facespace.calibration import JOINT, CalibratedJudges
+from repviz.facespace.envelopes import (
+    Envelope,
+    pixelwise_in_face_space,
+    uniform_in_face_space,
+)
 from repviz.facespace.known import Known
-from repviz.facespace.samplers import CONTROLS, SAMPLERS, Latent
+from repviz.facespace.samplers import CONTROLS, SAMPLERS
 from repviz.facespace.splitting import Rarity, Score, rarity
+from repviz.facespace.tilting import TILTS, log10_near
 
 POPULATIONS, PARTICLES, MOVES = 10, 20, 2
 
@@ -31,7 +41,9 @@ def log10_accepted(
     """log10 of the probability that one judge, or all together, accept an image of a sampler.
 
     Judges that say yes or no give nothing to climb: the joint verdict is the probability that all
-    others accept, by splitting, times the share of such images that these accept.
+    others accept, by splitting, times the share of such images that these accept. Of uniform and
+    pixel-wise Gaussian images the judge "nearest-face" alone needs no splitting: see
+    :func:`~repviz.facespace.tilting.log10_near`.
 
     Parameters
     ----------
@@ -67,54 +79,90 @@ def log10_accepted(
             f"log10_accepted: sampler must be one of {usable}, got '{sampler}', which is no "
             "function of independent random numbers. Count instead: ladder."
         )
-    latent = entry.latent(known)
     names = [judge.name for judge in judges.judges]
     checks.one_of("log10_accepted", "verdict", verdict, [*names, JOINT])
     places = judges.used if verdict == JOINT else [names.index(verdict)]
+    statistics = [name for place in places for name in judges.judges[place].statistics]
+    limit = judges.joint_limit if verdict == JOINT else judges.bands[places[0]].threshold
+    if statistics == ["distance"] and sampler in TILTS:
+        (low,), (high,) = judges.bands[places[0]].limits(limit)
+        if np.isfinite(high):
+            return log10_near(known, sampler, max(0.0, float(low)), float(high), seed=seed)
     graded = [place for place in places if not judges.bands[place].yes_no]
     strict = [place for place in places if judges.bands[place].yes_no]
-    limit = judges.joint_limit if verdict == JOINT else judges.bands[places[0]].threshold
     if not graded:
         raise InputError(
             f"log10_accepted: verdict must be that of a judge with a score, got '{verdict}', which "
             "says yes or no. Count instead: ladder."
         )
+    envelope = _envelope(judges, known, sampler, places, limit)
+    envelope = envelope or Envelope(0.0, entry.latent(known), _counts)
     found = rarity(
-        _score(judges, graded, latent), latent.d, prior=latent.prior, limit=limit,
-        populations=populations, particles=particles, moves=moves, seed=seed,
+        _score(judges, graded, envelope, limit), envelope.latent.d, prior=envelope.latent.prior,
+        limit=limit, populations=populations, particles=particles, moves=moves, seed=seed,
     )  # fmt: skip
-    return _times_share(found, judges, strict, latent) if strict else found
+    found = _shifted(found, (envelope.log10,) * 3)
+    return _times_share(found, judges, strict, envelope) if strict else found
 
 
-def _rows(latent: Latent, numbers: np.ndarray) -> np.ndarray:
-    return np.clip(latent.rows(numbers), 0, 1).astype(np.float32, copy=False)
+def _envelope(
+    judges: CalibratedJudges, known: Known, sampler: str, places: list[int], limit: float
+) -> Envelope | None:
+    """The envelope of what the judges at these places accept, if there is one."""
+    for place in places:
+        if judges.judges[place].statistics == ("within", "residual"):
+            within, residual = (float(one) for one in judges.bands[place].limits(limit)[1])
+            if sampler == "uniform-pixels" and np.isfinite(residual):
+                return uniform_in_face_space(known, within, residual)
+            if sampler == "pixelwise-gaussian" and np.isfinite(residual):
+                return pixelwise_in_face_space(known, residual)
+    return None
 
 
-def _score(judges: CalibratedJudges, places: list[int], latent: Latent) -> Score:
-    """The largest score of the judges at these places."""
+def _counts(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Every row counts where the envelope is the sampler itself."""
+    return np.full(len(rows), -np.inf)
+
+
+def _clipped(rows: np.ndarray) -> np.ndarray:
+    return np.clip(rows, 0, 1).astype(np.float32, copy=False)
+
+
+def _score(judges: CalibratedJudges, places: list[int], envelope: Envelope, limit: float) -> Score:
+    """The largest score of the judges at these places, and of what does not count."""
 
     def score(numbers: np.ndarray) -> np.ndarray:
-        X = _rows(latent, numbers)
-        return np.max([judges.bands[i].scores(judges.values(i, X)) for i in places], axis=0)
+        rows = envelope.latent.rows(numbers)
+        X = _clipped(rows)
+        scores = [judges.bands[i].scores(judges.values(i, X)) for i in places]
+        return np.max([*scores, limit + envelope.excess(numbers, rows)], axis=0)
 
     return score
 
 
+def _shifted(found: Rarity, logs: tuple[float, float, float]) -> Rarity:
+    """The probability times another, whose log10 is given: low, estimate, high."""
+    return replace(
+        found,
+        log10=min(0.0, found.log10 + logs[1]),
+        low=min(0.0, found.low + logs[0]),
+        high=min(0.0, found.high + logs[2]),
+        floor=min(0.0, found.floor + logs[0]),
+    )
+
+
 def _times_share(
-    found: Rarity, judges: CalibratedJudges, places: list[int], latent: Latent
+    found: Rarity, judges: CalibratedJudges, places: list[int], envelope: Envelope
 ) -> Rarity:
     """The probability times the share of the points that the judges at these places accept."""
-    X = _rows(latent, found.points)
+    X = _clipped(envelope.latent.rows(found.points))
     verdicts = [judges.bands[i].scores(judges.values(i, X)) <= judges.joint_limit for i in places]
     accepted = np.all(verdicts, axis=0)
     low, high = intervals.share_of_groups(accepted, found.groups)
     share = (low, float(accepted.mean()), high)
     logs = [math.log10(one) if one > 0 else -math.inf for one in share]
     return replace(
-        found,
-        log10=found.log10 + logs[1],
-        low=found.low + logs[0],
-        high=found.high + logs[2],
+        _shifted(found, (logs[0], logs[1], logs[2])),
         points=found.points[accepted],
         groups=found.groups[accepted],
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from repviz.facespace.judges.face_space import leading_components
+from repviz.facespace.judges.face_space import deviations, leading_components
 from repviz.facespace.known import Known
 
 LN10 = float(np.log(10))
@@ -51,8 +51,15 @@ def uniform_near(faces: np.ndarray, distance: float) -> float:
 def uniform_in_face_space(known: Known, within: float, residual: float) -> float:
     """log10 of a bound: that a uniform point lies in face space as faces do.
 
-    The accepted set is an ellipsoid in the k leading components times a ball in the other d - k
-    directions. Its volume bounds the share of the cube that it fills.
+    The volume of :func:`face_space_volume` bounds the share of the cube that it fills.
+    """
+    return min(0.0, face_space_volume(known, within, residual))
+
+
+def face_space_volume(known: Known, within: float, residual: float) -> float:
+    """log10 of the volume of the points that lie in face space as faces do, in the cube or not.
+
+    An ellipsoid in the k leading components times a ball in the other d - k directions.
 
     Parameters
     ----------
@@ -63,10 +70,10 @@ def uniform_in_face_space(known: Known, within: float, residual: float) -> float
     residual : float
         Largest accepted root mean square residual, in [0, 1].
     """
-    variance = leading_components(known).explained_variance
-    k, d = len(variance), known.faces.shape[1]
-    ellipsoid = _log_ball(k, within * np.sqrt(k)) + np.log(variance).sum() / 2
-    return min(0.0, float(ellipsoid + _log_ball(d - k, residual * np.sqrt(d))) / LN10)
+    deviation = deviations(leading_components(known))
+    k, d = len(deviation), known.faces.shape[1]
+    ellipsoid = _log_ball(k, within * np.sqrt(k)) + np.log(deviation).sum()
+    return float(ellipsoid + _log_ball(d - k, residual * np.sqrt(d))) / LN10
 
 
 def volume_near(count: int, d: int, distance: float) -> float:
@@ -102,6 +109,11 @@ def pixelwise_in_face_space(known: Known, residual: float) -> float:
     residual : float
         Largest accepted root mean square residual, in [0, 1].
     """
+    return min(0.0, pixelwise_tilt(known, residual)[0])
+
+
+def pixelwise_tilt(known: Known, residual: float) -> tuple[float, float]:
+    """log10 of the same bound, not cut off at 0, and the t that it is smallest at."""
     d = known.faces.shape[1]
     variance = known.faces.var(axis=0, ddof=1).astype(np.float64)
     axes = leading_components(known).components  # (k, d)
@@ -112,7 +124,8 @@ def pixelwise_in_face_space(known: Known, residual: float) -> float:
         determinant = np.log(scale).sum() + np.linalg.slogdet(inner)[1]
         return float(t * d * residual**2 - determinant / 2)
 
-    return min(0.0, log_bound(_best(log_bound)) / LN10)
+    t = _best(log_bound)
+    return log_bound(t) / LN10, t
 
 
 def _best(bound: Callable[[float], float]) -> float:

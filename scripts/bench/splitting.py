@@ -6,6 +6,10 @@
 Balls in the unit cube and in the standard Gaussian, a shell, a half-space, the problem of
 resistance and stress (R - S), and hyperplanes. ``--large`` is the number of repeats of those
 that take long: 1,000 and 4,096 dimensions, and the ball in a cube of 200.
+
+The error of log P relative to it is about sqrt(2 / (populations x particles x -ln P)): a population
+has ``--effort`` / -ln P points, at least 100, so that it is alike for all problems; in more than
+200 dimensions it has 20, since there the errors are small and points move slowly.
 """
 
 from __future__ import annotations
@@ -125,18 +129,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--large", type=int, default=2)
-    parser.add_argument("--particles", type=int, default=100)
+    parser.add_argument("--effort", type=float, default=3000)
     parser.add_argument("--moves", type=int, default=3)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="of problems whose names hold this")
+    parser.add_argument("--dimensions", type=int, default=0, help="of problems of so many")
     options = parser.parse_args()
     print(f"{'':22s}{'d':>6s}{'log10 P':>11s}{'mean':>11s}{'error':>8s}{'worst':>8s}", end="")
-    print(f"{'width':>8s}{'covered':>12s}{'CPU s':>8s}")
+    print(f"{'width':>8s}{'covered':>12s}{'floors':>8s}{'CPU s':>8s}")
     covered = total = 0
     for problem in (*SMALL, *LARGE):
         repeats = options.large if problem in LARGE else options.repeats
         if options.only not in problem.name or not repeats:
             continue
-        particles = options.particles if problem.d <= 200 else min(options.particles, 20)
+        if options.dimensions not in (0, problem.d):
+            continue
+        particles = max(100, round(options.effort / -(problem.truth * LN10)))
+        particles = particles if problem.d <= 200 else 20
         started, found = time.process_time(), []
         for seed in range(repeats):
             found.append(
@@ -149,11 +157,12 @@ def main() -> None:
         values = np.array([one.log10 for one in found])
         errors = 100 * np.abs(values / problem.truth - 1)
         hits = sum(one.low <= problem.truth <= one.high for one in found)
+        floors = sum(one.floor <= problem.truth for one in found)
         width = np.mean([one.high - one.low for one in found])
         print(
             f"{problem.name:22s}{problem.d:6d}{problem.truth:11.3f}{values.mean():11.3f}"
             f"{errors.mean():6.2f} %{errors.max():6.2f} %{width:8.3f}"
-            f"{f'{hits} of {repeats}':>12s}{seconds:8.2f}",
+            f"{f'{hits} of {repeats}':>12s}{floors:8d}{seconds:8.2f}",
             flush=True,
         )
         if problem.d <= 200:

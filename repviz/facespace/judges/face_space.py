@@ -27,8 +27,7 @@ def fit(known: Known, seed: int) -> Statistics:
     """
     space = leading_components(known)
     axes = space.components.astype(np.float32)
-    variance = space.explained_variance
-    deviation = np.sqrt(np.maximum(variance, NEGLIGIBLE * variance[0]))
+    deviation = deviations(space)
 
     def statistics(X: np.ndarray) -> np.ndarray:
         centred = X - known.mean
@@ -44,3 +43,9 @@ def leading_components(known: Known) -> PCA:
     """The eigenfaces: 40, or one for every 4 known faces where these are fewer."""
     n, d = known.fitted_n or len(known.faces), known.faces.shape[1]
     return pca(known.faces, components=max(1, min(COMPONENTS, n // FACES_EACH, d - 1)))
+
+
+def deviations(space: PCA) -> np.ndarray:
+    """What the scores of each component are divided by, shape (k,)."""
+    variance = space.explained_variance
+    return np.sqrt(np.maximum(variance, NEGLIGIBLE * variance[0]))
