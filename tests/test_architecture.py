@@ -22,6 +22,7 @@ PACKAGE = Path(repviz.__file__).parent
 ROOMS = {
     0: [
         "errors",
+        "array_files",
         "checks",
         "distortion",
         "durable",

@@ -10,8 +10,9 @@ import pytest
 from study_folder import build
 
 import repviz
-from repviz.errors import InputError, Mismatch
-from repviz.report.blocks import read_block
+from repviz import seals
+from repviz.errors import Damaged, InputError, Mismatch
+from repviz.report.blocks import block, read_block
 from repviz.report.page import write_report
 
 pytestmark = pytest.mark.slow
@@ -83,10 +84,27 @@ def test_a_file_that_is_no_report(tmp_path: Path) -> None:
         "Write it: repviz report."
     )
     page = tmp_path / "page.html"
-    page.write_text("<p>no map</p>")
+    seals.write_page(page, "<p>no map</p>", "key")
     with pytest.raises(InputError) as caught:
         repviz.selection(page, "#map?key=abc&rows=AAE")
     assert str(caught.value) == (
         f"selection: report must contain a map, got none in {page}. Write the report again: "
         "repviz report."
+    )
+
+
+def test_a_damaged_report_is_named(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_bytes(b"<p>\xff</p>")
+    with pytest.raises(Damaged) as caught:
+        repviz.selection(page, "#map?key=abc&rows=AAE")
+    assert str(caught.value) == (
+        f"{page}: this report must end with its checksum. Write it again: repviz report."
+    )
+    blocks = {"words": b"{}", "ids": b"[]", "labels": b""}
+    seals.write_page(page, "".join(str(block(f"map-{k}", v)) for k, v in blocks.items()), "")
+    with pytest.raises(Damaged) as caught:
+        repviz.selection(page, "#map?key=abc&rows=AAE")
+    assert str(caught.value) == (
+        f"{page}: the map in this report cannot be read. Write the report again: repviz report."
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from repviz import checks
+from repviz.array_files import UNREADABLE
 from repviz.errors import InputError
 from repviz.images import decoding
 from repviz.images.collection import Arrays, Images
@@ -17,20 +17,6 @@ from repviz.images.labels import label_texts
 from repviz.images.local_files import kind_of, printable
 
 MAGICS = (b"\x93NUMPY", b"PK")
-# What numpy and zipfile raise at a file that is not what it claims to be.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-    OverflowError,
-    RecursionError,
-)
 MAX_UNPACKED = 256 * 2**20  # bytes that a member may have whatever its packed size
 MAX_RATIO = 100  # unpacked to packed: photographs pack to a half, drawings to a twentieth
 LABEL_KEYS = ("labels", "label")
@@ -118,7 +104,7 @@ def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
             f"open_images: array:{argument} must be readable, got '{error.strerror}'. Change its "
             "permissions."
         ) from error
-    except (*UNREADABLE, MemoryError) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"open_images: array:{argument} must be a complete .npy or .npz file of plain arrays, "

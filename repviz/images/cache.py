@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from repviz import checks, durable, progress
+from repviz.array_files import UNREADABLE
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 from repviz.locking import locked_file
@@ -114,8 +115,8 @@ def _map_if_complete(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        found: np.ndarray = np.load(path, mmap_mode="r")
-    except (OSError, ValueError):
+        found: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+    except UNREADABLE:
         found = np.empty(0)
     if found.shape == shape and found.dtype == np.uint8:
         return found

@@ -13,13 +13,16 @@ from urllib.parse import parse_qs
 import numpy as np
 import pandas as pd
 
-from repviz import checks
-from repviz.errors import InputError, Mismatch
+from repviz import checks, seals
+from repviz.array_files import UNREADABLE
+from repviz.errors import Damaged, InputError, Mismatch
 from repviz.report.blocks import read_block
 
 if TYPE_CHECKING:
     from repviz.report.notebook import Explorer
     from repviz.study_folder import Study
+
+AGAIN = "Write the report again: repviz report."
 
 
 def selection(report: str | Path | Study | Explorer, link: str) -> pd.DataFrame:
@@ -44,32 +47,44 @@ def selection(report: str | Path | Study | Explorer, link: str) -> pd.DataFrame:
         There is no such report, it has no map, or ``link`` holds no selection.
     Mismatch
         The selection was made in a report of other images or other maps.
+    Damaged
+        The report was changed since it was written, or its map cannot be read.
     """
     page = _page(report)
-    words, ids, labels = (read_block(page, f"map-{name}") for name in ("words", "ids", "labels"))
-    if words is None or ids is None or labels is None:
-        raise InputError(
-            f"selection: report must contain a map, got none in {report}. Write the report again: "
-            "repviz report."
-        )
-    about = json.loads(words)
+    try:
+        found = _map(page)
+    except UNREADABLE as error:
+        raise Damaged(f"{report}: the map in this report cannot be read. {AGAIN}") from error
+    if found is None:
+        raise InputError(f"selection: report must contain a map, got none in {report}. {AGAIN}")
+    key_here, ids, labels = found
     key, rows = _parsed(link)
-    if key != about["key"]:
+    if key != key_here:
         raise Mismatch(
-            f"selection: the link must be of this report's map {about['key']}, got one of the map "
+            f"selection: the link must be of this report's map {key_here}, got one of the map "
             f"{key}. Give the report in which the selection was made."
         )
-    chosen = _decoded(rows, about["n"])
-    names = about["labels"] or [""]
-    codes = np.frombuffer(labels, "<u4")
-    named = json.loads(ids)
+    chosen = _decoded(rows, len(ids))
     return pd.DataFrame(
         {
             "row": chosen,
-            "id": [named[row] for row in chosen],
-            "label": [names[codes[row]] for row in chosen],
+            "id": [ids[row] for row in chosen],
+            "label": [labels[row] for row in chosen],
         }
     )
+
+
+def _map(page: str) -> tuple[str, list[str], list[str]] | None:
+    """The key of a page's map, and the id and the label of each image on it; None without a map."""
+    words, ids, codes = (read_block(page, f"map-{name}") for name in ("words", "ids", "labels"))
+    if words is None or ids is None or codes is None:
+        return None
+    about, found = json.loads(words), json.loads(ids)
+    names = about["labels"] or [""]
+    labels = [names[code] for code in np.frombuffer(codes, "<u4")]
+    if not len(found) == len(labels) == about["n"]:
+        raise ValueError("as many ids and labels as images")
+    return str(about["key"]), found, labels
 
 
 def _page(report: str | Path | Study | Explorer) -> str:
@@ -84,7 +99,8 @@ def _page(report: str | Path | Study | Explorer) -> str:
             f"selection: report must be a report or a study folder, got {path}. Write it: "
             "repviz report."
         )
-    return path.read_text(encoding="utf-8")
+    seals.check_page(path)
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _parsed(link: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -73,13 +73,7 @@ class FileCheckpointer:
                 "overwrite=True (--overwrite)."
             )
         progress, tensors = load_training(self.path, self.model.module)
-        try:
-            state = State(**progress["state"], tensors=tensors)
-        except (KeyError, TypeError) as error:
-            raise Damaged(
-                f"{self.path}: the training state cannot be read ({error}). Delete the file and "
-                "train again."
-            ) from error
+        state = State(**_checked(self.path, progress), tensors=tensors)
         if state.history:
             self._write_curves(state.history)
         return state
@@ -118,6 +112,25 @@ class FileCheckpointer:
     def _write_curves(self, history: list[Row]) -> None:
         curves = pd.DataFrame(history).to_csv(index=False)
         durable.write_text(curves_path(self.path), curves)
+
+
+def _checked(path: Path, progress: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a saved state, each of its type.
+
+    Raises
+    ------
+    Damaged
+        One is missing, or is of another type.
+    """
+    state = progress.get("state")
+    if isinstance(state, dict) and state.keys() == {"step", "loss", "score", "history"}:
+        rows: list[Any] = state["history"] if isinstance(state["history"], list) else [None]
+        good = all(isinstance(row, dict) and "epoch" in row for row in rows)
+        values = [state["loss"], state["score"]]
+        values += [value for row in rows for value in row.values()] if good else [None]
+        if type(state["step"]) is int and all(isinstance(value, int | float) for value in values):
+            return state
+    raise Damaged(f"{path}: the training state cannot be read. Delete the file and train again.")
 
 
 def curves_path(checkpoint: Path) -> Path:

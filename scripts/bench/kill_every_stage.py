@@ -3,20 +3,27 @@
 
     scripts/bench/kill_every_stage.py [--kills 1000] [--minutes 60] [--seed 0] [--only train,sweep]
 
-A job (train, extract, import, export, encoder, sweep, study, report) runs in a forked child that is
-killed: half of the kills at a random moment, half just before a random operation on files under its
-folder (open, rename, remove, mkdir). Then the same call runs again, is killed again in three cases
-of four, and at last runs to its end. Checked: each run ends without an error unless it is killed;
-every file is there, with the bytes of an uninterrupted run; ``repviz.verify`` passes; no temporary
-file is left. Manifests and reports hold times: of manifests all but these is compared, of
-reports that they are complete. A file that a killed call had completed is refused by the next,
+A job (train, extract, import, export, encoder, sweep, every kind of study, report) runs in a forked
+child that is killed: half of the kills at a random moment, half just before a random operation on
+files under its folder (open, rename, remove, mkdir). Then the same call runs again, is killed again
+in three cases of four, and at last runs to its end. Checked: each run ends without an error unless
+it is killed; every file is there, with the bytes of an uninterrupted run; ``repviz.verify`` passes;
+no temporary file is left. Manifests and reports hold times: of manifests all but these is compared,
+of reports that they are complete. A file that a killed call had completed is refused by the next,
 which is then told to overwrite it.
+
+A job that takes eight times as long is killed half as often. Children inherit what was imported and
+compiled in this process, so that their time is spent in the stages.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib
 import json
+import math
 import os
+import pkgutil
 import random
 import re
 import shutil
@@ -32,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # a forked child cannot use its parent's threads
+os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # which starts threads of its own after a fork
 
 import numpy as np
 from measuring import parser
@@ -43,6 +51,16 @@ from repviz.training.recipes import recipe_settings
 TOUCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 TIMES = ("seconds", "cpu_seconds", "process_peak_memory_mb", "finished", "created", "written")
 AGAIN = 3 / 4  # of the resumed runs are killed too
+# Of 16x16 pixels in grey; the weights are random unless a checkpoint holds others.
+NETWORK = """
+from torch import nn
+
+
+def small(classes=5):
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, classes)
+    )
+"""
 Job = Callable[[Path, bool], Any]  # the folder to write to; whether files there may be replaced
 
 
@@ -51,41 +69,62 @@ class Inputs:
     """What the jobs read, made once."""
 
     images: Any
-    model: Any
+    model: Any  # an autoencoder
+    classifier: Any
     matrix: np.ndarray
-    folder: Path  # with a finished store, sweep and study
+    folder: Path  # with a finished store, checkpoint, sweep and studies
 
 
 def make_inputs(folder: Path) -> Inputs:
-    """Small images, a network, and what the later stages start from."""
+    """Small images, two networks, and what the later stages start from."""
+    folder.mkdir()
+    (folder / "killed_networks.py").write_text(NETWORK)
+    sys.path.insert(0, str(folder))
     images = repviz.open_images("drawn-faces:40", size=16, grey=True)
     model = repviz.open_model(
         "autoencoder", form="conv", size=16, bottleneck=2, width=2, depth=1, seed=1
     )
-    inputs = Inputs(images, model, images.matrix(), folder)
-    for name in ("import", "sweep"):
-        (folder / name).mkdir(parents=True)
-        # In a child, for no child can use the threads that numba once started in its parent.
+    classifier = repviz.open_model(
+        "killed_networks:small", classes=len(set(images.labels)), size=16, channels=1
+    )
+    inputs = Inputs(images, model, classifier, images.matrix(), folder)
+    for name in ("import", "classify", "sweep"):
+        (folder / name).mkdir()
+        # In a child, where a training starts the threads of its own that no fork survives.
         finish(make_jobs(inputs)[name], folder / name, folder / f"{name}.log")
+    for number, size in enumerate((1, 2)):  # two studies to compare
+        repviz.sweep(images, out=folder / f"pca-{number}", bottlenecks=[size, 4], engines=["pca"])
     return inputs
+
+
+def warm(inputs: Inputs, folder: Path) -> None:
+    """Import and compile here, once, what the jobs need; nothing here trains a network."""
+    for module in pkgutil.walk_packages(repviz.__path__, "repviz."):
+        if not module.name.startswith(("repviz.cli", "repviz.__main__")):  # which would run
+            importlib.import_module(module.name)
+    for name in ("skimage.feature", "sklearn.linear_model", "umap"):
+        importlib.import_module(name)
+    folder.mkdir()
+    make_jobs(inputs)["activations"](folder, False)
 
 
 def make_jobs(inputs: Inputs) -> dict[str, Job]:
     """Stage -> the call that writes into a folder."""
+    return {**_file_jobs(inputs), **_study_jobs(inputs)}
+
+
+def _file_jobs(inputs: Inputs) -> dict[str, Job]:
+    """Trainings, activations and exports."""
     images, model = inputs.images, inputs.model
     settings = recipe_settings("pixels", save_every=0.05)
     store, sweep = inputs.folder / "import" / "acts", inputs.folder / "sweep" / "sweep"
-
-    def report(folder: Path, overwrite: bool) -> None:
-        if not (folder / "sweep").exists():
-            shutil.copytree(sweep, folder / "copy", dirs_exist_ok=True)
-            (folder / "copy" / "report.html").unlink(missing_ok=True)
-            (folder / "copy").rename(folder / "sweep")
-        repviz.write_report(folder / "sweep")
-
     return {
         "train": lambda folder, overwrite: repviz.train(
             model, images, out=folder / "own.safetensors", epochs=12, batch=8, recipe=settings,
+            overwrite=overwrite,
+        ),
+        "classify": lambda folder, overwrite: repviz.train(
+            inputs.classifier, images, out=folder / "classifier.safetensors", epochs=3, batch=8,
             overwrite=overwrite,
         ),
         "extract": lambda folder, overwrite: repviz.extract(
@@ -101,11 +140,41 @@ def make_jobs(inputs: Inputs) -> dict[str, Job]:
         "encoder": lambda folder, overwrite: repviz.export_encoder(
             sweep, folder / "encoder.safetensors", bottleneck=2, overwrite=overwrite
         ),
+    }  # fmt: skip
+
+
+def _study_jobs(inputs: Inputs) -> dict[str, Job]:
+    """A study of each kind, and a report."""
+    images, finished = inputs.images, inputs.folder
+    checkpoint = finished / "classify" / "classifier.safetensors"
+
+    def report(folder: Path, overwrite: bool) -> None:
+        if not (folder / "sweep").exists():
+            shutil.copytree(finished / "sweep" / "sweep", folder / "copy", dirs_exist_ok=True)
+            (folder / "copy" / "report.html").unlink(missing_ok=True)
+            (folder / "copy").rename(folder / "sweep")
+        repviz.write_report(folder / "sweep")
+
+    def study(kind: str, source: Any, **options: Any) -> Job:
+        return lambda folder, overwrite: repviz.study(kind, source, out=folder / kind, **options)
+
+    network = {"model": "killed_networks:small", "weights": checkpoint}
+    return {
         "sweep": lambda folder, overwrite: repviz.sweep(
             images, out=folder / "sweep", bottlenecks=[1, 2], engines=["pca", "linear-start"],
             setup=repviz.SweepSetup(effort=0.005),
         ),
-        "study": lambda folder, overwrite: repviz.study("activations", store, out=folder / "study"),
+        "activations": study("activations", finished / "import" / "acts"),
+        "layers": study("layers", images, layers=["0", "4"], **network),
+        "network": study("network", images, units=1, photographs=False, **network),
+        "featuremaps": study(
+            "featuremaps", images.take(range(2)), channels=2, photographs=False, **network
+        ),
+        "comparison": study("comparison", [finished / "pca-0", finished / "pca-1"]),
+        "faces": study(
+            "faces", images, size=16, bottlenecks=[2], epochs=1, samples=100,
+            setup=repviz.FacesSetup(convolutional=repviz.ConvolutionalOptions(epochs=1)),
+        ),
         "report": report,
     }  # fmt: skip
 
@@ -180,7 +249,7 @@ def _said(log: Path, status: int) -> str:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file under ``folder``, hidden ones too; times, which differ, are left out."""
+    """Every file under ``folder``, hidden ones too: its hash, or its content without times."""
     return {
         path.relative_to(folder).as_posix(): _timeless(path)
         for path in sorted(folder.rglob("*"))
@@ -191,7 +260,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def _timeless(path: Path) -> bytes:
     if path.name == "manifest.json":
         return json.dumps(_without_times(json.loads(path.read_bytes())), sort_keys=True).encode()
-    return b"a report" if path.name == "report.html" else path.read_bytes()
+    if path.name == "report.html":
+        return b"a report"
+    return hashlib.sha256(path.read_bytes()).digest()  # a network's weights are large
 
 
 def _without_times(value: Any) -> Any:
@@ -258,9 +329,10 @@ def main() -> int:
 
 
 def run(work: Path, kills: int, minutes: float, seed: int, only: list[str]) -> int:
-    """Kill in every stage, all for about as long, until there were so many kills or minutes."""
+    """Kill in every stage, until there were so many kills or minutes."""
     rng, end = random.Random(seed), time.monotonic() + 60 * minutes
     inputs = make_inputs(work / "inputs")
+    warm(inputs, work / "warm")
     jobs = {name: job for name, job in make_jobs(inputs).items() if not only or name in only}
     expected, lengths, faults = {}, {}, []
     for name, job in jobs.items():
@@ -270,10 +342,11 @@ def run(work: Path, kills: int, minutes: float, seed: int, only: list[str]) -> i
         lengths[name] = time.perf_counter() - start, int(log.read_text())
         expected[name] = contents(folder)
         faults += [f"{name}, uninterrupted: {what}" for what in differences(folder, expected[name])]
+        shutil.rmtree(folder)
+        print(f"  {name}: {lengths[name][0]:.1f} s uninterrupted", flush=True)
     done, ended = Counter[str](), Counter[str]()
-    spent = dict.fromkeys(jobs, 0.0)
     while sum(done.values()) < kills and time.monotonic() < end:
-        name, start = min(spent, key=spent.__getitem__), time.monotonic()
+        name = min(jobs, key=lambda name: done[name] * math.cbrt(lengths[name][0]))
         killed, early, wrong = trial(jobs[name], work, rng, *lengths[name])
         wrong = wrong or differences(work / "run", expected[name])
         done[name] += killed
@@ -282,7 +355,6 @@ def run(work: Path, kills: int, minutes: float, seed: int, only: list[str]) -> i
             faults.append(f"{name}: {re.sub(re.escape(str(work)), '', what)}")
             print(faults[-1], flush=True)
         shutil.rmtree(work / "run")
-        spent[name] += time.monotonic() - start
     for name in jobs:
         seconds, operations = lengths[name]
         print(

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from repviz import checks, durable, provenance
+from repviz.array_files import UNREADABLE
 from repviz.errors import Damaged
 from repviz.manifold.embedding.landmarks import LandmarkMap
 
-# What numpy and zipfile raise for a damaged file.
-_UNREADABLE = (
-    *(OSError, ValueError, LookupError, EOFError, RuntimeError),
-    *(struct.error, zlib.error, zipfile.BadZipFile),
-)
 ARRAYS = ("embedding", "landmarks", "rows", "options")
 
 
@@ -56,7 +49,7 @@ def open_map(path: str | Path) -> LandmarkMap:
             if str(file["checksum"]) != _checksum(arrays):
                 raise ValueError("another content than was written")
         near, min_dist, seed = arrays["options"].tolist()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise Damaged(
             f"{path}: this file must hold a landmark map as it was saved, got '{error}'. Save the "
             "map again."

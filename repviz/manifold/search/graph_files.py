@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from repviz import durable
+from repviz.array_files import UNREADABLE
 from repviz.errors import Damaged
 
 GraphArrays = tuple[np.ndarray, np.ndarray, float]
-# What numpy and zipfile raise for a damaged file; its members carry checksums of their own.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    LookupError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 
 
 def load_or_compute(path: Path, compute: Callable[[], GraphArrays]) -> GraphArrays:
@@ -65,8 +52,15 @@ def read_graph(path: Path) -> GraphArrays:
         with durable.open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
             if str(file["key"]) != path.stem:
                 raise ValueError("the graph of other rows")
-            return file["numbers"].astype(np.int64), file["squared"], float(file["recall"])
-    except _UNREADABLE as error:
+            numbers, squared, recall = file["numbers"], file["squared"], float(file["recall"])
+        if (numbers.dtype.kind, squared.dtype.kind) not in (("i", "f"), ("u", "f")):
+            raise ValueError("other kinds of numbers")
+        if numbers.ndim != 2 or numbers.shape != squared.shape or numbers.min() < 0:
+            raise ValueError("no neighbours and their distances")
+        if numbers.max() >= len(numbers):
+            raise ValueError("neighbours that are no rows")
+        return numbers.astype(np.int64), squared, recall
+    except UNREADABLE as error:
         raise Damaged(
             f"{path}: this neighbour graph is damaged. Delete the file, and the graph is "
             "computed again."

@@ -14,7 +14,7 @@ import pytest
 
 from repviz import cli
 
-SCRIPTS = Path(__file__).parents[1] / "scripts" / "bench"
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "bench"
 sys.path.insert(0, str(SCRIPTS))
 import hostile_calls  # noqa: E402
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "bench" / "kill_every_stage.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "kill_every_stage.py"
 
 
 @pytest.mark.slow
