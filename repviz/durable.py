@@ -14,6 +14,10 @@ import os
 import re
 import shutil
 import stat
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader
@@ -28,6 +32,13 @@ CHECKSUM = "checksum"  # the entry of a record that holds the sum of all the oth
 NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 RESTORE = "Restore it from a copy, or create the folder again."
 MOST_JSON = 256 * 2**20  # bytes of a JSON file that are read
+# What reading a damaged .npy or .npz file can raise: numpy parses the header as Python text, and
+# passes on what Python, zipfile and mmap raise.
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, LookupError, EOFError, RuntimeError, MemoryError),
+    *(ArithmeticError, SyntaxError, tokenize.TokenError),
+    *(struct.error, zlib.error, zipfile.BadZipFile),
+)
 # The temporary name of a file: its own name, the process that writes it, and an ending of ours.
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.repviz\.tmp")
 

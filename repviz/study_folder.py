@@ -29,7 +29,6 @@ import numpy as np
 import pandas as pd
 
 from repviz import checks, durable, memory, progress, provenance, study_manifest
-from repviz.array_files import UNREADABLE
 from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 from repviz.references import resolve
@@ -181,7 +180,7 @@ class Study:
         path = self._verified(f"arrays/{name}.npy")
         try:
             return np.lib.format.open_memmap(path, mode="r")
-        except UNREADABLE as error:
+        except durable.UNREADABLE as error:
             raise Damaged(
                 f"{path}: this array cannot be read. Run the study again in a new folder."
             ) from error

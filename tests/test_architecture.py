@@ -22,7 +22,6 @@ PACKAGE = Path(repviz.__file__).parent
 ROOMS = {
     0: [
         "errors",
-        "array_files",
         "checks",
         "distortion",
         "durable",

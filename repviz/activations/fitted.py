@@ -16,7 +16,6 @@ from repviz import durable, progress, provenance
 from repviz.activations import layout
 from repviz.activations.filling import device_of
 from repviz.activations.pipeline import decode_ahead
-from repviz.array_files import UNREADABLE
 from repviz.errors import Damaged
 from repviz.images.collection import Images
 from repviz.models.model import Model
@@ -49,7 +48,7 @@ def read_fitted(path: Path, kind: str, layer: str) -> np.ndarray:
     file = layout.fitted_path(path, kind, layer)
     try:
         return np.asarray(np.load(file, allow_pickle=False))
-    except UNREADABLE as error:
+    except durable.UNREADABLE as error:
         raise Damaged(
             f"{file}: the {kind} are missing or damaged. Delete this folder of activations and "
             "extract them again."

@@ -11,7 +11,6 @@ import numpy as np
 from repviz import checks, durable, provenance
 from repviz.activations import layout, writer
 from repviz.activations.store import Activations
-from repviz.array_files import UNREADABLE
 from repviz.errors import InputError, StoreError
 
 SHARD_BYTES = 64 * 2**20
@@ -197,7 +196,7 @@ def read_matrix(who: str, path: Path) -> np.ndarray:
         if not isinstance(matrix, np.ndarray):
             raise ValueError("several arrays in one file")
         return np.asarray(matrix)
-    except UNREADABLE as error:
+    except durable.UNREADABLE as error:
         raise InputError(
             f"{who}: {path} must be a complete, numeric .npy file, got '{error}'. Write "
             "it with numpy.save."

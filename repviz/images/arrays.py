@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repviz import checks
-from repviz.array_files import UNREADABLE
+from repviz import checks, durable
 from repviz.errors import InputError
 from repviz.images import decoding
 from repviz.images.collection import Arrays, Images
@@ -104,7 +103,7 @@ def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
             f"open_images: array:{argument} must be readable, got '{error.strerror}'. Change its "
             "permissions."
         ) from error
-    except UNREADABLE as error:
+    except durable.UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"open_images: array:{argument} must be a complete .npy or .npz file of plain arrays, "
@@ -153,7 +152,7 @@ def _shape(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, ...] 
             if version != (1, 0):
                 read = np.lib.format.read_array_header_2_0
             shape, _, dtype = read(file)
-    except UNREADABLE:
+    except durable.UNREADABLE:
         return None
     return None if dtype.hasobject and entry.filename != "images.npy" else shape
 

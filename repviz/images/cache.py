@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from repviz import checks, durable, progress
-from repviz.array_files import UNREADABLE
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 from repviz.locking import locked_file
@@ -116,7 +115,7 @@ def _map_if_complete(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
         return None
     try:
         found: np.ndarray = np.lib.format.open_memmap(path, mode="r")
-    except UNREADABLE:
+    except durable.UNREADABLE:
         found = np.empty(0)
     if found.shape == shape and found.dtype == np.uint8:
         return found

@@ -13,8 +13,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pandas as pd
 
-from repviz import checks, seals
-from repviz.array_files import UNREADABLE
+from repviz import checks, durable, seals
 from repviz.errors import Damaged, InputError, Mismatch
 from repviz.report.blocks import read_block
 
@@ -53,7 +52,7 @@ def selection(report: str | Path | Study | Explorer, link: str) -> pd.DataFrame:
     page = _page(report)
     try:
         found = _map(page)
-    except UNREADABLE as error:
+    except durable.UNREADABLE as error:
         raise Damaged(f"{report}: the map in this report cannot be read. {AGAIN}") from error
     if found is None:
         raise InputError(f"selection: report must contain a map, got none in {report}. {AGAIN}")

@@ -83,6 +83,23 @@ def in_study(path: Path, folder: Path) -> None:
     repviz.open_study(study).array("thumbnails").sum()
 
 
+@pytest.mark.slow
+def test_a_table_of_other_values_is_named_by_the_section_that_shows_it(tmp_path, record_property):
+    build(tmp_path)
+    table = tmp_path / "results" / "sweep.csv"
+    table.write_text(re.sub(r"0\.\d+", "x", table.read_text(), count=1))
+    record = durable.read_record(tmp_path / "manifest.json")
+    for stage in record["stages"].values():
+        if "results/sweep.csv" in stage["files"]:
+            stage["files"]["results/sweep.csv"] = provenance.file_sha256(table)
+    durable.write_record(tmp_path / "manifest.json", record)
+    start = f"{tmp_path}: the section 'sweep' cannot show what is in the study's files, got '"
+    said = ending(partial(repviz.write_report, tmp_path))
+    assert said.startswith(start)
+    assert said.endswith("'. Run the study again in a new folder.")
+    record_property("faults", 1)
+
+
 def fitted(path: Path, folder: Path) -> None:
     file = fitted_path(folder / "acts", "means", "fc")
     file.parent.mkdir(parents=True, exist_ok=True)

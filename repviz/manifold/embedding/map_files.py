@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from repviz import checks, durable, provenance
-from repviz.array_files import UNREADABLE
 from repviz.errors import Damaged
 from repviz.manifold.embedding.landmarks import LandmarkMap
 
@@ -45,11 +44,11 @@ def open_map(path: str | Path) -> LandmarkMap:
     path = checks.path("open_map", "path", path)
     try:
         with durable.open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ARRAYS}
+            arrays = {name: np.asarray(file[name]) for name in ARRAYS}
             if str(file["checksum"]) != _checksum(arrays):
                 raise ValueError("another content than was written")
         near, min_dist, seed = arrays["options"].tolist()
-    except UNREADABLE as error:
+    except durable.UNREADABLE as error:
         raise Damaged(
             f"{path}: this file must hold a landmark map as it was saved, got '{error}'. Save the "
             "map again."

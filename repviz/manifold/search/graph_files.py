@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from repviz import durable
-from repviz.array_files import UNREADABLE
 from repviz.errors import Damaged
 
 GraphArrays = tuple[np.ndarray, np.ndarray, float]
@@ -52,7 +51,8 @@ def read_graph(path: Path) -> GraphArrays:
         with durable.open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
             if str(file["key"]) != path.stem:
                 raise ValueError("the graph of other rows")
-            numbers, squared, recall = file["numbers"], file["squared"], float(file["recall"])
+            numbers, squared = np.asarray(file["numbers"]), np.asarray(file["squared"])
+            recall = float(file["recall"])
         if (numbers.dtype.kind, squared.dtype.kind) not in (("i", "f"), ("u", "f")):
             raise ValueError("other kinds of numbers")
         if numbers.ndim != 2 or numbers.shape != squared.shape or numbers.min() < 0:
@@ -60,7 +60,7 @@ def read_graph(path: Path) -> GraphArrays:
         if numbers.max() >= len(numbers):
             raise ValueError("neighbours that are no rows")
         return numbers.astype(np.int64), squared, recall
-    except UNREADABLE as error:
+    except durable.UNREADABLE as error:
         raise Damaged(
             f"{path}: this neighbour graph is damaged. Delete the file, and the graph is "
             "computed again."

@@ -6,14 +6,18 @@ To add one: a file with a :class:`Section`, and a line in :data:`SECTIONS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
 
+from repviz.errors import Damaged, RepvizError
 from repviz.references import resolve
 
 if TYPE_CHECKING:
     from repviz.report.html import Child, Markup
     from repviz.study_folder import Study
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,32 @@ SECTIONS: dict[str, str] = {
 
 
 def get_section(name: str) -> Section:
-    """The section that :data:`SECTIONS` lists under ``name``."""
+    """The section that :data:`SECTIONS` lists under ``name``.
+
+    Where it cannot show what the study's files hold, it raises Damaged.
+    """
     section: Section = resolve(SECTIONS[name])
-    return section
+    claim = section.claim and _naming_the_files(name, section.claim)
+    return replace(section, render=_naming_the_files(name, section.render), claim=claim)
+
+
+def _naming_the_files(name: str, shown: Callable[[Study], T]) -> Callable[[Study], T]:
+    """``shown``, whose error at a table of other values than a study writes is one sentence.
+
+    A table can be read, match its hash and still hold a text where a number belongs.
+    """
+
+    @wraps(shown)
+    def named(study: Study) -> T:
+        try:
+            return shown(study)
+        except RepvizError:
+            raise
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise Damaged(
+                f"{study.folder}: the section '{name}' cannot show what is in the study's files, "
+                f"got '{type(error).__name__}: {reason}'. Run the study again in a new folder."
+            ) from error
+
+    return named
