@@ -71,7 +71,7 @@ def uniform_in_face_space(known: Known, within: float, residual: float) -> Envel
         return np.asarray(known.mean + inside @ scaled + others * (radius / length)[:, None])
 
     def excess(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        return np.maximum(-rows.min(axis=1), rows.max(axis=1) - 1)
+        return np.asarray(np.linalg.norm(rows - np.clip(rows, 0, 1), axis=1))
 
     latent = Latent(GAUSSIAN, k + 2 + d + 2, rows)
     return Envelope(rarity.face_space_volume(known, within, residual), latent, excess)

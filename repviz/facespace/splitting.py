@@ -21,6 +21,7 @@ POPULATIONS, PARTICLES, MOVES = 20, 100, 3
 REPLACED = 0.5  # fraction of a population that each level replaces
 ACCEPTED, GAIN = 0.35, 1.0  # fraction of moves to be accepted; how fast the step follows
 CONFIDENCE = 0.975  # of the floor
+HEAVY, RARE = 4.0, 0.999  # variance of log P over populations, and its quantile, that are too much
 DRAWS = 20_000  # of the pivotal quantity of the interval
 LN10 = math.log(10)
 
@@ -159,7 +160,9 @@ def rarity(
     one for the mean of a lognormal (Krishnamoorthy & Mathew 2003, Journal of Statistical Planning
     and Inference 115:103). Where points lag behind, so does the interval. The probability itself,
     not its logarithm, is estimated without bias however slowly points move, so that by Markov's
-    inequality it exceeds 0.025 of its estimate with a probability of 97.5 %: the floor.
+    inequality it exceeds 0.025 of its estimate with a probability of 97.5 %: the floor. Where
+    populations differ by far more than chance, no shape of their distribution can be relied on: the
+    estimate is then the mean of theirs, and the interval begins at the floor.
 
     References
     ----------
@@ -183,8 +186,7 @@ def rarity(
             for _ in range(moves):
                 swarm.move(active)
     inside = swarm.scores <= limit
-    value, low, high = _interval(swarm.hazard, float(swarm.variance.mean()), rng)
-    floor = _floor(swarm.hazard, swarm.variance)
+    value, low, high, floor = _interval(swarm.hazard, swarm.variance, rng)
     return Rarity(
         value, low, high, floor, populations, particles, swarm.evaluations,
         swarm.points[inside], np.nonzero(inside)[0],
@@ -250,21 +252,21 @@ class _Swarm:
 
 
 def _interval(
-    hazard: np.ndarray, ideal: float, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """log10 of the probability and its 95 % interval, from each population's -log P."""
-    p = len(hazard)
-    mean, variance = -float(hazard.mean()), float(hazard.var(ddof=1))
-    spread = (p - 1) * variance / rng.chisquare(p - 1, DRAWS)  # draws of the true variance
+    hazard: np.ndarray, variance: np.ndarray, rng: np.random.Generator
+) -> tuple[float, float, float, float]:
+    """log10 of the probability, its 95 % interval and its floor, from each population's -log P."""
+    p, ideal = len(hazard), float(variance.mean())
+    mean, own = -float(hazard.mean()), float(hazard.var(ddof=1))
+    spread = (p - 1) * own / rng.chisquare(p - 1, DRAWS)  # draws of the true variance
     pivot = mean + np.sqrt(spread / p) * rng.standard_normal(DRAWS)
     pivot += (spread - ideal) / 2
-    value = mean + (variance - ideal) / 2
+    value = mean + (own - ideal) / 2
     low, high = np.quantile(pivot, [0.025, 0.975])
-    return tuple(min(0.0, float(one) / LN10) for one in (value, low, high))  # type: ignore[return-value]
-
-
-def _floor(hazard: np.ndarray, variance: np.ndarray) -> float:
-    """log10 of 0.025 of the mean over populations of the estimated probability."""
-    logs = -hazard - variance / 2
-    mean = float(np.logaddexp.reduce(logs)) - math.log(len(logs))
-    return min(0.0, (mean + math.log(1 - CONFIDENCE)) / LN10)
+    pooled = float(np.logaddexp.reduce(-hazard - variance / 2)) - math.log(p)
+    floor = pooled + math.log(1 - CONFIDENCE)
+    if own - ideal > HEAVY and own > ideal * np.quantile(rng.chisquare(p - 1, DRAWS), RARE) / (
+        p - 1
+    ):
+        value, low, high = pooled, floor, max(pooled, high)
+    logs = (min(0.0, float(one) / LN10) for one in (value, low, high, floor))
+    return tuple(logs)  # type: ignore[return-value]

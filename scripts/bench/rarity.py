@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--images", default="orl")
     parser.add_argument("--populations", type=int, default=10)
     parser.add_argument("--particles", type=int, default=20)
-    parser.add_argument("--moves", type=int, default=2)
+    parser.add_argument("--moves", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--verdicts", default=f"nearest-face,{JOINT}", help="separated by commas")
     options = parser.parse_args()
