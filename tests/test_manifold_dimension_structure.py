@@ -110,6 +110,17 @@ def test_uniform_sets_have_no_warning_of_structure(d, shape):
     assert dimension(X).warnings == ()
 
 
+@pytest.mark.parametrize("d", [2, 5, 8])
+def test_two_hundred_rows_of_a_torus_are_curved(d):
+    """Of eight dimensions the rows are far apart: only the farthest neighbours show it."""
+    warned = 0
+    for seed in range(10):
+        angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, (200, d))
+        X = np.hstack([np.cos(angles), np.sin(angles)])
+        warned += any("the set is curved" in warning for warning in dimension(X).warnings)
+    assert warned >= 6
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 def test_a_flat_set_in_more_dimensions_is_not_curved(seed, noise):

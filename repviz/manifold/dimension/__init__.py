@@ -13,7 +13,7 @@ from repviz.manifold.dimension.record import Dimension
 from repviz.references import resolve
 
 # Neighbours per row of the graph of a matrix: enough for every estimator, with room for copies.
-NEIGHBOURS = 40
+NEIGHBOURS = 64
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,15 @@ from repviz.manifold.dimension.distinct import distinct_or_none
 from repviz.manifold.dimension.estimators import gride, mle
 from repviz.manifold.neighbors import Neighbors
 
-SCALES = ((2, 16), (2, 8))  # m of GRIDE: the first pair that the graph has neighbours for
+SCALES = ((2, 32), (2, 16), (2, 8))  # m of GRIDE: the first pair that the graph has neighbours for
+PART = 3  # the farther m is at most n / PART: from there on the calibration is tabulated
 TREND = 2.7  # over sqrt(n): the log ratio of the dimensions at two scales that chance explains
+HIGH, RISE = 4.0, 2.2  # from this dimension on a rise by chance is smaller
 DISPERSION_K, DISPERSION = 20, 9.0  # neighbours; over sqrt(n), the excess that chance explains
 GAP_NEIGHBOUR, GAP = 5, 3.5  # an edge joins rows nearer than GAP times the distance to this one
 OUTSIDE = 0.1  # fraction of the rows outside the largest cluster
-BENT_ROWS, BENT_K = 60, 20  # rows around which curvature is measured; neighbours, at least
+BENT_ROWS = 60  # rows around which curvature is measured
+BENT_K = 20, 40  # neighbours that it needs, and that it reads
 BENT, FLAT = 0.5, 1e-6  # adjusted R2 of a quadratic; spread that is rounding, over the largest
 
 
@@ -45,7 +48,8 @@ def structure_warnings(graph: Neighbors, k: int) -> tuple[str, ...]:
 
 def _trend(graph: Neighbors) -> str:
     """Curvature makes the dimension rise with the scale; noise and thin directions make it fall."""
-    pairs = ((near, far, distinct_or_none(graph, 2 * far)) for near, far in SCALES)
+    scales = [(near, far) for near, far in SCALES if PART * far <= graph.n]
+    pairs = ((near, far, distinct_or_none(graph, 2 * far)) for near, far in scales)
     near, far, rows = next((pair for pair in pairs if pair[2] is not None), (0, 0, None))
     if rows is None:
         return ""
@@ -54,7 +58,8 @@ def _trend(graph: Neighbors) -> str:
         calibrate(f"gride-{m}", n, gride.likelihood(rows.distances, m)[0])[0] for m in (near, far)
     )
     change = math.log(large / small)
-    if abs(change) <= TREND / math.sqrt(n):
+    chance = RISE if change > 0 and small >= HIGH else TREND
+    if abs(change) <= chance / math.sqrt(n):
         return ""
     verb, reason = (
         ("rises", "the set is curved at this scale, and the estimate is biased upwards")
@@ -74,14 +79,16 @@ def _curvature(graph: Neighbors) -> str:
     ones, the last is tested: the dimension of a sphere may be read too high by one.
     """
     rows = distinct_or_none(graph, 2 * SCALES[-1][0])
-    if rows is None or graph.metric != "euclidean" or graph.k < BENT_K:
+    if rows is None or graph.metric != "euclidean" or graph.k < BENT_K[0]:
         return ""
     m = SCALES[-1][0]
     n = len(rows.distances)
     local = calibrate(f"gride-{m}", n, gride.likelihood(rows.distances, m)[0])[0]
     tangents = max(1, round(local))
     some = np.linspace(0, graph.n - 1, min(BENT_ROWS, graph.n)).astype(int)
-    explained = [_bend(graph.X[np.r_[row, graph.indices[row]]], tangents) for row in some]
+    explained = [
+        _bend(graph.X[np.r_[row, graph.indices[row, : BENT_K[1]]]], tangents) for row in some
+    ]
     measured = [one for one in explained if one is not None]
     if len(measured) < len(some) / 2 or np.mean(measured) < BENT:
         return ""
