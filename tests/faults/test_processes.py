@@ -131,8 +131,8 @@ def test_a_worker_that_is_killed_ends_the_sweep_in_one_sentence(
     _, said = process.communicate(timeout=120)
     assert process.returncode == 2, said
     assert said == (
-        "repviz: a process that worked on a part must run to its end, got one that was killed "
-        "(out of memory?). Run the same command again: what is finished is kept. With "
+        "repviz: processes: one that works on a part must run to its end, got one that was "
+        "killed (out of memory?). Run the same command again: what is finished is kept. With "
         "OMP_NUM_THREADS=1 set, one part runs at a time.\n"
     )
     record_property("faults", 1)
@@ -163,7 +163,7 @@ def test_images_that_go_away_or_change_in_mid_run_are_named(
     assert said.count("\n") == 1
     rows = repviz.open_activations(out).rows
     assert rows.loc[rows["status"] != "ok", "id"].tolist() == ["298.png"]
-    assert rows["sha256"].iloc[-1] == rows["sha256"].iloc[0]
+    assert rows["content_hash"].iloc[-1] == rows["content_hash"].iloc[0]
     assert repviz.verify(out) > 0
     record_property("faults", 2)
 
