@@ -40,6 +40,7 @@ IMAGES_FIELDS: dict[str, type] = {"name": str, "n": int}
 LAYER_FIELDS: dict[str, type] = {"shape": list, "features": int, "dtype": str}
 DTYPES = ("float32", "float16", "float64")
 FITTED = ("components", "means")  # arrays of layers that a first pass over the images finds
+FOLDERS = ("layers", "commits", "unfinished", "appended", *FITTED)  # that a folder may hold
 MOST_NAMED = 20  # ranks that a message lists
 MOST_IMAGES, MOST_LAYERS, MOST_SIDE = 10**9, 10_000, 2**40
 

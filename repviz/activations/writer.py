@@ -248,7 +248,23 @@ def remove(path: Path) -> None:
         # The manifest last: it proves that the rest is ours.
         manifest = path / "manifest.json"
         files = [file for file in layout.written_files(path) if file != manifest]
-        _delete(path, [*durable.leftovers(path), *files, manifest])
+        _delete(path, [*durable.leftovers(path), *files])
+        _remove_empty(path)
+        _delete(path, [manifest])
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove the empty folders of ours below ``path``.
+
+    A run that was killed between a file and the folder around it leaves one, and without a manifest
+    it would pass for the user's.
+    """
+    ours = [path / name for name in layout.FOLDERS]
+    below = [folder for one in ours for folder in one.rglob("*") if folder.is_dir()]
+    with durable.named_errors(path):
+        for folder in sorted([*ours, *below], reverse=True):  # what lies deeper comes first
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _delete(path: Path, files: Iterable[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 
 import repviz
 from repviz import cli, memory, remote
+from repviz.activations import writer
 from repviz.errors import Damaged
 from repviz.study_folder import open_study
 
@@ -187,3 +189,23 @@ def test_a_table_that_changes_in_mid_run_is_named(tmp_path, run, record_property
     assert code == 2
     assert "images.csv: this file of the finished stage 'images' was changed" in said
     record_property("faults", 1)
+
+
+@pytest.mark.parametrize("left", ["commits", "layers", "unfinished"])
+def test_what_a_removal_that_was_killed_left_is_removed(left, store, tmp_path, record_property):
+    acts = tmp_path / "acts"
+    shutil.copytree(store, acts)
+    shutil.rmtree(acts / left, ignore_errors=True)
+    (acts / left).mkdir()  # its files are gone, and it is not
+    writer.remove(acts)
+    assert not acts.exists()
+    record_property("faults", 1)
+
+
+def test_a_file_of_the_users_outlives_the_removal(store, tmp_path):
+    acts = tmp_path / "acts"
+    shutil.copytree(store, acts)
+    (acts / "commits" / "notes.txt").write_text("mine")
+    (acts / "mine").mkdir()
+    writer.remove(acts)
+    assert sorted(path.name for path in acts.rglob("*")) == ["commits", "mine", "notes.txt"]
