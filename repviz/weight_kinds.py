@@ -54,3 +54,28 @@ def studied_kind(kinds: Iterable[str]) -> str:
     """The kind among ``kinds`` that is studied: "trained" or "given", else "untrained"."""
     present = set(kinds)
     return next((kind for kind in STUDIED if kind in present), "untrained")
+
+
+def benefit(
+    over_untrained: tuple[float, float], over_pixels: tuple[float, float], cause: str
+) -> tuple[str, str]:
+    """What two paired differences show of a benefit of ``cause``: in a word, and as a clause.
+
+    Parameters
+    ----------
+    over_untrained, over_pixels : pair of float
+        The interval of the gain over each control, low and high.
+    cause : str
+        :attr:`WeightKind.cause` of the weights that are studied.
+    """
+    if over_untrained[1] < 0:
+        return "no, worse", f"{cause} makes it worse"
+    gains, pixels_better = over_untrained[0] > 0, over_pixels[1] < 0
+    if gains and over_pixels[0] > 0:
+        return "yes", f"{cause} helps"
+    beside = "the pixels do better" if pixels_better else "no gain over the pixels is shown"
+    if gains:
+        word = "less than pixels" if pixels_better else "only over untrained"
+        return word, f"{cause} improves on the untrained network, but {beside}"
+    end = f", and {beside}" if pixels_better else ""
+    return "no benefit shown", f"no benefit of {cause} is shown{end}"

@@ -55,6 +55,7 @@ from repviz.studies.representations import (
 )
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.settings import ConvolutionalOptions
+from repviz.weight_kinds import benefit
 
 SUMMARY = (
     "What does each layer of a network hold, how small a code does {one} need, what shape does the "
@@ -346,14 +347,13 @@ def _identity_findings(study: Study) -> list[str]:
 
 def _benefit(differences: Any, trained: str, untrained: str, pixels: str) -> str:
     """What the paired differences from both controls show of a benefit of training."""
-    controls = [differences.loc[(trained, other)] for other in (untrained, pixels)]
-    gain, over_pixels = (
-        points_with_interval(row.difference, row.low, row.high) for row in controls
+    first, second = (differences.loc[(trained, other)] for other in (untrained, pixels))
+    _, verdict = benefit((first.low, first.high), (second.low, second.high), "training")
+    gains = [points_with_interval(row.difference, row.low, row.high) for row in (first, second)]
+    return (
+        f"{verdict} ({gains[0]} against the untrained network, {gains[1]} against the pixels, "
+        "paired by image)"
     )
-    pairs = f"{gain} from the untrained network and {over_pixels} from the pixels, paired by image"
-    if all(row.low > 0 for row in controls):
-        return f"training gains, {pairs}"
-    return f"{pairs}, so no benefit of training is shown"
 
 
 def _dimension(row: Any) -> str:

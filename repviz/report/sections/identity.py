@@ -17,7 +17,7 @@ from repviz.report.parts import (
 )
 from repviz.report.sections import Claim, Content, Section
 from repviz.study_folder import Study, records
-from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
+from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, benefit, studied_kind
 
 TABLES = {
     "identity_differences": "representation_a representation_b difference low high",
@@ -26,8 +26,6 @@ TABLES = {
         "nearest_same_high nearest_same_n nearest_same_chance"
     ),
 }
-
-CEILING = 0.94  # above it in both controls, few images are left on which a benefit could show
 
 _COLUMNS = (
     field("representation", "representation", text),
@@ -120,10 +118,9 @@ def claim(study: Study) -> Claim | None:
     )
     value, verdict, gains = _verdict(study, *shown)
     label, n = study.nouns.label, count(shown[0]["nearest_same_n"])
-    ceiling = min(untrained.value, pixels.value) > CEILING
     sentence = (
-        f"How many of {n} images have a nearest training image of the same {label}: {verdict}"
-        f"{'; so near to 100 % it hardly could be' if ceiling else ''}. {gains}, paired by image."
+        f"How many of {n} images have a nearest training image of the same {label}: {verdict}. "
+        f"{gains}, paired by image."
     )
     shares = [f"{percent(one.value, 0)} in {one.label}" for one in (own, untrained, pixels)]
     picture = intervals(
@@ -144,7 +141,7 @@ def _verdict(
     table = study.result("identity_differences", TABLES["identity_differences"])
     pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
     name, cause = studied["representation"], WEIGHT_KINDS[studied["weights"]].cause
-    controls = {"over untrained": untrained, "over pixels": pixels}
+    controls = {"against untrained": untrained, "against pixels": pixels}
     found = {where: pairs[name, row["representation"]] for where, row in controls.items()}
     gains = listed(
         [
@@ -153,11 +150,8 @@ def _verdict(
             for where, row in found.items()
         ]
     )
-    if all(row["low"] > 0 for row in found.values()):
-        return "yes", f"{cause} helps", gains
-    if any(row["high"] < 0 for row in found.values()):
-        return "no, worse", f"{cause} makes it worse", gains
-    return "no benefit shown", f"no benefit of {cause} is shown", gains
+    over_untrained, over_pixels = ((row["low"], row["high"]) for row in found.values())
+    return *benefit(over_untrained, over_pixels, cause), gains
 
 
 SECTION = Section(
