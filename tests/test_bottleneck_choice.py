@@ -29,13 +29,18 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
 @pytest.mark.parametrize(
     ("original", "kept", "groups", "undecided"),
     [
-        (np.ones(58), np.ones(58), np.arange(58), "59 independent images are needed, 58 are"),
+        (
+            np.ones(58),
+            np.ones(58),
+            np.arange(58),
+            "ruling out a loss of 5 % takes 59 independent images that show none, 58 are",
+        ),
         (np.ones(59), np.ones(59), np.arange(59), ""),
         (
             np.ones(600),
             np.ones(600),
             np.repeat(np.arange(6), 100),
-            "59 independent people or labels are needed, 6 are tested",
+            "ruling out a loss of 5 % takes 59 independent people or labels that show none, 6",
         ),
         (
             np.zeros(100),
@@ -44,8 +49,18 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             "every image, original or reconstructed, scores",
         ),
         (np.eye(100)[0], np.zeros(100), np.arange(100), "the criterion accepts only 1 % of"),
-        (np.arange(5.0), np.arange(5.0) + 0.1, np.arange(5), "12 independent images are"),
-        (np.arange(40.0), np.arange(40.0), np.repeat(np.arange(5), 8), "12 independent people"),
+        (
+            np.arange(5.0),
+            np.arange(5.0) + 0.1,
+            np.arange(5),
+            "a test takes 12 independent images, 5 are",
+        ),
+        (
+            np.arange(40.0),
+            np.arange(40.0),
+            np.repeat(np.arange(5), 8),
+            "a test takes 12 independent people or labels, 5",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_not_accepted(original, kept, groups, undecided):

@@ -56,7 +56,9 @@ def test_the_verdict_on_pca_follows_from_the_interval(ratio, words):
 
 def test_the_range_over_all_sizes_stands_beside_the_one_that_was_fixed():
     found = sentence((0.95, 0.92, 0.99), (1.2, 1.1, 1.3))
-    assert found.endswith(". From 8 to 16 numbers the ratio runs from 0.95 to 1.20.")
+    assert found.endswith(
+        ". From 8 to 16 numbers per image the ratio of the two errors lies between 0.95 and 1.20."
+    )
 
 
 @pytest.mark.parametrize(

@@ -197,11 +197,18 @@ def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: flo
             return f"every image, original or reconstructed, scores {original[0]:g}"
     if set(np.unique(scores)) <= {0.0, 1.0} and original.mean() < LEAST_ACCEPTED:
         return f"the criterion accepts only {100 * original.mean():.0f} % of the originals"
-    needed = MIN_GROUPS
-    if is_discrete(scores):
-        needed = groups_needed(margin, level, score_range=_range(scores))
+    if not is_discrete(scores):
+        if n_groups < MIN_GROUPS:
+            return f"a test takes {MIN_GROUPS} independent {unit}, {n_groups} are tested"
+        return ""
+    score_range = _range(scores)
+    needed = groups_needed(margin, level, score_range=score_range)
     if n_groups < needed:
-        return f"{needed} independent {unit} are needed, {n_groups} are tested"
+        loss = f"{100 * margin:g} %" if score_range == 1 else f"{margin:g}"
+        return (
+            f"ruling out a loss of {loss} takes {needed} independent {unit} that "
+            f"show none, {n_groups} are tested"
+        )
     return ""
 
 

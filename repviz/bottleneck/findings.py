@@ -170,4 +170,7 @@ def _over_sizes(rows: Any) -> str:
         return ""
     sizes = sorted(rows["bottleneck"])
     least, most = rows["ratio"].min(), rows["ratio"].max()
-    return f". From {sizes[0]} to {sizes[-1]} numbers the ratio runs from {least:.2f} to {most:.2f}"
+    return (
+        f". From {sizes[0]} to {sizes[-1]} numbers per image the ratio of the two errors lies "
+        f"between {least:.2f} and {most:.2f}"
+    )

@@ -141,7 +141,7 @@ _LINES = (
     ),
     Engine(
         "pca-all",
-        "PCA on training and validation images",
+        "PCA fitted to training and validation images",
         "PCA, all",
         "principal components of the training and validation images: autoencoders use both",
         _PCA,
@@ -153,7 +153,7 @@ _LINES = (
     ),
     Engine(
         "pca-augmented",
-        "PCA on shifted images",
+        "PCA fitted to shifted images",
         "PCA, shifted",
         "principal components of the shifted and mirrored images that the autoencoders see",
         _PCA,

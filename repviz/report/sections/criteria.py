@@ -21,8 +21,11 @@ TABLES = {
     "reconstruction_panels": "panel engine bottleneck",
     "criteria": "criterion engine_label bottleneck original reconstructed loss loss_high n_test",
     "sweep": "engine bottleneck warnings",
+    "code_probes": "probe",
     "knee": "engine_label sizes low high ranges with_knee stable",
 }
+
+SAME_LABEL = "same label nearest"  # in the column "probe", where the others are factors
 
 _SCORES = (
     field("criterion", "criterion", text),
@@ -143,21 +146,31 @@ def claim(study: Study) -> Claim | None:
     last = found[-1]["engine"]  # as in the findings: the autoencoder, after the baselines
     row = next(one for one in found if one["engine"] == last)
     points = f"{100 * row['margin']:.0f}"
-    rule = f"“{row['title']}” holds at most {points} points less often than for the originals"
     n = f"{count(row['n_test'])} test images"
+    criterion = f"the criterion “{row['title']}”{_factor_names(study, row)} loses"
     if missing(row["observed"]):
-        answer = f"With none of the sizes {rule}; {n}."
+        answer = f"At each size {criterion} more than {points} points against the originals ({n})."
         return Claim(question, "none tried was enough", answer, rank=1)
     size = count(row["observed"])
     doubt = f" Not confirmed: {row['undecided']}." if row["undecided"] else ""
     return Claim(
         question,
         f"{'≈ ' if row['undecided'] else ''}{size} numbers",
-        f"From {size} numbers per image on {rule} ({n}).{doubt}{_tried(study, row)}",
+        f"From {size} numbers per image on, {criterion} at most {points} points against the "
+        f"originals ({n}).{doubt}{_tried(study, row)}",
         _examples(study, row),
         interval=_stated(row),
         rank=1,
     )
+
+
+def _factor_names(study: Study, row: dict[str, Any]) -> str:
+    """Which factors the criterion "factors" reads, in brackets; "" for the others."""
+    if row["criterion"] != "factors" or not study.has("results/code_probes.csv"):
+        return ""
+    probes = study.result("code_probes", TABLES["code_probes"])["probe"].unique()
+    names = [name for name in probes if name != SAME_LABEL]
+    return f" ({listed(names)})" if names else ""
 
 
 def _stated(row: dict[str, Any]) -> str:
