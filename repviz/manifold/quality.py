@@ -214,8 +214,7 @@ def _shepard(graph: Neighbors, mapped: Neighbors, seed: int) -> tuple[float, np.
     rows, drawn = _comparable(graph), mapped.X.astype(np.float64)
     first = random.integers(n, size=PAIRS)
     second = (first + random.integers(1, n, size=PAIRS)) % n
-    true = np.concatenate([_apart(rows, *pair) for pair in _halves(first, second)])
-    shown = np.concatenate([_apart(drawn, *pair) for pair in _halves(first, second)])
+    true, shown = _apart(rows, first, second), _apart(drawn, first, second)
     others = random.choice(n, min(OTHERS, n - 1), replace=False)
     ranks = [
         scipy.stats.rankdata(_between(X, others), axis=1) - (len(others) + 1) / 2
@@ -228,13 +227,15 @@ def _shepard(graph: Neighbors, mapped: Neighbors, seed: int) -> tuple[float, np.
     return _spearman(true, shown), np.nan_to_num(points)
 
 
-def _halves(first: np.ndarray, second: np.ndarray) -> zip[tuple[np.ndarray, np.ndarray]]:
-    parts = max(1, len(first) // 2000)
-    return zip(np.array_split(first, parts), np.array_split(second, parts), strict=True)
-
-
 def _apart(X: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(X[first] - X[second], axis=1)
+    """The distances of pairs of rows, (pairs,), each pair computed once however often it comes."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    pairs, place = np.unique(low * len(X) + high, return_inverse=True)
+    low, high = np.divmod(pairs, len(X))
+    step = max(1, BLOCK_BYTES // (8 * X.shape[1]))
+    parts = [slice(start, start + step) for start in range(0, len(pairs), step)]
+    apart = [np.linalg.norm(X[low[part]] - X[high[part]], axis=1) for part in parts]
+    return np.concatenate(apart)[place]
 
 
 def _between(X: np.ndarray, others: np.ndarray) -> np.ndarray:
