@@ -104,6 +104,32 @@ def test_the_projector_gets_a_line_a_row_and_a_square_sheet(acts, tmp_path):
     ].tolist()
 
 
+def test_embedding_atlas_gets_the_map_the_neighbors_and_a_picture_of_each_readable_row(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 6)).astype(np.float32)
+    X[4, 2] = np.nan
+    acts = import_matrix(X, tmp_path / "acts", layer="fc")
+    shades = np.arange(30, dtype=np.uint8)[:, None, None] * np.full((16, 16), 8, np.uint8)
+    images = images_from(shades, ids=acts.rows["id"].tolist())
+    table = pd.read_parquet(export(acts, "fc", tmp_path / "X", format="atlas", images=images))
+    assert table["id"].tolist() == acts.rows["id"].tolist()
+    known = np.r_[:4, 5:30]
+    xy = table[["x", "y"]].to_numpy()
+    np.testing.assert_array_equal(np.isnan(xy).any(axis=1), np.isnan(X).any(axis=1))
+    graph = repviz.neighbors(X[known], k=15)
+    np.testing.assert_array_equal(xy[known], repviz.umap(graph, seed=0).astype(np.float32))
+    assert table["neighbors"][4] is None
+    apart = np.linalg.norm(X[:, None] - X, axis=2)
+    for row in known:
+        order = [other for other in np.argsort(apart[row]) if other not in (row, 4)][:15]
+        near = table["neighbors"][row]
+        assert near["ids"].tolist() == order
+        np.testing.assert_allclose(near["distances"], apart[row][order], rtol=1e-5)
+        pixels = np.asarray(Image.open(io.BytesIO(table["image"][row]["bytes"])))
+        assert pixels.shape == (96, 96, 3)
+        assert np.unique(pixels).tolist() == [shades[row, 0, 0]]
+
+
 def test_labels_and_factors_go_along_in_every_format_that_has_room(tmp_path):
     """Ages are numbers in each: 9, 10.5 and 100 in this order, not "10.5", "100", "9"."""
     path = tmp_path / "meta.csv"
@@ -228,7 +254,8 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
         pytest.param(
             lambda acts, out: export(acts, "fc", out, format="csv"),
             UnknownName,
-            "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector.",
+            "export: no format is called 'csv'. Known: npy, parquet, zarr, anndata, projector, "
+            "atlas.",
             id="unknown format",
         ),
         pytest.param(
@@ -239,6 +266,15 @@ def test_an_export_takes_nothing_elses_place_and_leaves_nothing_half(
             "export: the images must be those that were extracted (7 of a matrix), got 7 of own "
             "images.",
             id="other images",
+        ),
+        pytest.param(
+            lambda acts, out: export(
+                import_matrix(np.zeros((2, 3)), out.with_name("two")), "matrix", out, format="atlas"
+            ),
+            InputError,
+            "export: 'atlas' draws a map of at least 3 readable rows, got 2. Extract more images, "
+            "or choose another format.",
+            id="too few rows",
         ),
         pytest.param(
             lambda acts, out: import_matrix(np.zeros(3), out),

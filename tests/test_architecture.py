@@ -92,7 +92,11 @@ HOMES = {
     "rich": ["cli"],
     "PIL": ["images", "facespace/coding.py", "report"],
     "simplejpeg": ["images/decoding.py"],
-    "pyarrow": ["activations/store.py", "activations/exports.py"],
+    "pyarrow": [
+        "activations/store.py",
+        "activations/exports.py",
+        "manifold/embedding/atlas_file.py",
+    ],
     "sklearn": [
         "activations/components.py",
         "manifold",

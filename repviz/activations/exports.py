@@ -19,6 +19,7 @@ from repviz.activations.shard_files import npy_header
 from repviz.activations.store import Activations, open_activations
 from repviz.errors import InputError, Unavailable
 from repviz.locking import reserved
+from repviz.references import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,12 +38,19 @@ class Export:
     ----------
     summary : str
         What it writes, in one line.
-    write : callable
-        ``write(acts, layer, path, images)`` makes the file or the folder ``path``.
+    function : str
+        ``"module:function"``, of which ``(acts, layer, path, images)`` makes the file or the
+        folder ``path``.
     """
 
     summary: str
-    write: Callable[[Activations, str, Path, Any], None]
+    function: str
+
+    @property
+    def write(self) -> Callable[[Activations, str, Path, Images | None], None]:
+        """The function, its module imported on first use."""
+        found: Callable[[Activations, str, Path, Images | None], None] = resolve(self.function)
+        return found
 
 
 def export(
@@ -71,7 +79,7 @@ def export(
     format : str
         A key of :data:`EXPORTS`.
     images : Images, optional
-        For ``projector``: the images that were extracted, as its thumbnails.
+        For ``projector`` and ``atlas``: the images that were extracted, as thumbnails.
     overwrite : bool
         Whether files at ``out`` and its card may be replaced. A folder never is.
 
@@ -114,7 +122,8 @@ def export(
     return path
 
 
-def _npy(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+def write_npy(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    """The features alone, block by block."""
     matrix = acts[layer]
     with path.open("wb") as file:
         file.write(npy_header(matrix.shape, matrix.dtype))
@@ -122,7 +131,7 @@ def _npy(acts: Activations, layer: str, path: Path, images: Images | None) -> No
             file.write(np.ascontiguousarray(block).data)
 
 
-def _parquet(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+def write_parquet(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
     """The index of rows, and the features of each row as one list, in a column of the layer's name.
 
     A layer that is called as a column of the index (``label``) has ``.features`` added.
@@ -142,7 +151,7 @@ def _parquet(acts: Activations, layer: str, path: Path, images: Images | None) -
             writer.write_table(part)
 
 
-def _zarr(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+def write_zarr(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
     """The matrix, and what is known of its rows as attributes; None where it is not known."""
     import zarr
 
@@ -168,7 +177,8 @@ def _zarr(acts: Activations, layer: str, path: Path, images: Images | None) -> N
         array[start : start + len(block)] = block
 
 
-def _anndata(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+def write_anndata(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+    """The features as ``X``, the index of rows as ``obs``, the manifest as ``uns["made_of"]``."""
     from anndata import AnnData
 
     obs = acts.rows.set_index("id")
@@ -180,7 +190,7 @@ def _anndata(acts: Activations, layer: str, path: Path, images: Images | None) -
     data.write_h5ad(path)
 
 
-def _projector(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
+def write_projector(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
     """TensorFlow's Embedding Projector: vectors, labels and factors as TSV, thumbnails as a sheet.
 
     The program colours by a column of numbers, so a factor is written as plain numbers.
@@ -225,12 +235,25 @@ def _as_json(column: pd.Series) -> list[Any]:
     return [None if missing else value for missing, value in pairs]
 
 
+_HERE = "repviz.activations.exports"
+
 EXPORTS: dict[str, Export] = {
-    "npy": Export("a NumPy file, (n, d), of the features alone", _npy),
+    "npy": Export("a NumPy file, (n, d), of the features alone", f"{_HERE}:write_npy"),
     "parquet": Export(
-        "a Parquet file: the index of rows, and one list of features per row", _parquet
+        "a Parquet file: the index of rows, and one list of features per row",
+        f"{_HERE}:write_parquet",
     ),
-    "zarr": Export("a zarr array, (n, d); ids, labels, factors as attributes", _zarr),
-    "anndata": Export("an .h5ad file: features as X, the index of rows as obs", _anndata),
-    "projector": Export("the Embedding Projector's TSV files and thumbnails", _projector),
+    "zarr": Export(
+        "a zarr array, (n, d); ids, labels, factors as attributes", f"{_HERE}:write_zarr"
+    ),
+    "anndata": Export(
+        "an .h5ad file: features as X, the index of rows as obs", f"{_HERE}:write_anndata"
+    ),
+    "projector": Export(
+        "the Embedding Projector's TSV files and thumbnails", f"{_HERE}:write_projector"
+    ),
+    "atlas": Export(
+        "a Parquet file for Embedding Atlas: UMAP map, neighbours, index of rows, thumbnails",
+        "repviz.manifold.embedding.atlas_file:write_atlas",
+    ),
 }

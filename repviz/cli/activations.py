@@ -146,11 +146,11 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A folder of activations.")],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[  # noqa: A002
-        str, typer.Option("--format", help="npy, parquet, zarr, anndata or projector.")
+        str, typer.Option("--format", help="npy, parquet, zarr, anndata, projector or atlas.")
     ],
     layer: Annotated[str | None, typer.Option(help="Layer to export (default: last).")] = None,
     images: Annotated[
-        str | None, typer.Option(help="projector: the extracted images, for thumbnails.")
+        str | None, typer.Option(help="projector, atlas: the extracted images, for thumbnails.")
     ] = None,
     overwrite: option.Overwrite = False,
     as_json: option.Json = False,

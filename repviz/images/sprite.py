@@ -1,4 +1,4 @@
-"""Many images as one: a square sheet of thumbnails."""
+"""Thumbnails: of many images as one square sheet, or of each image as a file of its own."""
 
 from __future__ import annotations
 
@@ -29,6 +29,22 @@ def sprite(images: Images, side: int) -> bytes:
             sheet[top : top + side, left : left + side] = small.read(place).transpose(1, 2, 0)
         except ImageError:
             sheet[top : top + side, left : left + side] = 128
+    return _png(sheet)
+
+
+def thumbnails(images: Images, side: int) -> list[bytes | None]:
+    """A PNG of every image at ``side`` x ``side`` pixels; None for those that cannot be read."""
+    small = images.at(size=side, grey=False)
+    files: list[bytes | None] = []
+    for row in range(len(small)):
+        try:
+            files.append(_png(small.read(row).transpose(1, 2, 0)))
+        except ImageError:
+            files.append(None)
+    return files
+
+
+def _png(pixels: np.ndarray) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(sheet).save(out, "PNG")
+    Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue()
