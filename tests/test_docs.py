@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +17,7 @@ from repviz import cli
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *DOCS]
+NOTEBOOK = ROOT / "docs" / "tour.ipynb"
 LINKED = [*PAGES, *ROOT.glob("[ACT]*.md"), *(ROOT / "reports").rglob("*.md")]
 
 
@@ -90,3 +93,24 @@ def test_every_python_block_runs(page, tmp_path, monkeypatch):
         pytest.skip("no Python on this page")
     monkeypatch.chdir(tmp_path)
     exec("import repviz\n" + "\n".join(blocks), {})
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom_and_keeps_no_output(tmp_path, monkeypatch):
+    cells = [cell for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"] if "outputs" in cell]
+    assert [cell["id"] for cell in cells if cell["outputs"] or cell["execution_count"]] == []
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for cell in cells:
+        source = "".join(cell["source"])
+        *before, last = ast.parse(source).body
+        exec(compile(ast.Module(before, []), cell["id"], "exec"), names)
+        if isinstance(last, ast.Expr):  # what the cell shows
+            shown = eval(compile(ast.Expression(last.value), cell["id"], "eval"), names)
+            assert shown is not None, cell["id"]
+        else:
+            exec(compile(ast.Module([last], []), cell["id"], "exec"), names)
+    assert set(names["sweep"].table["engine"]) >= {"pca", "linear-start"}
+    assert [row[0] for row in names["rows"]] == ["pool5", "fc6", "fc7"]
+    assert all(low <= dimension <= high for _, _, dimension, low, high, _ in names["rows"])
+    assert Path(names["page"]).is_file()

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 K = 15  # neighbours of a row, as many as the map is drawn from
 SIDE = 96  # pixels of a thumbnail
 FEWEST = 3  # readable rows of which a map can be drawn
-OPTIONS = "--x x --y y --neighbors neighbors"  # of the command embedding-atlas
 
 
 def write_atlas(acts: Activations, layer: str, path: Path, images: Images | None) -> None:
-    """A Parquet file with one row per row of ``acts``, for ``embedding-atlas FILE`` and OPTIONS.
+    """A Parquet file with one row per row of ``acts``, as the command ``embedding-atlas`` reads it.
 
+    Its options are ``--x x --y y --neighbors neighbors``, and with thumbnails ``--image image``.
     Columns: the index of rows; ``x`` and ``y``, a UMAP map with seed 0; ``neighbors``, the nearest
     rows in the layer itself as ``{ids, distances}``, nearest first; with ``images`` a PNG of each
     in ``image``, as ``{bytes, path}``. Where a row holds no activations its place is null.
