@@ -52,7 +52,7 @@ def artefacts(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["store", "study", "checkpoint", "export"])
 @pytest.mark.parametrize(("kind", "times"), [(FLIP, 20), (TRUNCATION, 4), (DELETION, 4), (SWAP, 4)])
-def test_damage_is_named_or_changes_no_value(artefacts, name, kind, times):
+def test_damage_is_named_or_changes_no_value(artefacts, name, kind, times, record_property):
     artefact, rng = artefacts[name], random.Random(f"{name} {kind}")
     before = artefact.read(artefact.path)
     for _ in range(times):
@@ -61,6 +61,7 @@ def test_damage_is_named_or_changes_no_value(artefacts, name, kind, times):
                 outcome = judge(artefact, kind, file, before)
                 assert outcome.good, outcome
     assert repviz.verify(artefact.path)
+    record_property("faults", times)
 
 
 def test_a_manifest_of_another_folder_is_named(artefacts, tmp_path):

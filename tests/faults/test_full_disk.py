@@ -138,7 +138,7 @@ def run(monkeypatch, capsys, work, disk):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_costs_nothing(name, run, disk):
+def test_a_full_disk_costs_nothing(name, run, disk, record_property):
     line, rooms = COMMANDS[name]
     refused = 0
     for kib in rooms:
@@ -154,6 +154,7 @@ def test_a_full_disk_costs_nothing(name, run, disk):
         assert "Free some space and run again" in last, (kib, text)
         assert not [path for path in disk.files() if ".repviz." in path], kib
     assert refused
+    record_property("faults", refused)
     disk.ballast.unlink()
     code, text = run(line)
     assert code == 0, text
