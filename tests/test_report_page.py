@@ -382,6 +382,17 @@ def test_no_section_calls_digits_people(name: str, study: Path, tmp_path: Path) 
     assert not re.search(r"\b(person|people|faces?)\b", words)
 
 
+@pytest.mark.parametrize(("groups", "words"), [(4, True), (8, False)])
+def test_an_interval_counts_people_only_where_they_are_named(
+    groups: int, words: bool, study: Path, tmp_path: Path
+) -> None:
+    folder = changed(study, tmp_path / "s", "ladder", calibration_n=8, calibration_groups=groups)
+    content = get_section("ladder").render(reading.open_study(folder))
+    assert content is not None
+    sentence = "The interval of the real images counts each person once."
+    assert (sentence in str(content.limits)) == words
+
+
 @pytest.mark.slow
 def test_colour_images_are_shown(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (20, 16, 16), dtype=np.uint8)

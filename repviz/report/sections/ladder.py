@@ -123,7 +123,7 @@ def render(study: Study) -> Content | None:
     return Content(
         body,
         reading=_reading(study),
-        limits=_limits(study, negatives),
+        limits=_limits(study, rungs, negatives),
         title=_title(first, nouns),
     )
 
@@ -265,8 +265,9 @@ def _reading(study: Study) -> str:
     )
 
 
-def _limits(study: Study, negatives: pd.DataFrame) -> str:
+def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
     nouns = study.nouns
+    once = f"The interval of the real images counts each {nouns.label} once. "
     met = count(negatives[negatives["in_classifier_training"]]["kind"].nunique())
     kinds = count(negatives["kind"].nunique())
     return (
@@ -274,7 +275,7 @@ def _limits(study: Study, negatives: pd.DataFrame) -> str:
         f"light, by these judges. Another pose or crop of {nouns.one} may be refused. Of the "
         f"{kinds} kinds of negatives the classifier had met {met} in training "
         f"(made from other {nouns.images}); on kinds that nobody thought of, its error "
-        "is unknown. The interval of the real images counts each person once. The shares are "
+        f"is unknown. {once if _by_people(rungs) else ''}The shares are "
         f"those of these ways to draw: they do not say how many {nouns.images} there are."
     )
 
