@@ -22,7 +22,12 @@ def fault_seed() -> int:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [one for several in terminalreporter.stats.values() for one in several]
+    reports = [
+        one
+        for several in terminalreporter.stats.values()
+        for one in several
+        if getattr(one, "when", "") == "call"  # the report of the teardown repeats it
+    ]
     faults = [
         n for one in reports for name, n in getattr(one, "user_properties", ()) if name == "faults"
     ]
