@@ -91,6 +91,25 @@ def test_the_first_screen_answers_with_numbers_intervals_and_links(text: str, pa
     assert set(links) <= set(shown(text))
 
 
+def test_the_accuracy_stands_beside_what_pixels_reach_on_the_same_images(
+    study: Path, tmp_path: Path
+) -> None:
+    claim = get_section("training").claim
+    assert claim is not None
+    folder = tmp_path / "same"
+    shutil.copytree(study, folder)
+    path = folder / "results" / "layers.csv"
+    table = pd.read_csv(path, keep_default_na=False)
+    n = pd.read_csv(folder / "results" / "training.csv")["n_held_out"].iloc[-1]
+    pixels = table["representation"] == "pixels"
+    table.loc[pixels, ["nearest_same", "nearest_same_n"]] = 0.95, n
+    table.to_csv(path, index=False)
+    reseal(folder)
+    claimed = claim(reading.open_study(folder))
+    assert claimed is not None
+    assert claimed.answer.endswith(" The nearest training image in pixels is right for 95.0 %.")
+
+
 def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
     study: Path, tmp_path: Path
 ) -> None:

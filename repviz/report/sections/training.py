@@ -105,6 +105,7 @@ def claim(study: Study) -> Claim | None:
         f"After {counted(last['epoch'], 'epoch')} the network names {percent(accuracy, 0)} of "
         f"{count(n)} {nouns.images} that it was not trained on, of {nouns.labels} that it was. "
         f"Always naming the commonest {nouns.label} would be right for {percent(chance)}.{learned}"
+        f"{_of_pixels(study, last)}"
     )
     estimates = [
         Estimate("network", accuracy, low, high),
