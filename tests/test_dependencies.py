@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import audit  # noqa: E402
 
 POLICY = tomllib.loads(audit.POLICY.read_text())
+OWNERS = packages_distributions()  # module -> packages; reads every installed package's files
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,11 @@ def undeclared(text, known):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add((node.module or "").partition(".")[0])
-    owners = packages_distributions()
     foreign = names - {"repviz", *sys.stdlib_module_names}
     return {
         name
         for name in foreign
-        if not known & {canonicalize_name(owner) for owner in (*owners.get(name, []), name)}
+        if not known & {canonicalize_name(owner) for owner in (*OWNERS.get(name, []), name)}
     }
 
 
