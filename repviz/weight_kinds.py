@@ -75,7 +75,7 @@ def benefit(
         return "yes", f"{cause} helps"
     beside = "the pixels do better" if pixels_better else "no gain over the pixels is shown"
     if gains:
-        word = "less than pixels" if pixels_better else "only over untrained"
+        word = "less than pixels" if pixels_better else "partly"
         return word, f"{cause} improves on the untrained network, but {beside}"
     end = f", and {beside}" if pixels_better else ""
     return "no benefit shown", f"no benefit of {cause} is shown{end}"

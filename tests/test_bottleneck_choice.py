@@ -40,7 +40,7 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.ones(600),
             np.ones(600),
             np.repeat(np.arange(6), 100),
-            "ruling out a loss of 5 % takes 59 independent people or labels that show none, 6",
+            "ruling out a loss of 5 % takes 59 independent people or labels that show none, the ",
         ),
         (
             np.zeros(100),
@@ -59,7 +59,7 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.arange(40.0),
             np.arange(40.0),
             np.repeat(np.arange(5), 8),
-            "a test takes 12 independent people or labels, 5",
+            "a test takes 12 independent people or labels, the 40",
         ),
     ],
 )

@@ -83,7 +83,9 @@ def test_the_first_screen_answers_with_numbers_intervals_and_links(text: str, pa
     words = re.sub(r"<[^>]+>", " ", top).replace("\N{NO-BREAK SPACE}", " ")
     assert "A random image is not a face: none of 10,000 images of independent random" in words
     assert "95 % CI 0 % to 0.037 %" in words
-    assert "After 12 epochs the network names 84 % of 6 faces that it was not trained on" in words
+    assert (
+        "After 12 epochs the network names 84 % of 6 new faces; it was trained on others" in words
+    )
     assert "no benefit of training is shown" in words
     assert "points against pixels (95 % CI" in words
     links = re.findall(r'href="#(\w+)" class="more"', top)
@@ -130,20 +132,20 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
 
     word, neither = answer("neither", (-0.05, 0.095), (-0.013, 0.097))
     assert word == "no benefit shown"
-    assert "of the same person: no benefit of training is shown." in neither
+    assert "of the same person in fc7: no benefit of training is shown." in neither
     assert neither.endswith(" points against pixels (95 % CI −1.3 to +9.7), paired by image.")
     word, half = answer("half", (0.005, 0.095), (-0.013, 0.097))
-    assert word == "only over untrained"
+    assert word == "partly"
     assert "improves on the untrained network, but no gain over the pixels is shown." in half
     word, less = answer("less", (0.005, 0.095), (-0.097, -0.013))
     assert word == "less than pixels"
     assert "improves on the untrained network, but the pixels do better." in less
     word, better = answer("better", (0.005, 0.095), (0.01, 0.09))
     assert word == "yes"
-    assert "of the same person: training helps" in better
+    assert "of the same person in fc7: training helps" in better
     word, worse = answer("worse", (-0.2, -0.1), (-0.1, 0.1))
     assert word == "no, worse"
-    assert "of the same person: training makes it worse" in worse
+    assert "of the same person in fc7: training makes it worse" in worse
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,9 @@ def upper_bound(losses: np.ndarray, scores: np.ndarray, groups: np.ndarray, leve
 def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: float) -> str:
     """Why these scores, those of the originals first, cannot tell; "" where they can."""
     n_groups = len(np.unique(groups))
-    unit = "images" if n_groups == scores.shape[1] else "people or labels"
+    unit, tested = "images", f"{n_groups} are tested"
+    if n_groups < scores.shape[1]:
+        unit, tested = "people or labels", f"the {scores.shape[1]} test images are of {n_groups}"
     original = scores[0]
     if len(np.unique(scores)) == 1:
         if set(original) <= {1.0} and n_groups >= groups_needed(margin, level):
@@ -199,7 +201,7 @@ def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: flo
         return f"the criterion accepts only {100 * original.mean():.0f} % of the originals"
     if not is_discrete(scores):
         if n_groups < MIN_GROUPS:
-            return f"a test takes {MIN_GROUPS} independent {unit}, {n_groups} are tested"
+            return f"a test takes {MIN_GROUPS} independent {unit}, {tested}"
         return ""
     score_range = _range(scores)
     needed = groups_needed(margin, level, score_range=score_range)
@@ -207,7 +209,7 @@ def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: flo
         loss = f"{100 * margin:g} %" if score_range == 1 else f"{margin:g}"
         return (
             f"ruling out a loss of {loss} takes {needed} independent {unit} that "
-            f"show none, {n_groups} are tested"
+            f"show none, {tested}"
         )
     return ""
 

@@ -172,7 +172,7 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
     facts = [
         f"{numbers.count(about['n'])} {nouns.images}{labels}",
         f"source {without_folders(about['name'])}",
-        *([f"{size} pixels {colour}".strip()] if about.get("size") else []),
+        *([" ".join(f"read as {size} {colour} pixels".split())] if about.get("size") else []),
         *([f"{skipped} rows without activations left out"] if skipped else []),
         *([f"seed {parameters['seed']}"] if "seed" in parameters else []),
     ]

@@ -190,7 +190,9 @@ def _tried(study: Study, row: dict[str, Any]) -> str:
     sweep = study.result("sweep", TABLES["sweep"])
     own = sweep[sweep["engine"] == row["engine"]]
     chosen = own[own["bottleneck"] == row["observed"]]
-    unfinished = " Its training had not converged." if any(chosen["warnings"] != "") else ""
+    unfinished = (
+        " The autoencoder's training had not converged." if any(chosen["warnings"] != "") else ""
+    )
     sizes = [count(size) for size in sorted(own["bottleneck"].unique())]
     return f"{unfinished} Sizes tried: {listed(sizes)}." if sizes else ""
 

@@ -119,7 +119,8 @@ def claim(study: Study) -> Claim | None:
     value, verdict, gains = _verdict(study, *shown)
     label, n = study.nouns.label, count(shown[0]["nearest_same_n"])
     sentence = (
-        f"How many of {n} images have a nearest training image of the same {label}: {verdict}. "
+        f"How many of {n} images have a nearest training image of the same {label} in "
+        f"{shown[0]['layer']}: {verdict}. "
         f"{gains}, paired by image."
     )
     shares = [f"{percent(one.value, 0)} in {one.label}" for one in (own, untrained, pixels)]

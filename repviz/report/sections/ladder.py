@@ -290,9 +290,9 @@ def claim(study: Study) -> Claim | None:
     is_none = noise["accepted"] == 0
     verdict = f"A random image is not {nouns.one}: none" if is_none else count(noise["accepted"])
     answer = (
-        f"{verdict} of {count(noise['n'])} images of independent random pixels passed the judges, "
-        f"which accept {_accepted(real)} real {nouns.images} that they had not seen."
-        f"{_harder(study)}"
+        f"{verdict} of {count(noise['n'])} images of independent random pixels passed the judges "
+        f"(tests of what {nouns.one} looks like), which accept {_accepted(real)} real "
+        f"{nouns.images} that they had not seen.{_harder(study)}"
     )
     picture = None
     if study.has("arrays/ladder.npy"):

@@ -103,7 +103,7 @@ def claim(study: Study) -> Claim | None:
     learned = "" if low > chance else " The interval includes that: no learning is shown."
     sentence = (
         f"After {counted(last['epoch'], 'epoch')} the network names {percent(accuracy, 0)} of "
-        f"{count(n)} {nouns.images} that it was not trained on, of {nouns.labels} that it was. "
+        f"{count(n)} new {nouns.images}; it was trained on others of the same {nouns.labels}. "
         f"Always naming the commonest {nouns.label} would be right for {percent(chance)}.{learned}"
         f"{_of_pixels(study, last)}"
     )
@@ -112,7 +112,7 @@ def claim(study: Study) -> Claim | None:
         *_pixels(study, n),
         Estimate(f"commonest {nouns.label}", chance, chance, chance, "muted"),
     ]
-    picture = intervals(estimates, lambda share: percent(share, 0), alt=sentence, end=1.0)
+    picture = intervals(estimates, _brief, alt=sentence, end=1.0)
     return Claim(
         f"How often does the network name the right {nouns.label}?",
         percent(accuracy, 0),
@@ -121,6 +121,11 @@ def claim(study: Study) -> Claim | None:
         interval=f"{percent(low, 0)} to {percent(high, 0)}",
         rank=3,
     )
+
+
+def _brief(share: float) -> str:
+    """A share as a whole percentage, and with a decimal below 10 %."""
+    return percent(share, 1 if 0 < share < 0.1 else 0)
 
 
 def _of_pixels(study: Study, last: dict[str, Any]) -> str:
