@@ -166,11 +166,11 @@ def claim(study: Study) -> Claim | None:
 
 def _factor_names(study: Study, row: dict[str, Any]) -> str:
     """Which factors the criterion "factors" reads, in brackets; "" for the others."""
-    if row["criterion"] != "factors" or not study.has("results/code_probes.csv"):
+    if not study.has("results/code_probes.csv"):
         return ""
     probes = study.result("code_probes", TABLES["code_probes"])["probe"].unique()
     names = [name for name in probes if name != SAME_LABEL]
-    return f" ({listed(names)})" if names else ""
+    return f" ({listed(names)})" if names and row["criterion"] == "factors" else ""
 
 
 def _stated(row: dict[str, Any]) -> str:
