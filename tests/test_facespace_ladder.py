@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
+from scipy.special import expit
 from scipy.stats import binomtest
 
 from repviz.errors import InputError, UnknownName
 from repviz.facespace import CONTROLS, JUDGES, NEGATIVES, SAMPLERS, rarity, scrambles
-from repviz.facespace.calibration import calibrate, people_threshold
-from repviz.facespace.judges import Judge
+from repviz.facespace.calibration import calibrate, new_people_limit
+from repviz.facespace.judges import Judge, user_judge
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known
 from repviz.facespace.ladder import ladder
@@ -170,14 +173,15 @@ def test_residual_and_scores_are_those_of_principal_components(known):
     assert values[:, 1] == pytest.approx(np.sqrt((left**2).mean(axis=1)), abs=1e-4)
 
 
-@pytest.mark.parametrize(("n", "level", "rank"), [(19, 0.95, 19), (39, 0.95, 38), (99, 0.9, 90)])
+@pytest.mark.parametrize(("n", "level", "rank"), [(20, 0.95, 20), (39, 0.95, 38), (99, 0.9, 90)])
 def test_with_one_image_each_the_threshold_is_the_conformal_one(n, level, rank):
     scores = np.random.default_rng(n).permutation(n) + 1.0
-    assert people_threshold(scores, np.arange(n), level) == rank
+    assert new_people_limit(lambda seen: scores, np.arange(n), level) == rank
 
 
-def test_the_threshold_accepts_everything_where_the_level_cannot_be_kept():
-    assert people_threshold(np.arange(18.0), np.arange(18), 0.95) == np.inf
+def test_the_limit_is_infinite_where_the_level_is_kept_only_by_accepting_everything():
+    scores = np.repeat([0.1, 1e9], [15, 5])
+    assert new_people_limit(lambda seen: scores, np.arange(20), 0.95) == np.inf
 
 
 def test_the_threshold_accepts_the_stated_share_of_new_people_on_average():
@@ -187,11 +191,43 @@ def test_the_threshold_accepts_the_stated_share_of_new_people_on_average():
     for _ in range(400):
         scores = rng.standard_normal((30, 1)) + 0.3 * rng.standard_normal((30, 5))
         new = rng.standard_normal((200, 1)) + 0.3 * rng.standard_normal((200, 5))
-        limit = people_threshold(scores.ravel(), np.repeat(np.arange(30), 5), 0.95)
+        known = scores.ravel()
+        limit = new_people_limit(partial(_as_they_are, known), np.repeat(np.arange(30), 5), 0.95)
         accepted.append((new <= limit).mean())
         plain.append((new <= np.quantile(scores, 0.95)).mean())
     assert np.mean(accepted) == pytest.approx(0.95, abs=0.006)
     assert np.mean(plain) < 0.942
+
+
+def _as_they_are(scores, seen):
+    return scores
+
+
+def test_judges_together_accept_the_stated_share_of_new_people_on_average():
+    """Bands that were laid around few known people fit these better than new ones."""
+    rng = np.random.default_rng(1)
+    judges = [user_judge(partial(_column, i), name=f"number-{i}") for i in range(6)]
+    people = np.repeat(np.arange(28), 10)
+    accepted, bands_of_all = [], []
+    for seed in range(40):
+        X = expit(_of_people(rng, 28, images=10)).astype(np.float32)
+        new = expit(_of_people(rng, 200, images=1)).astype(np.float32)
+        calibrated = calibrate(Known(X, people=people), judges=judges, seed=seed)
+        accepted.append(calibrated.accepts_jointly(new).mean())
+        worst = calibrated.worst(calibrated.out_of_fold)
+        bands_of_all.append(calibrated.worst(calibrated.judge(new)) <= np.quantile(worst, 0.95))
+    assert np.mean(accepted) == pytest.approx(0.95, abs=0.015)
+    assert np.mean(bands_of_all) < 0.93
+
+
+def _of_people(rng, count, *, images):
+    """Six numbers per image, shape (count * images, 6): half of their variance is the person's."""
+    own = np.repeat(rng.standard_normal((count, 6)), images, axis=0)
+    return own + rng.standard_normal((count * images, 6))
+
+
+def _column(i, X):
+    return X[:, i]
 
 
 def test_too_near_is_refused_as_too_far_is(known):

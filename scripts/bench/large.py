@@ -98,7 +98,7 @@ def report(folder: Path) -> dict[str, float]:
     import repviz
 
     out = folder.with_suffix(".report")
-    page = repviz.build_report(folder, out=out, sample=2000)
+    page = repviz.build_report(folder, out=out, setup=repviz.ActivationsSetup(sample=2000))
     size = page.stat().st_size
     shutil.rmtree(out)
     return {"bytes": size}
