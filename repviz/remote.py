@@ -70,7 +70,7 @@ def results(
         waiting = [start(call) for call in calls]
         yield (wait() for wait in waiting)
     elif in_turn or not calls or (n_workers := _workers()) < 2:
-        yield (call() for call in calls)
+        yield _in_turn(calls, unit)
     else:
         with joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE):
             pool = joblib.Parallel(n_workers, return_as="generator", max_nbytes=None)
@@ -91,6 +91,13 @@ def cores() -> int:
 
 def _workers() -> int:
     return min(cores(), int(memory.free_bytes() // WORKER_BYTES))
+
+
+def _in_turn(calls: Sequence[Callable[[], T]], unit: str) -> Iterator[T]:
+    with progress.task("one at a time", len(calls), unit) as advance:
+        for call in calls:
+            yield call()
+            advance(1)
 
 
 def _received(outputs: Iterator[Any], advance: progress.Advance) -> Iterator[Any]:

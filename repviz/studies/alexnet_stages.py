@@ -18,11 +18,12 @@ from repviz.streams import stream
 from repviz.studies.representations import Split, draw_by_label
 from repviz.study_folder import Draft, Study
 from repviz.training import train
-from repviz.training.alexnet_recipe import FEW_IMAGES, untrained_control
+from repviz.training.alexnet_recipe import FEW_IMAGES, TRAIN_SCORED, untrained_control
 from repviz.training.evaluation import evaluate
 
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 SECONDS = 0.11  # of one core, for the pass of one image forwards and backwards
+SCORING = 0.03  # seconds of one core, for the pass of one image forwards
 HELD_OUT = 2000  # images that accuracy is scored on after each epoch, at most
 
 
@@ -69,7 +70,8 @@ def affordable_training(
     epochs : int or None
         So many epochs on all images, whatever they cost; None leaves it to the budget.
     budget : float
-        CPU-minutes at a nominal 0.11 s per image and epoch, above 0.
+        CPU-minutes, above 0, at a nominal 0.11 s per image and epoch, and 0.03 s for each image
+        that accuracy is scored on after it.
     seed : int
         Seed of the samples and of the training.
     """
@@ -78,10 +80,11 @@ def affordable_training(
     tested = held_out[_sample(labels, held_out, HELD_OUT, rng)]
     if epochs is not None:
         return AlexNetTraining(identity, (known, tested), epochs, epochs, seed)
-    passes = max(1, round(60 * budget / SECONDS))
     usual = FEW_IMAGES.epochs
-    affordable = min(max(round(passes / len(known)), 1), usual)
+    scoring = SCORING * (len(tested) + min(len(known), TRAIN_SCORED))
+    affordable = min(max(round(60 * budget / (SECONDS * len(known) + scoring)), 1), usual)
     # An epoch more or less is a matter of rounding; images are left out only beyond one epoch.
+    passes = max(1, round((60 * budget - scoring) / SECONDS))
     fitted = known if passes >= len(known) else known[_sample(labels, known, passes, rng)]
     return AlexNetTraining(identity, (fitted, tested), affordable, usual, seed)
 

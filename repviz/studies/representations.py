@@ -261,21 +261,22 @@ def draw_by_label(
     return np.sort(order[np.linspace(0, n - 1, most).round().astype(np.int64)])
 
 
-def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
-    """Write the leading principal components of images as pictures, beside their null.
-
-    Writes ``components.csv`` (component, ratio, null_ratio_max: the largest share of the variance
-    at this place over permutations of each pixel among the images, n, permutations) and the array
-    ``components``.
+def leading_components(images: np.ndarray, *, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """The leading principal components of images as pictures, beside their null.
 
     Parameters
     ----------
-    draft : Draft
-        Where the stage writes.
     images : ndarray, shape (n, c, h, w)
         Pixels.
     seed : int
         Seed of the shuffles.
+
+    Returns
+    -------
+    table : DataFrame
+        component, ratio, null_ratio_max (the largest share of the variance at this place over
+        permutations of each pixel among the images), n, permutations.
+    pictures : ndarray of float32, shape (components, c, h, w)
     """
     X = images.reshape(len(images), -1)
     leading = pca(X, components=min(DRAWN, len(X) - 1))
@@ -289,9 +290,8 @@ def draw_components(draft: Draft, images: np.ndarray, *, seed: int) -> None:
         "n": len(X),
         "permutations": null.permutations,
     }
-    draft.table("components", pd.DataFrame(table))
     pictures = leading.components.reshape(count, *images.shape[1:])
-    draft.array("components", pictures.astype(np.float32))
+    return pd.DataFrame(table), pictures.astype(np.float32)
 
 
 def _measured(

@@ -70,7 +70,7 @@ CODE_2012 = replace(
     bias_decay=False,
 )
 INIT_IMAGES = 128  # images that the data-dependent initialisation measures units on
-TRAIN_SCORED = 2000  # training images, evenly spaced, that training accuracy is scored on
+TRAIN_SCORED = 500  # training images, evenly spaced, that training accuracy is scored on
 VALIDATION = 0.1  # fraction of the training images that decides when the rate falls
 IN_MEMORY = 2**28  # bytes of decoded images; more are memory-mapped from the disk
 Parts = tuple[np.ndarray, np.ndarray]

@@ -70,7 +70,7 @@ def neighbors(folder: Path) -> dict[str, float]:
 
     layer = repviz.open_activations(folder)["layer"]
     graph = repviz.neighbors(layer[_landmarks(layer)], k=K, cache=folder.with_suffix(".graphs"))
-    return {"rows": len(graph.indices)}
+    return {"graph_rows": len(graph.indices)}
 
 
 def dimension(folder: Path) -> dict[str, float]:
@@ -90,7 +90,7 @@ def embedding(folder: Path) -> dict[str, float]:
     scores = folder.with_suffix(".scores.npy")
     layer = repviz.open_activations(folder)["layer"]
     found = repviz.umap_by_landmarks(np.load(scores) if scores.exists() else layer)
-    return {"rows": len(found.embedding), "finite": bool(np.isfinite(found.embedding).all())}
+    return {"map_rows": len(found.embedding), "finite": bool(np.isfinite(found.embedding).all())}
 
 
 def report(folder: Path) -> dict[str, float]:
