@@ -17,8 +17,27 @@ The command line prints the sentence and exits with 2; library code can catch th
 from __future__ import annotations
 
 
+def escaped(text: str, *, keep: str = "") -> str:
+    """``text`` with control characters, which a terminal would obey, as backslash codes.
+
+    So are bytes of a file's name that are no UTF-8, which no stream would take; ``keep`` holds
+    characters that stay as they are.
+    """
+    return "".join(
+        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
 class RepvizError(Exception):
-    """Base class of all errors that repviz raises on purpose."""
+    """Base class of all errors that repviz raises on purpose.
+
+    Its sentence may quote a file or another library's message, so control characters in it are
+    escaped.
+    """
+
+    def __str__(self) -> str:
+        return escaped(super().__str__())
 
 
 class InputError(RepvizError, ValueError):

@@ -134,3 +134,8 @@ def test_another_size_is_refused(value, sentence):
     with pytest.raises(errors.InputError) as caught:
         checks.size("f", value, low=8, high=64)
     assert str(caught.value) == sentence
+
+
+def test_a_sentence_that_quotes_control_characters_escapes_them():
+    error = errors.InputError("read: 'a\x00b\x1b[2J\n' is no type. Use float32.")
+    assert str(error) == r"read: 'a\x00b\x1b[2J\n' is no type. Use float32."

@@ -167,7 +167,7 @@ def main() -> None:
     except RepvizError as error:
         if output.VERBOSE.get():
             traceback.print_exc()
-        print(output.plain(f"repviz: {error}", keep=""), file=sys.stderr)
+        print(f"repviz: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except Ended as ended:
         if ended.code == CLOSED_PIPE:

@@ -13,8 +13,10 @@ from typing import Any
 
 from repviz import progress, provenance
 from repviz.cli.task_log import TaskLog
+from repviz.errors import escaped
 
 SHOWN_AFTER = 1.0  # seconds
+LAYOUT = "\n\t"  # control characters that what is printed may hold
 QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 VERBOSE: ContextVar[bool] = ContextVar("verbose", default=False)
 
@@ -24,22 +26,11 @@ def first_process() -> bool:
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 
-def plain(text: str, *, keep: str = "\n\t") -> str:
-    """``text`` with control characters, which a terminal would obey, as backslash codes.
-
-    So are bytes of a file's name that are no UTF-8, which no stream would take.
-    """
-    return "".join(
-        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
-
-
 def write(values: dict[str, Any], as_json: bool, lines: list[str]) -> None:
     """Print ``values`` as one JSON object, or the ``lines`` that say the same to a person."""
     if first_process():
         text = json.dumps(values, ensure_ascii=False) if as_json else "\n".join(lines)
-        print(plain(text))
+        print(escaped(text, keep=LAYOUT))
 
 
 def write_table(table: Any, as_json: bool, *, text: Any = None, **values: Any) -> None:
@@ -115,7 +106,7 @@ def progress_bars() -> Iterator[None]:
     bars = _bars(console)
 
     def show(sentence: str) -> None:
-        console.print(plain(sentence), markup=False)
+        console.print(escaped(sentence, keep=LAYOUT), markup=False)
 
     class Bars:
         say = staticmethod(show)
@@ -146,5 +137,7 @@ def progress_bars() -> Iterator[None]:
     reporter: progress.Reporter = Bars() if console.is_terminal else Log()
     shown = reporter if first_process() and not QUIET.get() else progress.SILENT
     with bars, progress.shown_by(shown), warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: console.print(plain(f"{message}"), markup=False)
+        warnings.showwarning = lambda message, *_: console.print(
+            escaped(f"{message}", keep=LAYOUT), markup=False
+        )
         yield

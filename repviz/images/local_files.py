@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from repviz.errors import ImageError
+from repviz.errors import ImageError, escaped
 
 MAX_BYTES = 512 * 2**20  # of an image file
 _KINDS = {
@@ -81,9 +81,7 @@ def printable(name: str) -> str:
     codes.
     """
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
+    return escaped(text)
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
