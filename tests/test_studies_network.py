@@ -72,6 +72,7 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
         "anatomy",
         "training",
         "evaluation",
+        "nearest in pixels",
         "filters",
         "top_images",
         "findings",
@@ -90,6 +91,18 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
         "ten crops are left out, since the network was trained on complete images",
     ):
         assert words in html
+
+
+def test_the_nearest_training_image_in_pixels_stands_beside_the_accuracy(trained):
+    images, _, made, _ = trained
+    known, held_out = split(images, (0.7, 0.3), by="image", seed=0)
+    X, labels = images.at(size=64, grey=True).matrix(), np.asarray(images.labels)
+    nearest = [known[np.square(X[known] - X[row]).sum(axis=1).argmin()] for row in held_out]
+    row = made.result("nearest_in_pixels").iloc[0]
+    assert row["nearest_same"] == pytest.approx((labels[nearest] == labels[held_out]).mean())
+    assert (row["nearest_same_n"], row["n_known"]) == (36, 84)
+    text = f"The nearest training image in pixels is right for {100 * row['nearest_same']:.1f} %."
+    assert text in made.report.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_filters_are_the_first_layer_s_weights(trained):
@@ -202,8 +215,11 @@ def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_p
     ]
     assert made.manifest["title"] == "What torchvision:squeezenet1_1 makes of 9 digits"
     claim = get_section("top_images").claim(made)
-    assert claim.value == "3×3 to 223×223"
-    assert claim.answer.startswith("Pixels of 224×224 on which a unit’s strongest response depends")
+    assert claim.value == "3×3 in features.0"
+    assert claim.answer.startswith(
+        "Of an image of 224×224 pixels a unit’s strongest response depends on 3×3 in features.0, "
+        "the first layer shown, and on 223×223 in classifier.3, the last. Shown: "
+    )
     assert str(claim.picture).count("<img") == 4
     assert "No checkpoint says how the network was trained" in made.report.read_text()
 

@@ -20,6 +20,8 @@ from repviz.errors import InputError
 from repviz.figures import pictures
 from repviz.images import as_images
 from repviz.images.collection import Images
+from repviz.images.partition import identities
+from repviz.manifold.identity import nearest_identity
 from repviz.models import open_model
 from repviz.models.anatomy import anatomy, first_filters, towers
 from repviz.models.checkpoints import open_checkpoint, read_card
@@ -28,10 +30,12 @@ from repviz.models.weight_files import is_state_file
 from repviz.number_format import percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
+from repviz.studies.representations import identity_columns
 from repviz.studies.top_images import top_images
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_training_size, evaluate, saw_crops, unseen
 
+PIXELS = 64  # height and width at which images are compared pixel by pixel
 SUMMARY = (
     "What is this network made of, how did it learn, how accurate is it on new images, and which "
     "images activate its units most?"
@@ -115,6 +119,7 @@ def network(
         else:
             work = partial(_evaluation, model=classifier, images=images, rows=rows)
             study.stage("evaluation", work)
+            _pixel_stage(study, images, rows)
         _filter_stage(study, classifier)
         if photographs:
             shown = judged.take(rows)
@@ -158,6 +163,24 @@ def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) ->
     draft.table("evaluation", pd.concat(tables))
 
 
+def _pixel_stage(study: Study, images: Images, rows: np.ndarray) -> None:
+    """How often the nearest training image in pixels has the label, of the images evaluated."""
+    known = np.setdiff1d(np.arange(len(images)), rows)
+    if not len(known) or not len(rows):
+        study.skip("nearest in pixels", "none of the images is known to be a training image")
+        return
+
+    def compared(draft: Draft) -> None:
+        X = images.at(size=PIXELS, grey=True).matrix()
+        found = nearest_identity(
+            X, images.labels, known=known, queries=rows, groups=identities(images.labels)
+        )
+        row = {"representation": "pixels", **identity_columns(found), "n_known": len(known)}
+        draft.table("nearest_in_pixels", pd.DataFrame([{**row, "size": PIXELS}]))
+
+    study.stage("nearest in pixels", compared)
+
+
 def _filter_stage(study: Study, model: Model) -> None:
     found = first_filters(model)
     if found is None:
@@ -182,6 +205,7 @@ def _findings(draft: Draft, study: Study, model: Model) -> None:
     if "evaluation" in study.manifest["stages"]:
         rows = study.result("evaluation").to_dict("records")
         sentences["evaluation"] = [_accuracy(row, known=bool(model.recipe)) for row in rows]
+        sentences["evaluation"] += _nearest_in_pixels(study)
     if "top_images" in study.manifest["stages"]:
         sentences["top_images"] = [_receptive_fields(study.result("top_images"))]
     draft.findings(sentences)
@@ -197,6 +221,17 @@ def _accuracy(row: Any, *, known: bool) -> str:
         f"{row['n']} {images} are classified correctly by {crops}; chance is "
         f"{percent(row['chance'])}.{caveat}"
     )
+
+
+def _nearest_in_pixels(study: Study) -> list[str]:
+    if "nearest in pixels" not in study.manifest["stages"]:
+        return []
+    row = study.result("nearest_in_pixels").iloc[0]
+    low, high = percent(row["nearest_same_low"]), percent(row["nearest_same_high"])
+    return [
+        f"Of the same images {percent(row['nearest_same'])} [{low}, {high}] have their label on "
+        f"the nearest of {row['n_known']:,} training images in pixels ({PIXELS}×{PIXELS}, grey)."
+    ]
 
 
 def _receptive_fields(table: pd.DataFrame) -> str:

@@ -316,7 +316,7 @@ def _measured(
         "components_90": int(np.searchsorted(cumulative, 0.9) + 1),
         "trustworthiness": float(trusted.mean()),
         "trustworthiness_k": trust,
-        **_identity_columns(identity),
+        **identity_columns(identity),
         "seed": seed,
     }
     shares = {
@@ -363,7 +363,8 @@ def _identity(
     )
 
 
-def _identity_columns(identity: NearestIdentity | None) -> dict[str, float]:
+def identity_columns(identity: NearestIdentity | None) -> dict[str, float]:
+    """The columns of nearest-neighbour identity in a table; NaN where it was not measured."""
     columns = [
         "nearest_same",
         "nearest_same_low",

@@ -118,7 +118,7 @@ def claim(study: Study) -> Claim | None:
     known = table[table["field_top"] >= 0]
     if known.empty:
         return None
-    sizes = [_field_size(rows) for _, rows in known.groupby("layer", sort=False)]
+    layers = {str(layer): _field_size(rows) for layer, rows in known.groupby("layer", sort=False)}
     partial = [one for one in records(known) if _inside(one)]
     picture, shown = None, ""
     if partial:
@@ -130,12 +130,16 @@ def claim(study: Study) -> Claim | None:
             [(patches[int(one["panel"])], text(one["label"] or one["id"])) for one in strongest]
         )
         shown = f" Shown: what activates unit {last['unit']} of {last['layer']} most."
-    first, deepest = ("×".join(map(count, size)) for size in (sizes[0], sizes[-1]))
-    value = first if first == deepest else f"{first} to {deepest}"
+    names = list(layers)
+    first, deepest = ("×".join(map(count, layers[name])) for name in (names[0], names[-1]))
+    value = f"{first} in {names[0]}"
     height, width = (count(known[f"input_{side}"].iloc[0]) for side in ("height", "width"))
+    size, last_shown = f"{height}×{width} pixels", ""
+    if len(names) > 1:
+        last_shown = f", and on {deepest} in {names[-1]}, the last"
     answer = (
-        f"Pixels of {height}×{width} on which a unit’s strongest response depends, from the first "
-        f"layer shown to the last.{shown}"
+        f"Of an image of {size} a unit’s strongest response depends on {first} in {names[0]}, the "
+        f"first layer shown{last_shown}.{shown}"
     )
     return Claim("How much of an image does a unit respond to?", value, answer, picture, rank=5)
 

@@ -136,9 +136,11 @@ def _of_pixels(study: Study, last: dict[str, Any]) -> str:
 
 def _pixels(study: Study, n: int) -> list[Estimate]:
     """How often the nearest training image in pixels has the label, of the same held-out images."""
-    if not study.has("results/layers.csv"):
+    # `study network`, which measures no other representation, has a table of its own for it.
+    there = [one for one in ("layers", "nearest_in_pixels") if study.has(f"results/{one}.csv")]
+    if not there:
         return []
-    table = study.result("layers", TABLES["layers"])
+    table = study.result(there[0], TABLES["layers"])
     rows = table[(table["representation"] == "pixels") & (table["nearest_same_n"] == n)]
     ends = ("nearest_same", "nearest_same_low", "nearest_same_high")
     return [
