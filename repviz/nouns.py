@@ -6,6 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
+def indefinite(noun: str) -> str:
+    """The noun with its indefinite article: "a face", "an image"."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 @dataclass(frozen=True)
 class Nouns:
     """Four nouns: "400 *faces* of 40 *people*"; "the nearest *image* shows the same *label*".
@@ -26,8 +31,7 @@ class Nouns:
     @property
     def one(self) -> str:
         """One of the kind: "a face"; "an image like these" where the kind has no name."""
-        article = "an" if self.image[0] in "aeiou" else "a"
-        return f"{article} {self.image}" + self._kind
+        return indefinite(self.image) + self._kind
 
     @property
     def several(self) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from study_folder import build
 
+from repviz.nouns import indefinite
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
 from repviz.report.sections.images import SECTION
@@ -45,3 +46,8 @@ def test_a_dimension_whose_intervals_overlap_is_said_not_to_change(low, high, wo
     columns = ["dimension_calibrated_low", "dimension_calibrated_high"]
     rows = pd.DataFrame([[low, high], [6.05, 9.0]], columns=columns)
     assert unchanged(rows.iloc[0], rows.iloc[1]) == words
+
+
+@pytest.mark.parametrize(("noun", "words"), [("face", "a face"), ("image", "an image")])
+def test_a_noun_gets_its_article(noun, words):
+    assert indefinite(noun) == words

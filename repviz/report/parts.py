@@ -15,6 +15,7 @@ import pandas as pd
 from repviz import figures
 from repviz import number_format as numbers
 from repviz.figures.dots import series_roles
+from repviz.nouns import indefinite
 from repviz.report.html import Child, Markup, join, tag
 from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.study_folder import Study, records
@@ -165,7 +166,7 @@ def resampled(study: Study, n: int, groups: int) -> str:
     nouns = study.nouns
     if groups == n:
         return nouns.images
-    together = f"all {nouns.images} of a {nouns.label} together"
+    together = f"all {nouns.images} of {indefinite(nouns.label)} together"
     return f"{numbers.count(groups)} {nouns.labels} ({together})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from repviz.nouns import indefinite
 from repviz.number_format import NOTHING, count, listed, missing, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import Column, field, numbers_of, table
@@ -135,7 +136,7 @@ def _interval(row: dict[str, Any]) -> str:
 
 def claim(study: Study) -> Claim | None:
     """The smallest code by the first criterion that could be applied, with its interval."""
-    question = f"How small can a code of a {study.nouns.image} be?"
+    question = f"How small can a code of {indefinite(study.nouns.image)} be?"
     if not study.has("results/choices.csv"):
         words = "No size can be named: no criterion says which reconstructions are acceptable."
         return Claim(question, "not asked", words, rank=1)
