@@ -33,6 +33,7 @@ ROOMS = {
         "principal",
         "progress",
         "provenance",
+        "reading",
         "references",
         "remote",
         "seals",

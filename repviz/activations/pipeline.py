@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from repviz import provenance
 from repviz.errors import ImageError
 from repviz.images.collection import Images
 from repviz.models.model import Preprocessing
+from repviz.reading import ReadingThreads, read
 
 AHEAD = 2  # batches decoded ahead
 CHUNK = 8  # images per task of a decoding thread
@@ -40,6 +42,8 @@ class Batch:
         Row number to the reason, for each image that could not be read.
     start : int
         Place of the first image in ``pixels``.
+    being_read : set of int
+        Row numbers of the images that threads are reading.
     """
 
     rows: range
@@ -47,6 +51,7 @@ class Batch:
     hashes: list[str]
     unreadable: dict[int, str] = field(default_factory=dict)
     start: int = 0
+    being_read: set[int] = field(default_factory=set)
 
     @property
     def places(self) -> slice:
@@ -90,7 +95,6 @@ def decode_ahead(
         An image is unreadable, and ``strict``.
     """
     spans, waiting = iter(spans), deque[tuple[Batch, list[Future[None]]]]()
-    pool = ThreadPoolExecutor(threads or min(processors(), 16), "decode")
 
     def start() -> None:
         for rows in spans:
@@ -110,19 +114,22 @@ def decode_ahead(
             )
             break
 
-    try:
+    with ReadingThreads(threads or min(processors(), 16)) as pool:
         for _ in range(AHEAD):
             start()
         while waiting:
             batch, tasks = waiting.popleft()
             for task in tasks:
-                task.result()
+                read(task, partial(_being_read, images, batch))
             if strict and batch.unreadable:
                 raise ImageError(batch.unreadable[min(batch.unreadable)])
             start()
             yield batch
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+
+def _being_read(images: Images, batch: Batch) -> str:
+    """The first image of a batch that a thread is reading."""
+    return provenance.portable(images.where(min(batch.being_read, default=batch.rows.start)))
 
 
 @contextmanager
@@ -156,6 +163,7 @@ def processors() -> int:
 def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: range) -> None:
     for place in places:
         row = batch.rows[place]
+        batch.being_read.add(row)
         try:
             stored = images.stored_bytes(row)
             batch.hashes[place] = provenance.sha256(stored)
@@ -166,6 +174,7 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
         except ImageError as error:
             where = images.where(row)
             batch.unreadable[row] = str(error).replace(where, provenance.portable(where))
+        batch.being_read.discard(row)
 
 
 def nan_rows(matrix: np.ndarray, batch: Batch) -> None:

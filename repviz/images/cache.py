@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from repviz import checks, durable, progress
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 from repviz.locking import locked_file
+from repviz.reading import ReadingThreads, read
 
 CHUNK = 64  # images that are decoded side by side
 
@@ -128,11 +129,13 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
         block = _reserved(temporary, shape)
         with (
             progress.task("decode", len(images)) as advance,
-            ThreadPoolExecutor(os.cpu_count()) as pool,
+            ReadingThreads(os.cpu_count() or 1) as pool,
         ):
             for start in range(0, len(images), CHUNK):
                 rows = range(start, min(start + CHUNK, len(images)))
-                for row, pixels in zip(rows, pool.map(images.read, rows), strict=True):
+                calls = {row: pool.submit(images.read, row) for row in rows}
+                for row, call in calls.items():
+                    pixels = read(call, partial(images.where, row))
                     if pixels.shape != shape[1:]:
                         raise ImageError(
                             f"images '{images.name}': all images must have shape {shape[1:]}, got "

@@ -1,0 +1,90 @@
+"""Threads that read files: one that hangs is named, and does not keep the process from ending."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, ParamSpec, TypeVar
+
+from repviz.errors import ImageError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LIMIT = 120.0  # seconds that reading a file may take: a share that does not answer takes for ever
+GRACE = 1.0  # seconds that threads are waited for at the end
+
+
+class ReadingThreads:
+    """Threads for calls that read; :class:`concurrent.futures.ThreadPoolExecutor` joins its own at
+    the end of the process, so that a file system that does not answer would keep it for ever.
+
+    Parameters
+    ----------
+    count : int
+        How many, at least 1.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads = [Thread(target=self._work, daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> ReadingThreads:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave out the calls that none has begun, and let the threads end."""
+        with suppress(Empty):
+            while True:
+                self._calls.get_nowait()
+        for _ in self._threads:
+            self._calls.put(None)
+        end = time.monotonic() + GRACE
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def submit(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """The result of a call, to come: see :func:`read`."""
+        future: Future[T] = Future()
+        self._calls.put((future, lambda: call(*args, **kwargs)))
+        return future
+
+    def _work(self) -> None:
+        while (task := self._calls.get()) is not None:
+            future, call = task
+            try:
+                future.set_result(call())
+            except BaseException as error:
+                future.set_exception(error)
+
+
+def read(future: Future[T], name: Callable[[], str]) -> T:
+    """What a call of :class:`ReadingThreads` gave, waited for in turn.
+
+    Parameters
+    ----------
+    future : Future
+        The call.
+    name : callable
+        What the call reads, where it hangs.
+
+    Raises
+    ------
+    ImageError
+        The call did not end in time.
+    """
+    try:
+        return future.result(LIMIT)
+    except TimeoutError:
+        if future.done():  # the call's own
+            raise
+    raise ImageError(
+        f"{name()}: an image must be read within {LIMIT:g} s, got no answer. Copy it to another "
+        "disk, or leave it out, and run the same command again."
+    )
