@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import checks, durable, memory, progress, provenance, study_manifest
+from repviz import array_files, checks, durable, memory, progress, provenance, study_manifest
 from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 from repviz.references import resolve
@@ -179,7 +179,7 @@ class Study:
         """
         path = self._verified(f"arrays/{name}.npy")
         try:
-            return np.lib.format.open_memmap(path, mode="r")
+            return array_files.mapped(path)
         except durable.UNREADABLE as error:
             raise Damaged(
                 f"{path}: this array cannot be read. Run the study again in a new folder."

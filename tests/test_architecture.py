@@ -25,6 +25,7 @@ ROOMS = {
         "checks",
         "distortion",
         "durable",
+        "array_files",
         "locking",
         "intervals",
         "memory",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from repviz import checks, durable, provenance
+from repviz import array_files, checks, durable, provenance
 from repviz.activations import layout, writer
 from repviz.activations.store import Activations
 from repviz.errors import InputError, StoreError
@@ -192,10 +192,7 @@ def read_matrix(who: str, path: Path) -> np.ndarray:
     """
     try:
         with durable.open_regular(path):
-            matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(matrix, np.ndarray):
-            raise ValueError("several arrays in one file")
-        return np.asarray(matrix)
+            return np.asarray(array_files.mapped(path))
     except durable.UNREADABLE as error:
         raise InputError(
             f"{who}: {path} must be a complete, numeric .npy file, got '{error}'. Write "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repviz import checks, durable
+from repviz import array_files, checks, durable
 from repviz.errors import InputError
 from repviz.images import decoding
 from repviz.images.collection import Arrays, Images
@@ -95,7 +95,7 @@ def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
             raise ValueError("something else")
         if magic.startswith(b"PK"):
             return _load_members(path, argument)
-        return {"images": np.load(path, allow_pickle=False, mmap_mode="r")}
+        return {"images": array_files.mapped(path)}
     except InputError:
         raise
     except PermissionError as error:
@@ -147,11 +147,7 @@ def _shape(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, ...] 
     """The shape of a member, or None where it is no plain array: then it is left alone."""
     try:
         with archive.open(entry) as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0
-            if version != (1, 0):
-                read = np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
+            shape, dtype = array_files.header(file)
     except durable.UNREADABLE:
         return None
     return None if dtype.hasobject and entry.filename != "images.npy" else shape

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from repviz import checks, durable, progress
+from repviz import array_files, checks, durable, progress
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 from repviz.locking import locked_file
@@ -58,7 +58,7 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
             found = _map_if_complete(path, shape)  # another process may have written it meanwhile
             if found is None:
                 _write(images, path, shape)
-                found = np.load(path, mmap_mode="r")
+                found = array_files.mapped(path)
     return found
 
 
@@ -115,7 +115,7 @@ def _map_if_complete(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        found: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+        found = array_files.mapped(path)
     except durable.UNREADABLE:
         found = np.empty(0)
     if found.shape == shape and found.dtype == np.uint8:

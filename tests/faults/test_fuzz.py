@@ -36,6 +36,8 @@ HEADERS = {
     "empty": "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 0)}",
     "endless": "{'descr': '<f8', 'fortran_order': False, 'shape': (2**40, 2**40)}",
     "huge": f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({2**40}, {2**40})}}",
+    "values of no size": "{'descr': '|V0', 'fortran_order': False, 'shape': (-1,)}",
+    "texts of no size": "{'descr': '<U0', 'fortran_order': False, 'shape': (3,)}",
     "no shape": "{'descr': '<f8', 'fortran_order': False}",
     "shape of texts": "{'descr': '<f8', 'fortran_order': False, 'shape': ('x',)}",
     "no type": "{'descr': '<f99', 'fortran_order': False, 'shape': (3,)}",
