@@ -1,4 +1,4 @@
-"""A full disk: one sentence, exit 2, nothing lost; with room the same command goes on.
+"""A full or read-only disk: one sentence, exit 2, nothing lost; then the same command goes on.
 
 Each command writes to a small file system with so much room left. Left out where this process may
 not mount one.
@@ -103,6 +103,11 @@ class Disk:
                 file.write(b"\1" * min(1 << 20, free(self.folder) - kib * KIB))
                 file.flush()
 
+    def writable(self, may: bool) -> None:
+        """Mount the file system again, to be written or only read."""
+        mode = "rw" if may else "ro"
+        subprocess.run(["mount", "-o", f"remount,{mode}", self.folder], check=True)
+
     def files(self) -> dict[str, bytes]:
         """The contents of the other files."""
         found = [path for path in self.folder.rglob("*") if path.is_file() and path != self.ballast]
@@ -172,3 +177,20 @@ def test_what_was_there_is_there_when_the_disk_is_full(name, run, disk):
     disk.leave(4)
     assert run(f"{line} --overwrite")[0] == 2
     assert disk.files() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_read_only_disk_is_said_and_costs_nothing(name, run, disk, record_property):
+    line = COMMANDS[name][0]
+    disk.writable(False)
+    code, text = run(line)
+    last = text.strip().splitlines()[-1]
+    assert code == 2, text
+    assert last.startswith("repviz: "), text
+    assert "read-only" in last.lower(), text
+    assert "hoose another folder" in last, text
+    assert disk.files() == {}
+    record_property("faults", 1)
+    disk.writable(True)
+    assert run(line)[0] == 0
