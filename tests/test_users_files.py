@@ -28,6 +28,15 @@ NAMES = [
 ]
 
 
+NETWORK = """
+from torch import nn
+def small():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 16)
+    )
+"""
+
+
 def strew(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Write files of the user's below ``folder``, where none are; their contents and times."""
     mine = [folder / name for name in NAMES if not (folder / name).exists()]
@@ -63,6 +72,7 @@ def work(tmp_path_factory):
     np.save(work / "matrix.npy", rng.normal(size=(40, 6)))
     model = repviz.open_model("autoencoder", size=16, bottleneck=2)
     save_checkpoint(model, work / "model.safetensors")
+    (work / "users_nets.py").write_text(NETWORK)
     images = repviz.open_images(f"array:{work}/images.npz")
     repviz.extract(model, images, out=work / "store")
     repviz.sweep(images, out=work / "sweep", bottlenecks=2, engines="linear-start")
@@ -223,7 +233,8 @@ def test_a_store_with_files_of_the_users(work, tmp_path, run):
 
 
 @pytest.mark.parametrize("name", ["sweep", "featuremaps", "layers"])
-def test_a_study_with_files_of_the_users(name, work, tmp_path, run):
+def test_a_study_with_files_of_the_users(name, work, tmp_path, run, monkeypatch):
+    monkeypatch.syspath_prepend(work)
     out = tmp_path / "study"
     first, other = {
         "sweep": (
@@ -234,7 +245,10 @@ def test_a_study_with_files_of_the_users(name, work, tmp_path, run):
             "featuremaps alexnet --image {work}/cat.png --channels 2 --out {out}",
             "--seed 1",
         ),
-        "layers": (f"study layers {SOURCE} --layers pool1,fc6 --out {{out}}", "--seed 1"),
+        "layers": (
+            f"study layers {SOURCE} --model users_nets:small --layers 1,4 --out {{out}}",
+            "--seed 1",
+        ),
     }[name]
     Image.fromarray(np.full((16, 16), 7, np.uint8)).save(work / "cat.png")
     assert run(first, work=work, out=out) == 0

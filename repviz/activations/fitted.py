@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from repviz import durable, progress, provenance
+from repviz import array_files, durable, progress, provenance
 from repviz.activations import layout
 from repviz.activations.filling import device_of
 from repviz.activations.pipeline import decode_ahead
@@ -47,7 +47,7 @@ def read_fitted(path: Path, kind: str, layer: str) -> np.ndarray:
     """
     file = layout.fitted_path(path, kind, layer)
     try:
-        return np.asarray(np.load(file, allow_pickle=False))
+        return np.array(array_files.mapped(file))
     except durable.UNREADABLE as error:
         raise Damaged(
             f"{file}: the {kind} are missing or damaged. Delete this folder of activations and "

@@ -86,16 +86,25 @@ def in_study(path: Path, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_table_of_other_values_is_named_by_the_section_that_shows_it(tmp_path, record_property):
+@pytest.mark.parametrize(
+    ("name", "pattern", "value", "section"),
+    [
+        ("sweep", r"0\.\d+", "x", "sweep"),
+        ("reconstruction_panels", "original", "other", "reconstructions"),
+    ],
+)
+def test_a_table_of_other_values_is_named_by_the_section_that_shows_it(
+    name, pattern, value, section, tmp_path, record_property
+):
     build(tmp_path)
-    table = tmp_path / "results" / "sweep.csv"
-    table.write_text(re.sub(r"0\.\d+", "x", table.read_text(), count=1))
+    table = tmp_path / "results" / f"{name}.csv"
+    table.write_text(re.sub(pattern, value, table.read_text(), count=1))
     record = durable.read_record(tmp_path / "manifest.json")
     for stage in record["stages"].values():
-        if "results/sweep.csv" in stage["files"]:
-            stage["files"]["results/sweep.csv"] = provenance.file_sha256(table)
+        if f"results/{name}.csv" in stage["files"]:
+            stage["files"][f"results/{name}.csv"] = provenance.file_sha256(table)
     durable.write_record(tmp_path / "manifest.json", record)
-    start = f"{tmp_path}: the section 'sweep' cannot show what is in the study's files, got '"
+    start = f"{tmp_path}: the section '{section}' cannot show what is in the study's files, got '"
     said = ending(partial(repviz.write_report, tmp_path))
     assert said.startswith(start)
     assert said.endswith("'. Run the study again in a new folder.")
@@ -228,7 +237,7 @@ def test_a_training_goes_on_only_from_a_state_that_can_be_read(state, record_pro
 def test_every_reader_of_damaged_files_ends_in_values_or_in_one_sentence(
     fault_seed, record_property
 ):
-    words = ["--minutes", "0.5", "--seed", str(fault_seed)]
+    words = ["--minutes", "0.3", "--seed", str(fault_seed)]
     done = subprocess.run([sys.executable, SCRIPT, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     cases = re.search(r"seed \d+: (\d+) cases, 0 faults", done.stdout.splitlines()[-1])

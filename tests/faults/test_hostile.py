@@ -87,7 +87,7 @@ def test_hostile_arguments_give_an_answer_or_one_sentence(makers, folder, monkey
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "words", [["hostile_files.py", "--every", "400"], ["hostile_calls.py", "--calls", "40"]]
+    "words", [["hostile_files.py", "--every", "800"], ["hostile_calls.py", "--calls", "20"]]
 )
 def test_a_larger_share_in_processes_of_their_own(words):
     script, *options = words

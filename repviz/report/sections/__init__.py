@@ -139,6 +139,13 @@ def get_section(name: str) -> Section:
     return replace(section, render=_naming_the_files(name, section.render), claim=claim)
 
 
+# What a table of other values can make a section raise: a row that is not there ends an iterator.
+UNFITTING = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError),
+    *(StopIteration, RuntimeError),
+)
+
+
 def _naming_the_files(name: str, shown: Callable[[Study], T]) -> Callable[[Study], T]:
     """``shown``, whose error at a table of other values than a study writes is one sentence.
 
@@ -151,7 +158,7 @@ def _naming_the_files(name: str, shown: Callable[[Study], T]) -> Callable[[Study
             return shown(study)
         except RepvizError:
             raise
-        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        except UNFITTING as error:
             reason = " ".join(str(error).split())[:200]
             raise Damaged(
                 f"{study.folder}: the section '{name}' cannot show what is in the study's files, "
