@@ -58,6 +58,14 @@ def percent(share: Any, places: int | None = None) -> str:
     return f"{written.removesuffix('.0') if edge <= 0 else written} %"
 
 
+def vague(low: Any, high: Any) -> bool:
+    """Whether the ends of an interval of a positive number are a factor of 10 or more apart.
+
+    It then says little more than the order of magnitude, and an estimate beside it would mislead.
+    """
+    return not float(high) < 10 * float(low)
+
+
 def points(difference: Any) -> str:
     """A difference of two shares in percentage points, with its sign: ``+5.0``."""
     return f"{100 * float(difference):+.1f}".replace("-", "−")

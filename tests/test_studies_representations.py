@@ -12,6 +12,7 @@ from repviz.studies.representations import (
     Representation,
     compare_identity,
     describe,
+    quoted_dimension,
 )
 
 pytestmark = pytest.mark.slow
@@ -95,3 +96,17 @@ def test_rows_that_are_all_the_same_say_why_they_are_not_measured():
     assert found.row["dimension_warnings"].startswith(
         "not measured: its rows do not distinguish the images. ("
     )
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((4.06, 3.1, 7.7), "4.1 [3.1, 7.7]"),
+        ((2.8, 0.2, 106.7), "between 0.2 and 106.7"),
+        ((5.0, 1.0, 10.0), "between 1.0 and 10.0"),
+        ((5.0, 0.0, 9.0), "between 0.0 and 9.0"),
+    ],
+)
+def test_a_dimension_is_quoted_as_a_number_only_where_its_interval_names_one(ends, words):
+    names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
+    assert quoted_dimension(pd.Series(dict(zip(names, ends, strict=True)))) == words

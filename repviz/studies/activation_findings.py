@@ -6,6 +6,7 @@ from typing import Any
 
 from repviz.number_format import count, percent, points_with_interval
 from repviz.studies.layer_findings import unchanged
+from repviz.studies.representations import quoted_dimension
 from repviz.study_folder import Study, records
 
 
@@ -36,19 +37,14 @@ def activation_findings(study: Study) -> dict[str, list[str]]:
 def _dimension(rows: Any) -> str:
     """From the first layer of a store to the last."""
     first, last = rows.iloc[0], rows.iloc[-1]
-    span = f"goes from {_calibrated(first)} in {first.layer} to {_calibrated(last)} in {last.layer}"
-    span += unchanged(first, last)
+    ends = [f"{quoted_dimension(one)} in {one.layer}" for one in (first, last)]
+    span = f"goes from {ends[0]} to {ends[1]}{unchanged(first, last)}"
     if len(rows) == 1:
-        span = f"is {_calibrated(first)} in {first.layer}"
+        span = f"is {ends[0]}"
     return (
         f"The intrinsic dimension (TwoNN, calibrated) {span} of {first.model} ({first.n:,} rows; "
         "95 % intervals of sampling and model error)."
     )
-
-
-def _calibrated(row: Any) -> str:
-    low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
-    return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _probe(rows: Any, label: str) -> str:

@@ -51,6 +51,7 @@ from repviz.studies.representations import (
     describe,
     draw_by_label,
     leading_components,
+    quoted_dimension,
     write_descriptions,
 )
 from repviz.study_folder import Draft, Study, begin
@@ -318,10 +319,10 @@ def _dimension_findings(study: Study) -> list[str]:
     available = study.manifest["images"]["n"]
     drawn = f" of {available:,}, drawn by {study.nouns.label}," if pixels.n < available else ""
     return [
-        f"{pixels.n:,} images{drawn} vary in about {_dimension(pixels)} directions of the "
+        f"{pixels.n:,} images{drawn} vary in {quoted_dimension(pixels)} directions of the "
         f"{pixels.d:,.0f} that their pixels allow (TwoNN, calibrated); their {code.d:.0f}-number "
-        f"codes in {_dimension(code)}, {deep}, with {table.loc[deep, 'd']:,.0f} numbers, in "
-        f"{_dimension(table.loc[deep])} (95 % intervals of sampling and model error)."
+        f"codes in {quoted_dimension(code)}, {deep}, with {table.loc[deep, 'd']:,.0f} numbers, in "
+        f"{quoted_dimension(table.loc[deep])} (95 % intervals of sampling and model error)."
     ]
 
 
@@ -353,11 +354,6 @@ def _benefit(differences: Any, trained: str, untrained: str, pixels: str) -> str
         f"{verdict} ({gains[0]} against the untrained network, {gains[1]} against the pixels, "
         "paired by image)"
     )
-
-
-def _dimension(row: Any) -> str:
-    low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
-    return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _nearest(row: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.number_format import percent, points_with_interval
+from repviz.studies.representations import quoted_dimension
 from repviz.study_folder import Study
 from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
 
@@ -63,21 +64,15 @@ def _dimension_finding(table: Any) -> str:
         rows = table[table["weights"] == kind]
         if not rows.empty:
             first, last = rows.iloc[0], rows.iloc[-1]
-            spans.append(
-                f"from {_dimension(first)} in {first.layer} to {_dimension(last)} in {last.layer} "
-                f"in {WEIGHT_KINDS[kind].network}{unchanged(first, last)}"
-            )
+            ends = [f"{quoted_dimension(one)} in {one.layer}" for one in (first, last)]
+            network = f"{WEIGHT_KINDS[kind].network}{unchanged(first, last)}"
+            spans.append(f"from {ends[0]} to {ends[1]} in {network}")
     pixels: Any = table.iloc[0]
     layers = f"goes {', and '.join(spans)}; that of the pixels " if spans else "of the pixels "
     return (
-        f"The intrinsic dimension (TwoNN, calibrated) {layers}is {_dimension(pixels)} "
+        f"The intrinsic dimension (TwoNN, calibrated) {layers}is {quoted_dimension(pixels)} "
         f"({pixels.n:,} images; 95 % intervals of sampling and model error)."
     )
-
-
-def _dimension(row: Any) -> str:
-    low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
-    return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _probe_finding(table: Any, differences: Any) -> str:

@@ -16,6 +16,7 @@ from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.identity import NearestIdentity, nearest_identity
 from repviz.manifold.neighbors import Neighbors, neighbors
 from repviz.manifold.quality import local_trustworthiness
+from repviz.number_format import vague
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
@@ -361,6 +362,17 @@ def _identity(
         queries=queries,
         groups=representation.clusters,
     )
+
+
+def quoted_dimension(row: Any) -> str:
+    """The calibrated dimension of a row of layers.csv: "4.1 [3.1, 7.7]"; "between 0.2 and 106.7".
+
+    Where the interval is too wide to name a number, none is named.
+    """
+    low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
+    if vague(low, high):
+        return f"between {low:.1f} and {high:.1f}"
+    return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def identity_columns(identity: NearestIdentity | None) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, missing, plain, text
+from repviz.number_format import count, missing, plain, text, vague
 from repviz.report.html import join
 from repviz.report.parts import (
     Estimate,
@@ -97,11 +97,17 @@ def _headline(study: Study) -> str:
     row = _quoted(study)
     if row is None:
         return ""
+    _, low, high = (plain(row[name], 2) for name in ENDS)
+    interval = f"95 % CI {low} to {high}"
+    words = f"The {study.nouns.images} vary in {_about(row)} directions{_place(row)}"
+    return f"{words} ({'95 % CI' if vague(row[ENDS[1]], row[ENDS[2]]) else interval})"
+
+
+def _about(row: dict[str, Any]) -> str:
+    """The dimension in a sentence: "about 4.1", or its interval where that names no number."""
     value, low, high = (plain(row[name], 2) for name in ENDS)
-    return (
-        f"The {study.nouns.images} vary in about {value} directions{_place(row)} "
-        f"(95 % CI {low} to {high})"
-    )
+    wide = vague(row[ENDS[1]], row[ENDS[2]])
+    return f"between {low} and {high}" if wide else f"about {value}"
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -116,11 +122,17 @@ def claim(study: Study) -> Claim | None:
     if row is None:
         return None
     value, low, high = (plain(row[name], 2) for name in ENDS)
+    wide = vague(row[ENDS[1]], row[ENDS[2]])
+    consequence = (
+        "So wide an interval names no number; more images narrow it."
+        if wide
+        else "A code for all of them may need more numbers."
+    )
     sentence = (
-        f"Near any one of them the {nouns.images} vary in about {value} independent directions"
+        f"Near any one of them the {nouns.images} vary in {_about(row)} independent directions"
         f"{_place(row)}, of {count(row['d'])} {'features' if _place(row) else 'pixels'} (TwoNN, "
-        f"calibrated; n = {count(row['n'])}; the interval holds sampling and model error). A code "
-        "for all of them may need more numbers."
+        f"calibrated; n = {count(row['n'])}; the interval holds sampling and model error). "
+        f"{consequence}"
     )
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
     shown = [row["representation"], *(one["representation"] for one in codes)]
@@ -136,7 +148,8 @@ def claim(study: Study) -> Claim | None:
     ]
     picture = intervals(estimates, lambda top: plain(top, 2), alt=sentence) if estimates else None
     question = f"What is the intrinsic dimension of the {nouns.images}?"
-    return Claim(question, f"≈ {value}", sentence, picture, f"{low} to {high}", rank=2)
+    answer = "cannot be told" if wide else f"≈ {value}"
+    return Claim(question, answer, sentence, picture, f"{low} to {high}", rank=2)
 
 
 SECTION = Section(
