@@ -25,7 +25,7 @@ def plain(value: Any, digits: int = 3) -> str:
         return f"{value:g}"
     if abs(value) < SMALL:
         share, power = f"{value:.{digits - 1}e}".split("e")
-        return f"{share} × 10{str(int(power)).translate(RAISED)}"
+        return f"{share} × {power_of_ten(int(power))}"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     return f"{value:,.{places}f}"
 
@@ -56,6 +56,11 @@ def percent(share: Any, places: int | None = None) -> str:
     places = min(6, places)
     written = f"{share * 100:.{places}f}"
     return f"{written.removesuffix('.0') if edge <= 0 else written} %"
+
+
+def power_of_ten(exponent: int) -> str:
+    """A power of ten as it is printed: ``10⁻¹²⁵⁸``."""
+    return f"10{str(exponent).translate(RAISED)}"
 
 
 def vague(low: Any, high: Any) -> bool:

@@ -86,6 +86,7 @@ def test_joined_markup_is_not_escaped_again() -> None:
         (numbers.plain, 0.0, "0"),
         (numbers.plain, 0.0000000599, "5.99 × 10⁻⁸"),
         (numbers.plain, -2e-12, "-2.00 × 10⁻¹²"),
+        (numbers.power_of_ten, -1258, "10⁻¹²⁵⁸"),
         (numbers.plain, float("nan"), "–"),
         (numbers.count, 60_965_224, "60,965,224"),
         (numbers.count, 400.0, "400"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from repviz.facespace.ladder import HELD_OUT, ladder
 from repviz.facespace.panel import judge_negatives
 from repviz.images.partition import Partition
 from repviz.nouns import FACES, Nouns
-from repviz.number_format import count, percent, plain
+from repviz.number_format import count, percent, plain, power_of_ten
 from repviz.streams import stream
 from repviz.studies.representations import draw_by_label
 from repviz.study_folder import Draft, Study
@@ -131,8 +132,9 @@ def ladder_findings(study: Study) -> list[str]:
     bound: Any = rungs.loc["uniform-pixels", "log10_bound"]
     if bound == bound:
         sentences.append(
-            f"A uniformly random image is accepted with a probability below 10^{bound:.0f} "
-            "(an analytic bound on the volume of what the judges accept, not a count)."
+            "A uniformly random image is accepted with a probability below "
+            f"{power_of_ten(math.ceil(bound))} (an analytic bound on the volume of what the "
+            "judges accept, not a count)."
         )
     sentences.append(_structure(rungs, nouns))
     negatives = study.result("negatives")

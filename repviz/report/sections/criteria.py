@@ -151,6 +151,7 @@ def claim(study: Study) -> Claim | None:
     criterion = f"the criterion “{row['title']}”{_factor_names(study, row)} loses"
     if missing(row["observed"]):
         answer = f"At each size {criterion} more than {points} points against the originals ({n})."
+        answer += " So few test images may show that by chance." if row["undecided"] else ""
         return Claim(question, "none tried was enough", answer, rank=1)
     size = count(row["observed"])
     doubt = f" Not confirmed: {row['undecided']}." if row["undecided"] else ""
