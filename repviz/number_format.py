@@ -64,11 +64,12 @@ def power_of_ten(exponent: int) -> str:
 
 
 def vague(low: Any, high: Any) -> bool:
-    """Whether the ends of an interval of a positive number are a factor of 10 or more apart.
+    """Whether the ends of an interval of a dimension are a factor of 10 or more apart.
 
-    It then says little more than the order of magnitude, and an estimate beside it would mislead.
+    It then says little more than the order of magnitude, and an estimate beside it would mislead;
+    unless it says that the dimension is small, at most 2.
     """
-    return not float(high) < 10 * float(low)
+    return not missing(low) and not missing(high) and high > 2 and high >= 10 * low
 
 
 def points(difference: Any) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from repviz.errors import ImageError
 
 P = ParamSpec("P")
+A = TypeVar("A")
 T = TypeVar("T")
 
 LIMIT = 120.0  # seconds that reading a file may take: a share that does not answer takes for ever
@@ -55,6 +57,15 @@ class ReadingThreads:
         self._calls.put((future, lambda: call(*args, **kwargs)))
         return future
 
+    def each(
+        self, call: Callable[[A], T], files: Iterable[A], name: Callable[[A], str]
+    ) -> Iterator[T]:
+        """What ``call`` gives of each file, in order; ``name`` says which one does not answer."""
+        calls = [(file, self.submit(call, file)) for file in files]
+        for file, future in calls:
+            since = time.monotonic()
+            yield read(future, partial(_one_file, name, file, since))
+
     def _work(self) -> None:
         while (task := self._calls.get()) is not None:
             future, call = task
@@ -62,29 +73,39 @@ class ReadingThreads:
                 future.set_result(call())
             except BaseException as error:
                 future.set_exception(error)
+            del task, future, call  # with what they hold, while this thread waits
 
 
-def read(future: Future[T], name: Callable[[], str]) -> T:
-    """What a call of :class:`ReadingThreads` gave, waited for in turn.
+def _one_file(name: Callable[[A], str], file: A, since: float) -> tuple[str, float]:
+    return name(file), since
+
+
+def read(future: Future[T], now_read: Callable[[], tuple[str, float]]) -> T:
+    """What a call of :class:`ReadingThreads` gave, waited for as long as it reads on.
 
     Parameters
     ----------
     future : Future
         The call.
-    name : callable
-        What the call reads, where it hangs.
+    now_read : callable
+        What the call is reading, and since when (:func:`time.monotonic`).
 
     Raises
     ------
     ImageError
-        The call did not end in time.
+        It has been reading one file for longer than :data:`LIMIT`.
     """
-    try:
-        return future.result(LIMIT)
-    except TimeoutError:
-        if future.done():  # the call's own
-            raise
-    raise ImageError(
-        f"{name()}: an image must be read within {LIMIT:g} s, got no answer. Copy it to another "
-        "disk, or leave it out, and run the same command again."
-    )
+    while True:
+        name, since = now_read()
+        left = since + LIMIT - time.monotonic()
+        try:
+            # If this process was stopped for so long, the file is there a moment after it goes on.
+            return future.result(max(left, GRACE))
+        except TimeoutError:
+            if future.done():
+                return future.result()  # that came just now; or raises the call's own error
+        if left <= 0 and now_read() == (name, since):
+            raise ImageError(
+                f"{name}: an image must be read within {LIMIT:g} s, got no answer. Copy it to "
+                "another disk, or leave it out, and run the same command again."
+            )

@@ -41,7 +41,11 @@ def started_by(start: Start) -> Iterator[None]:
 
 @contextmanager
 def results(
-    calls: Sequence[Callable[[], T]], *, unit: str = "calls", in_turn: bool = False
+    calls: Sequence[Callable[[], T]],
+    *,
+    unit: str = "calls",
+    in_turn: bool = False,
+    worker_bytes: int = WORKER_BYTES,
 ) -> Iterator[Iterator[T]]:
     """Within the block, the result of each call, in order; what is left at its end is given up.
 
@@ -57,6 +61,8 @@ def results(
         What they are called in the progress.
     in_turn : bool
         Whether to run one after the other in this process, as where they share a GPU.
+    worker_bytes : int
+        Free memory that a process needs; with too little for two, the calls run in turn.
 
     Raises
     ------
@@ -69,7 +75,7 @@ def results(
     if start is not None:
         waiting = [start(call) for call in calls]
         yield (wait() for wait in waiting)
-    elif in_turn or not calls or (n_workers := _workers()) < 2:
+    elif in_turn or not calls or (n_workers := _workers(worker_bytes)) < 2:
         yield _in_turn(calls, unit)
     else:
         with joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE):
@@ -89,8 +95,8 @@ def cores() -> int:
     return min(joblib.cpu_count(), int(limit)) if limit.isdigit() else joblib.cpu_count()
 
 
-def _workers() -> int:
-    return min(cores(), int(memory.free_bytes() // WORKER_BYTES))
+def _workers(worker_bytes: int) -> int:
+    return min(cores(), int(memory.free_bytes() // worker_bytes))
 
 
 def _in_turn(calls: Sequence[Callable[[], T]], unit: str) -> Iterator[T]:

@@ -309,4 +309,4 @@ def test_of_many_images_some_are_measured_and_the_finding_says_so(people, tmp_pa
     labels = made.result("images").set_index("row").loc[sorted(rows.iloc[0]), "label"]
     assert set(labels.value_counts()) == {2}  # of three images of each of 20 people
     findings = " ".join(made.result("findings")["sentence"])
-    assert "40 images of 60, drawn by label, vary in " in findings
+    assert "dimension of 40 images of 60, drawn by label, is " in findings

@@ -102,9 +102,11 @@ def test_rows_that_are_all_the_same_say_why_they_are_not_measured():
     ("ends", "words"),
     [
         ((4.06, 3.1, 7.7), "4.1 [3.1, 7.7]"),
-        ((2.8, 0.2, 106.7), "between 0.2 and 106.7"),
-        ((5.0, 1.0, 10.0), "between 1.0 and 10.0"),
-        ((5.0, 0.0, 9.0), "between 0.0 and 9.0"),
+        ((2.8, 0.2, 106.7), "an unknown number [0.2, 106.7]"),
+        ((5.0, 1.0, 10.0), "an unknown number [1.0, 10.0]"),
+        ((5.0, 0.0, 9.0), "an unknown number [0.0, 9.0]"),
+        ((0.4, 0.1, 1.2), "0.4 [0.1, 1.2]"),
+        ((np.nan, np.nan, np.nan), "not measured"),
     ],
 )
 def test_a_dimension_is_quoted_as_a_number_only_where_its_interval_names_one(ends, words):

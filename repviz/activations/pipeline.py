@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,8 +43,8 @@ class Batch:
         Row number to the reason, for each image that could not be read.
     start : int
         Place of the first image in ``pixels``.
-    being_read : set of int
-        Row numbers of the images that threads are reading.
+    being_read : dict of int to float
+        Row numbers of the images that threads are reading, and since when.
     """
 
     rows: range
@@ -51,7 +52,7 @@ class Batch:
     hashes: list[str]
     unreadable: dict[int, str] = field(default_factory=dict)
     start: int = 0
-    being_read: set[int] = field(default_factory=set)
+    being_read: dict[int, float] = field(default_factory=dict)
 
     @property
     def places(self) -> slice:
@@ -127,9 +128,11 @@ def decode_ahead(
             yield batch
 
 
-def _being_read(images: Images, batch: Batch) -> str:
-    """The first image of a batch that a thread is reading."""
-    return provenance.portable(images.where(min(batch.being_read, default=batch.rows.start)))
+def _being_read(images: Images, batch: Batch) -> tuple[str, float]:
+    """The image of a batch that a thread has been reading for longest, and since when."""
+    started = min(((since, row) for row, since in list(batch.being_read.items())), default=None)
+    since, row = started or (time.monotonic(), batch.rows.start)
+    return provenance.portable(images.where(row)), since
 
 
 @contextmanager
@@ -163,7 +166,7 @@ def processors() -> int:
 def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: range) -> None:
     for place in places:
         row = batch.rows[place]
-        batch.being_read.add(row)
+        batch.being_read[row] = time.monotonic()
         try:
             stored = images.stored_bytes(row)
             batch.hashes[place] = provenance.sha256(stored)
@@ -174,7 +177,7 @@ def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: 
         except ImageError as error:
             where = images.where(row)
             batch.unreadable[row] = str(error).replace(where, provenance.portable(where))
-        batch.being_read.discard(row)
+        del batch.being_read[row]
 
 
 def nan_rows(matrix: np.ndarray, batch: Batch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from repviz import array_files, checks, durable, progress
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 from repviz.locking import locked_file
-from repviz.reading import ReadingThreads, read
+from repviz.reading import ReadingThreads
 
 CHUNK = 64  # images that are decoded side by side
 
@@ -133,9 +132,8 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
         ):
             for start in range(0, len(images), CHUNK):
                 rows = range(start, min(start + CHUNK, len(images)))
-                calls = {row: pool.submit(images.read, row) for row in rows}
-                for row, call in calls.items():
-                    pixels = read(call, partial(images.where, row))
+                decoded = pool.each(images.read, rows, images.where)
+                for row, pixels in zip(rows, decoded, strict=True):
                     if pixels.shape != shape[1:]:
                         raise ImageError(
                             f"images '{images.name}': all images must have shape {shape[1:]}, got "

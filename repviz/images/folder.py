@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from repviz.errors import InputError
 from repviz.images.collection import Files, Images
 from repviz.images.decoding import is_grey
 from repviz.images.local_files import kind_of, open_regular, printable
-from repviz.reading import ReadingThreads, read
+from repviz.reading import ReadingThreads
 
 ENDINGS = (
     ".bmp",
@@ -158,9 +157,8 @@ def _unreadable(error: OSError) -> None:
 
 def _shared_colour(paths: list[Path], shown: str) -> bool | None:
     """False (colour) where some files are grey but most are colour, which is said; else None."""
-    with ReadingThreads(os.cpu_count() or 1) as pool:
-        calls = {path: pool.submit(_is_grey, path) for path in paths}
-        kinds = [read(call, partial(printable, str(path))) for path, call in calls.items()]
+    with ReadingThreads(min(32, (os.cpu_count() or 1) + 4)) as pool:
+        kinds = list(pool.each(_is_grey, paths, lambda path: printable(str(path))))
     n_grey, n_colour = kinds.count(True), kinds.count(False)
     if not n_grey or n_colour < n_grey:
         return None

@@ -77,14 +77,22 @@ def affordable_training(
     """
     known, held_out = identity
     rng = stream(seed, "faces", "training")
-    tested = held_out[_sample(labels, held_out, HELD_OUT, rng)]
+    seconds = 60 * budget
+    # Scoring the held-out images after an epoch, and once more at the end, takes half at most.
+    most = HELD_OUT if epochs is not None else min(HELD_OUT, max(1, int(seconds / 4 / SCORING)))
+    tested = held_out[_sample(labels, held_out, most, rng)]
     if epochs is not None:
         return AlexNetTraining(identity, (known, tested), epochs, epochs, seed)
     usual = FEW_IMAGES.epochs
-    scoring = SCORING * (len(tested) + min(len(known), TRAIN_SCORED))
-    affordable = min(max(round(60 * budget / (SECONDS * len(known) + scoring)), 1), usual)
+    seconds -= SCORING * len(tested)
+    epoch = SECONDS * len(known) + SCORING * (len(tested) + min(len(known), TRAIN_SCORED))
+    affordable = min(max(round(seconds / epoch), 1), usual)
     # An epoch more or less is a matter of rounding; images are left out only beyond one epoch.
-    passes = max(1, round((60 * budget - scoring) / SECONDS))
+    seconds -= SCORING * len(tested)
+    passes = seconds / (SECONDS + SCORING)
+    if passes > TRAIN_SCORED:
+        passes = (seconds - SCORING * TRAIN_SCORED) / SECONDS
+    passes = max(1, round(passes))
     fitted = known if passes >= len(known) else known[_sample(labels, known, passes, rng)]
     return AlexNetTraining(identity, (fitted, tested), affordable, usual, seed)
 

@@ -46,6 +46,7 @@ from repviz.studies.random_images import (
 )
 from repviz.studies.random_map import Space, random_map_stage
 from repviz.studies.representations import (
+    Description,
     Representation,
     Split,
     describe,
@@ -230,29 +231,40 @@ def _manifold(
     labels = None if plan.data.labels is None else plan.data.labels[rows]
     part = np.isin(rows, identity[0])
     split = np.flatnonzero(part), np.flatnonzero(~part)
-    representations = [
-        Representation("pixels", "pixels", "none", "pixels", X, clusters, rows),
-        Representation(f"code {code}", "autoencoder", "trained", "code", codes, clusters, rows),
+    representations: list[tuple[str, str, str, str, Any]] = [
+        ("pixels", "pixels", "none", "pixels", X),
+        (f"code {code}", "autoencoder", "trained", "code", codes),
     ]
     for state in ("untrained", "trained"):
         folder = study.folder / "acts" / state
         if folder.exists():
             acts = open_activations(folder)
             representations += [
-                Representation(
-                    f"{state} {layer}", "alexnet", state, layer, acts[layer], clusters, rows
-                )
-                for layer in LAYERS
+                (f"{state} {layer}", "alexnet", state, layer, acts[layer]) for layer in LAYERS
             ]
     seed = plan.seeds[0]
+    own = {"labels": labels, "split": split, "seed": seed}
     calls: list[Callable[[], Any]] = [partial(leading_components, plan.data.X[rows], seed=seed)]
-    for one in representations:
-        calls.append(partial(describe, one, labels=labels, split=split, seed=seed))
-    with remote.results(calls, unit="representations") as results:
+    calls += [partial(_described, one, clusters, rows, **own) for one in representations]
+    # A matrix, centred, in float64, and its scores: what is measured of the widest layer.
+    widest = max(4 * np.prod(one[-1].shape) for one in representations)
+    with remote.results(
+        calls, unit="representations", worker_bytes=remote.WORKER_BYTES + int(4 * widest)
+    ) as results:
         table, pictures = next(results)
         draft.table("components", table)
         draft.array("components", pictures)
         write_descriptions(draft, list(results))
+
+
+def _described(
+    one: tuple[str, str, str, str, Any],
+    clusters: np.ndarray | None,
+    rows: np.ndarray,
+    **options: Any,
+) -> Description:
+    """What is measured of one representation, which is let go at the end of the call."""
+    return describe(Representation(*one, clusters, rows), **options)
 
 
 def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray) -> None:
@@ -319,10 +331,11 @@ def _dimension_findings(study: Study) -> list[str]:
     available = study.manifest["images"]["n"]
     drawn = f" of {available:,}, drawn by {study.nouns.label}," if pixels.n < available else ""
     return [
-        f"{pixels.n:,} images{drawn} vary in {quoted_dimension(pixels)} directions of the "
-        f"{pixels.d:,.0f} that their pixels allow (TwoNN, calibrated); their {code.d:.0f}-number "
-        f"codes in {quoted_dimension(code)}, {deep}, with {table.loc[deep, 'd']:,.0f} numbers, in "
-        f"{quoted_dimension(table.loc[deep])} (95 % intervals of sampling and model error)."
+        f"The intrinsic dimension of {pixels.n:,} images{drawn} is {quoted_dimension(pixels)} "
+        f"among the {pixels.d:,.0f} of their pixels, {quoted_dimension(code)} in their "
+        f"{code.d:.0f}-number codes and {quoted_dimension(table.loc[deep])} in {deep}, with "
+        f"{table.loc[deep, 'd']:,.0f} numbers (TwoNN, calibrated; 95 % intervals of sampling and "
+        "model error)."
     ]
 
 

@@ -30,12 +30,14 @@ from repviz.models.weight_files import is_state_file
 from repviz.number_format import percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
-from repviz.studies.representations import identity_columns
+from repviz.streams import stream
+from repviz.studies.representations import draw_by_label, identity_columns
 from repviz.studies.top_images import top_images
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_training_size, evaluate, saw_crops, unseen
 
 PIXELS = 64  # height and width at which images are compared pixel by pixel
+COMPARED = 10_000  # training images, and images looked up among them, at most
 SUMMARY = (
     "What is this network made of, how did it learn, how accurate is it on new images, and which "
     "images activate its units most?"
@@ -73,7 +75,7 @@ def network(
     photographs : bool
         Whether the report may show the images; if not, it shows numbers and filters only.
     seed : int
-        Recorded with the study; nothing in it is random.
+        Draws the images that are compared in pixels, where there are more than 10,000.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def network(
         else:
             work = partial(_evaluation, model=classifier, images=images, rows=rows)
             study.stage("evaluation", work)
-            _pixel_stage(study, images, rows)
+            _pixel_stage(study, images, rows, seed)
         _filter_stage(study, classifier)
         if photographs:
             shown = judged.take(rows)
@@ -163,17 +165,26 @@ def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) ->
     draft.table("evaluation", pd.concat(tables))
 
 
-def _pixel_stage(study: Study, images: Images, rows: np.ndarray) -> None:
+def _pixel_stage(study: Study, images: Images, rows: np.ndarray, seed: int) -> None:
     """How often the nearest training image in pixels has the label, of the images evaluated."""
-    known = np.setdiff1d(np.arange(len(images)), rows)
-    if not len(known) or not len(rows):
+    labels = np.asarray(images.labels)
+    rng = stream(seed, "network", "nearest in pixels")
+    known, queries = (
+        part[draw_by_label(labels[part], len(part), COMPARED, rng)]
+        for part in (np.setdiff1d(np.arange(len(images)), rows), rows)
+    )
+    if not len(known) or not len(queries):
         study.skip("nearest in pixels", "none of the images is known to be a training image")
         return
 
     def compared(draft: Draft) -> None:
-        X = images.at(size=PIXELS, grey=True).matrix()
+        shown = images.take(np.concatenate([known, queries])).at(size=PIXELS, grey=True)
         found = nearest_identity(
-            X, images.labels, known=known, queries=rows, groups=identities(images.labels)
+            shown.matrix(),
+            shown.labels,
+            known=np.arange(len(known)),
+            queries=np.arange(len(known), len(shown)),
+            groups=identities(shown.labels),
         )
         row = {"representation": "pixels", **identity_columns(found), "n_known": len(known)}
         draft.table("nearest_in_pixels", pd.DataFrame([{**row, "size": PIXELS}]))
@@ -229,8 +240,9 @@ def _nearest_in_pixels(study: Study) -> list[str]:
     row = study.result("nearest_in_pixels").iloc[0]
     low, high = percent(row["nearest_same_low"]), percent(row["nearest_same_high"])
     return [
-        f"Of the same images {percent(row['nearest_same'])} [{low}, {high}] have their label on "
-        f"the nearest of {row['n_known']:,} training images in pixels ({PIXELS}×{PIXELS}, grey)."
+        f"Of {row['nearest_same_n']:,} of these images {percent(row['nearest_same'])} "
+        f"[{low}, {high}] have their label on the nearest of {row['n_known']:,} images of the "
+        f"training in pixels ({PIXELS}×{PIXELS}, grey)."
     ]
 
 

@@ -16,7 +16,7 @@ from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.identity import NearestIdentity, nearest_identity
 from repviz.manifold.neighbors import Neighbors, neighbors
 from repviz.manifold.quality import local_trustworthiness
-from repviz.number_format import vague
+from repviz.number_format import missing, vague
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
@@ -365,13 +365,15 @@ def _identity(
 
 
 def quoted_dimension(row: Any) -> str:
-    """The calibrated dimension of a row of layers.csv: "4.1 [3.1, 7.7]"; "between 0.2 and 106.7".
+    """The calibrated dimension of a row of layers.csv: "4.1 [3.1, 7.7]".
 
-    Where the interval is too wide to name a number, none is named.
+    Where the interval is too wide to name one it is "an unknown number [0.2, 106.7]".
     """
     low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
+    if missing(row.dimension_calibrated):
+        return "not measured"
     if vague(low, high):
-        return f"between {low:.1f} and {high:.1f}"
+        return f"an unknown number [{low:.1f}, {high:.1f}]"
     return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"
 
 

@@ -75,12 +75,13 @@ def test_a_cache_of_decoded_images_names_it_too_and_leaves_no_file(photographs, 
 
 def test_the_process_ends_although_a_thread_reads_for_ever():
     program = (
-        "import threading\n"
+        "import threading, time\n"
         "from repviz import reading\n"
         "reading.LIMIT = 0.5\n"
+        "since = time.monotonic()\n"
         "with reading.ReadingThreads(2) as threads:\n"
         "    call = threads.submit(threading.Event().wait)\n"
-        "    reading.read(call, lambda: 'share/a.jpg')\n"
+        "    reading.read(call, lambda: ('share/a.jpg', since))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
@@ -94,4 +95,19 @@ def test_what_a_call_raises_itself_comes_through():
         raise TimeoutError("of its own")
 
     with reading.ReadingThreads(1) as threads, pytest.raises(TimeoutError, match="of its own"):
-        reading.read(threads.submit(refuses), lambda: "a")
+        reading.read(threads.submit(refuses), lambda: ("a", time.monotonic()))
+
+
+def test_many_files_may_take_longer_together_than_one(monkeypatch):
+    monkeypatch.setattr(reading, "LIMIT", 0.6)
+    monkeypatch.setattr(reading, "GRACE", 0.1)
+    now = ["0", time.monotonic()]
+
+    def several():
+        for number in range(4):
+            now[:] = str(number), time.monotonic()
+            time.sleep(0.4)
+        return "all"
+
+    with reading.ReadingThreads(1) as threads:
+        assert reading.read(threads.submit(several), lambda: tuple(now)) == "all"

@@ -104,10 +104,10 @@ def _headline(study: Study) -> str:
 
 
 def _about(row: dict[str, Any]) -> str:
-    """The dimension in a sentence: "about 4.1", or its interval where that names no number."""
+    """The dimension before a noun: "about 4.1", or its interval where that names no number."""
     value, low, high = (plain(row[name], 2) for name in ENDS)
     wide = vague(row[ENDS[1]], row[ENDS[2]])
-    return f"between {low} and {high}" if wide else f"about {value}"
+    return f"an unknown number ({low} to {high}) of" if wide else f"about {value}"
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -124,7 +124,7 @@ def claim(study: Study) -> Claim | None:
     value, low, high = (plain(row[name], 2) for name in ENDS)
     wide = vague(row[ENDS[1]], row[ENDS[2]])
     consequence = (
-        "So wide an interval names no number; more images narrow it."
+        "So wide an interval names no number."
         if wide
         else "A code for all of them may need more numbers."
     )
