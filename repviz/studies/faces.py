@@ -332,7 +332,7 @@ def _dimension_findings(study: Study) -> list[str]:
     drawn = f" of {available:,}, drawn by {study.nouns.label}," if pixels.n < available else ""
     return [
         f"The intrinsic dimension of {pixels.n:,} images{drawn} is {quoted_dimension(pixels)} "
-        f"among the {pixels.d:,.0f} of their pixels, {quoted_dimension(code)} in their "
+        f"in their {pixels.d:,.0f} pixels, {quoted_dimension(code)} in their "
         f"{code.d:.0f}-number codes and {quoted_dimension(table.loc[deep])} in {deep}, with "
         f"{table.loc[deep, 'd']:,.0f} numbers (TwoNN, calibrated; 95 % intervals of sampling and "
         "model error)."
