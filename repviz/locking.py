@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from repviz.durable import named_errors, remove_abandoned
@@ -92,11 +92,9 @@ def locked_file(path: str | Path, *, wait: bool = False) -> Iterator[None]:
 def _held(lock: Path, wait: bool) -> int | None:
     """The open and locked file ``lock``; None where another process holds or has removed it."""
     handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    try:
+    with suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         if os.path.samestat(os.fstat(handle), lock.stat()):
             return handle
-    except (BlockingIOError, FileNotFoundError):
-        pass
     os.close(handle)
     return None

@@ -33,14 +33,14 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.ones(58),
             np.ones(58),
             np.arange(58),
-            "ruling out a loss of 5 % takes 59 independent images that show none, 58 are",
+            "ruling out a loss of 5 % takes at least 59 independent images, and 58 are",
         ),
         (np.ones(59), np.ones(59), np.arange(59), ""),
         (
             np.ones(600),
             np.ones(600),
             np.repeat(np.arange(6), 100),
-            "ruling out a loss of 5 % takes 59 independent people or labels that show none, the ",
+            "ruling out a loss of 5 % takes at least 59 independent people or labels, and the ",
         ),
         (
             np.zeros(100),
@@ -53,13 +53,13 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.arange(5.0),
             np.arange(5.0) + 0.1,
             np.arange(5),
-            "a test takes 12 independent images, 5 are",
+            "a test takes at least 12 independent images, and 5 are",
         ),
         (
             np.arange(40.0),
             np.arange(40.0),
             np.repeat(np.arange(5), 8),
-            "a test takes 12 independent people or labels, the 40",
+            "a test takes at least 12 independent people or labels, and the 40",
         ),
     ],
 )

@@ -109,7 +109,9 @@ def test_the_accuracy_stands_beside_what_pixels_reach_on_the_same_images(
     reseal(folder)
     claimed = claim(reading.open_study(folder))
     assert claimed is not None
-    assert claimed.answer.endswith(" The nearest training image in pixels is right for 95.0 %.")
+    assert claimed.answer.endswith(
+        " Without training, the nearest image in pixels is right for 95.0 %."
+    )
 
 
 def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(

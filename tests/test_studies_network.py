@@ -101,7 +101,8 @@ def test_the_nearest_training_image_in_pixels_stands_beside_the_accuracy(trained
     row = made.result("nearest_in_pixels").iloc[0]
     assert row["nearest_same"] == pytest.approx((labels[nearest] == labels[held_out]).mean())
     assert (row["nearest_same_n"], row["n_known"]) == (36, 84)
-    text = f"The nearest training image in pixels is right for {100 * row['nearest_same']:.1f} %."
+    share = f"{100 * row['nearest_same']:.1f} %."
+    text = f"Without training, the nearest image in pixels is right for {share}"
     assert text in made.report.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 

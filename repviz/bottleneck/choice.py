@@ -188,9 +188,9 @@ def upper_bound(losses: np.ndarray, scores: np.ndarray, groups: np.ndarray, leve
 def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: float) -> str:
     """Why these scores, those of the originals first, cannot tell; "" where they can."""
     n_groups = len(np.unique(groups))
-    unit, tested = "images", f"{n_groups} are tested"
+    unit, tested = "images", f"and {n_groups} are tested"
     if n_groups < scores.shape[1]:
-        unit, tested = "people or labels", f"the {scores.shape[1]} test images are of {n_groups}"
+        unit, tested = "people or labels", f"and the {scores.shape[1]} test images show {n_groups}"
     original = scores[0]
     if len(np.unique(scores)) == 1:
         if set(original) <= {1.0} and n_groups >= groups_needed(margin, level):
@@ -201,16 +201,13 @@ def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: flo
         return f"the criterion accepts only {100 * original.mean():.0f} % of the originals"
     if not is_discrete(scores):
         if n_groups < MIN_GROUPS:
-            return f"a test takes {MIN_GROUPS} independent {unit}, {tested}"
+            return f"a test takes at least {MIN_GROUPS} independent {unit}, {tested}"
         return ""
     score_range = _range(scores)
     needed = groups_needed(margin, level, score_range=score_range)
     if n_groups < needed:
         loss = f"{100 * margin:g} %" if score_range == 1 else f"{margin:g}"
-        return (
-            f"ruling out a loss of {loss} takes {needed} independent {unit} that "
-            f"show none, {tested}"
-        )
+        return f"ruling out a loss of {loss} takes at least {needed} independent {unit}, {tested}"
     return ""
 
 

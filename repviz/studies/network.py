@@ -240,9 +240,9 @@ def _nearest_in_pixels(study: Study) -> list[str]:
     row = study.result("nearest_in_pixels").iloc[0]
     low, high = percent(row["nearest_same_low"]), percent(row["nearest_same_high"])
     return [
-        f"Of {row['nearest_same_n']:,} of these images {percent(row['nearest_same'])} "
-        f"[{low}, {high}] have their label on the nearest of {row['n_known']:,} images of the "
-        f"training in pixels ({PIXELS}×{PIXELS}, grey)."
+        f"Without training, the nearest of {row['n_known']:,} training images in pixels "
+        f"({PIXELS}×{PIXELS}, grey) has the right label for {percent(row['nearest_same'])} "
+        f"[{low}, {high}] of {row['nearest_same_n']:,} of these images."
     ]
 
 

@@ -158,7 +158,7 @@ def claim(study: Study) -> Claim | None:
     return Claim(
         question,
         f"{'≈ ' if row['undecided'] else ''}{size} numbers",
-        f"From {size} numbers per image on, {criterion} at most {points} points against the "
+        f"With {size} or more numbers per image {criterion} at most {points} points against the "
         f"originals ({n}).{doubt}{_tried(study, row)}",
         _examples(study, row),
         interval=_stated(row),

@@ -123,10 +123,10 @@ def claim(study: Study) -> Claim | None:
         f"{shown[0]['layer']}: {verdict}. "
         f"{gains}, paired by image."
     )
-    shares = [f"{percent(one.value, 0)} in {one.label}" for one in (own, untrained, pixels)]
+    shares = [f"{percent(one.value)} in {one.label}" for one in (own, untrained, pixels)]
     picture = intervals(
         [own, untrained, pixels],
-        lambda share: percent(share, 0),
+        percent,
         alt=f"{listed(shares)}; {verdict}.",
         end=1.0,
     )

@@ -130,8 +130,9 @@ def _brief(share: float) -> str:
 
 def _of_pixels(study: Study, last: dict[str, Any]) -> str:
     """How often raw pixels name the same held-out images, as a sentence; "" where not measured."""
-    found = [percent(one.value) for one in _pixels(study, last["n_held_out"])]
-    return f" The nearest training image in pixels is right for {found[0]}." if found else ""
+    for one in _pixels(study, last["n_held_out"]):
+        return f" Without training, the nearest image in pixels is right for {percent(one.value)}."
+    return ""
 
 
 def _pixels(study: Study, n: int) -> list[Estimate]:
