@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from study_folder import build
@@ -12,7 +13,7 @@ from repviz.nouns import indefinite
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
 from repviz.report.sections.images import SECTION
-from repviz.studies.layer_findings import unchanged
+from repviz.studies.layer_findings import change
 from repviz.study_folder import open_study
 
 
@@ -39,13 +40,21 @@ def test_the_splits_name_only_the_scores_that_the_study_has(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [(4.0, 6.0, ""), (4.0, 6.1, " (the intervals overlap: no change is shown)")],
+    ("first", "last", "words"),
+    [
+        # Zou and Donner's interval of 2, whose logarithm is 0.693: it reaches down by
+        # sqrt(2) log 1.5 = 0.573, and up by as much.
+        ((4.0, 4 / 1.5, 6.0), (8.0, 8 / 1.5, 12.0), " (2.0 times [1.1, 3.5])"),
+        ((8.0, 8 / 1.5, 12.0), (4.0, 4 / 1.5, 6.0), " (0.5 times [0.3, 0.9])"),
+        ((4.0, 2.0, 8.0), (8.0, 4.0, 16.0), " (2.0 times [0.8, 5.3]: no change is shown)"),
+        ((4.0, 0.0, 8.0), (8.0, 4.0, 16.0), ""),
+        ((4.0, 2.0, 8.0), (np.nan, np.nan, np.nan), ""),
+    ],
 )
-def test_a_dimension_whose_intervals_overlap_is_said_not_to_change(low, high, words) -> None:
-    columns = ["dimension_calibrated_low", "dimension_calibrated_high"]
-    rows = pd.DataFrame([[low, high], [6.05, 9.0]], columns=columns)
-    assert unchanged(rows.iloc[0], rows.iloc[1]) == words
+def test_a_change_of_the_dimension_is_a_ratio_with_its_interval(first, last, words) -> None:
+    names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
+    rows = [pd.Series(dict(zip(names, one, strict=True))) for one in (first, last)]
+    assert change(*rows) == words
 
 
 @pytest.mark.parametrize(("noun", "words"), [("face", "a face"), ("image", "an image")])

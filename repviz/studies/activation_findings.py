@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.number_format import count, percent, points_with_interval
-from repviz.studies.layer_findings import unchanged
+from repviz.studies.layer_findings import change
 from repviz.studies.representations import quoted_dimension
 from repviz.study_folder import Study, records
 
@@ -38,7 +38,7 @@ def _dimension(rows: Any) -> str:
     """From the first layer of a store to the last."""
     first, last = rows.iloc[0], rows.iloc[-1]
     ends = [f"{quoted_dimension(one)} in {one.layer}" for one in (first, last)]
-    span = f"goes from {ends[0]} to {ends[1]}{unchanged(first, last)}"
+    span = f"goes from {ends[0]} to {ends[1]}{change(first, last)}"
     if len(rows) == 1:
         span = f"is {ends[0]}"
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from repviz.number_format import percent, points_with_interval
+from repviz.studies.paired_studies import unpaired_ratio
 from repviz.studies.representations import quoted_dimension
 from repviz.study_folder import Study
 from repviz.weight_kinds import STUDIED, WEIGHT_KINDS, studied_kind
@@ -51,11 +52,19 @@ def _weights_findings(table: Any, weights: str, no_control: str) -> list[str]:
     return sentences
 
 
-def unchanged(first: Any, last: Any) -> str:
-    """That two dimensions have overlapping intervals; "" where they have not."""
-    low = max(first.dimension_calibrated_low, last.dimension_calibrated_low)
-    high = min(first.dimension_calibrated_high, last.dimension_calibrated_high)
-    return " (the intervals overlap: no change is shown)" if low <= high else ""
+def change(first: Any, last: Any) -> str:
+    """The second dimension as a multiple of the first, in brackets; "" where it has no interval.
+
+    The interval takes the two as independent. Both are of the same images, whose peculiarities
+    they share, so that it is wide rather than narrow.
+    """
+    names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
+    ends = [tuple(float(one[name]) for name in names) for one in (first, last)]
+    if not all(value > 0 for one in ends for value in one):  # as NaN is not
+        return ""
+    ratio = unpaired_ratio(*ends)
+    shown = "" if ratio.low > 1 or ratio.high < 1 else ": no change is shown"
+    return f" ({ratio.value:.1f} times [{ratio.low:.1f}, {ratio.high:.1f}]{shown})"
 
 
 def _dimension_finding(table: Any) -> str:
@@ -65,7 +74,7 @@ def _dimension_finding(table: Any) -> str:
         if not rows.empty:
             first, last = rows.iloc[0], rows.iloc[-1]
             ends = [f"{quoted_dimension(one)} in {one.layer}" for one in (first, last)]
-            network = f"{WEIGHT_KINDS[kind].network}{unchanged(first, last)}"
+            network = f"{WEIGHT_KINDS[kind].network}{change(first, last)}"
             spans.append(f"from {ends[0]} to {ends[1]} in {network}")
     pixels: Any = table.iloc[0]
     layers = f"goes {', and '.join(spans)}; that of the pixels " if spans else "of the pixels "
