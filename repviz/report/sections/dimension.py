@@ -98,16 +98,19 @@ def _headline(study: Study) -> str:
     if row is None:
         return ""
     _, low, high = (plain(row[name], 2) for name in ENDS)
-    interval = f"95 % CI {low} to {high}"
-    words = f"The {study.nouns.images} vary in {_about(row)} directions{_place(row)}"
-    return f"{words} ({'95 % CI' if vague(row[ENDS[1]], row[ENDS[2]]) else interval})"
+    interval = "95 % CI" if _wide(row) else f"95 % CI {low} to {high}"
+    return f"The {study.nouns.images} vary in {_about(row)} directions{_place(row)} ({interval})"
+
+
+def _wide(row: dict[str, Any]) -> bool:
+    """Whether the interval names no number."""
+    return vague(row[ENDS[1]], row[ENDS[2]])
 
 
 def _about(row: dict[str, Any]) -> str:
     """The dimension before a noun: "about 4.1", or its interval where that names no number."""
     value, low, high = (plain(row[name], 2) for name in ENDS)
-    wide = vague(row[ENDS[1]], row[ENDS[2]])
-    return f"an unknown number ({low} to {high}) of" if wide else f"about {value}"
+    return f"an unknown number ({low} to {high}) of" if _wide(row) else f"about {value}"
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -122,12 +125,10 @@ def claim(study: Study) -> Claim | None:
     if row is None:
         return None
     value, low, high = (plain(row[name], 2) for name in ENDS)
-    wide = vague(row[ENDS[1]], row[ENDS[2]])
-    consequence = (
-        "So wide an interval names no number."
-        if wide
-        else "A code for all of them may need more numbers."
-    )
+    wide = _wide(row)
+    consequence = "A code for all of them may need more numbers."
+    if wide:
+        consequence = "So wide an interval names no number."
     sentence = (
         f"Near any one of them the {nouns.images} vary in {_about(row)} independent directions"
         f"{_place(row)}, of {count(row['d'])} {'features' if _place(row) else 'pixels'} (TwoNN, "
