@@ -242,6 +242,7 @@ def svg(figure: Figure, name: str, *, alt: str = "") -> str:
         if element.tag != "text":
             element.text = None
     _share_colours(root)
+    _drop_unused_names(root)
     root.attrib = {
         "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": root.attrib["viewBox"],
@@ -259,6 +260,31 @@ def _strip(parent: ElementTree.Element) -> None:
             parent.remove(child)
         else:
             _strip(child)
+
+
+def _drop_unused_names(root: ElementTree.Element) -> None:
+    """Leave out ids that nothing refers to, and the groups and turns that then do nothing."""
+    used = {
+        name.strip("url()#")
+        for element in root.iter()
+        for key, name in element.attrib.items()
+        if key in ("href", "clip-path")
+    }
+    for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
+        if element.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
+    _unwrap(root)
+
+
+def _unwrap(parent: ElementTree.Element) -> None:
+    children: list[ElementTree.Element] = []
+    for child in parent:
+        _unwrap(child)
+        is_plain = child.tag in ("g", "defs") and not child.attrib
+        children += list(child) if is_plain and (child.tag == "g" or not len(child)) else [child]
+    parent[:] = children
 
 
 def _share_colours(root: ElementTree.Element) -> None:
