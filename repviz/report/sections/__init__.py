@@ -96,14 +96,18 @@ class Section:
 
 SECTIONS: dict[str, str] = {
     "findings": "repviz.report.sections.findings:SECTION",
-    "images": "repviz.report.sections.images:SECTION",
     "stores": "repviz.report.sections.stores:SECTION",
     "compared_studies": "repviz.report.sections.compared_studies:SECTION",
     "comparison": "repviz.report.sections.comparison:SECTION",
+    "map": "repviz.report.sections.map:SECTION",
+    "decoder": "repviz.report.sections.decoder:SECTION",
+    "ladder": "repviz.report.sections.ladder:SECTION",
+    "random_map": "repviz.report.sections.random_map:SECTION",
+    "feature_maps": "repviz.report.sections.feature_maps:SECTION",
+    "images": "repviz.report.sections.images:SECTION",
     "sweep": "repviz.report.sections.sweep:SECTION",
     "learning_curves": "repviz.report.sections.learning_curves:SECTION",
     "reconstructions": "repviz.report.sections.reconstructions:SECTION",
-    "decoder": "repviz.report.sections.decoder:SECTION",
     "traversals": "repviz.report.sections.traversals:SECTION",
     "audit": "repviz.report.sections.audit:SECTION",
     "found_sizes": "repviz.report.sections.found_sizes:SECTION",
@@ -113,7 +117,6 @@ SECTIONS: dict[str, str] = {
     "training": "repviz.report.sections.training:SECTION",
     "evaluation": "repviz.report.sections.evaluation:SECTION",
     "filters": "repviz.report.sections.filters:SECTION",
-    "feature_maps": "repviz.report.sections.feature_maps:SECTION",
     "top_images": "repviz.report.sections.top_images:SECTION",
     "profile": "repviz.report.sections.profile:SECTION",
     "factors": "repviz.report.sections.factors:SECTION",
@@ -122,9 +125,6 @@ SECTIONS: dict[str, str] = {
     "identity": "repviz.report.sections.identity:SECTION",
     "dimension": "repviz.report.sections.dimension:SECTION",
     "spectrum": "repviz.report.sections.spectrum:SECTION",
-    "map": "repviz.report.sections.map:SECTION",
-    "ladder": "repviz.report.sections.ladder:SECTION",
-    "random_map": "repviz.report.sections.random_map:SECTION",
     "provenance": "repviz.report.sections.provenance:SECTION",
 }
 
