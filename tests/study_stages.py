@@ -335,6 +335,7 @@ def _ladder(draft: Draft, images: Images) -> None:
         spread = {"q05": 0.9, "median": 1.0, "q95": 1.15}.items()
         distances = {f"distance_{name}": distance * factor for name, factor in spread}
         calibration = {"calibration_n": 60, "calibration_groups": 20}
+        row["groups"] = 20 if kind == "held-out" else n
         rungs.append({**row, **distances, **band, **calibration})
         verdicts += [{**row, "judge": judge, "judge_title": judge} for judge in JUDGES]
         shown = {"rung": rung, "accepted": accepted > 0, "distance": distance}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from study_folder import build
 
 from repviz.images.partition import Partition
-from repviz.studies.random_images import KNOWN, known_rows
+from repviz.studies.random_images import KNOWN, known_rows, ladder_findings
+from repviz.study_folder import open_study
 
 
 def parts(n: int, clusters: np.ndarray | None = None) -> Partition:
@@ -31,3 +33,9 @@ def test_of_many_so_many_are_drawn_by_cluster_and_none_that_is_tested():
     assert np.bincount(clusters[rows]).tolist() == [KNOWN // 5] * 5
     assert np.array_equal(rows, known_rows(parts(n, clusters), seed=0))
     assert not np.array_equal(rows, known_rows(parts(n, clusters), seed=1))
+
+
+def test_the_findings_give_the_interval_of_the_real_images_and_name_the_judges(tmp_path):
+    sentences = ladder_findings(open_study(build(tmp_path / "study")))
+    assert sentences[0].endswith("real faces of 20 people were (95 % CI 88.7 % to 98.4 %).")
+    assert sentences[1] == "All judges must accept: nearest-face; face-space."

@@ -128,7 +128,8 @@ def ladder_findings(study: Study) -> list[str]:
         return []
     rungs = study.result("ladder").set_index("rung")
     nouns = study.nouns
-    sentences = [claim(study) + "."]
+    titles = study.result("judges").query("used")["judge_title"].drop_duplicates()
+    sentences = [f"{claim(study)}.", f"All judges must accept: {'; '.join(titles)}."]
     bound: Any = rungs.loc["uniform-pixels", "log10_bound"]
     if bound == bound:
         sentences.append(
@@ -160,7 +161,13 @@ def claim(study: Study) -> str:
     noise: Any = rungs.loc["uniform-pixels"]
     held: Any = rungs.loc[HELD_OUT]
     nouns = study.nouns
-    real = f"{count(held.accepted)} of {count(held.n)} real {nouns.images} were"
+    whose = ""
+    if held.groups < held.n:
+        whose = f" of {count(held.groups)} {nouns.label if held.groups == 1 else nouns.labels}"
+    real = (
+        f"{count(held.accepted)} of {count(held.n)} real {nouns.images}{whose} were "
+        f"({_interval(held)})"
+    )
     if noise.accepted == 0:
         return (
             f"A random image is not {nouns.one}: none of {count(noise.n)} was accepted "
