@@ -305,8 +305,10 @@ def test_no_id_stands_twice(page: Page) -> None:
 def test_every_picture_says_what_it_shows(page: Page) -> None:
     pictures = [attributes for tag, attributes in page.elements if tag == "img"]
     silent = [one for one in pictures if not one["alt"]]
-    sheets = ["decode-given-sheet", "decode-known-sheet", "map-sheet"]
-    assert [one["id"] for one in silent] == sheets  # hidden: scripts draw from them
+    assert [one["id"] for one in silent] == ["decode-sheet"]  # hidden: scripts draw from it
+    drawn = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert all(one.get("aria-label") for one in drawn if "hidden" not in one)
+    assert [one.get("id") for tag, one in page.elements if tag == "image"].count("thumbnails") == 1
 
 
 def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> None:

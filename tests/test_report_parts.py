@@ -123,7 +123,7 @@ def test_every_picture_stands_at_its_place_in_the_sheet(shape: tuple[int, ...]) 
     pixels[:] = np.linspace(0, 255, 7).astype(np.uint8).reshape(7, *[1] * (len(shape) - 1))
     sheet = pictures.sheet(pixels)
     whole = decoded(sheet.uri)
-    assert (sheet.columns, sheet.width, sheet.height) == (3, 24, 16)
+    assert sheet.grid == pictures.Grid(3, 24, 16)
     for i in range(7):
         y, x = i // 3 * 16, i % 3 * 24
         assert abs(int(whole[y + 8, x + 12]) - int(pixels[i].flat[0])) <= 3
@@ -139,12 +139,12 @@ def test_colour_pictures_stay_in_colour() -> None:
 
 def test_very_many_pictures_are_made_smaller() -> None:
     sheet = pictures.sheet(np.zeros((4_000, 64, 64), dtype=np.uint8))
-    assert sheet.width == sheet.height == 32
+    assert sheet.grid.width == sheet.grid.height == 32
 
 
 @pytest.mark.slow
 def test_a_picture_never_gets_smaller_than_sixteen_pixels() -> None:
-    assert pictures.sheet(np.zeros((40_000, 32, 32), dtype=np.uint8)).width == 16
+    assert pictures.sheet(np.zeros((40_000, 32, 32), dtype=np.uint8)).grid.width == 16
 
 
 # ---- the map's points ---------------------------------------------------------------------------

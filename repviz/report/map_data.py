@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ import pandas as pd
 from repviz import number_format as numbers
 from repviz.report.blocks import as_json, block
 from repviz.report.html import Markup
-from repviz.report.pictures import Sheet
+from repviz.report.thumbnails import thumbnail_grid
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -98,16 +98,8 @@ class MapData:
         ]
 
 
-def map_data(study: Study, sheet: Sheet | None) -> MapData:
-    """The explorer's data of a study that has ``map.csv`` and ``images.csv``.
-
-    Parameters
-    ----------
-    study : Study
-        Where the tables lie.
-    sheet : Sheet or None
-        The thumbnails in the page; None where it has none.
-    """
+def map_data(study: Study) -> MapData:
+    """The explorer's data of a study that has ``map.csv`` and ``images.csv``."""
     table = study.result("map", TABLES["map"])
     images = study.result("images", TABLES["images"]).sort_values("row")
     names = _names(study, table)
@@ -120,6 +112,7 @@ def map_data(study: Study, sheet: Sheet | None) -> MapData:
     stored = list(dict.fromkeys(table["representation"]))
     neighbors = _neighbors(study, stored, names, views, n)
     text = as_json([ids, images["label"].tolist()])
+    place = thumbnail_grid(study)
     words = {
         "key": hashlib.sha256(text + points.tobytes()).hexdigest()[:12],
         "n": n,
@@ -129,7 +122,7 @@ def map_data(study: Study, sheet: Sheet | None) -> MapData:
         "columns": described,
         "neighbors": neighbors.shape[2],
         "random": _random(study, dict(zip(names, views, strict=True))),
-        "sheet": sheet and {"columns": sheet.columns, "width": sheet.width, "height": sheet.height},
+        "sheet": place and asdict(place),
     }
     return MapData(words, ids, points, codes, packed, neighbors)
 

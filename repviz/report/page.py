@@ -18,6 +18,7 @@ from repviz.report.html import Child, Markup, tag
 from repviz.report.own_sections import own_sections
 from repviz.report.private import without_folders
 from repviz.report.sections import SECTIONS, Claim, Content, Section, get_section
+from repviz.report.thumbnails import thumbnail_sheet
 from repviz.study_folder import Study, open_study
 
 SCRIPTS = (
@@ -131,7 +132,8 @@ def _document(study: Study, *content: Child) -> str:
         tag("title", f"{without_folders(study.manifest['title'])} · repviz"),
         tag("style", Markup(style)),
     )
-    body = tag("body", content, [tag("script", Markup(script)) for script in scripts])
+    loaded = [tag("script", Markup(script)) for script in scripts]
+    body = tag("body", content, thumbnail_sheet(study), loaded)
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 

@@ -21,13 +21,20 @@ _LEAST = 16  # pixels: below this a thumbnail shows nothing
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A sprite sheet: picture i stands in column i % columns, row i // columns."""
+class Grid:
+    """Where pictures stand in a sheet: picture i in column i % columns, row i // columns."""
 
-    uri: str
     columns: int
     width: int  # of one picture, pixels
     height: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sprite sheet: many pictures in one."""
+
+    uri: str
+    grid: Grid
 
 
 def image(
@@ -140,29 +147,29 @@ def scatter(xy: np.ndarray, alt: str, class_: str) -> Markup:
     return tag("img", src=source, alt=alt, width=_SCATTER, height=_SCATTER, class_=class_)
 
 
-def sheet(pixels: np.ndarray, *, area: int = _PIXELS, quality: int = 78) -> Sheet:
-    """All pictures in one JPEG, made smaller where there are very many.
+def grid(n: int, height: int, width: int, *, area: int = _PIXELS) -> Grid:
+    """Where ``n`` pictures of this size stand in their sheet, smaller where there are very many.
 
-    Parameters
-    ----------
-    pixels : ndarray, shape (n, h, w) or (n, c, h, w), uint8
-    area : int
-        Pixels of the sheet, at most, unless pictures would have sides below 16 pixels.
-    quality : int
-        Of the JPEG, 1 to 95.
+    ``area`` is the number of pixels of the sheet, at most, unless pictures would have sides below
+    16 pixels.
     """
-    n, (height, width) = len(pixels), pixels.shape[-2:]
     shrink = min(1.0, math.sqrt(area / (n * height * width)))
     shrink = min(1.0, max(shrink, _LEAST / min(height, width)))
-    height, width = round(height * shrink), round(width * shrink)
-    across = math.ceil(math.sqrt(n))
+    return Grid(math.ceil(math.sqrt(n)), round(width * shrink), round(height * shrink))
+
+
+def sheet(pixels: np.ndarray, *, area: int = _PIXELS, quality: int = 78) -> Sheet:
+    """All pictures (n, h, w) or (n, c, h, w) uint8 in one JPEG of this quality, laid in a grid."""
+    n = len(pixels)
+    place = grid(n, *pixels.shape[-2:], area=area)
+    size = place.width, place.height
     mode = "RGB" if pixels.ndim == 4 and pixels.shape[1] == 3 else "L"
-    whole = Image.new(mode, (across * width, math.ceil(n / across) * height))
+    whole = Image.new(mode, (place.columns * size[0], math.ceil(n / place.columns) * size[1]))
     for i in range(n):
         one = _picture(pixels[i])
-        one = one if shrink == 1 else one.resize((width, height), Image.Resampling.LANCZOS)
-        whole.paste(one, (i % across * width, i // across * height))
-    return Sheet(_uri(whole, quality), across, width, height)
+        one = one if one.size == size else one.resize(size, Image.Resampling.LANCZOS)
+        whole.paste(one, (i % place.columns * size[0], i // place.columns * size[1]))
+    return Sheet(_uri(whole, quality), place)
 
 
 def _picture(pixels: np.ndarray) -> Image.Image:

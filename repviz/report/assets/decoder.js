@@ -149,14 +149,10 @@ class Decoders {
     new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && near(), { rootMargin: "600px" }).observe(root);
   });
   const decoders = await Decoders.read();
-  const { shape, sizes, shown, known, limits, sheets, image: noun } = decoders;
+  const { shape, sizes, shown, known, near, limits, sheets, image: noun } = decoders;
   const [channels, height, width] = shape;
   const control = (name) => by(`decode-${name}`);
-  const sheetOf = async (name) => {
-    await control(`${name}-sheet`).decode();
-    return new Thumbnails(control(`${name}-sheet`), sheets[name]);
-  };
-  const [given, nearby] = await Promise.all(["given", "known"].map(sheetOf));
+  const [given, nearby] = await Promise.all(sheets.map(thumbnailsOf));
   const state = { image: 0, place: sizes.length - 1, code: null, origin: null, random: "", seed: 0, moved: false };
 
   // ---- panels ----
@@ -214,7 +210,7 @@ class Decoders {
       }
     }
     const { row, distance } = decoders.nearest(pixels);
-    picture("near", nearby, row, `Nearest known ${noun}, ${known[row]}`);
+    picture("near", nearby, near[row], `Nearest known ${noun}, ${known[row]}`);
     control("said").textContent =
       `${plain(distance)} from the nearest known ${noun}: ${verdict(distance)} ` +
       `(${plain(limits[0])} to ${plain(limits[1])}, ${decoders.source}).`;

@@ -48,6 +48,11 @@ class Thumbnails {
   }
 }
 
+const thumbnailsOf = async ([id, grid]) => {
+  await by(id).decode();
+  return new Thumbnails(by(id), grid);
+};
+
 class LargeMap {
   constructor(data, thumbnails, state) {
     Object.assign(this, { data, thumbnails, state });

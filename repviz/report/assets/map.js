@@ -3,11 +3,7 @@
 (async () => {
   if (!by("map-canvas")) return;
   const data = await MapData.read();
-  let thumbnails = null;
-  if (data.sheet) {
-    await by("map-sheet").decode();
-    thumbnails = new Thumbnails(by("map-sheet"), data.sheet);
-  }
+  const thumbnails = data.sheet && (await thumbnailsOf(["thumbnails", data.sheet]));
   const state = {
     view: data.views.length - 1,
     hover: -1, // the image under the pointer

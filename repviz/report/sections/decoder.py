@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from repviz.report.html import Child, Markup, join, tag
 from repviz.report.parts import figure
 from repviz.report.pictures import image, sheet
 from repviz.report.sections import Content, Section
+from repviz.report.thumbnails import ARRAY, ID, thumbnail_grid
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -123,8 +125,12 @@ def _data(study: Study, rows: list[dict[str, Any]], limits: list[float], source:
     table = study.result("images", TABLES["images"])
     ids = dict(zip(table["row"], table["id"], strict=True))
     named = [ids[row] for row in of_rows.tolist()]
-    thumbnails = study.array("thumbnails")[of_rows[len(pixels) :]]
-    sheets = {"given": sheet(pixels, quality=90), "known": sheet(thumbnails, area=KNOWN_AREA)}
+    sheets = {"decode-sheet": sheet(pixels, quality=90)}
+    known, place = of_rows[len(pixels) :], thumbnail_grid(study)
+    if place is None:
+        thumbnails = sheet(study.array(ARRAY)[known], area=KNOWN_AREA)
+        sheets["decode-known-sheet"] = thumbnails
+        known, place = np.arange(len(known)), thumbnails.grid
     nouns = study.nouns
     words = {
         "shape": pixels.shape[1:],
@@ -140,16 +146,17 @@ def _data(study: Study, rows: list[dict[str, Any]], limits: list[float], source:
         "source": source,
         "image": nouns.image,
         "images": nouns.images,
-        "sheets": {
-            name: {"columns": one.columns, "width": one.width, "height": one.height}
-            for name, one in sheets.items()
-        },
+        "near": known.tolist(),
+        "sheets": [
+            ["decode-sheet", asdict(sheets["decode-sheet"].grid)],
+            ["decode-known-sheet" if len(sheets) > 1 else ID, asdict(place)],
+        ],
     }
     arrays = ("weights", "floats", "codes", "errors", "known", "known_floats")
     return join(
         [
             *(
-                tag("img", src=one.uri, alt="", id=f"decode-{name}-sheet", hidden=True)
+                tag("img", src=one.uri, alt="", id=name, hidden=True)
                 for name, one in sheets.items()
             ),
             block("decode-words", as_json(words)),

@@ -11,8 +11,9 @@ from repviz.nouns import Nouns
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of, table
-from repviz.report.pictures import captioned, image
+from repviz.report.pictures import Grid, captioned, image
 from repviz.report.sections import Claim, Content, Section
+from repviz.report.thumbnails import thumbnail, thumbnail_grid
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -89,8 +90,8 @@ def render(study: Study) -> Content | None:
     nouns, first = study.nouns, records(rungs)[0]
     calibrated = (
         f"Frames: solid where all judges together accept, dashed where they refuse. Under each "
-        f"image its distance to the nearest known {nouns.image} (RMS grey level), and which that "
-        "is. What the judges "
+        f"image, the nearest of a rung first, its nearest known {nouns.image} and the distance to "
+        "it (RMS grey level). What the judges "
         f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
         f"{count(first['calibration_groups'])} {nouns.labels if _by_people(rungs) else 'images'} "
         f"that had not been used to fit them{_drawn(study, rungs)}, so that on average "
@@ -137,6 +138,7 @@ def _ladders(study: Study, rungs: pd.DataFrame) -> list[Markup]:
     """The rungs, the controls and the real images, each under its own heading."""
     pictures = study.array("ladder") if study.has("arrays/ladder.npy") else None
     samples = study.result("ladder_samples", TABLES["ladder_samples"])
+    known = thumbnail_grid(study)
     ids = study.result("images", TABLES["images"]).set_index("row")["id"]
     parts = []
     for kind, heading in HEADINGS.items():
@@ -144,7 +146,7 @@ def _ladders(study: Study, rungs: pd.DataFrame) -> list[Markup]:
             tag(
                 "li",
                 tag("div", _words(row), class_="words"),
-                _samples(row, pictures, i, samples, ids),
+                _samples(row, pictures, i, samples, ids, known),
             )
             for i, row in enumerate(records(rungs))
             if row["kind"] == kind
@@ -174,18 +176,21 @@ def _samples(
     place: int,
     samples: pd.DataFrame,
     ids: pd.Series,
+    known: Grid | None,
 ) -> Markup | None:
     if pictures is None:
         return None
     own = records(samples[samples["rung"] == row["rung"]].sort_values("sample"))
+    nearest_first = sorted(zip(own, pictures[place], strict=True), key=lambda at: at[0]["distance"])
     shown = [
         tag(
             "figure",
             image(picture, alt=_described(row["title"], one, ids)),
+            thumbnail(known, one["nearest_row"], text(ids[one["nearest_row"]])) if known else None,
             tag("figcaption", _nearest(one, ids)),
             class_="accepted" if one["accepted"] else None,
         )
-        for picture, one in zip(pictures[place], own, strict=True)
+        for one, picture in nearest_first
     ]
     return tag("div", shown, class_="samples")
 
@@ -254,14 +259,13 @@ def _wrong(study: Study) -> Markup | None:
 def _reading(study: Study) -> str:
     nouns = study.nouns
     return (
-        f"Rung by rung the random images share more with {nouns.images}: first nothing, then the "
-        "brightness of each pixel, the spectrum, how pixels vary together, the code of an "
-        "autoencoder. Where none was accepted the probability is not zero but at most the limit "
-        "given, the upper end of its 95 % interval; where theory gives a bound, it stands in the "
-        "table and lies far below what counting can reach. Distance to the nearest known "
-        f"{nouns.image} cannot judge alone: averages under noise lie nearer than real "
-        f"{nouns.images}. That is why every judge refuses on both sides where it can, and why "
-        "they judge together."
+        f"Rung by rung the random images share more with {nouns.images}: the brightness of each "
+        "pixel, the spectrum, how pixels vary together, the code of an autoencoder. Where none was "
+        "accepted, the probability is not zero but at most the limit given (95 %); a bound from "
+        "theory, in the table, lies far below it. Slow judges see the first 100 images of a rung "
+        "that all others accept: counting ends there, so that n is smaller. Distance to the "
+        f"nearest known {nouns.image} cannot judge alone: averages under noise lie nearer than "
+        f"real {nouns.images}. So judges refuse on both sides where they can, and judge together."
     )
 
 
@@ -292,7 +296,7 @@ def claim(study: Study) -> Claim | None:
     answer = (
         f"{verdict} of {count(noise['n'])} images of independent random pixels passed the judges "
         f"(tests of what {nouns.one} looks like), which accept {_accepted(real)} real "
-        f"{nouns.images} that they had not seen.{_harder(study)}"
+        f"{nouns.images} that they had not seen (95 % CI {_interval(real)}).{_harder(study)}"
     )
     picture = None
     if study.has("arrays/ladder.npy"):

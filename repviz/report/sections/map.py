@@ -8,24 +8,21 @@ from repviz import number_format as numbers
 from repviz.report.html import Child, Markup, join, tag
 from repviz.report.map_data import ABSENT, SPAN, TABLES, MapData, map_data
 from repviz.report.parts import figure
-from repviz.report.pictures import Sheet, scatter, sheet
+from repviz.report.pictures import scatter
 from repviz.report.sections import Content, Section
+from repviz.report.thumbnails import ARRAY, PICTURED, thumbnail_grid
 from repviz.study_folder import Study
-
-PICTURED = 20_000  # images up to which the page holds a thumbnail of each
 
 
 def render(study: Study) -> Content | None:
     """The explorer with its data; without JavaScript, a picture of one of its maps."""
     if study.result("map", TABLES["map"]).empty:
         return None
-    pictures = _sheet(study)
-    data = map_data(study, pictures)
+    data = map_data(study)
     nouns = study.nouns
     body = [
         tag("div", _stage(), _views(), _panel(nouns.label, data), class_="map-layout"),
         _without_scripts(data),
-        tag("img", src=pictures.uri, alt="", id="map-sheet", hidden=True) if pictures else None,
         data.blocks(),
     ]
     names = data.words["representations"]
@@ -35,7 +32,7 @@ def render(study: Study) -> Content | None:
         "Shift and the mouse, to select them in every map. Keys: arrows move, Enter pins, Space "
         "selects, + and - zoom, Escape clears."
     )
-    if pictures is None and study.has("arrays/thumbnails.npy"):
+    if thumbnail_grid(study) is None and study.has(f"arrays/{ARRAY}.npy"):
         caption += (
             f" The page shows no thumbnails: of more than {numbers.count(PICTURED)} images they "
             "would take most of its size, and all but a few pixels of each."
@@ -50,13 +47,6 @@ def render(study: Study) -> Content | None:
         "in noise. Trustworthiness (at most 1) says how far neighbours on the map are neighbours "
         "in the representation. The other sections, not this map, are the evidence.",
     )
-
-
-def _sheet(study: Study) -> Sheet | None:
-    if not study.has("arrays/thumbnails.npy"):
-        return None
-    pixels = study.array("thumbnails")
-    return sheet(pixels) if len(pixels) <= PICTURED else None
 
 
 def _without_scripts(data: MapData) -> Markup:

@@ -1,0 +1,42 @@
+"""The thumbnails of a study's images: one sheet in the page, of which sections show parts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from repviz.report.html import Markup, tag
+from repviz.report.pictures import Grid, grid, sheet
+from repviz.study_folder import Study
+
+ARRAY = "thumbnails"
+PICTURED = 20_000  # images up to which the page holds a thumbnail of each
+ID = "thumbnails"  # of the sheet in the page
+
+
+def thumbnail_grid(study: Study) -> Grid | None:
+    """Where each image's thumbnail stands in the page's sheet; None where the page has none."""
+    pixels = _pixels(study)
+    return None if pixels is None else grid(len(pixels), *pixels.shape[-2:])
+
+
+def thumbnail_sheet(study: Study) -> Markup | None:
+    """The sheet, of which nothing shows where it stands; None where the study has no pictures."""
+    pixels = _pixels(study)
+    if pixels is None:
+        return None
+    drawn = tag("image", href=sheet(pixels).uri, id=ID)
+    return tag("svg", drawn, hidden=True)
+
+
+def thumbnail(place: Grid, row: int, alt: str) -> Markup:
+    """The thumbnail of the image in row ``row`` of ``images.csv``, which needs no script."""
+    x, y = row % place.columns * place.width, row // place.columns * place.height
+    box = f"{x} {y} {place.width} {place.height}"
+    return tag("svg", tag("use", href=f"#{ID}"), viewBox=box, role="img", aria_label=alt)
+
+
+def _pixels(study: Study) -> np.ndarray | None:
+    if not study.has(f"arrays/{ARRAY}.npy"):
+        return None
+    pixels = study.array(ARRAY)
+    return pixels if len(pixels) <= PICTURED else None
