@@ -232,11 +232,17 @@ X = np.random.default_rng(9).standard_normal((12, 3))
             "layer_similarity: permutations must be a whole number from 19 to 1000000, got 9.",
         ),
         (
+            (np.eye(4), np.eye(4)),
+            {"method": "procrustes"},
+            InputError,
+            "layer_similarity: shuffled rows must be less similar than equal ones, got 1 in every "
+            "order, as of rows that are all equally far apart. Leave such layers out.",
+        ),
+        (
             (X, X),
             {"method": "mutual-knn", "k": 11},
             InputError,
-            "layer_similarity: shuffled rows must be less similar than equal ones, and all orders "
-            "give 1. Take a k below n - 1.",
+            "layer_similarity: k must be a whole number from 1 to 10, got 11.",
         ),
         (
             (X, X),

@@ -138,3 +138,10 @@ def test_messages(X, other, method, error, sentence):
     with pytest.raises(error) as caught:
         similarity(X, other(X), method=method)
     assert str(caught.value) == sentence
+
+
+def test_all_rows_as_neighbours_are_refused():
+    X = np.random.default_rng(0).standard_normal((11, 3))
+    with pytest.raises(InputError) as caught:
+        similarity(X, X, method="mutual-knn")
+    assert str(caught.value) == "similarity: k must be a whole number from 1 to 9, got 10."

@@ -110,7 +110,7 @@ def layer_similarity(
     permutations : int
         Shuffles of the rows of Y, from 19 to 10^6; 19 are the fewest whose p can be 0.05.
     k : int
-        For "mutual-knn": the number of neighbours, from 1 to n - 1.
+        For "mutual-knn": the number of neighbours, from 1 to n - 2; with n - 1, all rows agree.
     seed : int
         Seed of the shuffles.
 
@@ -141,7 +141,7 @@ def layer_similarity(
     rows, others, notes = matching_rows(WHO, next(iter(one.values())), next(iter(other.values())))
     sides = [_matrices(*side) for side in (("X", one, rows), ("Y", other, others))]
     n = min(map(len, sides[0].values()))
-    k = checks.integer(WHO, "k", k, low=1, high=max(n - 1, 10))
+    k = checks.integer(WHO, "k", k, low=1)
     _check_rows([*sides[0].values(), *sides[1].values()])
     measure = SIMILARITIES[method]
     A, B = (
@@ -178,8 +178,8 @@ def _calibrated(found: np.ndarray) -> dict[str, np.ndarray]:
     level = found.mean(axis=0)
     if (level >= 1 - ROUNDING).any():
         raise InputError(
-            f"{WHO}: shuffled rows must be less similar than equal ones, and all orders give 1. "
-            "Take a k below n - 1."
+            f"{WHO}: shuffled rows must be less similar than equal ones, got 1 in every order, as "
+            "of rows that are all equally far apart. Leave such layers out."
         )
     calibrated = (found - level) / (1 - level)
     largest = calibrated.max(axis=(1, 2))

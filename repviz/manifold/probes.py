@@ -87,7 +87,8 @@ def probe(
     folds : int
         The number of folds, each predicted by a model trained on the others, from 2.
     k : int
-        Neighbours of "knn", from 1; the nearest decides a tie.
+        Neighbours of "knn", from 1 to the number of rows outside the largest fold; the nearest
+        decides a tie.
     groups : array_like, shape (n,), optional
         The group of each row, for cross-validation: no group is split between folds (GroupKFold).
     clusters : array_like, shape (n,), optional
@@ -112,7 +113,7 @@ def probe(
     X = checks.matrix("probe", X, rows=4).astype(np.float64)
     n = len(X)
     folds = checks.integer("probe", "folds", folds, low=2, high=n // 2)
-    k = checks.integer("probe", "k", k, low=1, high=max(n - 1, 5))
+    k = checks.integer("probe", "k", k, low=1)
     seed = checks.seed("probe", seed)
     y = checks.labels("probe", "target", target, n)
     numeric = method == "factor"
@@ -128,6 +129,8 @@ def probe(
     if len(names) < 2:
         raise InputError("probe: target must have at least two different values, got one.")
     fold_of = _folds(n, folds, None if numeric else classes, groups, stream(seed, "probe folds"))
+    if method == "knn":
+        k = checks.integer("probe", "k", k, low=1, high=n - int(np.bincount(fold_of).max()))
     predicted = np.empty(n)
     for fold in range(folds):
         train, test = fold_of != fold, fold_of == fold
@@ -156,7 +159,7 @@ def _r2(y: np.ndarray, predicted: np.ndarray, fold_of: np.ndarray, folds: int) -
 
 
 def _knn(X: np.ndarray, classes: np.ndarray, queries: np.ndarray, k: int) -> np.ndarray:
-    indices, _ = neighbors_between(queries, X, k=min(k, len(X)))
+    indices, _ = neighbors_between(queries, X, k=k)
     labels = classes[indices]  # (m, k)
     votes = (labels[:, :, None] == labels[:, None, :]).sum(axis=2)
     return labels[np.arange(len(labels)), votes.argmax(axis=1)]  # of equals, the nearest

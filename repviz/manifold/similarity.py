@@ -80,7 +80,7 @@ def similarity(
     permutations : int
         Shuffles of the rows of one, from 0 to 10^6; with none, ``null`` and ``p`` are NaN.
     k : int
-        For "mutual-knn": the number of neighbours, from 1 to n - 1.
+        For "mutual-knn": the number of neighbours, from 1 to n - 2; with n - 1, all rows agree.
     seed : int
         Seed of the shuffles.
 
@@ -107,7 +107,7 @@ def similarity(
             f"similarity: X and Y must be of the same images, got {len(X)} and {len(Y)} rows."
         )
     n = len(X)
-    k = checks.integer("similarity", "k", k, low=1, high=max(n - 1, 10))
+    k = checks.integer("similarity", "k", k, low=1)
     seed = checks.seed("similarity", seed)
     measure, rng = SIMILARITIES[method], np.random.default_rng(seed)
     A, B = (prepare("similarity", name, M, method, k) for name, M in (("X", X), ("Y", Y)))
@@ -132,11 +132,11 @@ def prepare(who: str, name: str, X: np.ndarray, method: str, k: int) -> np.ndarr
     Raises
     ------
     InputError
-        The rows of X are all the same; ``who`` and ``name`` are named.
+        The rows of X are all the same, or fewer than "mutual-knn" needs; ``who`` is named.
     """
     if not (X[0] != X).any():
         raise InputError(f"{who}: the rows of {name} must not all be identical.")
-    return SIMILARITIES[method].prepare(who, name, X, min(k, len(X) - 1))
+    return SIMILARITIES[method].prepare(who, name, X, k)
 
 
 def _gram(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
@@ -180,6 +180,7 @@ def _procrustes(A: np.ndarray, B: np.ndarray) -> float:
 
 def _nearest(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
     """The k nearest rows of each row, (n, k)."""
+    k = checks.integer(who, "k", k, low=1, high=len(X) - 2)
     return neighbors(X, k=k).indices
 
 
