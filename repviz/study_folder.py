@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import time
 import tokenize
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,16 +32,6 @@ from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 from repviz.references import resolve
 
-# Columns whose entries are text even where they look like numbers: a label "1.0" stays "1.0".
-TEXT = [
-    *("warnings", "change", "engine", "engine_label", "engine_title", "baseline"),
-    *("baseline_title", "from", "id", "label", "layer", "left_out", "model"),
-    *("padding", "kernel", "representation", "representation_a", "representation_b", "stride"),
-    *("title", "to", "undecided", "weights", "store", "store_a", "store_b", "key"),
-    *("quantity", "option", "side", "value_a", "value_b"),
-]
-TEXT_SUFFIXES = ("_warnings", "_method")  # of the columns of an estimate, whatever its prefix
-
 
 @dataclass
 class Draft:
@@ -54,15 +43,22 @@ class Draft:
         The study's folder.
     files : list of str
         What was written so far, relative to the folder.
+    text : dict of str to list of str
+        Of each table that has some, the columns of texts: a label "1.0" is read as a text again.
     """
 
     folder: Path
     files: list[str] = field(default_factory=list)
+    text: dict[str, list[str]] = field(default_factory=dict)
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Write ``table`` to results/<name>.csv, floats to 8 significant digits."""
-        text = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
-        durable.write_text(self.path(f"results/{name}.csv"), text)
+        relative = f"results/{name}.csv"
+        content = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
+        durable.write_text(self.path(relative), content)
+        kinds = {str(column): pd.api.types.infer_dtype(table[column]) for column in table}
+        if texts := [column for column, kind in kinds.items() if kind == "string"]:
+            self.text[relative] = texts
 
     def array(self, name: str, values: np.ndarray) -> None:
         """Write ``values`` to arrays/<name>.npy."""
@@ -145,16 +141,17 @@ class Study:
         Damaged
             The file is missing, is no CSV, lacks a column, or is not what its stage wrote.
         """
-        path = self._verified(f"results/{name}.csv")
+        relative = f"results/{name}.csv"
+        path, stage = self._verified(relative)
         if not path.exists():
             available = ", ".join(sorted(p.stem for p in path.parent.glob("*.csv"))) or "none yet"
             raise Damaged(f"{self.folder}: no result is called '{name}'. Known: {available}.")
         try:
-            header = pd.read_csv(path, nrows=0).columns
-            names = [str(name) for name in header]
-            fixed = [name for name in names if name in TEXT or name.endswith(TEXT_SUFFIXES)]
             table = pd.read_csv(
-                path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(fixed, "str")
+                path,
+                keep_default_na=False,
+                na_values=[""],
+                dtype=dict.fromkeys(stage.get("text", {}).get(relative, []), "str"),
             )
         except (OSError, ValueError, tokenize.TokenError, RecursionError) as error:
             raise Damaged(
@@ -177,7 +174,7 @@ class Study:
         Damaged
             The file is missing, is no array, or is not what its stage wrote.
         """
-        path = self._verified(f"arrays/{name}.npy")
+        path, _ = self._verified(f"arrays/{name}.npy")
         try:
             return array_files.mapped(path)
         except durable.UNREADABLE as error:
@@ -230,6 +227,7 @@ class Study:
                 "process_peak_memory_mb": round(memory.peak_bytes() / 1e6),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {f: provenance.file_sha256(self.folder / f) for f in draft.files},
+                **({"text": draft.text} if draft.text else {}),
                 **({} if inputs is None else {"inputs": inputs}),
                 **({} if about is None else {"about": about}),
             },
@@ -254,13 +252,13 @@ class Study:
             raise self._changed(relative, name, reason)
         return len(files)
 
-    def _verified(self, relative: str) -> Path:
-        """The path of a file that, if a stage lists it, has the content that the stage wrote."""
-        path = durable.contained(self.folder, relative)
+    def _verified(self, relative: str) -> tuple[Path, dict[str, Any]]:
+        """The path of a file, which must be as its stage wrote it, and that stage's entry."""
+        path, entry = durable.contained(self.folder, relative), {}
         # Of two stages that list a file, the later one wrote it last.
         for name, stage in reversed(self.manifest["stages"].items()):
             if relative in stage["files"]:
-                files = {relative: stage["files"][relative]}
+                files, entry = {relative: stage["files"][relative]}, stage
                 for _, reason in durable.changed_files(self.folder, files):
                     raise self._changed(relative, name, reason)
                 break
@@ -268,7 +266,7 @@ class Study:
             raise Damaged(
                 f"{path}: this must be a regular file. Restore it, or start again in a new folder."
             )
-        return path
+        return path, entry
 
     def _changed(self, relative: str, stage: str, reason: str) -> Damaged:
         return Damaged(
@@ -292,11 +290,6 @@ def open_study(folder: str | Path) -> Study:
         There is no manifest.json in it.
     Damaged, Mismatch
         The manifest cannot be read, was changed, or is of something else or of another version.
-
-    Warns
-    -----
-    UserWarning
-        The study is of an older release, whose manifests carry no checksum.
     """
     folder = checks.path("open_study", "folder", folder)
     if not (folder / "manifest.json").is_file():
@@ -304,12 +297,7 @@ def open_study(folder: str | Path) -> Study:
             f"open_study: {folder} must be a study folder, got no manifest.json in it. Create "
             "one: repviz study."
         )
-    if durable.CHECKSUM not in study_manifest.read(folder):
-        warnings.warn(
-            f"{folder}: this study was written by an older release, whose manifest has no "
-            "checksum: damage to it cannot be detected.",
-            stacklevel=2,
-        )
+    study_manifest.read(folder)
     return Study(folder)
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from repviz import durable, provenance
 from repviz.errors import Damaged, Mismatch
 
-FORMAT, VERSION = "repviz study", 2
-UNSEALED = 1  # the version whose manifests carry no checksum
+FORMAT, VERSION = "repviz study", 3
 # The entries of a manifest that every reader relies on.
 FIELDS: dict[str, type] = {
     "study": str,
@@ -44,12 +43,12 @@ def read(folder: Path) -> dict[str, Any]:
             f"{folder}: manifest.json must be that of a study, and is not. Choose another folder."
         )
     version = manifest.get("version")
-    if version not in (UNSEALED, VERSION):
+    if version != VERSION:
         raise Mismatch(
             f"{folder}: a study must have format version {VERSION}, got {version}. Use the "
             "release that wrote it."
         )
-    if version == VERSION and durable.CHECKSUM not in manifest:
+    if durable.CHECKSUM not in manifest:
         raise Damaged(
             f"{path}: this file must contain its own checksum, and has none. {durable.RESTORE}"
         )
@@ -60,17 +59,26 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def _check_stages(path: Path, stages: dict[str, Any]) -> None:
-    """Refuse stages whose files are no texts, or too many."""
-    files = [stage.get("files") if isinstance(stage, dict) else None for stage in stages.values()]
-    good = all(
-        isinstance(listed, dict) and all(isinstance(sum_, str) for sum_ in listed.values())
-        for listed in files
-    )
-    if not good or sum(len(listed or {}) for listed in files) > MOST_FILES:
+    """Refuse stages whose files and columns are no texts, or that list too many files."""
+    entries = [stage if isinstance(stage, dict) else {} for stage in stages.values()]
+    files, columns = ([one.get(of, {}) for one in entries] for of in ("files", "text"))
+    good = all(isinstance(stage, dict) and "files" in stage for stage in stages.values())
+    good = good and all(isinstance(listed, dict) for listed in (*files, *columns))
+    if (
+        not good
+        or not all(isinstance(sum_, str) for listed in files for sum_ in listed.values())
+        or not all(_are_texts(names) for listed in columns for names in listed.values())
+        or sum(map(len, files)) > MOST_FILES
+    ):
         raise Damaged(
             f"{path}: the entry 'stages' must give for each stage its files and their hashes, at "
-            f"most {MOST_FILES:,} in all. {durable.RESTORE}"
+            f"most {MOST_FILES:,} in all, and the columns of its tables that are texts. "
+            f"{durable.RESTORE}"
         )
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def new(

@@ -12,10 +12,16 @@ import numpy as np
 import pandas as pd
 
 from repviz.report.sections import SECTIONS, get_section
-from repviz.study_folder import TEXT, Draft
+from repviz.study_folder import Draft
 
 EMPTY = ("dimension_warnings", "factor", "left_out", "sole_refusing_judge", "undecided", "warnings")
-WORDS = (*TEXT, "criterion", "formula", "kind", "output", "per_size_label", "baseline_title")
+WORDS = (
+    *("change", "criterion", "engine", "engine_label", "engine_title", "baseline", "formula"),
+    *("baseline_title", "from", "id", "label", "layer", "model", "padding", "kernel", "kind"),
+    *("option", "output", "per_size_label", "quantity", "representation", "representation_a"),
+    *("representation_b", "side", "store", "store_a", "store_b", "stride", "title", "to"),
+    *("value_a", "value_b", "weights", "key"),
+)
 COUNTS = {
     "seed": 0,
     "n_seeds": 1,

@@ -93,7 +93,7 @@ def test_a_manifest_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(Mismatch) as caught:
         write_report(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: a study must have format version 2, got 9. Use the release that wrote it."
+        f"{tmp_path}: a study must have format version 3, got 9. Use the release that wrote it."
     )
 
 

@@ -149,22 +149,48 @@ def test_a_table_is_checked_when_it_is_read(tmp_path):
     )
 
 
-def test_a_study_of_an_older_release_opens_with_a_warning(tmp_path):
+def test_a_manifest_without_its_checksum_is_refused(tmp_path):
     with begin(tmp_path / "s") as study:
         study.stage("one", write)
     path = tmp_path / "s" / "manifest.json"
-    manifest = {**study.manifest, "version": 1}
+    manifest = study.manifest
     del manifest["checksum"]
     path.write_text(json.dumps(manifest))
-    with pytest.warns(UserWarning, match="older release") as warned:
-        studies.open_study(tmp_path / "s")
-    assert str(warned[0].message) == (
-        f"{tmp_path / 's'}: this study was written by an older release, whose manifest has no "
-        "checksum: damage to it cannot be detected."
-    )
-    path.write_text(json.dumps({**manifest, "version": 2}))
     with pytest.raises(Damaged, match="must contain its own checksum, and has none"):
         studies.open_study(tmp_path / "s")
+
+
+def test_texts_stay_texts_and_numbers_numbers(tmp_path):
+    table = pd.DataFrame(
+        {
+            "factor": ["2019", "007", ""],
+            "value": [1.5, np.nan, 2.0],
+            "some": ["", 3, 4],
+            "warnings": ["", "", ""],
+            "bound": [np.nan, np.nan, np.nan],
+            "good": [True, False, True],
+        }
+    )
+    with begin(tmp_path / "s") as study:
+        study.stage("one", lambda draft: draft.table("table", table))
+    read = study.result("table")
+    assert read["factor"].tolist() == ["2019", "007", ""]
+    assert read["some"].tolist()[1:] == [3, 4]
+    assert read["value"].isna().tolist() == [False, True, False]
+    assert read["warnings"].tolist() == ["", "", ""]
+    assert read["bound"].isna().all()
+    assert read["good"].dtype == bool
+
+
+@pytest.mark.parametrize("text", [None, [], {"a": 1}, {"a": [1]}, {"a": "b"}])
+def test_a_manifest_with_impossible_columns_is_refused(tmp_path, text):
+    with begin(tmp_path / "s") as study:
+        study.stage("one", write)
+    manifest = study.manifest
+    manifest["stages"]["one"]["text"] = text
+    durable.write_record(tmp_path / "s" / "manifest.json", manifest)
+    with pytest.raises(Damaged, match=r"and the columns of its tables that are texts"):
+        study.check("one")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +253,7 @@ def test_a_folder_without_a_manifest_is_no_study(tmp_path):
         pytest.param(
             {"format": "repviz study", "version": 9},
             Mismatch,
-            "a study must have format version 2, got 9. Use the release that wrote it.",
+            "a study must have format version 3, got 9. Use the release that wrote it.",
             id="other version",
         ),
     ],
