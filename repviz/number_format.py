@@ -63,6 +63,13 @@ def power_of_ten(exponent: int) -> str:
     return f"10{str(exponent).translate(RAISED)}"
 
 
+def from_log10(value: Any) -> str:
+    """A number given by its log10: ``18,000``; from 10⁹ on the nearest power of ten."""
+    if missing(value):
+        return NOTHING
+    return plain(float(f"{10**value:.1e}"), 2) if value < 9 else power_of_ten(round(value))
+
+
 def vague(low: Any, high: Any) -> bool:
     """Whether the ends of an interval of a dimension are a factor of 10 or more apart.
 

@@ -371,6 +371,37 @@ def _random_map(draft: Draft, images: Images) -> None:
     table(draft, "random_map", rows)
 
 
+def _capacity(draft: Draft, images: Images) -> None:
+    named = {"representation": f"code {images.sizes[-1]}", "d": images.sizes[-1], "groups": 12}
+    counted = {"n": 120, "pairs": 6600, "genuine_pairs": 540, "genuine_share": 0.62}
+    blank = dict.fromkeys(("threshold", "genuine_share", "log10_capacity", "log10_intrinsic"))
+    blank = {f"{name}{end}": np.nan for name in blank for end in ("", "_low", "_high")}
+    rows: list[dict[str, Any]] = [
+        {
+            "false_accept_rate": rate,
+            "resolved": True,
+            "quoted": rate == 0.01,
+            "accepted": 6600 * rate,
+        }
+        | {"log10_capacity": 0.4 + more, "log10_intrinsic": more, "log10_stylegan3": 2 * more + 0.7}
+        | {"threshold": 75 - 20 * more, "span": 60, "intrinsic_d": 5.1, "log10_even": more}
+        | {"random_people": int(2 / rate**0.5)}
+        | {"log10_capacity_low": 0.1 + more, "log10_capacity_high": 0.7 + more}
+        | {"log10_intrinsic_low": more - 0.4, "log10_intrinsic_high": more + 0.4}
+        for rate, more in ((0.1, 1.0), (0.01, 2.0), (0.001, 3.0))
+    ]
+    rows[-1] |= {"resolved": False, "accepted": np.nan, **blank}
+    table(draft, "capacity", [{**named, **counted, **row} for row in rows])
+    around = {"directions_most": 63, "directions_isotropic": 59.8, "share": 0.0099, "d": 4096}
+    table(
+        draft,
+        "local_directions",
+        [{"neighbors": 64, "directions": 40.5, "directions_high": 42.5, "n": 200, **around}],
+    )
+    volume = {"distance": 0.12, "log10_volume": -1254.03, "n": 340, "d": 4096}
+    table(draft, "near_volume", [volume])
+
+
 STAGES: dict[str, Callable[..., None]] = {
     "images": _images,
     "sweep": _sweep,
@@ -393,5 +424,6 @@ STAGES: dict[str, Callable[..., None]] = {
     "similarity": _similarity,
     "ladder": _ladder,
     "random map": _random_map,
+    "capacity": _capacity,
     "findings": _findings,
 }

@@ -87,6 +87,19 @@ def test_every_judge_has_a_panel_with_its_rates(study: Study) -> None:
     assert rates == list(table[table["judge"] == "joint"]["accepted_share"])
 
 
+def test_capacities_stand_at_their_rates_and_unresolved_ones_nowhere(study: Study) -> None:
+    table = study.result("capacity").sort_values("false_accept_rate")
+    (axes,) = figures.draw("capacity", table).axes
+    even, nominal, intrinsic, published = (line.get_xydata().T for line in axes.lines)
+    np.testing.assert_array_equal(even[0], table["false_accept_rate"])
+    np.testing.assert_array_equal(even[1], table["log10_even"])
+    np.testing.assert_array_equal(nominal[1], table["log10_capacity"])
+    np.testing.assert_array_equal(intrinsic[1], table["log10_intrinsic"])
+    np.testing.assert_array_equal(published[1], table["log10_stylegan3"])
+    assert np.isnan(nominal[1]).tolist() == [True, False, False]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1 %", "1 %", "10 %"]
+
+
 # ---- laws --------------------------------------------------------------------------------------
 
 
@@ -146,7 +159,7 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
         "Known: sweep, learning_curves, code_probes, anatomy, training, spectrum, dimension, "
         "identity, profile, factors, invariance, similarity, comparison, ladder, random_map, "
-        "ladder_judges."
+        "ladder_judges, capacity."
     )
 
 

@@ -328,6 +328,8 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
         "dimension": "The faces vary in about 8.9 directions (95 % CI 8.5 to 8.9)",
         "spectrum": "90 % of the variance of the pixels takes 60 components",
         "ladder": "A random image is not a face: 0 of 10,000 accepted (95 % CI 0 % to 0.037 %)",
+        "capacity": "At a false-accept rate of 1 % the code has room for at most 250 people (95 % "
+        "CI 130 to 500) and matches 62.0 % of the pairs of one person",
     }
     assert [one.replace("\N{NO-BREAK SPACE}", " ") for one in page.headings] == [*titles.values()]
 

@@ -72,6 +72,11 @@ def study(people, tmp_path_factory):
 def test_every_stage_leaves_its_files(study):
     assert list(study.manifest["stages"]) == STAGES
     assert study.report.stat().st_size > 50_000
+    assert study.manifest["skipped"] == {
+        "capacity": "the 18 images of 6 labels on which the encoder was not trained make 135 pairs "
+        "of different labels, too few for a false-accept rate of 10 % (30 accepted pairs of 5 "
+        "labels or more)"
+    }
     listed = sum(len(stage["files"]) for stage in study.manifest["stages"].values())
     assert repviz.verify(study.folder) == listed + 2  # and the manifest and the report
 
@@ -266,7 +271,11 @@ def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
     np.savez(tmp_path / "nobody.npz", images=np.load(people)["images"])
     made = repviz.study("faces", f"array:{tmp_path / 'nobody.npz'}", out=tmp_path / "s", **OPTIONS)
     reason = "the images have no labels, and a classifier needs two"
-    assert made.manifest["skipped"] == {"training": reason}
+    unknown = (
+        "it is not known which images show the same individual: labels count as individuals where "
+        "there are 20 or more"
+    )
+    assert made.manifest["skipped"] == {"training": reason, "capacity": unknown}
     assert reason[1:] in made.report.read_text(encoding="utf-8")  # it opens with a capital there
     assert set(made.result("sweep")["split_by"]) == {"image"}
     assert not made.result("layers")["representation"].str.startswith("trained").any()

@@ -33,6 +33,7 @@ FIGURES: dict[str, str] = {
     "ladder": "distance of random images to the nearest real one",
     "random_map": "random images placed on the map of real ones",
     "ladder_judges": "the share of random images that each judge accepts",
+    "capacity": "how many labels a code tells apart at most, against the false-accept rate",
 }
 
 

@@ -37,6 +37,12 @@ from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
 from repviz.studies.alexnet_stages import LAYERS, affordable_training, alexnet_stages
+from repviz.studies.capacity import (
+    capacity_findings,
+    capacity_stage,
+    unseen_rows,
+    why_no_capacity,
+)
 from repviz.studies.random_images import (
     known_images,
     known_rows,
@@ -268,7 +274,7 @@ def _described(
 
 
 def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray) -> None:
-    """The ladder of random images, and its pictures on the maps of the images ``rows``."""
+    """The ladder of random images, its pictures on the maps of ``rows``, and the capacity."""
     module = _autoencoder(study, code).module
     codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
     X, nouns = plan.training_data().rows(plan.data.X), plan.data.nouns
@@ -277,6 +283,7 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
     known = known_images(X, plan.parts, known_here, nouns, codec)
     if reason := why_no_ladder(known):
         study.skip("ladder", reason)
+        study.skip("capacity", reason)
         return
     work = partial(ladder_stage, known=known, rows=known_here, X=X, parts=plan.parts, nouns=nouns)
     study.stage("ladder", partial(work, samples=samples, seed=seed))
@@ -289,6 +296,12 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
         random_map_stage(draft, study=study, spaces=spaces, rows=rows, seed=seed)
 
     study.stage("random map", random_map)
+    unseen = unseen_rows(plan.parts, seed=seed)
+    if reason := why_no_capacity(plan.parts, unseen, nouns):
+        study.skip("capacity", reason)
+        return
+    room = partial(capacity_stage, study=study, X=X, encode=codec[0], parts=plan.parts)
+    study.stage("capacity", partial(room, rows=unseen, measured=rows, seed=seed))
 
 
 def _findings(draft: Draft, study: Study, code: int) -> None:
@@ -301,6 +314,7 @@ def _findings(draft: Draft, study: Study, code: int) -> None:
             "dimension": _dimension_findings(study),
             "identity": _identity_findings(study),
             "ladder": ladder_findings(study),
+            "capacity": capacity_findings(study),
         }
     )
 
