@@ -74,7 +74,8 @@ def render(study: Study) -> Content | None:
     caption = (
         f"How many {nouns.labels} a code of {count(row['d'])} numbers tells apart at most: "
         f"{count(row['n'])} {nouns.images} of {count(row['groups'])} {nouns.labels} on which the "
-        f"encoder was not trained, 95 % intervals over {nouns.labels}. "
+        f"encoder was not trained (its validation images among them), 95 % intervals over "
+        f"{nouns.labels}. "
         f"{_unresolved(records(table), nouns)}"
     )
     alt = f"Largest number of {nouns.labels} against the false-accept rate."
