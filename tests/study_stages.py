@@ -352,6 +352,7 @@ def _ladder(draft: Draft, images: Images) -> None:
         for judge in JUDGES
     ]
     table(draft, "negatives", wrong)
+    table(draft, "judge_errors", [one | {"n": 400, "accepted": 6} for one in wrong[: len(JUDGES)]])
     shape = (len(RUNGS), 12, *images.pixels.shape[1:])
     noise = np.random.default_rng(2).integers(0, 255, shape, dtype=np.uint8)
     draft.array("ladder", noise)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from scipy.stats import binomtest
@@ -17,7 +18,7 @@ from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known
 from repviz.facespace.ladder import ladder
 from repviz.facespace.negatives import panel
-from repviz.facespace.panel import judge_negatives
+from repviz.facespace.panel import judge_errors, judge_negatives
 from repviz.facespace.samplers import CHUNK, Sampler
 from repviz.images import open_images, split
 from repviz.nouns import DIGITS
@@ -525,6 +526,25 @@ def test_real_faces_of_new_people_pass_and_what_is_no_face_does_not():
     table, _ = judge_negatives(found.judges, Known(X[test], people=people[test]))
     together = table[table["judge"] == "joint"].set_index("kind")["accepted_share"]
     assert (together <= 0.05).all()
+
+
+def test_a_judge_errs_over_all_kinds_as_often_as_over_each_together():
+    each = [("a", 200, 3, 0.9), ("b", 50, 0, 1.0)]
+    table = pd.DataFrame(
+        [
+            {"kind": kind, "judge": judge, "judge_title": judge.title(), "n": n}
+            | {"accepted": accepted * (judge == "one"), "auc": auc}
+            for judge in ("two", "one")
+            for kind, n, accepted, auc in each
+        ]
+    )
+    two, one = judge_errors(table).to_dict("records")
+    assert (one["judge"], one["judge_title"], one["n"], one["accepted"]) == ("one", "One", 250, 3)
+    low, high = binomtest(3, 250).proportion_ci(method="exact")
+    assert (one["accepted_share_low"], one["accepted_share_high"]) == pytest.approx((low, high))
+    assert one["accepted_share"] == 3 / 250
+    assert one["auc"] == pytest.approx(0.95)
+    assert (two["accepted"], two["accepted_share_low"]) == (0, 0)
 
 
 # ---- messages

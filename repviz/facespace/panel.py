@@ -83,6 +83,25 @@ def judge_negatives(
     return pd.DataFrame(rows), np.array(wrong[:SHOWN], np.float32).reshape(-1, shape[1])
 
 
+def judge_errors(negatives: pd.DataFrame) -> pd.DataFrame:
+    """Each judge's errors over all kinds of the panel, from the table of :func:`judge_negatives`.
+
+    One row per judge: judge, judge_title, n, accepted, accepted_share, accepted_share_low,
+    accepted_share_high (Clopper-Pearson at 95 %), auc (the mean over kinds). They are of this panel
+    and its mixture of kinds.
+    """
+    import pandas as pd
+
+    rows = []
+    for (judge, title), own in negatives.groupby(["judge", "judge_title"], sort=False):
+        accepted, n = int(own["accepted"].sum()), int(own["n"].sum())
+        low, high = intervals.share(accepted, n)
+        share = {"accepted_share": accepted / n, "accepted_share_low": low}
+        counts = {"judge": judge, "judge_title": title, "n": n, "accepted": accepted}
+        rows.append(counts | share | {"accepted_share_high": high, "auc": own["auc"].mean()})
+    return pd.DataFrame(rows)
+
+
 def _scores(judges: CalibratedJudges, rows: np.ndarray) -> np.ndarray:
     """Scores of every judge (m, judges); NaN where a slow one was not asked.
 

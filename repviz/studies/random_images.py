@@ -12,7 +12,7 @@ import pandas as pd
 from repviz.facespace.calibration import JOINT, CalibratedJudges, cannot_calibrate
 from repviz.facespace.known import Known
 from repviz.facespace.ladder import HELD_OUT, ladder
-from repviz.facespace.panel import judge_negatives
+from repviz.facespace.panel import judge_errors, judge_negatives
 from repviz.images.partition import Partition
 from repviz.nouns import FACES, Nouns
 from repviz.number_format import count, percent, plain, power_of_ten
@@ -85,6 +85,7 @@ def ladder_stage(
     draft.table("ladder_samples", found.samples.assign(nearest_row=nearest))
     draft.table("judges", _judges(found.judges, nouns))
     draft.table("negatives", negatives)
+    draft.table("judge_errors", judge_errors(negatives))
     side = known.side
     draft.array("ladder", _pictures(found.examples, side))
     draft.array("wrongly_accepted", _pictures(wrong, side))

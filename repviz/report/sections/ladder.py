@@ -30,6 +30,9 @@ TABLES = {
     "ladder_samples": "rung sample accepted nearest_row distance",
     "images": "row id",
     "judges": "judge judge_title statistic limit_low limit_high used blind_to",
+    "judge_errors": (
+        "judge judge_title n accepted accepted_share accepted_share_low accepted_share_high auc"
+    ),
     "negatives": (
         "kind title in_classifier_training judge judge_title n accepted accepted_share "
         "accepted_share_low accepted_share_high auc"
@@ -74,7 +77,8 @@ _NEGATIVES = (
 _JUDGES = (
     field("judge", "judge_title", text),
     field("real images accepted", "held", percent),
-    field("other images accepted", "false", percent),
+    field("other images accepted", "accepted_share", percent),
+    interval("95 % interval", "accepted_share_low", "accepted_share_high", percent),
     field("AUC", "auc", plain),
     field("is blind to", "blind_to", text),
 )
@@ -211,20 +215,11 @@ def _panel(study: Study, verdicts: pd.DataFrame, negatives: pd.DataFrame) -> Mar
     """Each judge's power on real images of other things, and what is let through."""
     judges = study.result("judges", TABLES["judges"]).drop_duplicates("judge")
     held = verdicts[verdicts["kind"] == "held-out"].set_index("judge")
-    errors = negatives.groupby("judge", sort=False)[["accepted", "n"]].sum()
-    auc = negatives.groupby("judge")["auc"].mean()
+    errors = study.result("judge_errors", TABLES["judge_errors"]).set_index("judge", drop=False)
     blind = judges.set_index("judge")["blind_to"]
-    rows = pd.DataFrame(
-        [
-            {
-                "judge_title": held.loc[judge, "judge_title"],
-                "held": held.loc[judge, "accepted_share"],
-                "false": errors.loc[judge, "accepted"] / errors.loc[judge, "n"],
-                "auc": auc[judge],
-                "blind_to": blind.get(judge, "what all of them are blind to"),
-            }
-            for judge in errors.index
-        ]
+    rows = errors.assign(
+        held=held["accepted_share"],
+        blind_to=blind.reindex(errors.index, fill_value="what all of them are blind to"),
     )
     nouns = study.nouns
     lead = (
@@ -358,6 +353,7 @@ SECTION = Section(
         "results/ladder_samples.csv",
         "results/images.csv",
         "results/judges.csv",
+        "results/judge_errors.csv",
         "results/negatives.csv",
     ),
     tables=TABLES,
