@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ import repviz.sklearn
 from repviz import cli
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+import commands_page  # noqa: E402
+
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", *DOCS]
 NOTEBOOK = ROOT / "docs" / "tour.ipynb"
@@ -54,6 +58,14 @@ def test_every_command_is_documented():
     documented = {words[1] for page in PAGES for words in commands(page)}
     text = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [n for n in cli.COMMANDS if n not in documented and f"`repviz {n}" not in text] == []
+
+
+def test_every_option_is_documented():
+    written = commands_page.PAGE.read_text(encoding="utf-8")
+    assert written == commands_page.page(), "run: python scripts/commands_page.py"
+    for option in ("--json", "--held-out", "--map-dropout", "--permutations", "--colour"):
+        assert f"`{option}`" in written
+    assert [row for row in written.splitlines() if row.endswith("|  |")] == []  # says nothing
 
 
 @pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))

@@ -51,8 +51,8 @@ class SweepSetup:
     layer : str or None
         Layer to sweep, if the data are activations; the last if None.
     split : {"label", "image"} or None
-        "label" keeps all images of one label (a person) on one side of the split; see
-        :func:`repviz.images.partition`.
+        "label" keeps all images of one label (a person) on one side of the split, "image" does
+        not; see :func:`repviz.images.partition`.
     mirror : bool
         Whether PCA and the autoencoders also train on mirror images. False for
         images with a left and a right, such as digits.
@@ -133,18 +133,18 @@ def sweep(
     out : path
         The study folder. A killed sweep is resumed; other parameters are refused.
     engines : iterable of str or callable
-        Names in ``repviz.bottleneck.engines.ENGINES``, or functions ``(context, k)`` that return a
-        pair ``(encode, decode)``. "pca" and "pca-all" are always among them: whichever PCA leaves
+        Names that ``repviz list engines`` prints, or functions ``(context, k)`` that return a pair
+        ``(encode, decode)``. "pca" and "pca-all" are always among them: whichever PCA leaves
         the lower error at a size is the baseline there.
     criteria : iterable of str or callable
-        Criteria for a good enough reconstruction: names in ``repviz.bottleneck.criteria.CRITERIA``
+        Criteria for a good enough reconstruction: names that ``repviz list criteria`` prints
         ("psnr:25", "same-label"), or functions ``(images, reference)`` that return one number per
         image.
     size : int or (int, int), optional
         Side in pixels, or height and width, to which the images are resized; unchanged if None.
     seed : int or iterable of int
-        Random seeds, one training each, from 0 to ``repviz.streams.SEED_LIMIT``; the first also
-        seeds the split. A finished sweep can be extended by further ones.
+        Random seeds, one training each, from 0 to 2^32 - 1; the first also seeds the
+        split. A finished sweep can be extended by further ones.
     setup : SweepSetup, optional
         Layer, split, augmentation, effort, audit, and the convolutional engines' options.
 

@@ -16,23 +16,33 @@ from repviz.cli.output import progress_bars, write, write_table
 
 
 def extract(
-    model: Annotated[str, typer.Argument(help="alexnet, torchvision:NAME, module:attribute, ...")],
+    model: Annotated[
+        str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
+    ],
     images: option.ImagesName,
     out: Annotated[Path, typer.Option(help="Folder for the activations.")],
     layers: Annotated[
-        str | None, typer.Option(help="Names, globs or type:Conv2d, comma-separated.")
+        str | None,
+        typer.Option(
+            help="Layers: names, globs or type:Conv2d, comma-separated (default: the model's)."
+        ),
     ] = None,
     weights: option.Weights = "random",
     variant: option.Variant = None,
     classes: option.Classes = None,
     reduce: Annotated[
-        str, typer.Option(help="mean, max, cls+mean, grid:3, ...; or conv*=mean,fc*=none.")
+        str,
+        typer.Option(
+            help="Kept of a layer: mean, max, cls+mean, grid:3, ...; or conv*=mean,fc*=none."
+        ),
     ] = "none",
     ablate: Annotated[
         list[str] | None,
         typer.Option(help="Replace a layer's output: LAYER=mean or LAYER=zero; repeatable."),
     ] = None,
-    dtype: Annotated[str, typer.Option(help="float32 or float16.")] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="Type of the stored numbers: float32 or float16.")
+    ] = "float32",
     batch: Annotated[int | None, typer.Option(help="Batch size.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
     rank: Annotated[
@@ -130,7 +140,9 @@ def _write_extracted(acts: Any, out: Path, as_json: bool) -> None:
 
 
 def layers(
-    model: Annotated[str, typer.Argument(help="alexnet, torchvision:NAME, module:attribute, ...")],
+    model: Annotated[
+        str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
+    ],
     variant: option.Variant = None,
     weights: option.Weights = "random",
     classes: option.Classes = None,
@@ -146,7 +158,8 @@ def export(
     folder: Annotated[Path, typer.Argument(help="A folder of activations.")],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[  # noqa: A002
-        str, typer.Option("--format", help="npy, parquet, zarr, anndata, projector or atlas.")
+        str,
+        typer.Option("--format", help="Format: npy, parquet, zarr, anndata, projector or atlas."),
     ],
     layer: Annotated[str | None, typer.Option(help="Layer to export (default: last).")] = None,
     images: Annotated[

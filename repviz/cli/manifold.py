@@ -29,7 +29,7 @@ def dimension(
     source: Source,
     layer: Layer = None,
     method: Annotated[
-        str, typer.Option(help="twonn, gride, mle, ...; see repviz list estimators.")
+        str, typer.Option(help="Estimator: twonn, gride, mle, ...; see repviz list estimators.")
     ] = "twonn",
     groups: Groups = None,
     options: Annotated[
@@ -86,7 +86,7 @@ def similarity(
     other_layer: Annotated[
         str | None, typer.Option(help="Layer of the second folder (default: --layer).")
     ] = None,
-    method: Annotated[str, typer.Option(help="cka, procrustes or mutual-knn.")] = "cka",
+    method: Annotated[str, typer.Option(help="Measure: cka, procrustes or mutual-knn.")] = "cka",
     permutations: Annotated[
         int | None, typer.Option(help="Permutations for the null distribution.")
     ] = None,

@@ -15,24 +15,37 @@ from repviz.locking import reserved
 
 
 def train(
-    model: Annotated[str, typer.Argument(help="alexnet, autoencoder, torchvision:NAME, ...")],
+    model: Annotated[
+        str, typer.Argument(help="Network: alexnet, autoencoder, torchvision:NAME, ...")
+    ],
     images: option.ImagesName,
     out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
     weights: option.Weights = "random",
     variant: option.Variant = None,
-    init: Annotated[str | None, typer.Option(help="alexnet: robust, paper or code2012.")] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="alexnet: how the first weights are drawn: robust, paper or code2012."),
+    ] = None,
     map_dropout: Annotated[
-        float | None, typer.Option(help="alexnet: dropout rate for complete feature maps.")
+        float | None,
+        typer.Option(
+            help="alexnet: fraction of complete feature maps dropped out after each convolution."
+        ),
     ] = None,
     bottleneck: option.Bottleneck = None,
-    recipe: Annotated[str | None, typer.Option(help="labels, paper, code2012 or pixels.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="Recipe: labels, paper, code2012 or pixels; see repviz list recipes."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Number of epochs.")] = None,
     batch: Annotated[int | None, typer.Option(help="Batch size, over all processes.")] = None,
     rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     augment: Annotated[
-        str | None, typer.Option(help="For example crop,flip,rotation=15; or none.")
+        str | None, typer.Option(help="Augmentation: crop,flip,rotation=15, for example; or none.")
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32, tf32, bf16 or auto.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Precision of training: fp32, tf32, bf16 or auto.")
+    ] = None,
     compile_: Annotated[
         bool | None, typer.Option("--compile", help="Compile the network with torch.compile.")
     ] = None,
@@ -113,14 +126,15 @@ def evaluate(
     ],
     images: option.ImagesName,
     views: Annotated[
-        str, typer.Option(help="centre for one crop, or ten for ten crops.")
+        str, typer.Option(help="Crops of each image: centre for one, ten for ten.")
     ] = "centre",
     seen: Annotated[
         bool, typer.Option("--seen", help="Include images that a model was trained on.")
     ] = False,
-    precision: Annotated[str, typer.Option(help="fp32, tf32, bf16 or auto.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="Precision: fp32, tf32, bf16 or auto.")] = "fp32",
     model: Annotated[
-        str | None, typer.Option(help="module:attribute, if the network is your own.")
+        str | None,
+        typer.Option(help="Your own network, where the checkpoint is of one: module:attribute."),
     ] = None,
     limit: option.Limit = None,
     label: option.Label = None,
@@ -147,7 +161,9 @@ def evaluate(
 
 
 def anatomy(
-    model: Annotated[str, typer.Argument(help="alexnet, torchvision:NAME, module:attribute, ...")],
+    model: Annotated[
+        str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
+    ],
     variant: option.Variant = None,
     classes: option.Classes = None,
     bottleneck: option.Bottleneck = None,

@@ -31,9 +31,16 @@ Cluster = Annotated[
     str | None, typer.Option(help="Run on a Ray cluster: auto, local or its address.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
-Weights = Annotated[str, typer.Option(help="random, default (pretrained), a name, or a file.")]
-Variant = Annotated[str | None, typer.Option(help="alexnet: paper, ungrouped, code2012, ...")]
-Classes = Annotated[int | None, typer.Option(help="alexnet: number of classes.")]
+Weights = Annotated[
+    str, typer.Option(help="Weights: random, default (pretrained), a name, or a file.")
+]
+Variant = Annotated[
+    str | None,
+    typer.Option(
+        help="alexnet: which of the networks of that name: paper, ungrouped, code2012, ..."
+    ),
+]
+Classes = Annotated[int | None, typer.Option(help="alexnet: number of classes, its outputs.")]
 Bottleneck = Annotated[int | None, typer.Option(help="autoencoder: code size.")]
 Sizes = Annotated[str | None, typer.Option(help="Code sizes: 2,8,32 or 1:16 or 2:256:log.")]
 

@@ -185,7 +185,7 @@ def encoder(
     out: Annotated[Path, typer.Option(help="File to write.")],
     engine: Annotated[str, typer.Option(help="Engine that trained it.")] = "linear-start",
     format: Annotated[  # noqa: A002
-        str, typer.Option("--format", help="repviz, torchscript or onnx.")
+        str, typer.Option("--format", help="Format: repviz, torchscript or onnx.")
     ] = "repviz",
     overwrite: option.Overwrite = False,
     as_json: option.Json = False,

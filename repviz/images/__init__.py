@@ -134,12 +134,13 @@ def open_images(
         ``"SOURCE"`` or ``"SOURCE:ARGUMENT"``, the source one of :data:`SOURCES`: ``"orl"``,
         ``"folder:photos"``, ``"array:faces.npz"``, ``"drawn-faces:2000@6"``.
     size : int or (int, int), optional
-        Side, or height and width, in pixels, each from 8 to 8192. Each image is scaled until it
-        just covers this size (bilinear with antialias, proportions kept), then cropped at its
-        centre. Left out, each keeps its own size.
+        Resize to this side, or height and width, in pixels, each from 8 to 8192. Each image is
+        scaled until it just covers this size (bilinear with antialias, proportions kept), then
+        cropped at its centre. Left out, each keeps its own size.
     grey : bool, optional
-        True: one channel (ITU-R BT.601). False: three channels. Left out: as stored; but a folder
-        of which most files are colour is colour throughout, which is said once.
+        Whether images have one channel (ITU-R BT.601) or three; left out, as many as they are
+        stored with. But a folder of which most files are colour is colour throughout, which is
+        said once.
     limit : int, optional
         Use a random subset of this many images, chosen by ``seed``, in the original order.
     label : str, optional

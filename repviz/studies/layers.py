@@ -85,9 +85,9 @@ def layers(
     model : str, Model or torch.nn.Module
         The name of a network, a model from :func:`repviz.open_model`, or a network in memory.
     weights : str, optional
-        The trained weights of a name: "default" or a checkpoint. Without them the network is
-        measured with the weights that it comes with: those of your own network are taken as given,
-        all others are random, and then only the untrained network is measured.
+        Trained weights of a network that is named: "default" or a checkpoint. Without them the
+        network is measured with the weights that it comes with: those of your own network are taken
+        as given, all others are random, and then only the untrained network is measured.
     layers : str or iterable of str, optional
         Layers to measure, by name or glob. By default those that the model names or, if it names
         fewer than six, ten over its depth (:mod:`repviz.models.depth`).

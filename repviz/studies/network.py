@@ -75,7 +75,7 @@ def network(
     photographs : bool
         Whether the report may show the images; if not, it shows numbers and filters only.
     seed : int
-        Draws the images that are compared in pixels, where there are more than 10,000.
+        Random seed: draws the images that are compared in pixels, of more than 10,000.
 
     Returns
     -------
