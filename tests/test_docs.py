@@ -14,6 +14,7 @@ import pytest
 import repviz
 import repviz.sklearn
 from repviz import cli, facespace
+from repviz.report.sections import SECTIONS, get_section
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -82,6 +83,12 @@ def test_the_reference_holds_every_public_name():
     own = {name: getattr(facespace, name) for name in facespace.__all__}
     judging = {name: one.__module__ for name, one in own.items() if callable(one)}
     assert {name: module for module, name in listed} == repviz._VERBS | estimators | judging
+
+
+def test_every_section_of_a_report_says_how_to_read_it():
+    text = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
+    entries = re.findall(r"(?m)^\*\*(.+?)\.?\*\* (?=\S)", text)
+    assert sorted(entries) == sorted(get_section(name).title for name in SECTIONS)
 
 
 def test_every_page_stands_in_the_navigation():
