@@ -5,7 +5,9 @@ import pytest
 import test_manifold_dimension as contracts
 
 import repviz
+from repviz.errors import InputError, UnknownName
 from repviz.manifold.dimension import ESTIMATORS, Estimator, dimension
+from repviz.manifold.dimension.estimators import mle, participation
 
 FILE = '''
 """The median of the maximum-likelihood dimension around each row."""
@@ -54,3 +56,48 @@ def test_the_laws_hold(name, change):
 @pytest.mark.parametrize("X", [np.ones((50, 3)), np.eye(5)], ids=["all the same", "five rows"])
 def test_it_refuses_what_it_cannot_answer(name, X):
     contracts.test_every_estimator_refuses_what_it_cannot_answer(name, X)
+
+
+# ---- without a file: a function, or an entry that is in no table
+
+
+def wide_mle(graph, *, k: int = 20):
+    return mle.estimate(graph, k=k)
+
+
+def test_a_function_is_an_estimator():
+    X = contracts.ball(0, 300, 3)
+    assert dimension(X, method=wide_mle) == dimension(X, method="mle", k=20)
+    assert dimension(X, method=wide_mle, k=5) == dimension(X, method="mle", k=5)
+    by_label = repviz.dimension_by_label(X, np.repeat(["a", "b"], 150), method=wide_mle)
+    assert by_label["b"] == dimension(X[150:], method="mle", k=20)
+
+
+def test_an_entry_in_no_table_may_read_the_rows():
+    own = Estimator("own", "", participation.estimate, reads="matrix")
+    X = contracts.ball(0, 300, 3)
+    assert dimension(X, method=own) == dimension(X, method="participation")
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "error", "sentence"),
+    [
+        (
+            lambda graph: 3.0,
+            {},
+            InputError,
+            "dimension: the estimator '<lambda>' must return a Dimension, got 3.0. See "
+            "repviz.manifold.dimension.record.",
+        ),
+        (
+            wide_mle,
+            {"m": 2},
+            UnknownName,
+            "dimension: no option of 'wide_mle' is called 'm'. Known: k.",
+        ),
+    ],
+)
+def test_messages(method, options, error, sentence):
+    with pytest.raises(error) as caught:
+        dimension(contracts.ball(0, 100, 3), method=method, **options)
+    assert str(caught.value) == sentence

@@ -58,7 +58,8 @@ def write_report(
     title : str, optional
         The headline from now on: the study keeps it.
     sections : iterable of str, function or Section
-        Sections of one's own for this page, before the last one: functions of the study, or
+        Sections of one's own for this page, before the last one: functions of the study that
+        return :class:`~repviz.report.sections.Content`, HTML, a text or None, or
         ``"module:attribute"``; see :func:`repviz.report.own_sections.own_sections`.
 
     Raises

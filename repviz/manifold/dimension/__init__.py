@@ -26,8 +26,8 @@ class Estimator:
         The value of ``method=``.
     summary : str
         One line on what it measures.
-    reference : str
-        ``"module:function"``, imported on first use.
+    reference : str or callable
+        The function, or ``"module:function"``, imported on first use.
     reads : {"graph", "matrix"}
         Whether the function takes the neighbour graph or the rows.
     preset : dict
@@ -36,14 +36,15 @@ class Estimator:
 
     name: str
     summary: str
-    reference: str
+    reference: str | Callable[..., Dimension]
     reads: str = "graph"
     preset: dict[str, Any] = field(default_factory=dict)
 
     @property
     def estimate(self) -> Callable[..., Dimension]:
         """The function itself: (graph or X, keyword options) -> Dimension."""
-        function: Callable[..., Dimension] = resolve(self.reference)
+        found = self.reference
+        function: Callable[..., Dimension] = resolve(found) if isinstance(found, str) else found
         return function
 
 
@@ -88,7 +89,10 @@ ESTIMATORS: dict[str, Estimator] = {
 }
 
 
-def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: Any) -> Dimension:
+Method = str | Estimator | Callable[..., Dimension]
+
+
+def dimension(X: Any, *, method: Method = "twonn", groups: Any = None, **options: Any) -> Dimension:
     """The intrinsic dimension of the rows of X, with an interval and its warnings.
 
     Parameters
@@ -96,8 +100,9 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     X : Neighbors or array_like, shape (n, d)
         A graph from :func:`repviz.neighbors`, which serves every method, or the rows. Rows of a
         stored layer that hold no activations are left out, with a warning.
-    method : str
-        A name in :data:`ESTIMATORS`.
+    method : str, callable or Estimator
+        A name in :data:`ESTIMATORS`, or an estimator of your own: a function
+        ``(graph, *, options) -> Dimension``, or an :class:`Estimator`, for one that reads the rows.
     groups : array_like, shape (n,), optional
         The group of each row, such as the augmentations of one image or the frames of one video:
         intervals then treat groups as the independent draws. Rows are independent if None.
@@ -122,27 +127,27 @@ def dimension(X: Any, *, method: str = "twonn", groups: Any = None, **options: A
     from repviz.manifold.stored_rows import readable_rows
 
     X, groups, notes = readable_rows(X, groups)
-    estimator = ESTIMATORS[checks.one_of("dimension", "method", method, ESTIMATORS)]
+    estimator = _estimator(method)
     _, *allowed = inspect.signature(estimator.estimate).parameters
     allowed = [name for name in allowed if name != "groups" and name not in estimator.preset]
     for option in options:
-        checks.one_of("dimension", f"option of '{method}'", option, allowed)
+        checks.one_of("dimension", f"option of '{estimator.name}'", option, allowed)
     if estimator.reads == "matrix":
         rows, group_indices = _rows_and_groups("dimension", X, groups)
-        estimate = estimator.estimate(rows, groups=group_indices, **estimator.preset, **options)
+        estimate = _estimated(estimator, rows, groups=group_indices, **options)
         return replace(estimate, warnings=(*notes, *matrix_warnings(rows), *estimate.warnings))
     graph = X
     if not isinstance(graph, Neighbors):
         rows = checks.matrix("dimension", X, rows=3)
         graph = neighbors(rows, k=min(NEIGHBOURS, len(rows) - 1))
     graph = graph.with_groups(groups, who="dimension")
-    estimate = estimator.estimate(graph, **options)
+    estimate = _estimated(estimator, graph, **options)
     found = (*notes, *estimate.warnings, *structure_warnings(graph, estimate.k))
     return replace(estimate, warnings=found)
 
 
 def dimension_by_label(
-    X: Any, labels: Any, *, method: str = "twonn", groups: Any = None, **options: Any
+    X: Any, labels: Any, *, method: Method = "twonn", groups: Any = None, **options: Any
 ) -> dict[str, Dimension]:
     """The intrinsic dimension of each label's own rows, in the order of the labels.
 
@@ -190,6 +195,26 @@ def dimension_by_label(
             f"{first_reason}"
         )
     return estimates
+
+
+def _estimator(method: Method) -> Estimator:
+    """The estimator of that name, or the one that a function of the user's is."""
+    if isinstance(method, Estimator):
+        return method
+    if callable(method):
+        return Estimator(getattr(method, "__name__", "own"), "", method)
+    return ESTIMATORS[checks.one_of("dimension", "method", method, ESTIMATORS)]
+
+
+def _estimated(estimator: Estimator, data: Any, **options: Any) -> Dimension:
+    """What the estimator returns, which must be a Dimension."""
+    found = estimator.estimate(data, **estimator.preset, **options)
+    if isinstance(found, Dimension):
+        return found
+    raise InputError(
+        f"dimension: the estimator '{estimator.name}' must return a Dimension, got "
+        f"{checks.shown(found)}. See repviz.manifold.dimension.record."
+    )
 
 
 def _rows_and_groups(who: str, X: Any, groups: Any) -> tuple[Any, Any]:
