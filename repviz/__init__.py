@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from repviz.manifold.dimension import dimension, dimension_by_label
     from repviz.manifold.dimension.curve import scale_curve
     from repviz.manifold.embedding import embed
-    from repviz.manifold.embedding.landmarks import umap_by_landmarks
+    from repviz.manifold.embedding.landmarks import place_on_map, umap_by_landmarks
+    from repviz.manifold.embedding.map_files import open_map, save_map
     from repviz.manifold.embedding.umap_map import umap
     from repviz.manifold.invariance import invariance
     from repviz.manifold.layer_similarity import layer_similarity
@@ -87,6 +88,9 @@ _VERBS = {
     "parallel_analysis": "repviz.principal.parallel",
     "umap": "repviz.manifold.embedding.umap_map",
     "umap_by_landmarks": "repviz.manifold.embedding.landmarks",
+    "place_on_map": "repviz.manifold.embedding.landmarks",
+    "save_map": "repviz.manifold.embedding.map_files",
+    "open_map": "repviz.manifold.embedding.map_files",
     "embed": "repviz.manifold.embedding",
     "quality": "repviz.manifold.quality",
     "similarity": "repviz.manifold.similarity",
@@ -137,6 +141,9 @@ __all__ = [
     "parallel_analysis",
     "umap",
     "umap_by_landmarks",
+    "place_on_map",
+    "save_map",
+    "open_map",
     "embed",
     "quality",
     "similarity",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from repviz.errors import Damaged
-from repviz.manifold.embedding.landmarks import umap_by_landmarks
-from repviz.manifold.embedding.map_files import open_map, save_map
-from repviz.principal import pca
+from repviz import open_map, pca, save_map, umap_by_landmarks
+from repviz.errors import Damaged, InputError, StoreError
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +47,24 @@ def test_a_changed_byte_of_a_saved_map_is_found(rows, tmp_path):
     path.write_text("no map")
     with pytest.raises(Damaged, match="Save the map again"):
         open_map(path)
+
+
+@pytest.mark.slow
+def test_a_file_that_exists_is_replaced_only_if_asked(rows, tmp_path):
+    first, second = (umap_by_landmarks(rows[:60], landmarks=30, seed=seed) for seed in (3, 4))
+    path = save_map(first, tmp_path / "map.npz")
+    with pytest.raises(
+        StoreError, match=r"map\.npz: this file already exists and would be overwritten"
+    ):
+        save_map(second, path)
+    save_map(second, path, overwrite=True)
+    assert open_map(path).landmarks.tolist() == second.landmarks.tolist()
+
+
+def test_places_alone_are_no_map(tmp_path):
+    with pytest.raises(InputError) as caught:
+        save_map(np.zeros((3, 2)), tmp_path / "map.npz")
+    assert str(caught.value) == (
+        "save_map: found must be a LandmarkMap, got array([[0., 0.], [0., 0.], [0., 0.]]) "
+        "(ndarray). repviz.umap_by_landmarks makes one."
+    )

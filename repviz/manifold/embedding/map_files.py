@@ -8,33 +8,61 @@ import numpy as np
 
 from repviz import checks, durable, provenance
 from repviz.errors import Damaged
+from repviz.locking import reserved
 from repviz.manifold.embedding.landmarks import LandmarkMap
 
 ARRAYS = ("embedding", "landmarks", "rows", "options")
 
 
-def save_map(found: LandmarkMap, path: str | Path) -> Path:
+def save_map(found: LandmarkMap, path: str | Path, *, overwrite: bool = False) -> Path:
     """The file that :func:`open_map` reads: ``found`` with the rows that it was drawn from.
+
+    Parameters
+    ----------
+    found : LandmarkMap
+        A map that :func:`repviz.umap_by_landmarks` drew.
+    path : path
+        The file to write, an .npz archive.
+    overwrite : bool
+        Whether a file that exists may be replaced.
 
     Raises
     ------
+    InputError
+        ``found`` is no landmark map.
     StoreError
-        The file cannot be written.
+        The file exists or cannot be written.
     """
+    hint = "repviz.umap_by_landmarks makes one."
+    found = checks.instance("save_map", "found", found, LandmarkMap, hint=hint)
     path = checks.path("save_map", "path", path)
+    overwrite = checks.flag("save_map", "overwrite", overwrite)
     arrays = {
         "embedding": found.embedding,
         "landmarks": found.landmarks,
         "rows": found._rows,
         "options": np.array([found._neighbors, found._min_dist, found._seed], np.float64),
     }
-    with durable.replacing(path) as temporary, temporary.open("wb") as file:
+    with (
+        reserved(path, overwrite=overwrite),
+        durable.replacing(path) as temporary,
+        temporary.open("wb") as file,
+    ):
         np.savez(file, allow_pickle=False, checksum=_checksum(arrays), **arrays)
     return path
 
 
 def open_map(path: str | Path) -> LandmarkMap:
     """The map in a file of :func:`save_map`; it places new rows as the one that was saved.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    LandmarkMap
 
     Raises
     ------
