@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from study_tables import Images, table
 
 from repviz import intervals
@@ -165,12 +165,26 @@ def _training(draft: Draft, images: Images) -> None:
         for epoch in range(1, 13)
     ]
     table(draft, "training", rows)
-    draft.table("training_images", pd.DataFrame({"row": range(known, images.n), "correct": 1}))
 
 
 def _evaluation(draft: Draft, images: Images) -> None:
     views = ("centre", "ten")
     table(draft, "evaluation", [{"views": v, "n_correct": 50, "accuracy": 50 / 60} for v in views])
+    labels, held_out = images.labels or ["?"] * images.n, range(images.n * 7 // 10, images.n)
+    wrong = (held_out[1], held_out[0])  # the surest first
+    shown = {row: panel for panel, row in enumerate([*wrong, *held_out[2:]])}
+    outcomes = [
+        {"row": row, "id": images.ids[row], "label": labels[row], "correct": int(row not in wrong)}
+        | {"predicted": labels[0] if row in wrong else labels[row], "panel": panel}
+        | {"probability": 0.9, "label_probability": 0.04 if row in wrong else 0.9}
+        for row, panel in shown.items()
+    ]
+    table(draft, "evaluation_images", sorted(outcomes, key=lambda one: one["row"]))
+    pairs = Counter((one["label"], one["predicted"]) for one in outcomes)
+    of = Counter(one["label"] for one in outcomes)
+    confused = [{"label": a, "predicted": b, "n": n} for (a, b), n in sorted(pairs.items())]
+    table(draft, "confusion", [{**one, "n_label": of[one["label"]]} for one in confused])
+    draft.array("evaluation_images", images.pixels[list(shown)])
 
 
 def _filters(draft: Draft, images: Images) -> None:

@@ -155,7 +155,7 @@ def test_held_out_accuracy_is_paired_where_both_keep_each_images_outcome(tmp_pat
         made(
             tmp_path / name,
             training=pd.DataFrame([[own.mean(), 0.4, 0.99]], columns=columns),
-            training_images=pd.DataFrame({"row": range(60), "correct": own.astype(int)}),
+            evaluation_images=pd.DataFrame({"row": range(60), "correct": own.astype(int)}),
         )
         for name, own in zip("ab", right, strict=True)
     ]

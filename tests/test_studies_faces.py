@@ -95,11 +95,21 @@ def test_no_person_is_on_two_sides(study):
 
 
 def test_the_outcomes_of_held_out_images_have_the_accuracy_of_the_last_epoch(study):
-    outcomes, last = study.result("training_images"), study.result("training").iloc[-1]
+    outcomes, last = study.result("evaluation_images"), study.result("training").iloc[-1]
     split = study.result("images").set_index("row")["identity_split"]
     assert set(split.loc[outcomes["row"]]) == {"held-out"}
     assert len(outcomes) == last["n_held_out"]
     assert outcomes["correct"].mean() == pytest.approx(last["held_out_accuracy"])
+    labels = study.result("images").set_index("row")["label"]
+    assert outcomes["label"].tolist() == labels.loc[outcomes["row"]].tolist()
+    confused = study.result("confusion")
+    right = confused["label"] == confused["predicted"]
+    assert confused["n"].sum() == len(outcomes)
+    assert confused["n"][right].sum() == outcomes["correct"].sum()
+    kept = study.array("evaluation_images")
+    assert kept.shape == ((outcomes["panel"] >= 0).sum(), 1, 64, 64)  # grey: one channel is kept
+    page = study.report.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "held-out faces are classified wrongly (95 % CI" in page or "All" in page
 
 
 def test_the_sweeps_errors_are_those_of_its_pictures(study):

@@ -84,6 +84,9 @@ def test_every_stage_is_there_and_counts_new_images_only(trained):
     assert judged["accuracy"].iloc[0] == pytest.approx(
         made.result("training")["held_out_accuracy"].iloc[-1]
     )
+    outcomes = made.result("evaluation_images")
+    assert outcomes["row"].tolist() == held_out.tolist()
+    assert outcomes["correct"].mean() == pytest.approx(judged["accuracy"].iloc[0])
     html = made.report.read_text(encoding="utf-8")
     for words in (
         "Tower 2: maps 4 to 7",

@@ -22,6 +22,7 @@ FIGURES: dict[str, str] = {
     "code_probes": "what can be decoded from the codes, against the bottleneck size",
     "anatomy": "the share of parameters and of multiply-adds in each layer",
     "training": "accuracy and loss against the epoch",
+    "confusion": "which label the images of each label are classified as",
     "spectrum": "cumulative explained variance against the number of components",
     "dimension": "intrinsic dimension of each representation, with its interval",
     "identity": "how often the nearest training image has the same label, with its interval",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from repviz import progress
 from repviz.activations import layout
@@ -15,6 +14,7 @@ from repviz.models import open_model
 from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
 from repviz.streams import stream
+from repviz.studies.outcomes import write_outcomes
 from repviz.studies.representations import Split, draw_by_label
 from repviz.study_folder import Draft, Study
 from repviz.training import train
@@ -107,7 +107,7 @@ def _sample(
 def alexnet_stages(
     study: Study, images: Images, measured: np.ndarray, training: AlexNetTraining
 ) -> None:
-    """The stages of the paper's AlexNet: anatomy.csv, training.csv and acts/.
+    """The stages of the paper's AlexNet: anatomy.csv, training.csv, its outcomes and acts/.
 
     Parameters
     ----------
@@ -143,7 +143,8 @@ def alexnet_stages(
         run = train(random, wide, held_out=split, epochs=training.epochs, out=out, seed=seed)
         columns = {"n_available": len(training.identity[0]), "usual_epochs": training.usual_epochs}
         draft.table("training", run.table.assign(**columns))
-        draft.table("training_images", _outcomes(run.model, wide, split[1]))
+        found = evaluate(run.model, wide, rows=split[1])
+        write_outcomes(draft, run.model, wide, found, seed=seed)
 
     def trained(draft: Draft) -> None:
         model = open_model("alexnet", weights=str(study.folder / weights))
@@ -151,14 +152,6 @@ def alexnet_stages(
 
     study.stage("training", trained_network)
     study.stage("extract trained", trained)
-
-
-def _outcomes(model: Model, images: Images, rows: np.ndarray) -> pd.DataFrame:
-    """One row per held-out image: row, and correct (1 or 0), by the trained network."""
-    found = evaluate(model, images, rows=rows)
-    predicted = np.asarray(model.classes)[found.probabilities.argmax(axis=1)]
-    correct = predicted == np.asarray(images.labels)[rows]
-    return pd.DataFrame({"row": rows, "correct": correct.astype(int)})
 
 
 def _announce(training: AlexNetTraining) -> None:

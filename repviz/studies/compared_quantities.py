@@ -129,8 +129,9 @@ def _training(pair: PairedStudies) -> Iterator[Quantity]:
     one, other = (records(table)[-1] for table in pair.results("training"))
     ends = _ends(one, *columns), _ends(other, *columns)
     effect = None
-    if pair.both("training_images"):
-        effect = _paired(pair, *pair.results("training_images"), "correct", paired_difference)
+    if pair.both("images", "evaluation_images"):
+        outcomes = pair.results("evaluation_images")
+        effect = _paired(pair, *outcomes, "correct", paired_difference)
     yield Quantity("after the last epoch", ends, effect or unpaired_difference(*ends))
 
 

@@ -31,6 +31,7 @@ from repviz.number_format import percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
+from repviz.studies.outcomes import write_outcomes
 from repviz.studies.representations import draw_by_label, identity_columns
 from repviz.studies.top_images import top_images
 from repviz.study_folder import Draft, Study, begin
@@ -119,8 +120,8 @@ def network(
         if reason:
             study.skip("evaluation", reason)
         else:
-            work = partial(_evaluation, model=classifier, images=images, rows=rows)
-            study.stage("evaluation", work)
+            work = partial(_evaluation, model=classifier, images=images, rows=rows, seed=seed)
+            study.stage("evaluation", partial(work, photographs=photographs))
             _pixel_stage(study, images, rows, seed)
         _filter_stage(study, classifier)
         if photographs:
@@ -159,10 +160,14 @@ def _unanswerable(model: Model, images: Images) -> str:
     return ""
 
 
-def _evaluation(draft: Draft, model: Model, images: Images, rows: np.ndarray) -> None:
+def _evaluation(
+    draft: Draft, model: Model, images: Images, rows: np.ndarray, seed: int, photographs: bool
+) -> None:
+    """The accuracy of each set of views, and what the centre crop of each image was taken for."""
     shown = [views for views in VIEWS if views == "centre" or saw_crops(model)]
-    tables = [evaluate(model, images, rows=rows, views=views).table for views in shown]
-    draft.table("evaluation", pd.concat(tables))
+    found = [evaluate(model, images, rows=rows, views=views) for views in shown]
+    draft.table("evaluation", pd.concat([one.table for one in found]))
+    write_outcomes(draft, model, images, found[0], seed=seed, photographs=photographs)
 
 
 def _pixel_stage(study: Study, images: Images, rows: np.ndarray, seed: int) -> None:

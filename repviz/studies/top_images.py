@@ -43,7 +43,7 @@ def top_images(draft: Draft, model: Model, images: Images, units: int) -> None:
     table = _with_fields(pd.DataFrame(found), model)
     seen = {row: as_seen(model.preprocessing, images[row]) for row in table["row"].unique()}
     draft.table("top_images", table.drop(columns="place"))
-    draft.array("top_images", np.stack([_thumbnail(seen[row]) for row in table["row"]]))
+    draft.array("top_images", np.stack([thumbnail(seen[row]) for row in table["row"]]))
     patches = []
     for _, rows in table.groupby(["layer", "unit"], sort=False):
         boxes = rows[FIELD].to_numpy()
@@ -66,7 +66,7 @@ def _with_fields(table: pd.DataFrame, model: Model) -> pd.DataFrame:
     return table.join(boxes).assign(input_height=height, input_width=width)
 
 
-def _thumbnail(pixels: np.ndarray) -> np.ndarray:
+def thumbnail(pixels: np.ndarray) -> np.ndarray:
     """``pixels`` (c, h, w) at a height of ``SIDE``."""
     height, width = pixels.shape[1:]
     return decoding.resize(pixels, (SIDE, max(1, round(SIDE * width / height))))

@@ -117,6 +117,7 @@ SECTIONS: dict[str, str] = {
     "anatomy": "repviz.report.sections.anatomy:SECTION",
     "training": "repviz.report.sections.training:SECTION",
     "evaluation": "repviz.report.sections.evaluation:SECTION",
+    "confusion": "repviz.report.sections.confusion:SECTION",
     "filters": "repviz.report.sections.filters:SECTION",
     "top_images": "repviz.report.sections.top_images:SECTION",
     "profile": "repviz.report.sections.profile:SECTION",
