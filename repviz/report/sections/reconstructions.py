@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from repviz.number_format import count, plain
+from repviz.number_format import count, listed, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import figure, scrolling, unseen_images
 from repviz.report.pictures import image
@@ -32,7 +32,7 @@ def render(study: Study) -> Content | None:
         return None
     grid = _grid(study, records(panels))
     first = shown.drop_duplicates("pick")
-    others = shown.drop(first.index)
+    others = shown.drop(first.index.union(_beside_the_curve(shown).index))
     caption = (
         f"Some of the {unseen_images(study)}, reconstructed by each engine at the size "
         "above the column; under each its mean squared error (grey level²). Chosen by rule as "
@@ -48,6 +48,45 @@ def render(study: Study) -> Content | None:
         "results/sweep_images.csv. A picture that looks sharper is not always nearer to the "
         "original.",
     )
+
+
+def beside_the_curve(study: Study, engines: pd.DataFrame) -> Markup | None:
+    """One test image at every size, by the last autoencoder and by PCA; None where none is kept.
+
+    It is another image than those that the section shows unfolded, where there are enough.
+
+    Parameters
+    ----------
+    study : Study
+        A sweep.
+    engines : DataFrame
+        ``engine``, ``engine_title`` and ``is_baseline`` of each.
+    """
+    if not study.has(*SECTION.needs):
+        return None
+    panels = records(study.result("reconstruction_panels", TABLES["reconstruction_panels"]))
+    shown = study.result("reconstruction_images", TABLES["reconstruction_images"])
+    baselines = set(engines.loc[engines["is_baseline"], "engine"])
+    drawn = dict.fromkeys(panel["engine"] for panel in panels if panel["engine"] != "original")
+    chosen = [name for name in drawn if name not in baselines][-1:]
+    chosen += [name for name in drawn if name in baselines][:1]
+    if shown.empty or not chosen:
+        return None
+    grid, titles = _grid(study, panels), engines.set_index("engine")["engine_title"]
+    grid = replace(grid, labels={name: grid.labels[name] for name in chosen})
+    one = _beside_the_curve(shown.sort_values("position"))
+    caption = (
+        f"One of the {unseen_images(study)}, reconstructed from as many numbers as stand above "
+        f"the column by {listed([text(titles[name]) for name in chosen])}; under each its mean "
+        f"squared error. Chosen by rule: {records(one)[0]['pick']} by the error of the last engine."
+    )
+    return figure(grid.table(one), caption)
+
+
+def _beside_the_curve(shown: pd.DataFrame) -> pd.DataFrame:
+    """The image that stands under the error curve: the last of median error."""
+    median = shown[shown["pick"] == "median"]
+    return (median if len(median) else shown).tail(1)
 
 
 @dataclass(frozen=True)

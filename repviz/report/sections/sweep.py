@@ -8,6 +8,8 @@ from repviz.number_format import count, percent, plain, text
 from repviz.report.html import Markup, join
 from repviz.report.parts import chart, field, interval, key, numbers_of, unseen_images
 from repviz.report.sections import Claim, Content, Section
+from repviz.report.sections.reconstructions import TABLES as RECONSTRUCTIONS
+from repviz.report.sections.reconstructions import beside_the_curve
 from repviz.study_folder import Study, records
 
 TABLES = {
@@ -17,6 +19,7 @@ TABLES = {
         "left_out pca_equivalent n_seeds split_by n_splits"
     ),
     "baselines": "engine engine_label bottleneck baseline_title ratio ratio_low ratio_high n_test",
+    **RECONSTRUCTIONS,
 }
 _COLUMNS = (
     field("engine", "engine", text),
@@ -64,6 +67,7 @@ def render(study: Study) -> Content | None:
     body = join(
         [
             chart("sweep", table, caption=caption, alt=alt, keys=engine_keys(table)),
+            beside_the_curve(study, table.drop_duplicates("engine")),
             numbers_of("results/sweep.csv", table, _COLUMNS),
             numbers_of("results/baselines.csv", baselines, _BASELINES),
         ]
