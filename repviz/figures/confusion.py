@@ -10,6 +10,7 @@ from repviz.figures.theme import LIGHT, NARROW, canvas, columns, themed
 
 FAINT, FULL = 0.18, 0.5  # opacity of a cell with few of its row's images, and with all
 LETTERS = {True: 12, False: 22}  # of a label, at most, in the narrow form and in the wide one
+CELL = 48  # CSS pixels of a cell, at most
 DIGIT = 0.62  # width of a digit, as a multiple of the font size
 
 
@@ -31,10 +32,13 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     names = sorted({*table["label"], *table["predicted"]})
     place = {name: at for at, name in enumerate(names)}
     narrow = width < NARROW
-    side = min(width, 90 + 44 * len(names))
-    figure = canvas(width, side if narrow else 0.92 * side)
+    shown = [_shortened(str(name), LETTERS[narrow]) for name in names]
+    letters = max(map(len, shown))
+    margin = 40 + 7 * letters
+    cell = min(CELL, (width - margin) / len(names))
+    figure = canvas(width, margin + cell * len(names))
     axes = figure.subplots()
-    size = min(11.5, 0.7 * side / len(names) / (DIGIT * len(str(table["n"].max()))))
+    size = min(11.5, 0.85 * cell / (DIGIT * len(str(table["n"].max()))))
     counts = table[["label", "predicted", "n", "n_label"]]
     for label, predicted, n, of in counts.itertuples(index=False):
         x, y = place[predicted], place[label]
@@ -43,10 +47,9 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         square = Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, color=colour, alpha=alpha, linewidth=0)
         axes.add_patch(square)
         axes.text(x, y, f"{n}", ha="center", va="center_baseline", fontsize=size)
-    shown = [_shortened(str(name), LETTERS[narrow]) for name in names]
     axes.set_xticks(range(len(names)), labels=shown, parse_math=False)
     axes.set_yticks(range(len(names)), labels=shown, parse_math=False)
-    if max(map(len, shown)) > 2:
+    if letters > 2:
         axes.tick_params(axis="x", rotation=70)
     axes.set_xlabel("classified as")
     axes.set_ylabel("shows")
