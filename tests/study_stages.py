@@ -188,8 +188,12 @@ def _evaluation(draft: Draft, images: Images) -> None:
 
 
 def _filters(draft: Draft, images: Images) -> None:
-    draft.array("filters", np.random.default_rng(1).normal(size=(16, 3, 5, 5)))
-    towers = [{"tower": t + 1, "first": 8 * t, "last": 8 * t + 7} for t in range(2)]
+    draft.array("filters", np.random.default_rng(1).normal(size=(2, 16, 3, 5, 5)))
+    kinds = enumerate(("trained", "untrained"))
+    towers = [
+        {"state": state, "weights": kind, "tower": t + 1, "first": 8 * t, "last": 8 * t + 7}
+        for (state, kind), t in product(kinds, range(2))
+    ]
     table(draft, "filters", towers)
 
 

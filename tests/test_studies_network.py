@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from report_pages import Page
 from table_dictionary import undocumented
 from torch import nn
 
@@ -19,6 +20,7 @@ from repviz.models.model import Preprocessing
 from repviz.report.pictures import signed
 from repviz.report.sections import get_section
 from repviz.studies import study
+from repviz.studies.layers import control_network
 from repviz.studies.unit_activations import peaks
 from repviz.training import train
 
@@ -109,15 +111,34 @@ def test_the_nearest_training_image_in_pixels_stands_beside_the_accuracy(trained
     assert text in made.report.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_the_filters_are_the_first_layer_s_weights(trained):
-    _, weights, made, _ = trained
-    module = open_checkpoint(weights, model="small_nets:small").module
-    np.testing.assert_array_equal(made.array("filters"), module[0].weight.detach().numpy())
-    assert made.result("filters").to_dict("list") == {
-        "tower": [1, 2],
-        "first": [0, 4],
-        "last": [3, 7],
-    }
+def test_the_filters_are_the_first_layer_s_weights_beside_those_it_started_from(trained):
+    images, weights, made, _ = trained
+    model = open_checkpoint(weights, model="small_nets:small")
+    control = control_network(model, images, 0)
+    both = [one.module[0].weight.detach().numpy() for one in (model, control)]
+    np.testing.assert_array_equal(made.array("filters"), both)
+    assert not np.allclose(*both)
+    table = made.result("filters")
+    assert table[["state", "tower", "first", "last"]].to_numpy().tolist() == [
+        [0, 1, 0, 3],
+        [0, 2, 4, 7],
+        [1, 1, 0, 3],
+        [1, 2, 4, 7],
+    ]
+    assert table["weights"].tolist() == ["trained"] * 2 + ["untrained"] * 2
+    assert table["origin"].tolist() == [model.weights] * 2 + [control.weights] * 2
+    assert table["rms"].iloc[3] == pytest.approx(np.sqrt(np.square(both[1][4:]).mean()), rel=1e-4)
+    limit = np.quantile(np.abs(both), 0.99)
+    assert table["limit"].to_numpy() == pytest.approx(np.full(4, limit), rel=1e-4)
+    page = Page(made.report.read_text(encoding="utf-8"))
+    rows = page.tables["filters"]
+    assert rows[0] == ["trained weights", "random weights"]
+    assert rows[1::2] == [["Tower 1: maps 0 to 3"], ["Tower 2: maps 4 to 7"]]
+    alts = [str(of["alt"]) for _, of in page.elements if of.get("class") == "sheet"]
+    assert [alt.partition(": root mean square weight")[0] for alt in alts] == [
+        "4 filters of the first layer, trained weights",
+        "4 filters of the first layer, random weights",
+    ] * 2
 
 
 def test_the_strongest_images_are_the_strongest(trained):
@@ -185,6 +206,13 @@ def test_a_filter_is_drawn_at_its_own_contrast_with_grey_for_zero():
     assert sheet[3, 0, step - 1] == 0
 
 
+def test_filters_on_one_scale_are_cut_at_its_end():
+    weights = np.zeros((3, 1, 1, 1), np.float32)
+    weights[:, 0, 0, 0] = 0.5, -1, 4
+    sheet = signed(weights, across=3, scale=1, limit=2)
+    assert sheet[0, 0, [0, 2, 4]].tolist() == [159, 64, 255]
+
+
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError) as error:
         study("network", open_images("digits"), out=tmp_path / "x")
@@ -211,7 +239,8 @@ def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_p
     table = made.result("top_images")
     assert table["layer"].nunique() == 10
     assert (table["n"] == 9).all()
-    assert made.array("filters").shape == (64, 3, 3, 3)
+    assert made.array("filters").shape == (1, 64, 3, 3, 3)  # random weights need no control
+    assert set(made.result("filters")["weights"]) == {"untrained"}
     assert made.result("findings")["sentence"].tolist() == [
         "The network has 1,235,496 parameters; weights: random (seed 0).",
         "Of an image of 224×224 pixels, a unit of features.0 responds to at most 3×3, a "

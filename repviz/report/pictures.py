@@ -96,8 +96,10 @@ def framed(pixels: np.ndarray, box: tuple[float, float, float, float], alt: str)
     )
 
 
-def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
-    """Weights side by side as one picture, each at its own contrast; grey is 0.
+def signed(
+    weights: np.ndarray, *, across: int, scale: int, limit: float | None = None
+) -> np.ndarray:
+    """Weights side by side as one picture; grey is 0, and black and white lie equally far from it.
 
     Parameters
     ----------
@@ -107,6 +109,9 @@ def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
         How many in a row.
     scale : int
         Pixels a weight.
+    limit : float, optional
+        The weight that is white, above 0, and beyond which weights are cut; each picture's largest
+        absolute weight, its own contrast, if left out.
 
     Returns
     -------
@@ -114,8 +119,8 @@ def signed(weights: np.ndarray, *, across: int, scale: int) -> np.ndarray:
         Red, green, blue and opacity: what lies between two pictures is transparent.
     """
     n, _, h, w = weights.shape
-    top = np.abs(weights).max(axis=(1, 2, 3), keepdims=True).clip(min=1e-12)
-    shown = np.rint((weights / top + 1) * 127.5).astype(np.uint8)
+    top = np.abs(weights).max(axis=(1, 2, 3), keepdims=True) if limit is None else limit
+    shown = np.rint((np.clip(weights / np.maximum(top, 1e-12), -1, 1) + 1) * 127.5).astype(np.uint8)
     down = -(-n // across)
     whole = np.zeros((4, down * (h + _GAP) - _GAP, across * (w + _GAP) - _GAP), np.uint8)
     for place, picture in enumerate(shown):

@@ -16,7 +16,7 @@ import pandas as pd
 from repviz import checks
 from repviz.activations.receptive_fields import UNKNOWN
 from repviz.bottleneck.data import describe_images
-from repviz.errors import InputError
+from repviz.errors import InputError, Unavailable
 from repviz.figures import pictures
 from repviz.images import as_images
 from repviz.images.collection import Images
@@ -31,6 +31,7 @@ from repviz.number_format import percent
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
+from repviz.studies.layers import control_network
 from repviz.studies.outcomes import write_outcomes
 from repviz.studies.representations import draw_by_label, identity_columns
 from repviz.studies.top_images import top_images
@@ -38,6 +39,7 @@ from repviz.study_folder import Draft, Study, begin
 from repviz.training.evaluation import VIEWS, at_training_size, evaluate, saw_crops, unseen
 
 PIXELS = 64  # height and width at which images are compared pixel by pixel
+SHOWN_IN_FULL = 0.99  # of the first layer’s weights; the picture cuts the largest
 COMPARED = 10_000  # training images, and images looked up among them, at most
 SUMMARY = (
     "What is this network made of, how did it learn, how accurate is it on new images, and which "
@@ -123,7 +125,7 @@ def network(
             work = partial(_evaluation, model=classifier, images=images, rows=rows, seed=seed)
             study.stage("evaluation", partial(work, photographs=photographs))
             _pixel_stage(study, images, rows, seed)
-        _filter_stage(study, classifier)
+        _filter_stage(study, classifier, images, seed)
         if photographs:
             shown = judged.take(rows)
             study.stage(
@@ -197,20 +199,37 @@ def _pixel_stage(study: Study, images: Images, rows: np.ndarray, seed: int) -> N
     study.stage("nearest in pixels", compared)
 
 
-def _filter_stage(study: Study, model: Model) -> None:
-    found = first_filters(model)
-    if found is None:
+def _filter_stage(study: Study, model: Model, images: Images, seed: int) -> None:
+    if first_filters(model) is None:
         study.skip("filters", "the network’s first layer is no convolution over colours")
         return
-    study.stage("filters", partial(_filters, filters=found, towers=towers(model)))
+    work = partial(_filters, study=study, model=model, images=images, seed=seed)
+    study.stage("filters", work)
 
 
-def _filters(draft: Draft, filters: np.ndarray, towers: int) -> None:
-    draft.array("filters", filters)
-    each = len(filters) // towers
-    spans = [(tower + 1, tower * each, (tower + 1) * each - 1) for tower in range(towers)]
-    draft.table("filters", pd.DataFrame(spans, columns=["tower", "first", "last"]))
-    pictures.save_png(pictures.filters(filters, towers=towers), draft.path("filters.png"))
+def _filters(draft: Draft, study: Study, model: Model, images: Images, seed: int) -> None:
+    """The first layer's filters, and those of the same network with random weights."""
+    networks = {model.weights_kind: model}
+    if model.weights_kind != "untrained":
+        try:
+            networks["untrained"] = control_network(model, images, seed)
+        except Unavailable as error:
+            study.skip("untrained filters", str(error).rstrip("."))
+    filters = {kind: first_filters(one) for kind, one in networks.items()}
+    weights = np.stack([one for one in filters.values() if one is not None])
+    draft.array("filters", weights)
+    n_towers, rows = towers(model), []
+    each, limit = weights.shape[1] // n_towers, np.quantile(np.abs(weights), SHOWN_IN_FULL)
+    for state, (kind, one) in enumerate(networks.items()):
+        for tower in range(n_towers):
+            first, last = tower * each, (tower + 1) * each - 1
+            rms = np.sqrt(np.square(weights[state, first : last + 1]).mean())
+            rows.append(
+                {"state": state, "weights": kind, "origin": one.weights, "tower": tower + 1}
+                | {"first": first, "last": last, "rms": rms, "limit": limit}
+            )
+    draft.table("filters", pd.DataFrame(rows))
+    pictures.save_png(pictures.filters(weights[0], towers=n_towers), draft.path("filters.png"))
 
 
 def _findings(draft: Draft, study: Study, model: Model) -> None:

@@ -1,52 +1,102 @@
-"""The weights of the first layer as pictures, tower by tower."""
+"""The weights of the first layer as pictures, tower by tower, trained beside untrained."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from repviz.number_format import count
-from repviz.report.html import Markup, join
-from repviz.report.parts import figure
+from repviz.number_format import count, plain, text
+from repviz.report.html import Markup, join, tag
+from repviz.report.parts import figure, scrolling
 from repviz.report.pictures import image, signed
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
+from repviz.weight_kinds import WEIGHT_KINDS
 
 TABLES = {
-    "filters": "tower first last",
+    "filters": "state weights origin tower first last rms limit",
 }
 
 TOWERS = (
     " Both towers see the same image and start alike: which of them learns colour, if either does, "
     "is chance."
 )
-ACROSS, SCALE = 12, 4  # pictures per row, pixels per weight
+ALONE, BESIDE = 12, 8  # pictures per row: of one network, of two
+WIDTH = 480  # pixels of a row, about
 
 
 def render(study: Study) -> Content | None:
-    """One grid per tower."""
-    weights, towers = study.array("filters"), records(study.result("filters", TABLES["filters"]))
-    if not len(weights) or not towers:
+    """One grid per tower; where there is an untrained control, its grid beside it."""
+    weights, rows = study.array("filters"), records(study.result("filters", TABLES["filters"]))
+    if not len(weights) or not rows:
         return None
-    grids = [_tower(weights, tower, len(towers)) for tower in towers]
+    towers = max(row["tower"] for row in rows)
+    states = {row["state"]: row for row in rows}
+    scale = (
+        f"Grey is weight 0, white {plain(rows[0]['limit'])}, black as much below 0, in each "
+        "colour; the 1 % that lie beyond are cut."
+    )
+    kinds = [f"{_legend(row).capitalize()}: {text(row['origin'])}." for row in states.values()]
+    size = "×".join(str(side) for side in weights.shape[3:])
+    shown = _beside(weights, rows, towers) if len(states) > 1 else _alone(weights, rows, towers)
+    lacking = study.manifest["skipped"].get("untrained filters")
+    missing = f" No untrained control: {lacking}." if lacking else ""
+    control = (
+        " What the random weights show was there before training; only what differs was learned."
+        if len(states) > 1
+        else ""
+    )
     return Content(
-        join(grids),
+        figure(shown, f"{size} pixels each. {' '.join(kinds)} {scale}{missing}"),
         reading="Each picture is one filter: the image patch that activates it most. Stripes are "
-        "oriented edges, blobs are colours. A filter that looks like noise has changed little "
-        "from its random start.",
-        limits="Each filter is shown at its own contrast, so a weak one looks like a strong one."
-        + (TOWERS if len(towers) > 1 else ""),
+        f"oriented edges, blobs are colours. A filter that looks like noise has changed little "
+        f"from its random start.{control}",
+        limits="All filters share one contrast: a grey one is weak, not empty. That filters have "
+        "structure says that training shaped them, not what the network makes of them."
+        + (TOWERS if towers > 1 else ""),
     )
 
 
-def _tower(weights: np.ndarray, tower: dict[str, int], towers: int) -> Markup:
-    first, last = int(tower["first"]), int(tower["last"])
-    name = f"Tower {tower['tower']}: maps {first} to {last}" if towers > 1 else "All maps"
-    sheet = signed(weights[first : last + 1], across=ACROSS, scale=SCALE)
-    alt = f"{count(last - first + 1)} filters of the first layer"
-    size = "×".join(str(side) for side in weights.shape[2:])
-    return figure(
-        image(sheet, alt, "sheet", exact=True), f"{name}. {size} pixels each, grey is weight 0."
+def _beside(weights: np.ndarray, rows: list[dict[str, Any]], towers: int) -> Markup:
+    """One row per tower, one column per network."""
+    states = {row["state"]: row for row in rows}
+    head = [tag("th", _legend(row), scope="col", width="50%") for row in states.values()]
+    body = []
+    for tower in dict.fromkeys(row["tower"] for row in rows):
+        own = [row for row in rows if row["tower"] == tower]
+        name = tag("tr", tag("th", _name(own[0], towers), colspan=len(own), scope="rowgroup"))
+        cells = [tag("td", _sheet(weights, row, BESIDE)) for row in own]
+        body.append(tag("tbody", name, tag("tr", cells)))
+    grid = tag("table", tag("thead", tag("tr", head)), body, width="100%")
+    return scrolling(grid, "First-layer filters")
+
+
+def _alone(weights: np.ndarray, rows: list[dict[str, Any]], towers: int) -> Markup:
+    return join(
+        [tag("p", tag("b", _name(row, towers)), _sheet(weights, row, ALONE)) for row in rows]
     )
+
+
+def _sheet(weights: np.ndarray, row: dict[str, Any], across: int) -> Markup:
+    own = weights[int(row["state"]), int(row["first"]) : int(row["last"]) + 1]
+    alt = (
+        f"{count(len(own))} filters of the first layer, {_legend(row)}: root mean square weight "
+        f"{plain(row['rms'])}"
+    )
+    scale = max(1, round(WIDTH / (across * (own.shape[3] + 1))))
+    sheet = signed(own, across=across, scale=scale, limit=float(row["limit"]))
+    return image(sheet, alt, "sheet", exact=True)
+
+
+def _legend(row: dict[str, Any]) -> str:
+    return WEIGHT_KINDS[row["weights"]].legend
+
+
+def _name(row: dict[str, Any], towers: int) -> str:
+    if towers == 1:
+        return "All maps"
+    return f"Tower {row['tower']}: maps {count(row['first'])} to {count(row['last'])}"
 
 
 SECTION = Section(
