@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from repviz.models import open_model
     from repviz.models.anatomy import anatomy
     from repviz.models.checkpoints import open_checkpoint
+    from repviz.models.device import on_device
     from repviz.principal import pca
     from repviz.principal.parallel import parallel_analysis
     from repviz.provenance import private
@@ -72,6 +73,7 @@ _VERBS = {
     "concatenate": "repviz.images.concatenation",
     "open_model": "repviz.models",
     "open_checkpoint": "repviz.models.checkpoints",
+    "on_device": "repviz.models.device",
     "anatomy": "repviz.models.anatomy",
     "train": "repviz.training",
     "evaluate": "repviz.training.evaluation",
@@ -125,6 +127,7 @@ __all__ = [
     "concatenate",
     "open_model",
     "open_checkpoint",
+    "on_device",
     "anatomy",
     "train",
     "evaluate",

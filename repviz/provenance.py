@@ -43,12 +43,12 @@ PACKAGES = (
 # Of repviz's own command line, the options that a manifest records. All others stand without value.
 _OPTION_NAMES = """
     --audit --augment --batch --bottleneck --bottlenecks --cache --change --channels --classes
-    --colour --compile --criteria --csv --decoding --depth --dtype --effort --engine --engines
-    --epochs --estimator --figure --figures --form --grey --groups --held-out --images --init
-    --input-size --json --key --label --layer --layers --limit --map-dropout --metadata
-    --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict --other-layer
-    --out --overwrite --photographs --pictures --precision --private --quiet --rate --recipe
-    --reduce --sample --samples --seed --seen --shift --show-augmentation --size --split
+    --colour --compile --cpus --criteria --csv --decoding --depth --device --dtype --effort --engine
+    --engines --epochs --estimator --figure --figures --form --gpus --grey --groups --held-out
+    --images --init --input-size --json --key --label --layer --layers --limit --map-dropout
+    --metadata --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict
+    --other-layer --out --overwrite --photographs --pictures --precision --private --quiet --rate
+    --recipe --reduce --sample --samples --seed --seen --shift --show-augmentation --size --split
     --split-seed --strict --tensorboard --title --units --validation --variant --verbose --views
     --weights --width
 """
@@ -61,6 +61,7 @@ _OUTSIDE = re.compile(
     r"(?P<head>(?:.*?[:@=,])?)(?P<path>[/~].*|(?:[^:@=,]*/)?\.\.(?:/.*)?)", re.DOTALL
 )
 _private: ContextVar[bool] = ContextVar("private", default=False)
+DEVICE: ContextVar[str] = ContextVar("device", default="")  # where networks run, if it was chosen
 
 
 @contextmanager
@@ -77,6 +78,11 @@ def private() -> Iterator[None]:
         yield
     finally:
         _private.reset(token)
+
+
+def is_private() -> bool:
+    """Whether this runs within :func:`private`."""
+    return _private.get()
 
 
 def portable(text: str | Path) -> str:
@@ -180,15 +186,19 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """The operating system, the processor's kind and how many processors this process may use."""
+    """The operating system, the processor's kind and how many processors this process may use.
+
+    And the device on which networks run, where one was chosen.
+    """
     if _private.get():
         return {}
-    return {
+    found = {
         "system": f"{platform.system()} {platform.machine()}",
         "processors": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
     }
+    return found | ({"device": DEVICE.get()} if DEVICE.get() else {})
 
 
 def source_key(function: Any) -> str:

@@ -19,9 +19,14 @@ class BatchWriter:
     """Batches in order, each into the shard that it belongs to; saved every minute."""
 
     def __init__(
-        self, path: Path, manifest: dict[str, Any], saved: dict[int, dict[str, Any]]
+        self,
+        path: Path,
+        manifest: dict[str, Any],
+        saved: dict[int, dict[str, Any]],
+        about: dict[str, str],
     ) -> None:
         self.path, self.manifest = path, manifest
+        self.about = about  # what the commit of each shard says besides
         self.features = {name: card["features"] for name, card in manifest["layers"].items()}
         self.dtype = next(iter(manifest["layers"].values()))["dtype"]
         self.shard: writer.Shard | None = None
@@ -80,7 +85,7 @@ class BatchWriter:
     def _begin(self, number: int, rows: int) -> None:
         mine = self.saved.get(number, {})
         empty: dict[str, Any] = {"unreadable": {}, "not_finite": {}, "overflow": {}, "hashes": []}
-        self.record = {name: mine.get(name, value) for name, value in empty.items()}
+        self.record = {name: mine.get(name, value) for name, value in empty.items()} | self.about
         self.rows = mine.get("rows", 0)
         self.shard = writer.Shard(
             self.path, number, self.features, rows=rows, dtype=self.dtype, saved=self.rows

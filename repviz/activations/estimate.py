@@ -20,6 +20,7 @@ from repviz.activations.filling import Buffers, device_of
 from repviz.activations.pipeline import AHEAD, Batch, decode_ahead
 from repviz.activations.reduction import Components, Reduce, reductions
 from repviz.images import as_images
+from repviz.models.device import AUTO, placed
 from repviz.models.model import Model, evaluating
 from repviz.models.opening import as_model
 
@@ -84,10 +85,12 @@ def estimate_extraction(
     InputError
         As in :func:`repviz.extract`.
     """
+    default = AUTO if isinstance(model, str) else None
     model, images = as_model("estimate", model), as_images(images)
     checks.one_of("estimate", "type of number", dtype, DTYPES)
     names = model.layers if layers is None else checks.as_list(layers)
     with (
+        placed("estimate", model.module, default=default),
         evaluating(model.module),
         Ablation(model.module, {} if ablate is None else ablate) as ablation,
         Capture(model.module, names) as capture,
@@ -132,5 +135,5 @@ def _pass(model: Model, capture: Capture, buffers: Buffers, batch: Batch) -> Non
     buffers.start(batch)
     capture.keep = buffers.keep
     capture(model.preprocessing.normalise(batch.pixels.to(device)))
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

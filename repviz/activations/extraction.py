@@ -31,6 +31,7 @@ from repviz.images import as_images, decoding
 from repviz.images.collection import Images
 from repviz.locking import locked_file
 from repviz.memory import recycled
+from repviz.models.device import AUTO, describe, placed
 from repviz.models.model import Model, evaluating, named_failure
 from repviz.models.opening import as_model
 from repviz.provenance import portable
@@ -64,13 +65,16 @@ def extract(
     """The activations of ``model`` for ``images``, on disk: one (n, d) matrix per layer.
 
     Interrupted, it continues from the last finished part when called again in the same way. The
-    same weights, images and batch on the same machine and threads give the same bytes.
+    same weights, images and batch on the same machine, device and threads give the same bytes. On
+    another device the values differ by rounding: the manifest names the one that began, and the
+    commit of a shard the one that computed it where that is another.
 
     Parameters
     ----------
     model : Model, torch.nn.Module or str
         From :func:`repviz.open_model` or :func:`repviz.train`; a network that stands in memory, as
-        it is; or a name to open.
+        it is; or a name to open. Both run where their weights lie, a name on the GPU where there is
+        one; :func:`repviz.on_device` chooses.
     images : Images, str, or a sequence
         From :func:`repviz.open_images`; the name of a source; or what
         :func:`repviz.images_from` takes: a list of tensors or arrays, a torch ``Dataset``. The
@@ -132,12 +136,15 @@ def extract(
         where rows are appended, an image was removed or changed.
     StoreError
         ``out`` holds something else, cannot be written, or another process writes it.
+    Unavailable
+        The memory of the GPU does not hold the network and a batch.
 
     Warns
     -----
     UserWarning
         The ablation changes none of the extracted layers; images are unreadable; values overflow.
     """
+    default = AUTO if isinstance(model, str) else None
     model = as_model("extract", model)
     if batch is not None:
         batch = checks.integer("extract", "batch", batch, low=1, high=MOST_ROWS)
@@ -152,6 +159,7 @@ def extract(
     names = model.layers if layers is None else checks.as_list(layers)
     with (
         recycled(),
+        placed("extract", model.module, default=default),
         evaluating(model.module),
         Ablation(model.module, {} if ablate is None else ablate) as ablation,
         Capture(model.module, names) as capture,
@@ -292,6 +300,7 @@ def manifest_of(
         "weights": model.weights,
         "weights_hash": model.key,
         "weights_kind": model.weights_kind,
+        "device": describe(device_of(model)),
         "preprocessing": model.preprocessing.card(),
         "batch": batch,
         "dtype": dtype,

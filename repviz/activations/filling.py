@@ -20,6 +20,7 @@ from repviz.activations.pipeline import Batch, decode_ahead, written_behind
 from repviz.activations.reduction import LayerReduction
 from repviz.errors import ImageError, InputError, Mismatch
 from repviz.images.collection import Images
+from repviz.models.device import describe
 from repviz.models.model import Model
 
 
@@ -87,19 +88,30 @@ def fill(
 ) -> None:
     """Compute the shards ``numbers`` from where an earlier process left each of them.
 
+    A shard that was left on another device is computed anew.
+
     Where there is more than one batch all are filled up to the same size, so that no row depends
     on how many there are.
     """
+    device = device_of(model)
+    name = describe(device)
+    begun = manifest.get("device", name)
     found = {number: writer.saved_record(path, manifest, number) for number in numbers}
-    saved = {number: record for number, record in found.items() if record}
+    saved = {
+        number: record
+        for number, record in found.items()
+        if record and record.get("device", begun) == name  # a shard is of one device
+    }
     check_contents(path, images, manifest, saved)
     spans = []
     for number in found:
         start = layout.shard_rows(manifest, number).start
         done = saved[number]["rows"] if number in saved else 0
         spans += [rows for rows in layout.batches(manifest, number) if rows.start - start >= done]
+    if spans and name != begun:
+        progress.say(f"{path}: begun on {begun}, continued on {name}, which rounds otherwise.")
     n, size, first = len(images), manifest["batch"], layout.first_row(manifest)
-    device = device_of(model)
+    about = {} if name == begun else {"device": name}
     # Two sets: one is written while the other is filled.
     buffers = [Buffers(manifest, reduced, device.type == "cuda") for _ in range(2 * bool(spans))]
     filled = size if first + n > size else None
@@ -108,7 +120,7 @@ def fill(
     )
     with progress.task("extract", n) as advance, ExitStack() as stack:
         stack.callback(ahead.close)
-        shards = stack.enter_context(BatchWriter(path, manifest, saved))
+        shards = stack.enter_context(BatchWriter(path, manifest, saved, about))
         put = stack.enter_context(written_behind())
         shards.kept = n - sum(map(len, spans))
         advance(shards.kept)
@@ -117,8 +129,8 @@ def fill(
             here.start(batch)
             capture.keep = here.keep
             capture(model.preprocessing.normalise(batch.pixels.to(device, non_blocking=True)))
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            if device.type != "cpu":
+                torch.accelerator.synchronize(device)
             overflow = {name: int(count) for name, count in here.overflow.items()}
             put(shards.write, batch, here.blocks(), overflow)
             advance(len(batch.rows))

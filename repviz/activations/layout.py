@@ -24,7 +24,7 @@ MANIFEST = "manifest"  # the entry of a commit that holds the key of its folder'
 PAGE = 4096  # bytes: what disks and the system's memory are divided into
 # Entries of the manifest on which the numbers do not depend.
 NOT_PARAMETERS = (
-    *("format", "version", "versions", "key", "weights_kind", "nouns"),
+    *("format", "version", "versions", "key", "weights_kind", "nouns", "device"),
     durable.CHECKSUM,
 )
 LONG_NAME = 150  # characters of a layer's quoted name that a folder is called by

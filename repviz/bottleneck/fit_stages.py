@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from repviz import remote
+from repviz.models.device import has_accelerator
 from repviz.study_folder import Draft, Study
 from repviz.study_manifest import is_finished
-from repviz.training.machine import has_accelerator
 
 
 @dataclass(frozen=True)

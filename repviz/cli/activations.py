@@ -52,6 +52,7 @@ def extract(
     append: Annotated[
         bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
     ] = False,
+    device: option.Device = "auto",
     cluster: option.Cluster = None,
     estimate: Annotated[
         bool,
@@ -73,7 +74,7 @@ def extract(
     as_json: option.Json = False,
 ) -> None:
     """Extract and store the activations of layers."""
-    with progress_bars():
+    with progress_bars(), repviz.on_device(device):
         opened = repviz.open_images(
             images,
             size=option.side(size),

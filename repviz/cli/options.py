@@ -30,6 +30,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Cluster = Annotated[
     str | None, typer.Option(help="Run on a Ray cluster: auto, local or its address.")
 ]
+Device = Annotated[
+    str, typer.Option(help="Where networks run: auto (a GPU if there is one), cpu, cuda, cuda:1.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Weights = Annotated[
     str, typer.Option(help="Weights: random, default (pretrained), a name, or a file.")

@@ -49,9 +49,16 @@ def _study_command(name: str) -> Any:
     function = resolve(STUDIES[name].function)
     own = _own(function)
 
-    def run(images: str, out: Path | None, title: str | None, as_json: bool, **values: Any) -> None:
+    def run(
+        images: str,
+        out: Path | None,
+        title: str | None,
+        device: str,
+        as_json: bool,
+        **values: Any,
+    ) -> None:
         folder = out or Path("reports") / name
-        with progress_bars():
+        with progress_bars(), repviz.on_device(device):
             opened = _opened(images, own, values)
             done = repviz.study(name, opened, out=folder, title=title, **keywords(own, values))
         findings = done.result("findings")["sentence"].tolist()
@@ -69,6 +76,7 @@ def _study_command(name: str) -> Any:
         images=(option.ImagesName, "orl"),
         out=(_OptionalFolder, None),
         title=(_Title, None),
+        device=(option.Device, "auto"),
         as_json=(option.Json, False),
     )
 
@@ -156,8 +164,8 @@ def _maps_command() -> Any:
     function = resolve(STUDIES["featuremaps"].function)
     own = parameters(function, leave_out=("out", "model", "images"))
 
-    def run(model: str, image: Path, out: Path, as_json: bool, **values: Any) -> None:
-        with progress_bars():
+    def run(model: str, image: Path, out: Path, device: str, as_json: bool, **values: Any) -> None:
+        with progress_bars(), repviz.on_device(device):
             done = function(f"file:{image}", out=out, model=model, **keywords(own, values))
         extras = {"maps": str(done.folder / "maps"), "report": str(done.report)}
         shown = done.result("feature_maps")
@@ -172,6 +180,7 @@ def _maps_command() -> Any:
         model=(_Model, ...),
         image=(_Photograph, ...),
         out=(_MapsFolder, Path("reports/featuremaps")),
+        device=(option.Device, "auto"),
         as_json=(option.Json, False),
     )
 

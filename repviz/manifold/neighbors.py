@@ -159,8 +159,8 @@ def neighbors(
         "approximate" looks into some cells of rows only, as many as give 98 % of the neighbours,
         and says in ``recall`` how many it found: for sets whose n^2 d products are too many.
     device : str, optional
-        A device of torch, such as "cuda", that does the exact search's products; the processor if
-        None. The neighbours are the same.
+        A device of torch, such as "cuda", or "auto", the GPU where there is one, that does the
+        exact search's products; the processor if None. The neighbours are the same.
     cache : path, optional
         A folder where graphs are kept under a key of the rows' content, k, metric and search; one
         that is there is read. ``layer.graphs`` is the place beside a stored layer.

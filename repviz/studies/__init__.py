@@ -7,6 +7,7 @@ To add one: a file with a function ``(images, *, out, ..., seed)`` that returns 
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,9 +108,19 @@ def study(
         checks.one_of(f"study {name}", "option", option, own)
     if title is not None:
         checks.text("study", "title", title)
-    finished: Study = function(images, out=out, **options)
+    with _network_device(STUDIES[name].source):
+        finished: Study = function(images, out=out, **options)
     if title is not None:
         from repviz.report.page import write_report  # loads matplotlib
 
         write_report(finished.folder, title=title)
     return finished
+
+
+def _network_device(source: str) -> AbstractContextManager[None]:
+    """Within the block networks run on the device that was chosen, or else on the GPU there is."""
+    if source != "images":  # no network runs
+        return nullcontext()
+    from repviz.models.device import AUTO, chosen_device, on_device  # loads torch
+
+    return on_device(chosen_device() or AUTO)

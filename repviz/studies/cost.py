@@ -13,6 +13,7 @@ from repviz.activations.axes import Layer
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
 from repviz.errors import InputError
+from repviz.models.device import placed
 from repviz.models.model import Model, evaluating
 
 WIDTH = 4096  # numbers of a layer, from which on it is reduced unless told otherwise
@@ -47,7 +48,11 @@ class Cost:
 
 def seen_layers(model: Model, names: list[str]) -> tuple[list[Layer], float]:
     """The layers that ``names`` fit, and the seconds that a pass takes for one image."""
-    with evaluating(model.module), Capture(model.module, names) as capture:
+    with (
+        placed("study layers", model.module),
+        evaluating(model.module),
+        Capture(model.module, names) as capture,
+    ):
         layers = dry_run(model, capture, strict=True)
         start = time.perf_counter()
         dry_run(model, capture, strict=True)

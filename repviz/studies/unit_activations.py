@@ -14,6 +14,8 @@ from torch import Tensor
 from repviz import progress
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
+from repviz.activations.filling import device_of
+from repviz.models.device import placed
 from repviz.models.model import evaluating
 from repviz.training.evaluation import BATCH, crops
 
@@ -52,6 +54,7 @@ def peaks(model: Model, images: Images, layers: list[str]) -> dict[str, Peaks]:
         Names of layers. One whose axes cannot be determined is left out.
     """
     with (
+        placed("top_images", model.module),
         evaluating(model.module),
         Capture(model.module, layers) as capture,
         progress.task("top_images", len(images)) as advance,
@@ -61,7 +64,8 @@ def peaks(model: Model, images: Images, layers: list[str]) -> dict[str, Peaks]:
         parts: dict[str, list[tuple[Tensor, Tensor]]] = {layer.name: [] for layer in seen}
         for _, block in images.batches(BATCH):
             (centre,) = crops(torch.from_numpy(block), model.preprocessing.size, "centre")
-            outputs = capture(model.preprocessing(centre))
+            fitted = model.preprocessing.fit(centre).to(device_of(model))
+            outputs = capture(model.preprocessing.normalise(fitted))
             for layer, of_units in largest.items():
                 parts[layer].append(of_units(outputs[layer]))
             advance(len(block))

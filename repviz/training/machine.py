@@ -1,4 +1,4 @@
-"""The hardware of a training: the one place that names devices, precisions and processes.
+"""The hardware of a training: its device, its precision and its processes.
 
 ``accelerate`` finds the processor or the GPU, and the other processes if ``torchrun`` started some.
 """
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from repviz import checks
 from repviz.errors import Unavailable
+from repviz.models.device import has_accelerator
 
 PRECISIONS: dict[str, str] = {
     "fp32": "32 bits throughout",
@@ -23,11 +24,6 @@ PRECISIONS: dict[str, str] = {
     "bf16": "products in 16 bits (bfloat16), weights and sums in 32",
     "auto": "bf16 where the hardware computes it natively, fp32 elsewhere",
 }
-
-
-def has_accelerator() -> bool:
-    """Whether networks are trained on a GPU or another accelerator here."""
-    return bool(torch.accelerator.is_available())
 
 
 @dataclass(frozen=True)

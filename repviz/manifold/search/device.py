@@ -6,16 +6,14 @@ could have hidden: the resulting neighbours are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-from repviz.errors import InputError
 from repviz.manifold.search.proposal import Proposal, rounding
 from repviz.manifold.search.rows import Frame, Rows
+from repviz.models.device import find_device, full_precision
 
 TILE = 4096  # rows
 
@@ -28,13 +26,13 @@ def propose(
     Raises
     ------
     InputError
-        torch knows no such device, or cannot use it here.
+        torch finds no such device here.
     """
-    torch_device = _checked_device(device)
+    torch_device = find_device("neighbors", device)
     m, n, d = len(queries), len(base), base.X.shape[1]
     numbers = np.empty((m, n_proposed), np.int64)
     bound, sizes, reach = np.empty(m), np.empty(m), 0.0
-    with _full_precision(), torch.inference_mode():
+    with full_precision(), torch.inference_mode():
         for start in range(0, m, TILE):
             part = slice(start, min(start + TILE, m))
             left, own_sizes = _tile(queries, frame, part, torch_device)
@@ -67,27 +65,3 @@ def propose(
 def _tile(rows: Rows, frame: Frame, part: slice, torch_device: torch.device) -> tuple[Any, Any]:
     X, sizes = frame.tile(rows, part.start, part.stop - part.start)
     return torch.from_numpy(X).to(torch_device), torch.from_numpy(sizes).to(torch_device)
-
-
-def _checked_device(device: str) -> torch.device:
-    try:
-        torch_device = torch.device(device)
-        torch.empty(1, device=torch_device)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise InputError(
-            f"neighbors: device must be usable by torch on this machine, got '{device}' "
-            f"({reason}). Leave it out to search on the processor."
-        ) from error
-    return torch_device
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Within the block matrix products use full float32, whatever the program allows elsewhere."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
