@@ -8,6 +8,7 @@ from typing import Any
 
 NOTHING = "–"
 SMALL = 1e-6  # below it, zeros would have to be counted
+LEAST_SHARE = 5e-9  # below it, or as near to 1, six decimals of a percentage are all alike
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -51,6 +52,7 @@ def percent(share: Any, places: int | None = None) -> str:
     if places is not None:
         return f"{share * 100:.{places}f} %"
     edge = min(share, 1 - share)
+    edge = 0.0 if edge < LEAST_SHARE else edge
     digits = 2 if share < 0.5 else 1
     places = digits - 1 - math.floor(math.log10(edge * 100)) if 0 < edge < 0.001 else 1
     places = min(6, places)

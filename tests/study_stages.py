@@ -377,6 +377,31 @@ def _ladder(draft: Draft, images: Images) -> None:
     draft.array("wrongly_accepted", noise[4, :3])
 
 
+def _paths(draft: Draft, images: Images) -> None:
+    ends = {"from_row": 0, "to_row": 1, "n_known": images.n}
+    band = {"distance_limit_low": 0.052, "distance_limit_high": 0.118, "joint_limit": 1.2}
+    steps = [
+        {"path": path, "title": f"by {path}", "step": i, "position": i / 3, **ends, **band}
+        | {"accepted": i > 1, "distance": 0.3 / (1 + i), "nearest_row": i}
+        | {"joint_score": 2.0 - i / 2, "refused_by_title": "" if i > 1 else "Eigenface space"}
+        | {"length": length, "straight_length": 0.2, "k": 5 if path == "graph" else 0}
+        | {"image_row": i if path == "graph" else ""}
+        for path, length in (("noise", 0.2), ("pixels", 0.2), ("code", 0.21), ("graph", 0.5))
+        for i in range(4)
+    ]
+    table(draft, "paths", steps)
+    draft.array("paths", images.pixels[[i % images.n for i in range(len(steps))]])
+    counted = (("ends", 40, 39), ("pixels", 20, 12), ("decoded", 40, 8), ("code", 20, 2))
+    shares: list[dict[str, Any]] = []
+    for kind, n, accepted in counted:
+        low, high = intervals.share(accepted, n)
+        share = {"accepted_share": accepted / n, "accepted_share_low": low}
+        share |= {"accepted_share_high": high, "n": n, "groups": 5, "accepted": accepted}
+        shares.append({"kind": kind, "title": kind, **share, "distance_median": 0.1})
+    shares[-1] |= {"difference": -0.5, "difference_low": -0.7, "difference_high": -0.3}
+    table(draft, "path_midpoints", shares)
+
+
 def _random_map(draft: Draft, images: Images) -> None:
     rng = np.random.default_rng(5)
     rows = [
@@ -442,6 +467,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "invariance": _invariance,
     "similarity": _similarity,
     "ladder": _ladder,
+    "paths": _paths,
     "random map": _random_map,
     "capacity": _capacity,
     "findings": _findings,

@@ -96,6 +96,8 @@ def test_joined_markup_is_not_escaped_again() -> None:
         (numbers.percent, 0.99998, "99.998 %"),
         (numbers.percent, 1.0, "100 %"),
         (numbers.percent, 0, "0 %"),
+        (numbers.percent, 1.5e-9, "0 %"),
+        (numbers.percent, 1 - 1.5e-9, "100 %"),
         (numbers.percent, None, "–"),
         (numbers.text, "NA", "NA"),
         (numbers.text, float("nan"), "–"),

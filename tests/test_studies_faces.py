@@ -45,6 +45,7 @@ STAGES = [
     "extract trained",
     "manifold",
     "ladder",
+    "paths",
     "random map",
     "findings",
 ]

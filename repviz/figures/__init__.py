@@ -32,6 +32,7 @@ FIGURES: dict[str, str] = {
     "similarity": "similarity of every two representations",
     "comparison": "what sets two studies apart, number by number, with intervals",
     "ladder": "distance of random images to the nearest real one",
+    "paths": "distance to the nearest known image, step by step from one image to another",
     "random_map": "random images placed on the map of real ones",
     "ladder_judges": "the share of random images that each judge accepts",
     "capacity": "how many labels a code tells apart at most, against the false-accept rate",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.sweep import write_images
 from repviz.errors import InputError
+from repviz.facespace.calibration import calibrate
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import partition
@@ -43,7 +44,9 @@ from repviz.studies.capacity import (
     unseen_rows,
     why_no_capacity,
 )
+from repviz.studies.paths import paths_stage
 from repviz.studies.random_images import (
+    held_out_images,
     known_images,
     known_rows,
     ladder_findings,
@@ -274,7 +277,7 @@ def _described(
 
 
 def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray) -> None:
-    """The ladder of random images, its pictures on the maps of ``rows``, and the capacity."""
+    """Random images, paths, the random images on the maps of ``rows``, and the code's capacity."""
     module = _autoencoder(study, code).module
     codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
     X, nouns = plan.training_data().rows(plan.data.X), plan.data.nouns
@@ -285,8 +288,15 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
         study.skip("ladder", reason)
         study.skip("capacity", reason)
         return
-    work = partial(ladder_stage, known=known, rows=known_here, X=X, parts=plan.parts, nouns=nouns)
-    study.stage("ladder", partial(work, samples=samples, seed=seed))
+    held_out = held_out_images(X, plan.parts, known, codec)
+    own: dict[str, Any] = {"known": known, "rows": known_here, "held_out": held_out}
+    own |= {"nouns": nouns, "seed": seed}
+    judges = cache(partial(calibrate, known, seed=seed))  # once, and not where both stages are done
+    study.stage(
+        "ladder", lambda draft: ladder_stage(draft, judges=judges(), samples=samples, **own)
+    )
+    test = plan.parts.test
+    study.stage("paths", lambda draft: paths_stage(draft, judges=judges(), test_rows=test, **own))
 
     def random_map(draft: Draft) -> None:
         spaces: dict[str, Space] = {

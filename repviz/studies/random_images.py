@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,36 +63,48 @@ def known_rows(parts: Partition, *, seed: int) -> np.ndarray:
     return rows[draw_by_label(clusters, len(rows), KNOWN, stream(seed, "ladder", "known"))]
 
 
+def held_out_images(X: np.ndarray, parts: Partition, known: Known, codec: Codec) -> Known:
+    """The images that are tested on, which no judge knows, with their codes."""
+    faces = np.ascontiguousarray(X[parts.test], dtype=np.float32)
+    people = None if parts.clusters is None else parts.clusters[parts.test]
+    return replace(known, faces=faces, people=people, codes=codec[0](faces))
+
+
 def ladder_stage(
     draft: Draft,
     *,
     known: Known,
     rows: np.ndarray,
-    X: np.ndarray,
-    parts: Partition,
+    held_out: Known,
+    judges: CalibratedJudges,
     nouns: Nouns,
     samples: int,
     seed: int,
 ) -> None:
     """Draw, judge, and write down the ladder, its judges and the panel that tests them."""
-    test = np.ascontiguousarray(X[parts.test], dtype=np.float32)
-    people = None if parts.clusters is None else parts.clusters[parts.test]
-    found = ladder(known, test, people=people, count=samples, seed=seed, nouns=nouns)
-    others = Known(test, people=people, oriented=known.oriented)
-    negatives, wrong = judge_negatives(found.judges, others, seed=seed, nouns=nouns)
+    found = ladder(
+        known,
+        held_out.faces,
+        people=held_out.people,
+        judges=judges,
+        count=samples,
+        seed=seed,
+        nouns=nouns,
+    )
+    negatives, wrong = judge_negatives(judges, held_out, seed=seed, nouns=nouns)
     draft.table("ladder", found.table)
     draft.table("ladder_judges", found.verdicts)
     nearest = rows[found.samples["nearest_row"]]
     draft.table("ladder_samples", found.samples.assign(nearest_row=nearest))
-    draft.table("judges", _judges(found.judges, nouns))
+    draft.table("judges", _judges(judges, nouns))
     draft.table("negatives", negatives)
     draft.table("judge_errors", judge_errors(negatives))
     side = known.side
-    draft.array("ladder", _pictures(found.examples, side))
-    draft.array("wrongly_accepted", _pictures(wrong, side))
+    draft.array("ladder", as_pictures(found.examples, side))
+    draft.array("wrongly_accepted", as_pictures(wrong, side))
 
 
-def _pictures(rows: np.ndarray, side: int) -> np.ndarray:
+def as_pictures(rows: np.ndarray, side: int) -> np.ndarray:
     """Rows (..., d) in [0, 1] as images (..., side, side) uint8."""
     return np.rint(rows * 255).astype(np.uint8).reshape(*rows.shape[:-1], side, side)
 

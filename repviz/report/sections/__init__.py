@@ -103,6 +103,7 @@ SECTIONS: dict[str, str] = {
     "decoder": "repviz.report.sections.decoder:SECTION",
     "ladder": "repviz.report.sections.ladder:SECTION",
     "random_map": "repviz.report.sections.random_map:SECTION",
+    "paths": "repviz.report.sections.paths:SECTION",
     "capacity": "repviz.report.sections.capacity:SECTION",
     "feature_maps": "repviz.report.sections.feature_maps:SECTION",
     "images": "repviz.report.sections.images:SECTION",
