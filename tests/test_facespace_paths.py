@@ -238,6 +238,14 @@ def test_where_all_pairs_agree_the_difference_has_no_interval(known, held_out, j
     assert table.loc["pixels", "accepted_share_high"] > 0.3  # five groups say no more
 
 
+def test_one_pair_of_people_has_no_interval(known, held_out, judges):
+    pairs = draw_pairs(np.repeat([0, 1], 20), seed=1)
+    table = judge_midpoints(known, held_out, judges, pairs).set_index("kind")
+    ends = ["accepted_share_low", "accepted_share_high", "difference_low", "difference_high"]
+    assert table.loc["code", ends].isna().all()
+    assert -1 <= table.loc["code", "difference"] <= 1
+
+
 # ---- messages ------------------------------------------------------------------------------------
 
 

@@ -95,8 +95,8 @@ def test_without_codes_nothing_is_said_of_them(study: Path, tmp_path: Path) -> N
     ("low", "high", "words"),
     [
         (-0.7, -0.3, "difference −50.0 points [−70.0, −30.0]"),
-        (-0.9, 0.1, "no difference is shown: difference −50.0 points [−90.0, +10.0]"),
-        ("", "", "all pairs agree, so no interval can be given"),
+        (-0.9, 0.1, "no difference is shown: −50.0 points [−90.0, +10.0]"),
+        ("", "", "no interval can be given for the difference"),
     ],
 )
 def test_the_title_claims_no_more_than_its_interval(

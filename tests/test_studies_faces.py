@@ -195,6 +195,26 @@ def test_random_images_lie_on_the_map_and_their_distances_beside_it(study):
             np.testing.assert_array_equal(own["nearest_row"], apart.argmin(axis=1))
 
 
+def test_paths_join_two_held_out_people_and_their_real_steps_are_their_images(study):
+    steps, images = study.result("paths"), study.result("images").set_index("row")
+    ends = images.loc[[steps["from_row"].iloc[0], steps["to_row"].iloc[0]]]
+    assert set(ends["sweep_split"]) == {"test"}
+    assert ends["label"].nunique() == 2
+    pictures, thumbnails = study.array("paths"), study.array("thumbnails")
+    assert len(pictures) == len(steps)
+    real = steps["image_row"].notna().to_numpy()
+    own = thumbnails[steps["image_row"][real].astype(int)].reshape(-1, 16, 16)
+    np.testing.assert_array_equal(pictures[real], own)
+    known = images["sweep_split"] != "test"
+    assert known[steps["nearest_row"]].all()
+    nearest = thumbnails.reshape(60, -1)[steps["nearest_row"]] / 255
+    apart = np.sqrt(np.square(nearest - pictures.reshape(len(steps), -1) / 255).mean(axis=1))
+    np.testing.assert_allclose(apart, steps["distance"], atol=2e-3)  # pictures have 8 bits
+    inner = steps[(steps["path"] == "graph") & steps["step"].gt(0)].iloc[:-1]
+    labels = (images["label"].loc[inner[c].astype(int)] for c in ("image_row", "nearest_row"))
+    assert all(one != other for one, other in zip(*labels, strict=True))
+
+
 def test_killed_in_each_stage_it_ends_with_the_same_bytes(study, people, tmp_path):
     out = tmp_path / "killed"
     code = """

@@ -306,7 +306,7 @@ def judge_midpoints(
         accepted_share_low, accepted_share_high (95 %, over pairs of people), distance_median (to
         the nearest known face), and of "code" the difference of its share from that of "pixels",
         paired: difference, difference_low, difference_high; NaN where all pairs of people agree,
-        which says nothing of its error.
+        which says nothing of its error, or where there is only one.
     """
     import pandas as pd
 

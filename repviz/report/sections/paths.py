@@ -98,12 +98,12 @@ def _strips(study: Study, steps: pd.DataFrame) -> list[Markup]:
 
 def _words(own: list[dict[str, Any]]) -> Markup:
     accepted = sum(row["accepted"] for row in own)
-    ratio = _ratio(own[0])
+    ratio = plain(_ratio(own[0]))
     return join(
         [
             tag("strong", own[0]["title"]),
             tag("span", f"{accepted} of {count(len(own))} steps accepted"),
-            tag("span", f"{plain(ratio)} times the straight line") if ratio > 1.0005 else None,
+            tag("span", f"{ratio} times the straight line") if ratio != "1.00" else None,
         ]
     )
 
@@ -217,9 +217,10 @@ def _title(study: Study, by_kind: dict[str, dict[str, Any]]) -> str:
 def _difference(code: dict[str, Any]) -> str:
     bounds = code["difference_low"], code["difference_high"]
     if missing(bounds[0]):
-        return "all pairs agree, so no interval can be given"
-    shown = f"difference {points_with_interval(code['difference'], *bounds)}"
-    return shown if bounds[0] * bounds[1] > 0 else f"no difference is shown: {shown}"
+        return "no interval can be given for the difference"
+    is_shown = bounds[0] * bounds[1] > 0
+    words = "difference" if is_shown else "no difference is shown:"
+    return f"{words} {points_with_interval(code['difference'], *bounds)}"
 
 
 def _of(row: dict[str, Any]) -> str:
