@@ -75,14 +75,14 @@ def _most_often(pairs: pd.DataFrame) -> str:
 
 def _pairs(study: Study, pairs: pd.DataFrame, said: str) -> Markup | None:
     nouns, wrong = study.nouns, _wrong(pairs)
-    labels = count(len({*pairs["label"], *pairs["predicted"]}))
+    n_labels = len({*pairs["label"], *pairs["predicted"]})
     listed = (
         field(f"{nouns.label} shown", "label", text),
         field("classified as", "predicted", text),
         field(nouns.images, "n", count),
         field("of", "n_label", count),
     )
-    if len({*pairs["label"], *pairs["predicted"]}) <= MOST_LABELS:
+    if n_labels <= MOST_LABELS:
         caption = (
             f"One row per {nouns.label} shown, one column per answer. Numbers count {nouns.images}"
             "; the shade is their share of the row. Right answers stand on the diagonal; an empty "
@@ -97,8 +97,9 @@ def _pairs(study: Study, pairs: pd.DataFrame, said: str) -> Markup | None:
     heading = f"The most confused {nouns.labels}"
     lead = (
         f"{count(len(shown))} of {count(len(wrong))} pairs that were confused, by the number of "
-        f"{nouns.images}; with more than {MOST_LABELS} {nouns.labels} (here {labels}) a matrix of "
-        "all pairs could not be read. The others are in results/confusion.csv."
+        f"{nouns.images}, then by {nouns.label}; with more than {MOST_LABELS} {nouns.labels} "
+        f"(here {count(n_labels)}) a matrix of all pairs could not be read. The others are in "
+        "results/confusion.csv."
     )
     return join([tag("h3", heading), tag("p", lead), table(shown, listed, label=heading)])
 
