@@ -154,7 +154,7 @@ def test_a_study_records_where_its_networks_run(tmp_path):
 
 
 @without_gpu
-@pytest.mark.parametrize("name", ["cuda", "cuda:1", "abacus", 3, None])
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "abacus", 3, None, ("cpu",)])
 def test_a_device_that_is_not_there_is_named(name):
     with pytest.raises(InputError) as error, repviz.on_device(name):
         pass

@@ -33,7 +33,7 @@ def find_device(who: str, name: str) -> torch.device:
     if has_accelerator():
         kind = torch.accelerator.current_accelerator().type
         found += [kind, *(f"{kind}:{number}" for number in range(torch.accelerator.device_count()))]
-    if name != AUTO and name not in found:
+    if not isinstance(name, str) or name not in (AUTO, *found):
         raise InputError(
             f"{who}: device must be one that torch finds on this machine ({', '.join(found)}), or "
             f"auto, got {checks.shown(name)}. A GPU needs its driver, and torch's build for it."
