@@ -107,6 +107,27 @@ def test_opening_says_whose_shards_are_missing(model, images, tmp_path):
     )
 
 
+def test_a_part_that_ended_while_another_worker_looked_is_left_alone(
+    model, images, tmp_path, monkeypatch
+):
+    """Between its look at the shards and its claim of the part another one computes them all."""
+    path, finished = tmp_path / "parts", []
+    extract(model, images, tmp_path / "one")
+
+    def claim_late(*arguments):
+        monkeypatch.setattr(extraction, "claimed", parts.claimed)
+        assert extract(model, images, path, part=(0, 1)).finished
+        before.update(bytes_of(path))
+        return parts.claimed(*arguments)
+
+    before = {}
+    monkeypatch.setattr(extraction, "claimed", claim_late)
+    with progress.observed_by(lambda event: finished.append(event.state == "finished")):
+        assert extract(model, images, path, part=(0, 1)).finished
+    assert sum(finished) == 10  # each shard once
+    assert bytes_of(path) == before == bytes_of(tmp_path / "one")
+
+
 def test_another_number_of_parts_is_refused(model, images, tmp_path):
     path = tmp_path / "parts"
     extract(model, images, path, part=(0, 2))

@@ -212,6 +212,9 @@ def _complete(extent: Extent, run: _Run, *, fit: bool) -> bool:
     check_contents(path, images, manifest, found)
     missing = [k for k in ours if k not in done]
     with claimed(path, part if missing else None):
+        if part:  # another worker on the same part may have come to its end before this one began
+            done = set(layout.finished_shards(path, manifest))
+            missing = [k for k in missing if k not in done]
         fill(path, manifest, model, images, capture, run.reduced, missing, strict=run.strict)
     return seal(path, manifest, images, anew=bool(missing), shared=part is not None)
 

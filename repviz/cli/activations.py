@@ -54,6 +54,8 @@ def extract(
     ] = False,
     device: option.Device = "auto",
     cluster: option.Cluster = None,
+    cpus: option.Cpus = None,
+    gpus: option.Gpus = None,
     estimate: Annotated[
         bool,
         typer.Option("--estimate", help="Print bytes, memory and time, and extract nothing."),
@@ -74,6 +76,7 @@ def extract(
     as_json: option.Json = False,
 ) -> None:
     """Extract and store the activations of layers."""
+    tasks = option.tasks(cluster, cpus, gpus)
     with progress_bars(), repviz.on_device(device):
         opened = repviz.open_images(
             images,
@@ -110,7 +113,7 @@ def extract(
         if cluster:
             from repviz.cluster import run_parts
 
-            run_parts(call, of, address=cluster)
+            run_parts(call, of, **tasks)
         acts = call(part=None if cluster else option.part(rank, of))
     _write_extracted(acts, out, as_json)
 

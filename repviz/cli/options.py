@@ -33,6 +33,12 @@ Cluster = Annotated[
 Device = Annotated[
     str, typer.Option(help="Where networks run: auto (a GPU if there is one), cpu, cuda, cuda:1.")
 ]
+Cpus = Annotated[
+    float | None, typer.Option(help="--cluster: CPUs, and threads, of each task (default: 1).")
+]
+Gpus = Annotated[
+    float | None, typer.Option(help="--cluster: GPUs of each task, or a fraction (default: 0).")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Weights = Annotated[
     str, typer.Option(help="Weights: random, default (pretrained), a name, or a file.")
@@ -109,6 +115,17 @@ def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:
             f"and of {of}. For example: --rank 0 --of 4."
         )
     return int(rank), of
+
+
+def tasks(cluster: str | None, cpus: float | None, gpus: float | None) -> dict[str, Any]:
+    """The keywords of a cluster's tasks that ``--cluster``, ``--cpus`` and ``--gpus`` give."""
+    keywords = given({"address": cluster, "cpus": cpus, "gpus": gpus})
+    if cluster is None and keywords:
+        raise InputError(
+            "--cpus, --gpus: --cluster must name the cluster whose tasks have them, got none. For "
+            "example: --cluster auto --gpus 1."
+        )
+    return keywords
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def _sweep_command() -> Any:
         out: Path,
         title: str | None,
         cluster: str | None,
+        cpus: float | None,
+        gpus: float | None,
         as_json: bool,
         **values: Any,
     ) -> None:
@@ -109,7 +111,8 @@ def _sweep_command() -> Any:
         from repviz.bottleneck.data import is_store
         from repviz.cluster import on_cluster
 
-        with progress_bars(), on_cluster(cluster) if cluster else nullcontext():
+        tasks = option.tasks(cluster, cpus, gpus)
+        with progress_bars(), on_cluster(**tasks) if cluster else nullcontext():
             source_is_images = not is_store(given)
             if source_is_images:
                 values = {**SWEPT_AT, **option.given(values)}
@@ -131,6 +134,8 @@ def _sweep_command() -> Any:
         out=(_SweepFolder, Path("reports/sweep")),
         title=(_Title, None),
         cluster=(option.Cluster, None),
+        cpus=(option.Cpus, None),
+        gpus=(option.Gpus, None),
         as_json=(option.Json, False),
     )
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Two machines of a Ray cluster, played on this one, extract; one dies on the way.
+"""Two machines of a Ray cluster, played on this one, extract; one dies or hangs on the way.
 
-    scripts/bench/cluster.py OUT [--rows 640]
+    scripts/bench/cluster.py OUT [--rows 640] [--hang]
 
 Prints, as JSON, how many shards were done when it died, the seconds, and whether the bytes of the
-folder are those of one process.
+folder are those of one process. With --hang no machine dies: one worker stops computing in the
+midst of a part, whatever it is told, and the part is issued a second time.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +23,29 @@ import torch
 from ray.cluster_utils import Cluster
 from torch import nn
 
-from repviz.cluster import run_parts
+from repviz import cluster
 from repviz.images import images_from
 from repviz.models.model import Model, Preprocessing
 
 WIDTH, ROWS, BATCH = 2048, 16, 4  # of a layer, of a shard, of a batch
+PARTS = 10
 
 
 class Slow(nn.Module):
-    """A layer that takes 20 ms per batch, whoever computes."""
+    """A layer that takes 20 ms per batch, whoever computes, and may hang after some."""
 
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(64, WIDTH)
+        self.left = -1  # batches until it hangs
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(b, WIDTH)."""
         time.sleep(0.02)
+        self.left -= 1
+        while self.left == 0:
+            with suppress(KeyboardInterrupt):
+                time.sleep(1)
         return self.linear(x.flatten(1))
 
 
@@ -52,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=640)
+    parser.add_argument("--hang", action="store_true")
     options = parser.parse_args()
     torch.manual_seed(0)
     made_for = Preprocessing((8, 8), 1, (0.5,), (0.5,))
@@ -63,6 +72,9 @@ def main() -> None:
         from repviz.activations import extraction  # the worker's own
 
         extraction.SHARD_BYTES = ROWS * WIDTH * 4
+        if options.hang and part == (1, PARTS):
+            with suppress(FileExistsError), (options.out / "hung").open("x"):
+                model.module.left = 8  # passes, of which three find the shapes
         return extraction.extract(model, images, out, batch=BATCH, part=part)
 
     machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
@@ -78,10 +90,16 @@ def main() -> None:
         found["shards_at_death"] = len(list(commits.glob("0*.json")))
 
     killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
+    if options.hang:
+        cluster.LEAST, cluster.GRACE = 2.0, 2.0
+    else:
+        killer.start()
     start = time.perf_counter()
-    found["parts"] = run_parts(call, 10)
-    killer.join()
+    found["parts"] = cluster.run_parts(call, PARTS)
+    if options.hang:
+        found["hung"] = (options.out / "hung").is_file()
+    else:
+        killer.join()
     found["finished"] = call().finished
     found["seconds"] = round(time.perf_counter() - start, 1)
     ray.shutdown()
