@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from report_pages import shown, written
@@ -12,6 +13,7 @@ from study_folder import build, reseal
 
 from repviz import study_folder as reading
 from repviz.errors import Damaged, InputError, Mismatch
+from repviz.report.map_data import map_data
 from repviz.report.page import write_report
 from repviz.report.sections import SECTIONS, get_section
 
@@ -123,3 +125,15 @@ def test_a_table_that_cannot_be_read(content: bytes, study: Path, tmp_path: Path
     assert str(caught.value) == (
         f"{path}: this table cannot be read. Run the study again in a new folder."
     )
+
+
+def test_of_many_neighbours_a_page_holds_the_nearest(study, monkeypatch):
+    opened = reading.open_study(study)
+    whole = map_data(opened).neighbors
+    views, n, _ = whole.shape
+    monkeypatch.setattr("repviz.report.map_data.MOST_NEIGHBORS", views * n * 4)
+    assert np.array_equal(map_data(opened).neighbors, whole[:, :, :4])
+    monkeypatch.setattr("repviz.report.map_data.MOST_NEIGHBORS", views * n * 3 - 1)
+    assert map_data(opened).neighbors.shape == (views, n, 0)
+    content = get_section("map").render(opened)
+    assert "The page lists no nearest neighbours" in str(content.body)

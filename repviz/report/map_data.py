@@ -45,7 +45,8 @@ TABLES = {
 }
 SPAN = 65534  # the largest coordinate
 ABSENT = 65535
-MOST_NEIGHBORS = 1_000_000  # indices that a page holds, over all views; more are left out
+MOST_NEIGHBORS = 1_000_000  # indices that a page holds, over all views: of more the nearest
+FEWEST_NEIGHBORS = 3  # of an image; fewer would say little of it
 
 # Column of map.csv -> what it is called on the page.
 BY_VIEW = {
@@ -229,11 +230,12 @@ def _neighbors(
     if not study.has("arrays/map_neighbors.npy"):
         return none
     indices = study.array("map_neighbors")
-    if len(names) * n * indices.shape[2] > MOST_NEIGHBORS:
+    k = min(indices.shape[2], MOST_NEIGHBORS // (len(names) * n))
+    if k < FEWEST_NEIGHBORS:
         return none
-    nearest = np.full((len(names), n, indices.shape[2]), np.iinfo(dtype).max, dtype)
+    nearest = np.full((len(names), n, k), np.iinfo(dtype).max, dtype)
     for place, (name, rows) in enumerate(zip(names, views, strict=True)):
-        nearest[place, rows["row"]] = indices[stored.index(name)][: len(rows)]
+        nearest[place, rows["row"]] = indices[stored.index(name)][: len(rows), :k]
     return nearest
 
 

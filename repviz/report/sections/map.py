@@ -37,6 +37,11 @@ def render(study: Study) -> Content | None:
             f" The page shows no thumbnails: of more than {numbers.count(PICTURED)} images they "
             "would take most of its size, and all but a few pixels of each."
         )
+    if data.neighbors.shape[2] == 0 and study.has("arrays/map_neighbors.npy"):
+        caption += (
+            " The page lists no nearest neighbours: those of so many images in so many "
+            "representations would take most of its size."
+        )
     return Content(
         figure(join(body), caption, class_="broad"),
         reading="Each dot is an image; dots close together are neighbours in this representation. "
