@@ -130,6 +130,9 @@ def test_the_bound_is_the_bits_of_a_whole_image():
         10 * np.log10(2) * (8 - row["bits_per_pixel"])
     )
     assert row["bits_per_pixel_low"] < row["bits_per_pixel"] < row["bits_per_pixel_high"]
+    for end, other in (("low", "high"), ("high", "low")):
+        bits = row[f"bits_per_pixel_{other}"]
+        assert row[f"decibels_per_dimension_{end}"] == pytest.approx(10 * np.log10(2) * (8 - bits))
     assert (row["n"], row["groups"]) == (48, 3)
 
 

@@ -78,6 +78,7 @@ def coding_bounds(
         One row per codec: codec, title, n (images), groups, bits_per_pixel, bits_per_pixel_low,
         bits_per_pixel_high (mean over groups and Student's interval), decibels_per_dimension (the
         density of pixels in [0, 1] that the bits stand for: 3.01 (8 - bits), 0 for uniform noise),
+        decibels_per_dimension_low, decibels_per_dimension_high (of the same interval),
         log10_images, log10_images_high (upper bound of log10 of the number of typical images, and
         that at the upper end of the interval).
 
@@ -120,6 +121,8 @@ def coding_bounds(
                 "bits_per_pixel_low": mean - reach,
                 "bits_per_pixel_high": high,
                 "decibels_per_dimension": DECIBELS * (8 - mean),
+                "decibels_per_dimension_low": DECIBELS * (8 - high),
+                "decibels_per_dimension_high": DECIBELS * (8 - mean + reach),
                 "log10_images": LOG10_2 * pixels * mean,
                 "log10_images_high": LOG10_2 * pixels * high,
             }

@@ -5,7 +5,8 @@
 
 The AT&T faces and uniform noise are always among the sets; all are grey, 64 x 64. Codecs learn from
 70 % of the people (or images) and code the others. Writes OUT/coding.csv, with the figures of
-Guth, Kadkhodaie & Simoncelli 2025 for photographs beside them.
+Guth, Kadkhodaie & Simoncelli 2025 beside them, and OUT/coding.png: each set's shortest code, on one
+axis in bits per pixel and decibels per dimension.
 """
 
 from __future__ import annotations
@@ -15,19 +16,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 import repviz
-from repviz.facespace.coding import coding_bounds
+from repviz.facespace.coding import DECIBELS, coding_bounds
+from repviz.figures import theme
+from repviz.figures.dots import Mark, dots
 
 SIDE, MOST, NOISE = 64, 600, 300
-# Guth, Kadkhodaie & Simoncelli 2025: 10^5182 photographs of 10^9864 grey images of 64 x 64.
-PUBLISHED = {
-    "images": "photographs (Guth, Kadkhodaie & Simoncelli 2025)",
-    "title": "Learned energy model",
-    "bits_per_pixel": 4.203,
-    "decibels_per_dimension": 10.67,
-    "log10_images": 5182.0,
-}
+# Guth, Kadkhodaie & Simoncelli 2025: 10^5182 photographs of 10^9864 grey images of 64 x 64; the
+# median photograph, uniform noise and a constant image in decibels of their model's density.
+ENDS = ("_low", "_high")  # of an interval
+MODEL = {"title": "Learned energy model (Guth, Kadkhodaie & Simoncelli 2025)"}
+PUBLISHED = [
+    {"images": "photographs, published", "bits_per_pixel": 4.203, "log10_images": 5182.0}
+    | {"decibels_per_dimension": 10.67},
+    {"images": "uniform noise, published", "decibels_per_dimension": -1.39},
+    {"images": "a constant image, published", "decibels_per_dimension": 48.6},
+]
 
 
 def opened(source: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -38,6 +44,36 @@ def opened(source: str) -> tuple[np.ndarray, np.ndarray | None]:
         images = images.take(np.sort(rows))
     pixels = np.rint(images.matrix() * 255).astype(np.uint8).reshape(-1, SIDE, SIDE)
     return pixels, None if images.labels is None else np.asarray(images.labels)
+
+
+@theme.themed
+def figure(table: pd.DataFrame) -> Figure:
+    """Each set's shortest code with its interval, and the published figures hollow."""
+    shortest = table.fillna({"codec": "", "bits_per_pixel": np.inf}).sort_values("bits_per_pixel")
+    rows = shortest.drop_duplicates("images").sort_values("decibels_per_dimension")
+    value = "decibels_per_dimension"
+    rows = rows.assign(
+        **{f"{value}{end}": rows[f"{value}{end}"].fillna(rows[value]) for end in ENDS}
+    )
+    drawn = theme.canvas(720, 60 + 36 * len(rows))
+    axes = drawn.subplots()
+    marks = [
+        Mark(
+            place,
+            *(row[f"{value}{end}"] for end in ("", *ENDS)),
+            role="first",
+            filled=bool(row["codec"]),
+        )
+        for place, (_, row) in enumerate(rows.iterrows())
+    ]
+    dots(axes, rows["images"].tolist(), marks)
+    axes.set_xlabel("decibels per dimension, of the density of pixels in [0, 1]")
+    bits = axes.secondary_xaxis(
+        "top", functions=(lambda dB: 8 - dB / DECIBELS, lambda b: DECIBELS * (8 - b))
+    )
+    bits.set_xlabel("bits per pixel of 8-bit grey")
+    bits.set_xticks([8, 6, 4, 2, 0])
+    return drawn
 
 
 def main() -> None:
@@ -61,8 +97,10 @@ def main() -> None:
         table.insert(0, "images", name)
         tables.append(table)
         print(table.to_string(index=False), flush=True)
-    table = pd.concat([*tables, pd.DataFrame([PUBLISHED])], ignore_index=True)
+    published = pd.DataFrame([MODEL | one for one in PUBLISHED])
+    table = pd.concat([*tables, published], ignore_index=True)
     table.round(4).to_csv(options.out / "coding.csv", index=False)
+    figure(table).savefig(options.out / "coding.png", dpi=144, facecolor=theme.LIGHT["paper"])
 
 
 if __name__ == "__main__":
