@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from PIL import Image as Picture
+from hugging_face import AGES, SHADES, ClassLabel, Dataset, Image, Value, stand_in
 
-from repviz.errors import InputError
-from repviz.images import images_from
-
-SHADES = np.arange(0, 60, 10, dtype=np.uint8)
-AGES = [31.5, 4.0, 77.0, 20.0, 1.0, 50.0]
-
-
-class Image:
-    """The type of a column of images, by its name."""
-
-
-class ClassLabel:
-    def __init__(self, names):
-        self.names = names
-
-
-class Value:
-    def __init__(self, dtype):
-        self.dtype = dtype
-
-
-class Dataset:
-    """As much of ``datasets.Dataset`` as is read."""
-
-    def __init__(self, features, columns):
-        self.features, self.columns = features, columns
-        self.column_names = list(features)
-
-    def __len__(self):
-        return len(next(iter(self.columns.values())))
-
-    def __getitem__(self, row):
-        return {name: column[row] for name, column in self.columns.items()}
-
-    def select_columns(self, names):
-        kept = {name: self.columns[name] for name in names}
-        return Dataset({name: self.features[name] for name in names}, kept)
-
-    def to_dict(self):
-        return self.columns
-
-
-def stand_in(labels=(0, 1, 0, 1, 0, 1), **more):
-    features = {
-        "note": Value("string"),
-        "image": Image(),
-        "label": ClassLabel(["cat", "dog"]),
-        "age": Value("float32"),
-    }
-    columns = {
-        "note": list("abcdef"),
-        "image": [Picture.fromarray(np.full((20, 16), shade)) for shade in SHADES],
-        "label": list(labels),
-        "age": AGES,
-    }
-    for name, (feature, values) in more.items():
-        features[name], columns[name] = feature, values
-    return Dataset(features, columns)
+from repviz.errors import InputError, Unavailable
+from repviz.images import images_from, open_images
 
 
 def real():
@@ -124,3 +71,71 @@ def test_messages():
     )
     with pytest.raises(InputError, match="label"):
         images_from(stand_in([0, 1, -1, 1, 0, 1]))
+
+
+# by name
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """A stand-in for the library: "one" is a data set, every other name two splits of it."""
+
+    def load(path):
+        if path.endswith("lost"):
+            raise ConnectionError("no\nnetwork")
+        return stand_in() if path.endswith("one") else {"train": stand_in(), "test": stand_in()}
+
+    stub = SimpleNamespace(load_from_disk=load, load_dataset=load)
+    monkeypatch.setitem(sys.modules, "datasets", stub)
+
+
+@pytest.mark.parametrize("name", ["one", "two@test", "two@train"])
+def test_a_split_opens_by_name(library, name):
+    images = open_images(f"huggingface:{name}")
+    assert images.name == f"huggingface:{name}"
+    assert images.labels.tolist() == ["cat", "dog"] * 3
+
+
+def test_a_set_that_was_saved_opens_by_its_folder(tmp_path):
+    real().save_to_disk(tmp_path / "saved")
+    images = open_images(f"huggingface:{tmp_path}/saved")
+    assert [int(image.max()) for image in images] == SHADES.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "sentence"),
+    [
+        (
+            "two",
+            InputError,
+            "huggingface:two: the split must be one of train, test, got none. For example: "
+            "huggingface:two@train.",
+        ),
+        (
+            "two@val",
+            InputError,
+            "huggingface:two: the split must be one of train, test, got 'val'. For example: "
+            "huggingface:two@train.",
+        ),
+        (
+            "lost",
+            Unavailable,
+            "huggingface:lost: a folder that save_to_disk wrote, or a data set that can be "
+            "downloaded, must be named, got 'no network'. Save it where there is a network, and "
+            "name its folder.",
+        ),
+    ],
+)
+def test_messages_of_a_name(library, name, error, sentence):
+    with pytest.raises(error) as caught:
+        open_images(f"huggingface:{name}")
+    assert str(caught.value) == sentence
+
+
+def test_without_the_library_a_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(Unavailable) as caught:
+        open_images("huggingface:one")
+    assert str(caught.value) == (
+        "huggingface:one: this source needs the package datasets. Install it: pip install datasets."
+    )

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from dataclasses import astuple, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hugging_face import stand_in
 from PIL import Image
 
 from repviz.errors import InputError, UnknownName
@@ -42,9 +44,12 @@ def mnist_root(tmp_path):
 
 
 @pytest.fixture
-def sklearn_home(tmp_path, monkeypatch):
-    """scikit-learn's cache, with both face sets in it."""
+def downloaded(tmp_path, monkeypatch):
+    """scikit-learn's cache, with both face sets in it, and a data set of Hugging Face's."""
     import joblib
+
+    stub = SimpleNamespace(load_from_disk=lambda path: stand_in())
+    monkeypatch.setitem(sys.modules, "datasets", stub)
 
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
     faces = np.random.default_rng(0).integers(0, 256, (400, 64 * 64)) / 255
@@ -65,6 +70,7 @@ EXAMPLES = {
     "array": lambda folder: f"array:{folder.parent}/x.npy",
     "drawn-faces": lambda folder: "drawn-faces:20@3",
     "torchvision": lambda folder: "torchvision:FakeData",
+    "huggingface": lambda folder: f"huggingface:{folder}",
     "olivetti": lambda folder: "olivetti",
     "lfw": lambda folder: "lfw",
 }
@@ -187,7 +193,7 @@ def test_torchvision_reads_a_set_that_is_there(mnist_root):
     assert images.labels.tolist() == ["7 - seven", "0 - zero", "1 - one", "7 - seven", "9 - nine"]
 
 
-def test_olivetti_and_lfw_are_read_from_scikit_learns_cache(sklearn_home):
+def test_olivetti_and_lfw_are_read_from_scikit_learns_cache(downloaded):
     faces = open_images("olivetti")
     assert faces.pixels().shape == (400, 1, 64, 64)
     assert len(set(faces.ids)) == 400
@@ -283,11 +289,12 @@ NOUNS = {
     "file": GENERAL,
     "array": GENERAL,
     "torchvision": GENERAL,
+    "huggingface": GENERAL,
 }
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_knows_what_its_images_and_labels_are_called(name, faces_folder, sklearn_home):
+def test_every_source_knows_what_its_images_and_labels_are_called(name, faces_folder, downloaded):
     np.save(faces_folder.parent / "x.npy", np.zeros((4, 9, 8), np.uint8))
     assert astuple(open_images(EXAMPLES[name](faces_folder)).nouns) == NOUNS[name]
 
@@ -301,7 +308,7 @@ def test_thirds_of_a_factor_are_no_identities():
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_keeps_the_promises(name, faces_folder, sklearn_home, request):
+def test_every_source_keeps_the_promises(name, faces_folder, downloaded, request):
     np.save(faces_folder.parent / "x.npy", np.zeros((4, 9, 8), np.uint8))
     written = EXAMPLES[name](faces_folder)
     images = open_images(written, size=16, grey=True, limit=20)
@@ -361,7 +368,7 @@ def test_message_of_an_unknown_source():
         open_images("ori")
     assert str(caught.value) == (
         "open_images: no image source is called 'ori'. Did you mean 'orl'? Known: orl, digits, "
-        "patches, folder, file, array, drawn-faces, torchvision, olivetti, lfw."
+        "patches, folder, file, array, drawn-faces, torchvision, huggingface, olivetti, lfw."
     )
 
 

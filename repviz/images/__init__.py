@@ -19,6 +19,7 @@ from repviz.images import (
     arrays,
     drawn_faces,
     folder,
+    hugging_face_sets,
     packaged,
     sklearn_sets,
     torchvision_sets,
@@ -97,6 +98,13 @@ _ALL = [
         "torchvision:NAME@ROOT",
         "a torchvision training set; @ROOT is its folder (default: the user's cache)",
         torchvision_sets.open_torchvision,
+        ("argument",),
+    ),
+    Source(
+        "huggingface",
+        "huggingface:PATH@SPLIT",
+        "a split of a data set of Hugging Face's datasets: saved in a folder, or on the hub",
+        hugging_face_sets.open_hugging_face,
         ("argument",),
     ),
     Source(
