@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from repviz.images import images_from, open_images, split
     from repviz.images.cache import cache_images
     from repviz.images.concatenation import concatenate
+    from repviz.images.metadata import Metadata
     from repviz.manifold.dimension import dimension, dimension_by_label
     from repviz.manifold.dimension.curve import scale_curve
     from repviz.manifold.embedding import embed
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 # Public verb -> the module that holds it, in the order of the work.
 _VERBS = {
     "open_images": "repviz.images",
+    "Metadata": "repviz.images.metadata",
     "images_from": "repviz.images",
     "cache_images": "repviz.images.cache",
     "split": "repviz.images",
@@ -121,6 +123,7 @@ _VERBS = {
 
 __all__ = [
     "open_images",
+    "Metadata",
     "images_from",
     "cache_images",
     "split",

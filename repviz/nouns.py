@@ -21,12 +21,25 @@ class Nouns:
         What one image is called, and several.
     label, labels : str
         What one label names, and several.
+    grouped : bool
+        Whether the images have groups that labels do not tell.
     """
 
     image: str = "image"
     images: str = "images"
     label: str = "label"
     labels: str = "labels"
+    grouped: bool = False
+
+    @property
+    def unit(self) -> str:
+        """What is drawn independently, where single images are not: a group, else a label."""
+        return "group" if self.grouped else self.label
+
+    @property
+    def units(self) -> str:
+        """Several of :attr:`unit`."""
+        return "groups" if self.grouped else self.labels
 
     @property
     def one(self) -> str:
@@ -42,9 +55,9 @@ class Nouns:
     def _kind(self) -> str:
         return " like these" if self.image == "image" else ""
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """As a manifest keeps it, under ``images.nouns``."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not False}
 
 
 FACES = Nouns("face", "faces", "person", "people")

@@ -44,13 +44,13 @@ PACKAGES = (
 _OPTION_NAMES = """
     --audit --augment --batch --bottleneck --bottlenecks --cache --change --channels --classes
     --colour --compile --cpus --criteria --csv --decoding --depth --device --dtype --effort --engine
-    --engines --epochs --estimator --figure --figures --form --gpus --grey --groups --held-out
-    --images --init --input-size --json --key --label --layer --layers --limit --map-dropout
-    --metadata --method --mirror --model --no-cache --no-mirror --no-photographs --no-strict
-    --other-layer --out --overwrite --photographs --pictures --precision --private --quiet --rate
-    --recipe --reduce --sample --samples --seed --seen --shift --show-augmentation --size --split
-    --split-seed --strict --tensorboard --title --units --validation --variant --verbose --views
-    --weights --width
+    --engines --epochs --estimator --figure --figures --form --gpus --grey --group --groups
+    --held-out --images --init --input-size --json --key --label --layer --layers --limit
+    --map-dropout --metadata --method --mirror --model --no-cache --no-mirror --no-photographs
+    --no-strict --other-layer --out --overwrite --photographs --pictures --precision --private
+    --quiet --rate --recipe --reduce --sample --samples --seed --seen --shift --show-augmentation
+    --size --split --split-seed --strict --tensorboard --title --units --validation --variant
+    --verbose --views --weights --width
 """
 OPTIONS = frozenset(_OPTION_NAMES.split())
 _NOT_RECORDED = "..."

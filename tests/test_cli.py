@@ -278,6 +278,16 @@ def test_groups_are_a_column_of_the_rows(run, faces, tmp_path):
     refused(run("scales", tmp_path / "X.npy", "--groups", "label"), "must be a folder")
 
 
+@pytest.mark.parametrize("words", [("study", "layers"), ("sweep",)])
+def test_a_group_is_a_column_of_a_table(run, words, tmp_path):
+    code, _, err = run(*words, "--images", "digits", "--group", "who", "--out", tmp_path / "s")
+    assert (code, err) == (
+        2,
+        "repviz: --group: must come with --metadata, got --group who alone. Leave it out, or give "
+        "--metadata.\n",
+    )
+
+
 def test_a_folder_that_is_not_there(run, tmp_path):
     refused(run("study", "faces", "--images", "folder:/nope", "--out", tmp_path / "s"), "/nope")
     assert not (tmp_path / "s").exists()
@@ -405,7 +415,7 @@ PARITY = [
     ("evaluate", repviz.evaluate, {"rows", "machine", "batch"}),
     ("extract", repviz.extract, {"part"}),  # --rank and --of
     ("export", repviz.export, set()),
-    ("import", repviz.import_matrix, {"ids", "labels", "factors"}),  # --metadata
+    ("import", repviz.import_matrix, {"ids", "labels", "factors", "groups"}),  # --metadata
     ("dimension", repviz.dimension, set()),
     ("scales", repviz.scale_curve, set()),
     ("similarity", repviz.similarity, set()),
@@ -417,7 +427,7 @@ PARITY = [
 
 @pytest.mark.parametrize("command", ["extract", "train", "evaluate"])
 def test_a_command_that_opens_images_takes_labels_and_factors(command):
-    assert {"limit", "label", "metadata", "key", "seed"} <= options_of(command)
+    assert {"limit", "label", "metadata", "key", "group", "seed"} <= options_of(command)
 
 
 @pytest.mark.parametrize(("command", "function", "otherwise"), PARITY)

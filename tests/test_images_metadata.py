@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import repviz
@@ -108,13 +109,77 @@ def test_rows_of_no_image_are_named(photos, said):
     assert said == [f"{path}: no image matches d, e (2) of 5 rows."]
 
 
-def test_a_column_of_names_is_left_out_which_is_said(tmp_path, said):
+def test_columns_of_names_are_left_out_which_is_said(tmp_path, said):
     path = tmp_path / "meta.csv"
-    path.write_text("id,name\n" + "".join(f"digit {row},n{row}\n" for row in range(1797)))
+    rows = "".join(f"digit {row},n{row},p{row // 9}\n" for row in range(1797))
+    path.write_text(f"id,name,person\n{rows}")
     assert open_images("digits", metadata=path).factors == {}
     assert said == [
-        f"{path}: column 'name' is left out: it has 1797 different values, more than 50."
+        f"{path}: columns of more than 50 different values are left out: 'name', 'person'; "
+        "--group takes one of them."
     ]
+
+
+def test_a_column_becomes_the_groups_and_stays_with_the_images(tmp_path, said):
+    path = tmp_path / "meta.csv"
+    rows = "".join(f"digit {row},{row // 9}\n" for row in range(1797))
+    path.write_text(f"id,person\n{rows}")
+    images = open_images("digits", metadata=repviz.Metadata(path, group="person"), limit=90)
+    person = [str(int(name.split()[1]) // 9) for name in images.ids]
+    assert images.groups.tolist() == person
+    assert (images.factors, said) == ({}, [])
+    assert images.take([5, 2]).at(size=16).groups.tolist() == [person[5], person[2]]
+    both, (_, second) = repviz.concatenate(images, images)
+    assert both.groups[second].tolist() == person
+    assert images.nouns.units == both.nouns.units == "groups"
+
+
+def test_extracted_rows_keep_their_groups(photos):
+    path = table(photos, "file,who\na,Al\nb,Bo\nc,Bo\n")
+    images = open_images(f"folder:{photos}", metadata=repviz.Metadata(path, group="who"))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    images = images.at(size=8, grey=True)
+    network = repviz.open_model(model, size=8, channels=1)
+    acts = repviz.extract(network, images, photos.parent / "acts", layers=["1"])
+    assert acts.rows["group"].tolist() == acts.groups.tolist() == ["Al", "Bo", "Bo"]
+
+
+def test_pictures_in_memory_take_groups():
+    images = images_from(np.zeros((3, 8, 8), np.uint8), groups=[7, 7, 8])
+    assert images.groups.tolist() == ["7", "7", "8"]
+    with pytest.raises(InputError) as caught:
+        images_from(np.zeros((3, 8, 8), np.uint8), groups=[7, None, 8])
+    assert str(caught.value) == (
+        "images_from: either every image or no image must have a group, got None for image 1 (1 "
+        "of 3 images). Leave those images out, or group them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "file,who\na,Al\nb,Bo\nc,Cy\n",
+            "column 'who' of {}: groups must be fewer than the images and at least 2, got 3 of 3 "
+            "images. Leave the groups out, or choose others.",
+        ),
+        (
+            "file,who\na,Al\nb,Al\nc,Al\n",
+            "column 'who' of {}: groups must be fewer than the images and at least 2, got 1 of 3 "
+            "images. Leave the groups out, or choose others.",
+        ),
+        (
+            "file,who\na,Al\nb,\nc,Al\n",
+            "column 'who' of {} must have a value for every image, got none for y/b.png (1). Fill "
+            "it, or leave the column out.",
+        ),
+    ],
+)
+def test_messages_of_groups(photos, text, message):
+    path = table(photos, text)
+    with pytest.raises(InputError) as caught:
+        open_images(f"folder:{photos}", metadata=repviz.Metadata(path, group="who"))
+    assert str(caught.value) == f"open_images: {message.format(path)}"
 
 
 @pytest.mark.parametrize(
@@ -239,12 +304,12 @@ def test_pairs_keep_their_targets(targets, labels, factors):
 def test_an_imported_matrix_takes_ids_labels_and_factors(tmp_path):
     path = tmp_path / "meta.csv"
     path.write_text("name,who,age,wears\nx,Al,100,hat;tie\ny,Bo,9,\nz,Al,10.5,tie\n")
-    known = read_metadata(path, label="who")
+    known = read_metadata(repviz.Metadata(path, group="who"), label="who")
     X = np.arange(6.0).reshape(3, 2)
     acts = repviz.import_matrix(X, tmp_path / "acts", **vars(known))
     rows = repviz.open_activations(tmp_path / "acts").rows
     assert rows["id"].tolist() == ["x", "y", "z"]
-    assert acts.labels.tolist() == ["Al", "Bo", "Al"]
+    assert acts.labels.tolist() == acts.groups.tolist() == ["Al", "Bo", "Al"]
     assert rows["factor_age"].tolist() == [100, 9, 10.5]
     assert rows["factor_wears=tie"].tolist() == [1, 0, 1]
 

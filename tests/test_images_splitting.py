@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from repviz.errors import InputError, UnknownName
 from repviz.images import Images, split
 from repviz.images.collection import Arrays
+from repviz.images.partition import by_for_labels, clusters_of, partition
 
 
-def people(counts: list[int], labelled: bool = True) -> Images:
+def people(counts: list[int], labelled: bool = True, groups=None) -> Images:
     n = sum(counts)
     return Images(
         name="people",
@@ -17,6 +18,7 @@ def people(counts: list[int], labelled: bool = True) -> Images:
         labels=np.repeat([f"p{k}" for k in range(len(counts))], counts) if labelled else None,
         factors={},
         credit="",
+        groups=groups,
         _store=Arrays(np.zeros((n, 1, 8, 8), np.uint8), "people"),
         _index=np.arange(n),
     )
@@ -48,7 +50,72 @@ def test_a_person_with_few_images_does_not_bend_the_shares():
     assert [len(part) for part in parts] == [150, 150]
 
 
+def test_groups_are_stratified_by_their_label():
+    """Each of 30 people shows one emotion of three, ten people each: every part has its share."""
+    groups = np.repeat([f"g{k:02d}" for k in range(30)], 4)
+    images = people([40, 40, 40], groups=groups)
+    parts = split(images, (0.7, 0.3))
+    for part, share in zip(parts, (7, 3), strict=True):
+        of = [np.unique(groups[part][images.labels[part] == f"p{k}"]) for k in range(3)]
+        assert [len(names) for names in of] == [share] * 3
+
+
+def test_what_is_not_an_independent_draw():
+    """A declared group decides; without one a label does, from 20 on; "" is a label of its own."""
+    labels = np.repeat([f"p{k}" for k in range(20)], 2)
+    groups = np.tile(["a", "b"], 20)
+    assert clusters_of(labels, groups) is groups
+    assert clusters_of(labels, None) is labels
+    assert clusters_of(labels[2:], None) is None
+    assert clusters_of(None, None) is None
+    missing = np.append(labels, ["", ""])
+    assert len(np.unique(clusters_of(missing, None))) == 22
+
+
+def test_a_study_splits_by_group_and_takes_groups_whole():
+    groups = np.tile([f"g{k:02d}" for k in range(30)], 10)
+    parts = partition(people([150, 150], groups=groups), seed=3)
+    held = [set(groups[rows]) for rows in (parts.train, parts.validation, parts.test)]
+    assert [len(names) for names in held] == [21, 5, 4]
+    assert len(set.union(*held)) == 30
+    assert (parts.by, parts.clusters.tolist()) == ("group", groups.tolist())
+
+
+@pytest.mark.parametrize(
+    ("groups", "by"),
+    [
+        (np.tile(["a", "b"], 10), "group"),  # both people show both labels
+        (np.repeat(["a", "b", "c", "d"], 5), "group"),  # two people show each label
+        (np.repeat(["a", "b"], 10), "image"),  # a label that one person shows cannot be held out
+        (None, "image"),
+    ],
+)
+def test_groups_stay_together_where_labels_can_be_learned_from_others(groups, by):
+    assert by_for_labels(people([10, 10], groups=groups)) == by
+
+
 # laws
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 30), min_size=1, max_size=12),
+    n_groups=st.integers(2, 12),
+    weights=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    labelled=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_no_group_is_separated(counts, n_groups, weights, labelled, seed):
+    groups = np.random.default_rng(seed).integers(0, n_groups, sum(counts)).astype(str)
+    images = people(counts, labelled, groups)
+    fractions = [weight / sum(weights) for weight in weights]
+    try:
+        parts = split(images, fractions, seed=seed)
+    except InputError:
+        assert min(fractions) * len(np.unique(groups)) < len(weights)
+        return
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(len(images)))
+    assert sum(len(np.unique(groups[part])) for part in parts) == len(np.unique(groups))
 
 
 @settings(max_examples=80, deadline=None)
@@ -144,9 +211,35 @@ def test_message_of_people_without_names():
     )
 
 
+def test_message_of_groups_that_are_not_declared():
+    with pytest.raises(InputError) as caught:
+        split(people([10]), (0.7, 0.3), by="group")
+    assert str(caught.value) == (
+        "split: by='group' needs groups, and images 'people' have none. Use by='image'."
+    )
+
+
+def test_message_of_too_few_groups():
+    with pytest.raises(InputError) as caught:
+        split(people([10, 10], groups=np.tile(["a", "b"], 10)), (0.4, 0.3, 0.3))
+    assert str(caught.value) == (
+        "split: every part must get at least one image, got none for part 3 of 3 (20 images, 2 "
+        "labels, 2 groups, fractions 0.4, 0.3, 0.3). Use more images or larger fractions."
+    )
+
+
+def test_message_of_a_split_that_would_separate_groups():
+    with pytest.raises(InputError) as caught:
+        partition(people([10, 10], groups=np.tile(["a", "b"], 10)), by="image")
+    assert str(caught.value) == (
+        "partition: images with groups are split by group, got by='image'. Leave one of them out."
+    )
+
+
 def test_message_of_an_unknown_way():
     with pytest.raises(UnknownName) as caught:
         split(TEN_OF_FORTY, (0.7, 0.3), by="labels")
     assert str(caught.value) == (
-        "split: no way to split is called 'labels'. Did you mean 'label'? Known: image, label."
+        "split: no way to split is called 'labels'. Did you mean 'label'? Known: image, label, "
+        "group."
     )

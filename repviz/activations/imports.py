@@ -12,6 +12,7 @@ from repviz import array_files, checks, durable, provenance
 from repviz.activations import layout, writer
 from repviz.activations.store import Activations
 from repviz.errors import InputError, StoreError
+from repviz.images.labels import group_texts
 
 SHARD_BYTES = 64 * 2**20
 NOT_FINITE = "a NaN, an infinity or a masked value"
@@ -27,6 +28,7 @@ def import_matrix(
     ids: Sequence[str] | None = None,
     labels: Sequence[Any] | None = None,
     factors: Mapping[str, Any] | None = None,
+    groups: Sequence[Any] | None = None,
 ) -> Activations:
     """The matrix ``X``, made elsewhere, as a folder of activations with one layer.
 
@@ -49,12 +51,14 @@ def import_matrix(
         n labels; None or NaN where a row has none.
     factors : mapping of str to array_like, optional
         n numbers per known factor, in its own unit; NaN where it is not known.
+    groups : sequence, optional
+        n groups: which rows are no independent draws.
 
     Raises
     ------
     InputError
         ``X`` is no numeric matrix, has no rows, holds integers beyond 2^53, or ``ids``,
-        ``labels`` or a factor are not n.
+        ``labels``, ``groups`` or a factor are not n, or the groups are one, n, or missing.
     StoreError
         The folder holds something, or cannot be written.
     """
@@ -73,8 +77,11 @@ def import_matrix(
     factors = {} if factors is None else factors
     numbers = {one: _numbers(one, values) for one, values in factors.items()}
     names = _names(
-        ids, {"labels": labels} | {f"factor '{one}'": numbers[one] for one in numbers}, n
+        ids,
+        {"labels": labels, "groups": groups} | {f"factor '{one}'": numbers[one] for one in numbers},
+        n,
     )
+    group_of = None if groups is None else group_texts("import_matrix", groups)
     _check_new(path)
     dtype = _stored_type(X.dtype)
     features = int(np.prod(shape, dtype=np.int64))
@@ -108,6 +115,8 @@ def import_matrix(
                 shard.commit({"unreadable": {str(row): why for row, why in here.items()}})
             bad |= here
         rows = _rows(names, labels, name, hashes, bad)
+        if group_of is not None:
+            rows["group"] = [_encodable(one) for one in group_of]
         for factor, column in numbers.items():
             rows[f"factor_{factor}"] = column
         writer.finish(path, rows)

@@ -44,6 +44,7 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
             "path": [portable(images.where(row)) for row in range(n)],
             "content_hash": [hash_ for record in records for hash_ in record["hashes"]],
             "label": [None] * n if images.labels is None else list(images.labels),
+            **({} if images.groups is None else {"group": images.groups}),
             "status": status,
             "reason": [reasons.get(row, "") for row in range(n)],
             **{f"factor_{name}": values for name, values in images.factors.items()},

@@ -3,7 +3,7 @@
 ::
 
     manifest.json            model, weights, preprocessing, layers, images, versions and their key
-    rows.parquet             one row per image: id, content hash, label, factors, status, reason
+    rows.parquet             one row per image: id, content hash, label, group, factors, status
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
     components/fc7.npy       mean and principal components, where the layer was reduced to scores
     means/conv3.npy          what replaced the output of a layer that was ablated to its mean
@@ -172,7 +172,8 @@ class Activations:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """One row per image: row, id, path, content_hash, label, status, reason, and its factors.
+        """One row per image: row, id, path, content_hash, label, group where groups are
+        declared, status, reason, and its factors.
 
         Where ``status`` is "ok" every layer holds the image's activations; where it is "unreadable"
         or "not finite" its row in every layer is NaN, and ``reason`` says why. Factors are the
@@ -213,6 +214,13 @@ class Activations:
         """Who or what each image shows, (n,), or None where that is not known."""
         labels = self.rows["label"]
         return None if labels.isna().all() else labels.astype(str).to_numpy()
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The declared group of each image, (n,); None where one has none."""
+        rows = self.rows
+        known = "group" in rows and rows["group"].notna().all()
+        return rows["group"].astype(str).to_numpy() if known else None
 
     def map(
         self,

@@ -62,7 +62,8 @@ def _same_label(codes: np.ndarray, plan: Plan) -> dict[str, float]:
     """How often the nearest other test row has the same label; chance is random guessing."""
     assert plan.data.labels is not None
     labels, test = plan.data.labels, plan.parts.test
-    nearest = nearest_identity(codes, labels, known=test, queries=test, groups=labels)
+    groups = labels if plan.data.groups is None else plan.data.groups
+    nearest = nearest_identity(codes, labels, known=test, queries=test, groups=groups)
     return {
         "score": nearest.share,
         "low": nearest.low,

@@ -45,6 +45,8 @@ class SweepData:
         As in :class:`repviz.images.collection.Images`.
     left_out : int
         How many rows of the source hold no activations, and are not among these.
+    groups : ndarray of str, shape (n,), or None
+        The declared group of each row.
     nouns : Nouns
         What one row and one label are called in reports.
     """
@@ -59,6 +61,7 @@ class SweepData:
     from_known_manifold: bool = False
     nouns: Nouns = ROWS
     left_out: int = 0
+    groups: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -93,6 +96,12 @@ def as_stored(pixels: np.ndarray) -> np.ndarray:
     return pixels[:, 0] if pixels.shape[1] == 1 else pixels
 
 
+def labels_key(labels: np.ndarray | None, groups: np.ndarray | None) -> str:
+    """The hash of the labels, and of the groups where there are any."""
+    known = [] if labels is None else labels.tolist()
+    return provenance.key(known if groups is None else [known, groups.tolist()])
+
+
 def describe_images(data: Images | SweepData) -> dict[str, Any]:
     """The description of the images in a manifest."""
     channels, height, width = data.X.shape[1:] if isinstance(data, SweepData) else data[0].shape
@@ -100,7 +109,7 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
         "name": provenance.portable(data.name),
         "credit": data.credit,
         "key": data.key,
-        "labels_key": provenance.key([] if data.labels is None else data.labels.tolist()),
+        "labels_key": labels_key(data.labels, data.groups),
         "n": len(data),
         "labels": len(data.classes),
         "size": [height, width],
@@ -179,6 +188,7 @@ def _from_images(images: Images, size: int | tuple[int, int] | None) -> SweepDat
         images.key,
         images.from_known_manifold,
         images.nouns,
+        groups=images.groups,
     )
 
 
@@ -188,7 +198,7 @@ def _from_activations(acts: Any, layer: str | None) -> SweepData:
     rows = acts.rows[readable]
     if not readable.all():
         warnings.warn(f"sweep: {left_out(readable)}", stacklevel=4)
-    labels = rows["label"].to_numpy()
+    labels, groups = rows["label"].to_numpy(), acts.groups
     known = not any(label is None or label != label for label in labels)
     factors = {
         name.removeprefix("factor_"): rows[name].to_numpy(np.float64)
@@ -200,6 +210,8 @@ def _from_activations(acts: Any, layer: str | None) -> SweepData:
         left_out=int((~readable).sum()),
         ids=tuple(rows["id"].astype(str)),
         labels=labels.astype(str) if known else None,
+        groups=None if groups is None else groups[readable],
+        nouns=replace(ROWS, grouped=groups is not None),
         factors=factors,
     )
 

@@ -35,10 +35,10 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
                 f"{row.left_out}."
             )
             continue
-        groups = f" of {row.groups_test} {study.nouns.labels} not trained on"
+        groups = f" of {row.groups_test} {study.nouns.units} not trained on"
         sentences.append(
             f"With {k} numbers per image {row.engine_title} leaves {_beside_pca(row)}; "
-            f"{row.n_test} test images{groups if row.split_by == 'label' else ''}"
+            f"{row.n_test} test images{groups if row.split_by != 'image' else ''}"
             f"{'' if missing(row.ratio_low) else f'; {covers(row, study.nouns)}'}"
             f"{_over_sizes(rows)}."
         )
@@ -98,7 +98,7 @@ def _not_converged(compared: Any) -> list[str]:
 
 def covers(row: Any, nouns: Nouns) -> str:
     """What the interval of a row of sweep.csv includes, and what it does not."""
-    new = f"new {nouns.labels if row.split_by == 'label' else nouns.images}"
+    new = f"new {nouns.images if row.split_by == 'image' else nouns.units}"
     if row.n_splits > 1:
         return (
             f"the interval is over {row.n_splits} splits, each with trainings of its own, and {new}"

@@ -50,9 +50,9 @@ class SweepSetup:
     ----------
     layer : str or None
         Layer to sweep, if the data are activations; the last if None.
-    split : {"label", "image"} or None
-        "label" keeps all images of one label (a person) on one side of the split, "image" does
-        not; see :func:`repviz.images.partition`.
+    split : {"group", "label", "image"} or None
+        "group" and "label" keep all images of one group or label (a person) on one side of the
+        split, "image" does not; see :func:`repviz.images.partition`.
     mirror : bool
         Whether PCA and the autoencoders also train on mirror images. False for
         images with a left and a right, such as digits.
@@ -261,6 +261,7 @@ def write_images(draft: Draft, data: SweepData, parts: Partition, **columns: np.
         "row": np.arange(len(data)),
         "id": data.ids,
         "label": "" if data.labels is None else data.labels,
+        **({} if data.groups is None else {"group": data.groups}),
         "sweep_split": parts.names(),
         **{f"factor_{name}": values for name, values in data.factors.items()},
         **columns,

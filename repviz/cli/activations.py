@@ -72,6 +72,7 @@ def extract(
     label: option.Label = None,
     metadata: option.Metadata = None,
     key: option.Key = None,
+    group: option.Group = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
@@ -84,7 +85,7 @@ def extract(
             grey=grey,
             limit=limit,
             label=label,
-            metadata=metadata,
+            metadata=option.table(metadata, group),
             key=key,
             seed=seed,
         )
@@ -197,14 +198,15 @@ def import_matrix(
         str | None, typer.Option(help="Metadata column with the ids (default: first).")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Metadata column with the labels.")] = None,
+    group: option.Group = None,
     as_json: option.Json = False,
 ) -> None:
     """Import a matrix as a folder of activations."""
     from repviz.images.metadata import read_metadata
 
     known: dict[str, Any] = {"name": name}
-    if metadata is not None:
-        known |= vars(read_metadata(metadata, key=key, label=label))
+    if (table := option.table(metadata, group)) is not None:
+        known |= vars(read_metadata(table, key=key, label=label))
     acts = repviz.import_matrix(matrix, out, layer=layer, **option.given(known))
     n, d = acts[layer].shape
     bad = n - int(acts.readable.sum())

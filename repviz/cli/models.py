@@ -67,6 +67,7 @@ def train(
     label: option.Label = None,
     metadata: option.Metadata = None,
     key: option.Key = None,
+    group: option.Group = None,
     seed: option.Seed = 0,
     overwrite: option.Overwrite = False,
     as_json: option.Json = False,
@@ -88,7 +89,8 @@ def train(
         "tensorboard": tensorboard,
     }
     with progress_bars():
-        joined: dict[str, Any] = {"label": label, "metadata": metadata, "key": key}
+        table = option.table(metadata, group)
+        joined: dict[str, Any] = {"label": label, "metadata": table, "key": key}
         opened = repviz.open_images(images, limit=limit, seed=seed, **joined)
         rows: tuple[Any, ...] | None = None
         if validation is not None:
@@ -140,6 +142,7 @@ def evaluate(
     label: option.Label = None,
     metadata: option.Metadata = None,
     key: option.Key = None,
+    group: option.Group = None,
     seed: option.Seed = 0,
     as_json: option.Json = False,
 ) -> None:
@@ -147,8 +150,9 @@ def evaluate(
     from repviz.training.machine import Machine
 
     with progress_bars():
+        table = option.table(metadata, group)
         opened = repviz.open_images(
-            images, limit=limit, label=label, metadata=metadata, key=key, seed=seed
+            images, limit=limit, label=label, metadata=table, key=key, seed=seed
         )
         made = repviz.evaluate(
             [repviz.open_checkpoint(path, model=model) for path in checkpoints],

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+import repviz
 from repviz.errors import InputError
 
 ImagesName = Annotated[
@@ -21,6 +22,10 @@ Limit = Annotated[int | None, typer.Option(help="Use a random subset of this man
 Label = Annotated[str | None, typer.Option(help="Array or factor to use as the label.")]
 Metadata = Annotated[
     str | None, typer.Option(help="CSV of labels and factors, joined to the images by --key.")
+]
+Group = Annotated[
+    str | None,
+    typer.Option(help="Metadata column that groups images (a person): kept together in splits."),
 ]
 Key = Annotated[
     str | None, typer.Option(help="Metadata column with the image names (default: first).")
@@ -101,6 +106,18 @@ def _span(first: int, last: str, step: str = "1") -> list[int]:
         sizes.append(first)
         first *= 2
     return sizes
+
+
+def table(metadata: str | None, group: str | None) -> Any:
+    """What ``--metadata`` and ``--group`` name together; None where neither was given."""
+    if group is None:
+        return metadata
+    if metadata is None:
+        raise InputError(
+            f"--group: must come with --metadata, got --group {group} alone. Leave it out, or "
+            "give --metadata."
+        )
+    return repviz.Metadata(metadata, group=group)
 
 
 def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:

@@ -53,13 +53,14 @@ def _study_command(name: str) -> Any:
         images: str,
         out: Path | None,
         title: str | None,
+        group: str | None,
         device: str,
         as_json: bool,
         **values: Any,
     ) -> None:
         folder = out or Path("reports") / name
         with progress_bars(), repviz.on_device(device):
-            opened = _opened(images, own, values)
+            opened = _opened(images, own, values, group)
             done = repviz.study(name, opened, out=folder, title=title, **keywords(own, values))
         findings = done.result("findings")["sentence"].tolist()
         write(
@@ -76,6 +77,7 @@ def _study_command(name: str) -> Any:
         images=(option.ImagesName, "orl"),
         out=(_OptionalFolder, None),
         title=(_Title, None),
+        group=(option.Group, None),
         device=(option.Device, "auto"),
         as_json=(option.Json, False),
     )
@@ -99,6 +101,7 @@ def _sweep_command() -> Any:
         images: str | None,
         out: Path,
         title: str | None,
+        group: str | None,
         cluster: str | None,
         cpus: float | None,
         gpus: float | None,
@@ -116,7 +119,7 @@ def _sweep_command() -> Any:
             source_is_images = not is_store(given)
             if source_is_images:
                 values = {**SWEPT_AT, **option.given(values)}
-            rows = _opened(given, own, values) if source_is_images else given
+            rows = _opened(given, own, values, group) if source_is_images else given
             done = repviz.study("bottleneck", rows, out=out, title=title, **keywords(own, values))
         extras = {"sweep": str(done.folder), "report": str(done.report)}
         for name in ("audit", "choices"):
@@ -133,6 +136,7 @@ def _sweep_command() -> Any:
         images=(_SameSource, None),
         out=(_SweepFolder, Path("reports/sweep")),
         title=(_Title, None),
+        group=(option.Group, None),
         cluster=(option.Cluster, None),
         cpus=(option.Cpus, None),
         gpus=(option.Gpus, None),
@@ -153,10 +157,12 @@ def _opening(own: list[Parameter]) -> list[Parameter]:
     return parameters(repviz.open_images, leave_out=[one.name for one in own])
 
 
-def _opened(images: str, own: list[Parameter], values: dict[str, Any]) -> Any:
+def _opened(images: str, own: list[Parameter], values: dict[str, Any], group: str | None) -> Any:
     """The images that were named."""
     seed = checks.as_list(keywords(own, values).get("seed", 0))[0]
-    return repviz.open_images(images, **{"seed": seed, **keywords(_opening(own), values)})
+    opening = {"seed": seed, **keywords(_opening(own), values)}
+    opening["metadata"] = option.table(opening.get("metadata"), group)
+    return repviz.open_images(images, **opening)
 
 
 _MAPS_HELP = "One photograph through a network, map by map."

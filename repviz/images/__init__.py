@@ -27,7 +27,7 @@ from repviz.images import (
 from repviz.images.collection import Images, parse_grey, parse_size
 from repviz.images.in_memory import images_from
 from repviz.images.local_files import kind_of, printable
-from repviz.images.metadata import add_metadata
+from repviz.images.metadata import Metadata, add_metadata
 from repviz.images.splitting import split
 
 __all__ = ["SOURCES", "Images", "Source", "open_images", "images_from", "split"]
@@ -131,7 +131,7 @@ def open_images(
     limit: int | None = None,
     label: str | None = None,
     seed: int = 0,
-    metadata: str | Path | None = None,
+    metadata: str | Path | Metadata | None = None,
     key: str | None = None,
 ) -> Images:
     """The images called ``name``, decoded on demand.
@@ -157,9 +157,9 @@ def open_images(
         ``metadata``, for every source, the column that holds the labels.
     seed : int
         Chooses the subset and the drawn faces.
-    metadata : path, optional
+    metadata : path or Metadata, optional
         CSV file with one row per image; its columns become factors. See
-        :func:`repviz.images.metadata.add_metadata`.
+        :func:`repviz.images.metadata.add_metadata`, and :class:`repviz.Metadata` for groups.
     key : str, optional
         Column of ``metadata`` with the image names; the first if left out.
 

@@ -89,6 +89,9 @@ class Images:
         n distinct names, one per image.
     labels : ndarray of str, shape (n,), or None
         Who or what each image shows, where that is known.
+    groups : ndarray of str, shape (n,), or None
+        Which images are no independent draws (of one person, one visit), where that is declared:
+        splits keep a group together, intervals and probes take it whole.
     factors : dict of str to ndarray of float64, shape (n,)
         What is known about how each image came about (pose, light), in the source's own units.
     credit : str
@@ -113,11 +116,13 @@ class Images:
     grey: bool | None = None
     from_known_manifold: bool = False
     nouns: Nouns = IMAGES
+    groups: np.ndarray | None = None
     _store: Store = field(kw_only=True, repr=False)
     _index: np.ndarray = field(kw_only=True, repr=False)  # row here -> row in the store
 
     def __post_init__(self) -> None:
-        columns = {"ids": self.ids, "labels": self.labels, "_index": self._index, **self.factors}
+        columns = {"ids": self.ids, "labels": self.labels, "groups": self.groups}
+        columns |= {"_index": self._index, **self.factors}
         for column, values in columns.items():
             if values is not None and len(values) != len(self.ids):
                 raise InputError(
@@ -245,6 +250,7 @@ class Images:
             self,
             ids=tuple(self.ids[row] for row in chosen),
             labels=None if self.labels is None else self.labels[chosen],
+            groups=None if self.groups is None else self.groups[chosen],
             factors={name: values[chosen] for name, values in self.factors.items()},
             _index=self._index[chosen],
         )
@@ -277,7 +283,7 @@ class Images:
 
     def with_nouns(self, nouns: Nouns) -> Images:
         """The same images, with other words for one image and one label in reports."""
-        return replace(self, nouns=nouns)
+        return replace(self, nouns=replace(nouns, grouped=self.groups is not None))
 
     def hashes(self) -> tuple[str, ...]:
         """The SHA-256 of each image's stored bytes, whatever ``size`` and ``grey`` say.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,24 +48,27 @@ def concatenate(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray
     Raises
     ------
     InputError
-        One has labels and the other has none.
+        One has labels or groups and the other has none.
     """
     hint = "Open them: repviz.open_images."
     for what, part in (("first", first), ("second", second)):
         checks.instance("concatenate", what, part, Images, hint=hint)
-    if (first.labels is None) != (second.labels is None):
-        raise InputError(
-            f"concatenate: both sets must have labels or neither, got '{first.name}' "
-            f"{'without' if first.labels is None else 'with'} and '{second.name}' "
-            f"{'without' if second.labels is None else 'with'}."
-        )
+    joined: dict[str, np.ndarray | None] = {}
+    for column in ("labels", "groups"):
+        one, other = getattr(first, column), getattr(second, column)
+        if (one is None) != (other is None):
+            raise InputError(
+                f"concatenate: both sets must have {column} or neither, got '{first.name}' "
+                f"{'without' if one is None else 'with'} and '{second.name}' "
+                f"{'without' if other is None else 'with'}."
+            )
+        joined[column] = None if one is None else np.concatenate([one, other])
     n = int(first._index.max()) + 1
     together = Images(
         name=f"{portable(first.name)} + {portable(second.name)}",
         ids=tuple(f"{portable(part.name)}/{name}" for part in (first, second) for name in part.ids),
-        labels=None
-        if first.labels is None or second.labels is None
-        else np.concatenate([first.labels, second.labels]),
+        labels=joined["labels"],
+        groups=joined["groups"],
         factors={
             name: np.concatenate([values, second.factors[name]])
             for name, values in first.factors.items()
@@ -76,7 +79,9 @@ def concatenate(first: Images, second: Images) -> tuple[Images, tuple[np.ndarray
         else f"{first.credit} {second.credit}".strip(),
         size=first.size,
         grey=first.grey,
-        nouns=first.nouns if first.nouns == second.nouns else IMAGES,
+        nouns=first.nouns
+        if first.nouns == second.nouns
+        else replace(IMAGES, grouped=first.groups is not None),
         _store=ConcatenatedStore(first._store, second._store, n),
         _index=np.concatenate([first._index, second._index + n]),
     )

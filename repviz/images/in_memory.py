@@ -13,7 +13,8 @@ from repviz import checks
 from repviz.errors import ImageError, InputError
 from repviz.images import decoding, hugging_face
 from repviz.images.collection import Images
-from repviz.images.labels import label_texts
+from repviz.images.labels import group_texts, label_texts
+from repviz.nouns import Nouns
 
 PICTURE = "(h, w), (c, h, w) or (h, w, c) with 1 or 3 channels"
 
@@ -54,6 +55,7 @@ def images_from(
     name: str = "own images",
     ids: Sequence[str] | None = None,
     labels: Sequence[Any] | None = None,
+    groups: Sequence[Any] | None = None,
 ) -> Images:
     """The pictures of a sequence, read one at a time when they are asked for.
 
@@ -77,12 +79,15 @@ def images_from(
         (``targets``, as torchvision's do, named by its ``classes``); where the items are pairs of
         a picture and a target, these targets, for which every item is read once. Targets that
         are floats are no labels but a factor, ``"target"``.
+    groups : sequence, optional
+        Which images are no independent draws (of one person, one visit): splits keep a group
+        together, and intervals take it whole.
 
     Raises
     ------
     InputError
-        ``items`` has no length or no rows, is empty or masked, ``ids`` or ``labels`` are not n,
-        or a label is missing (None, NaN).
+        ``items`` has no length or no rows, is empty or masked, ``ids``, ``labels`` or ``groups``
+        are not n, a label or group is missing (None, NaN), or the groups are one or n.
     """
     if isinstance(items, str | bytes | Path):
         raise InputError(
@@ -128,6 +133,8 @@ def images_from(
         labels=None if targets is None else label_texts("images_from", targets),
         factors=factors,
         credit="pictures that a program gave",
+        nouns=Nouns(grouped=groups is not None),
+        groups=None if groups is None else group_texts("images_from", groups),
         _store=Items(items, name),
         _index=np.arange(n),
     )

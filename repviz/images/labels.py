@@ -1,4 +1,4 @@
-"""Labels as text: one per image, none of them missing."""
+"""Labels and groups as text: one per image, none of them missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from repviz.errors import InputError
 
 
-def label_texts(who: str, labels: Iterable[Any]) -> np.ndarray:
+def label_texts(who: str, labels: Iterable[Any], *, what: str = "label") -> np.ndarray:
     """The labels as an array of str, (n,).
 
     Raises
@@ -23,11 +23,29 @@ def label_texts(who: str, labels: Iterable[Any]) -> np.ndarray:
     if missing:
         row = missing[0]
         raise InputError(
-            f"{who}: either every image or no image must have a label, got {values[row]} for "
+            f"{who}: either every image or no image must have a {what}, got {values[row]} for "
             f"image {row} ({len(missing)} of {len(values)} images). Leave those images out, or "
-            "label them."
+            f"{what} them."
         )
     return np.array([_text(label) for label in values])
+
+
+def group_texts(who: str, groups: Iterable[Any]) -> np.ndarray:
+    """The groups as an array of str, (n,).
+
+    Raises
+    ------
+    InputError
+        A group is missing, all images are of one group, or each is of its own.
+    """
+    texts = label_texts(who, groups, what="group")
+    n_groups = len(np.unique(texts))
+    if not 1 < n_groups < len(texts):
+        raise InputError(
+            f"{who}: groups must be fewer than the images and at least 2, got {n_groups} of "
+            f"{len(texts)} images. Leave the groups out, or choose others."
+        )
+    return texts
 
 
 def _is_missing(label: Any) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from repviz import checks, progress
 from repviz.errors import InputError
 from repviz.images.collection import Images
+from repviz.images.labels import group_texts
 from repviz.images.local_files import kind_of, printable
 
 MAX_BYTES = 256 * 2**20
@@ -22,16 +23,38 @@ WHO = "open_images"
 Table = dict[str, dict[str, str]]  # key -> column -> text
 
 
+@dataclass(frozen=True)
+class Metadata:
+    """A CSV file beside the images, and which of its columns says what belongs together.
+
+    Attributes
+    ----------
+    path : path
+        The file: UTF-8, a header, one row per image.
+    group : str, optional
+        The column that becomes the groups, of any number of values: images of one value (a
+        person, a visit) are no independent draws, so splits keep them together and intervals take
+        them whole. Left out, there are none.
+    """
+
+    path: str | Path
+    group: str | None = None
+
+
 def add_metadata(
-    images: Images, path: str | Path, *, key: str | None = None, label: str | None = None
+    images: Images,
+    table: str | Path | Metadata,
+    *,
+    key: str | None = None,
+    label: str | None = None,
 ) -> Images:
-    """The same images, with the columns of a CSV file as their factors and labels.
+    """The same images, with the columns of a CSV file as their factors, labels and groups.
 
     Parameters
     ----------
     images : Images
         Of any source.
-    path : path
+    table : path or Metadata
         The file: UTF-8, a header, one row per image.
     key : str, optional
         The column that says which image a row is of: its id (of a file, its path within the
@@ -45,22 +68,25 @@ def add_metadata(
     Images
         A column of numbers is a factor in its own units. A column of at most 50 categories gives
         one factor of 0 and 1 per category (``"hair=grey"``); several categories of one image are
-        separated by ``;``. Other columns are left out, which is said. So are rows of no image.
+        separated by ``;``. A column of more categories is left out, which is said; it can be the
+        group. So are rows of no image.
 
     Raises
     ------
     InputError
         There is no such file, a key stands twice or may be several images, an image has no row,
-        or a value is missing.
+        a value is missing, or the groups are one, or as many as the images.
     UnknownName
-        The file has no column ``key`` or ``label``.
+        The file has no column ``key`` or ``label``, or none of the groups' name.
     """
-    columns, table = _read(checks.path(WHO, "metadata", path), key)
-    shown = printable(str(path))
-    rows = _match(images, table, shown)
-    labels, factors = _labels_and_factors(columns, rows, images.ids, label, shown)
-    labels = images.labels if labels is None else labels
-    return replace(images, labels=labels, factors=images.factors | factors)
+    opened = _opened(table, key)
+    rows = _match(images, opened.rows, opened.shown)
+    found = _described(opened, rows, list(images.ids), label)
+    nouns = images.nouns if found.groups is None else replace(images.nouns, grouped=True)
+    labels = images.labels if found.labels is None else found.labels
+    groups = images.groups if found.groups is None else found.groups
+    factors = images.factors | found.factors
+    return replace(images, labels=labels, groups=groups, factors=factors, nouns=nouns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +97,7 @@ class Described:
     ----------
     ids : list of str
         The key of each row.
-    labels : ndarray of str, shape (n,), or None
+    labels, groups : ndarray of str, shape (n,), or None
         None where no column holds them.
     factors : dict of str to ndarray of float64, shape (n,)
         As in :func:`add_metadata`.
@@ -79,39 +105,66 @@ class Described:
 
     ids: list[str]
     labels: np.ndarray | None
+    groups: np.ndarray | None
     factors: dict[str, np.ndarray]
 
 
 def read_metadata(
-    path: str | Path, *, key: str | None = None, label: str | None = None
+    table: str | Path | Metadata, *, key: str | None = None, label: str | None = None
 ) -> Described:
-    """The ids, labels and factors of a CSV file, one row per row of a matrix, in its order.
+    """What a CSV file says of the rows of a matrix, in its order.
 
     The parameters and the errors are those of :func:`add_metadata`.
     """
-    columns, table = _read(checks.path(WHO, "metadata", path), key)
-    ids, shown = list(table), printable(str(path))
-    labels, factors = _labels_and_factors(columns, list(table.values()), tuple(ids), label, shown)
-    return Described(ids, labels, factors)
+    opened = _opened(table, key)
+    return _described(opened, list(opened.rows.values()), list(opened.rows), label)
 
 
-def _labels_and_factors(
-    columns: list[str],
-    rows: list[dict[str, str]],
-    ids: tuple[str, ...],
-    label: str | None,
-    shown: str,
-) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """The column ``label`` as text, None without one, and every other column as factors."""
-    if label is not None:
-        checks.one_of(WHO, f"column of {shown}", label, columns)
+@dataclass(frozen=True)
+class _Opened:
+    """A file: what it is called, its columns besides the key, its rows, and the groups' column."""
+
+    shown: str
+    columns: list[str]
+    rows: Table
+    group: str | None
+
+
+def _opened(table: str | Path | Metadata, key: str | None) -> _Opened:
+    given = table if isinstance(table, Metadata) else Metadata(table)
+    columns, rows = _read(checks.path(WHO, "metadata", given.path), key)
+    return _Opened(printable(str(given.path)), columns, rows, given.group)
+
+
+def _described(
+    opened: _Opened, rows: list[dict[str, str]], ids: list[str], label: str | None
+) -> Described:
+    """The columns of labels and of groups as text, and all others as factors."""
+    shown = opened.shown
+    for name in (label, opened.group):
+        if name is not None:
+            checks.one_of(WHO, f"column of {shown}", name, opened.columns)
+    texts: dict[str, np.ndarray] = {}
     factors: dict[str, np.ndarray] = {}
-    for column in columns:
-        if column != label:
-            factors |= _factors(column, [row[column] for row in rows], ids, shown)
-    if label is None:
-        return None, factors
-    return np.array(_complete(label, [row[label] for row in rows], ids, shown)), factors
+    crowded = []
+    for column in opened.columns:
+        values = [row[column] for row in rows]
+        if column in (label, opened.group):
+            texts[column] = np.array(_complete(column, values, ids, shown))
+            continue
+        found = _factors(column, values, ids, shown)
+        if found is None:
+            crowded.append(f"'{column}'")
+        factors |= found or {}
+    if crowded:
+        progress.say(
+            f"{shown}: columns of more than {MAX_CATEGORIES} different values are left out: "
+            f"{', '.join(crowded)}; --group takes one of them."
+        )
+    if opened.group is not None:
+        group_texts(f"{WHO}: column '{opened.group}' of {shown}", texts[opened.group])
+    labels, groups = (None if name is None else texts[name] for name in (label, opened.group))
+    return Described(ids, labels, groups, factors)
 
 
 def _read(path: Path, key: str | None) -> tuple[list[str], Table]:
@@ -196,9 +249,9 @@ def _places(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _factors(
-    column: str, values: list[str], ids: tuple[str, ...], shown: str
-) -> dict[str, np.ndarray]:
-    """The column as one factor of numbers, or as one factor of 0 and 1 per category."""
+    column: str, values: list[str], ids: list[str], shown: str
+) -> dict[str, np.ndarray] | None:
+    """The column as one factor of numbers, or one of 0 and 1 per category; None of too many."""
     numbers = [_number(value) for value in values]
     if any(number is not None for number in numbers):
         _complete(column, values, ids, shown)
@@ -207,18 +260,14 @@ def _factors(
     sets = [{part.strip() for part in value.split(SEPARATOR)} - {""} for value in values]
     categories = sorted(set().union(*sets))
     if len(categories) > MAX_CATEGORIES:
-        progress.say(
-            f"{shown}: column '{column}' is left out: it has {len(categories)} different values, "
-            f"more than {MAX_CATEGORIES}."
-        )
-        return {}
+        return None
     return {
         f"{column}={category}": np.array([category in parts for parts in sets], np.float64)
         for category in categories
     }
 
 
-def _complete(column: str, values: list[str], ids: tuple[str, ...], shown: str) -> list[str]:
+def _complete(column: str, values: list[str], ids: list[str], shown: str) -> list[str]:
     missing = [name for name, value in zip(ids, values, strict=True) if not value]
     if missing:
         raise InputError(

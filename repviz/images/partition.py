@@ -16,16 +16,16 @@ MIN_IDENTITIES = 20
 
 @dataclass(frozen=True)
 class Partition:
-    """Three sets of rows that share no image, and no label where ``by`` is "label".
+    """Three sets of rows that share no image, and no group or label where ``by`` says so.
 
     Attributes
     ----------
     train, validation, test : ndarray of int
         Row numbers, ascending: to fit, to choose when to stop, to report.
     groups : ndarray, shape (n,)
-        The unit that the intervals resample: the label, or the row where there is none.
+        The unit that the intervals resample: the group or label, the row where there is none.
     by : str
-        "label" (people-disjoint where labels are people) or "image".
+        "group", "label" (people-disjoint where labels are people) or "image".
     """
 
     train: np.ndarray
@@ -36,12 +36,12 @@ class Partition:
 
     @property
     def clusters(self) -> np.ndarray | None:
-        """Which rows are no independent draws, ``(n,)``: those of one label where it splits.
+        """Which rows are no independent draws, ``(n,)``: those of one group or label that is split.
 
         None where images are split one by one: there a label is a kind, of which any number of
         images can be drawn, and the interval is over images.
         """
-        return self.groups if self.by == "label" else None
+        return None if self.by == "image" else self.groups
 
     def names(self) -> np.ndarray:
         """The part of each row, ``(n,)`` of "train", "validation" or "test"."""
@@ -58,45 +58,83 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
     ----------
     images : Images
         At least 10.
-    by : {"label", "image"}, optional
-        "label" keeps every label wholly on one side. The default is "label" where there are at
-        least 20 labels, so that three or more are tested on, and "image" elsewhere.
+    by : {"group", "label", "image"}, optional
+        "group" and "label" keep each of them wholly on one side. The default is "group" where the
+        images have groups, else "label" where there are at least 20 labels, so that three or more
+        are tested on, and "image" elsewhere.
     seed : int
-        Which rows, or labels, go where.
+        Which rows, labels or groups go where.
 
     Raises
     ------
     InputError
-        There are too few images or labels for three parts.
+        There are too few images, labels or groups for three parts, or the images have groups,
+        which ``by`` would separate.
     """
     if len(images) < 10:
         raise InputError(
             f"partition: a study needs at least 10 images, got {len(images)}. Use more images."
         )
-    by = by or ("label" if labels_are_identities(images) else "image")
+    if images.groups is not None and by not in (None, "group"):
+        raise InputError(
+            f"partition: images with groups are split by group, got by='{by}'. Leave one of them "
+            "out."
+        )
+    units = clusters_of(images.labels, images.groups)
+    by = by or ("image" if units is None else "label" if images.groups is None else "group")
     train, validation, test = split(images, SHARES, by=by, seed=seed)
     if len(test) < 2:
         raise InputError(
             f"partition: at least 2 images must be left for testing, got {len(test)} of "
             f"{len(images)}. Use more images."
         )
-    groups = np.arange(len(images))
+    groups = np.arange(len(images)) if images.groups is None else images.groups
     # Of labels kept apart one alone says nothing of others; where they are not, its images do.
-    if images.labels is not None and (by == "label" or len(np.unique(images.labels[test])) > 1):
+    told_apart = images.labels is not None and len(np.unique(images.labels[test])) > 1
+    if images.groups is None and (by == "label" or told_apart):
         groups = np.asarray(images.labels)
     return Partition(train, validation, test, groups, by)
 
 
-def identities(labels: np.ndarray | None) -> np.ndarray | None:
-    """``labels`` (n,) where they are identities; None where rows are independent draws.
+def clusters_of(labels: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray | None:
+    """Which images are no independent draws, ``(n,)``; None where each is one.
 
-    For the intervals of shares: images of one person are more alike than those of two.
+    Images of one person are more alike than those of two, and intervals take them together.
+
+    Parameters
+    ----------
+    labels : ndarray of str, shape (n,), or None
+        Taken where no groups are declared and there are at least 20 labels: each is then one
+        thing, a person, and not a kind. An image without a label ("") is a cluster of its own.
+    groups : ndarray of str, shape (n,), or None
+        The declared groups.
     """
-    if labels is None or len(np.unique(labels)) < MIN_IDENTITIES:
+    if groups is not None or labels is None:
+        return groups
+    unlabelled = labels == ""
+    if len(np.unique(labels[~unlabelled])) < MIN_IDENTITIES:
         return None
-    return labels
+    alone = np.char.add("\0", np.arange(len(labels)).astype(str))
+    return np.where(unlabelled, alone, labels) if unlabelled.any() else labels
 
 
-def labels_are_identities(images: Labelled) -> bool:
-    """Whether labels are so many that each is taken for one thing, a person, and not for a kind."""
-    return len(images.classes) >= MIN_IDENTITIES
+def labels_cross(labels: np.ndarray | None, clusters: np.ndarray) -> bool:
+    """Whether every label is of two clusters or more, so that it can be learned from the others.
+
+    A label that is all of one person could otherwise not be both learned and asked for.
+    """
+    if labels is None:
+        return True
+    labelled = labels != ""
+    pairs = np.unique(np.stack([labels[labelled], clusters[labelled]]).astype(str), axis=1)
+    return bool((np.unique(pairs[0], return_counts=True)[1] > 1).all())
+
+
+def by_for_labels(images: Labelled) -> str:
+    """How to split images to learn labels of some and ask for those of others: "group" or "image".
+
+    Groups stay together unless some label is of one group alone.
+    """
+    if images.groups is None or not labels_cross(images.labels, images.groups):
+        return "image"
+    return "group"

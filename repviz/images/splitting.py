@@ -1,4 +1,4 @@
-"""Parts of a set of images, with every person in all of them or with no person in two."""
+"""Parts of a set of images: every label in all of them, or no label, or no group, in two."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 
-METHODS = ("image", "label")
+METHODS = ("image", "label", "group")
 
 
 class Labelled(Protocol):
@@ -25,6 +25,10 @@ class Labelled(Protocol):
         """The label of each row, where there are labels."""
 
     @property
+    def groups(self) -> np.ndarray | None:
+        """The group of each row, where groups are declared."""
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The distinct labels."""
 
@@ -36,7 +40,7 @@ class Labelled(Protocol):
 
 
 def split(
-    images: Labelled, fractions: Sequence[float], *, by: str = "image", seed: int = 0
+    images: Labelled, fractions: Sequence[float], *, by: str | None = None, seed: int = 0
 ) -> tuple[np.ndarray, ...]:
     """The rows of each part: disjoint sorted int64 arrays that together hold every row.
 
@@ -46,51 +50,58 @@ def split(
         What to split.
     fractions : sequence of float
         The share of each part, each above 0, that sum to 1.
-    by : {"image", "label"}
+    by : {"image", "label", "group"}, optional
         "image": stratified by label, so that each part holds its share of every label (of 10
         images of a person, 0.7 is 7). "label": a group split, which keeps all images of a label in
-        one part (people-disjoint); the shares are then shares of the labels.
+        one part (people-disjoint); the shares are then shares of the labels. "group": the same
+        with declared groups, stratified by the most frequent label of each. The default is "group"
+        where the images have groups, and "image" elsewhere.
     seed : int
         Chooses which goes where.
 
     Raises
     ------
     InputError
-        The fractions are not shares of 1, a part would stay empty, or ``by="label"`` is asked of
-        images without labels.
+        The fractions are not shares of 1, a part would stay empty, or ``by`` asks for labels or
+        groups that the images do not have.
     UnknownName
-        ``by`` is neither.
+        ``by`` is none of these.
     """
     if not hasattr(images, "classes"):
         raise InputError(
             f"split: images must be Images, got {checks.shown(images)}. Open them: "
             "repviz.open_images."
         )
+    by = by or ("image" if images.groups is None else "group")
     checks.one_of("split", "way to split", by, METHODS)
     shares = _shares(fractions)
     seed = checks.seed("split", seed)
     rng = np.random.default_rng(seed)
+    if by != "image" and getattr(images, f"{by}s") is None:
+        raise InputError(
+            f"split: by='{by}' needs {by}s, and images '{images.name}' have none. Use by='image'."
+        )
+    labels = np.zeros(len(images), np.int64) if images.labels is None else images.label_indices
     if by == "label":
-        if images.labels is None:
-            raise InputError(
-                f"split: by='label' needs labels, and images '{images.name}' have none. "
-                "Use by='image'."
-            )
         order = rng.permutation(len(images.classes))
         sides = _apportion(len(order), shares, np.zeros(len(shares)))[0]
         part_of = np.repeat(np.arange(len(shares)), sides)[np.argsort(order)][images.label_indices]
+    elif by == "group":
+        _, group_of = np.unique(np.asarray(images.groups), return_inverse=True)
+        counts = np.zeros((group_of.max() + 1, labels.max() + 1), np.int64)
+        np.add.at(counts, (group_of, labels), 1)
+        part_of = _stratified(counts.argmax(axis=1), shares, rng)[group_of]
     else:
-        part_of = _by_image(images, shares, rng)
+        part_of = _stratified(labels, shares, rng)
     parts = tuple(np.flatnonzero(part_of == part) for part in range(len(shares)))
     _refuse_empty(images, fractions, parts)
     return parts
 
 
-def _by_image(images: Labelled, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    label_indices = (
-        np.zeros(len(images), np.int64) if images.labels is None else images.label_indices
-    )
-    part_of = np.empty(len(images), np.int64)
+def _stratified(
+    label_indices: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    part_of = np.empty(len(label_indices), np.int64)
     # What rounding takes from a part in one label is given back in the next, so that the parts
     # have their shares of the whole even where every label has only a few images.
     owed = np.zeros(len(shares))
@@ -136,6 +147,8 @@ def _refuse_empty(
     empty = [place for place, part in enumerate(parts, 1) if not len(part)]
     if empty:
         labels = "no labels" if images.labels is None else f"{len(images.classes)} labels"
+        if images.groups is not None:
+            labels += f", {len(np.unique(images.groups))} groups"
         shares = ", ".join(f"{fraction:g}" for fraction in fractions)
         raise InputError(
             f"split: every part must get at least one image, got none for part {empty[0]} of "

@@ -166,16 +166,16 @@ def resampled(study: Study, n: int, groups: int) -> str:
     nouns = study.nouns
     if groups == n:
         return nouns.images
-    together = f"all {nouns.images} of {indefinite(nouns.label)} together"
-    return f"{numbers.count(groups)} {nouns.labels} ({together})"
+    together = f"all {nouns.images} of {indefinite(nouns.unit)} together"
+    return f"{numbers.count(groups)} {nouns.units} ({together})"
 
 
 def unseen_images(study: Study) -> str:
     """Which images the sweep's errors are of: ``60 test faces of people not in training``."""
     first = records(study.result("sweep", "split_by n_test"))[0]
     nouns, n = study.nouns, numbers.count(first["n_test"])
-    if first["split_by"] == "label":
-        return f"{n} test {nouns.images} of {nouns.labels} not in training"
+    if first["split_by"] != "image":
+        return f"{n} test {nouns.images} of {nouns.units} not in training"
     return f"{n} test {nouns.images} not in training"
 
 

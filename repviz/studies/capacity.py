@@ -44,10 +44,10 @@ def why_no_capacity(parts: Partition, rows: np.ndarray, nouns: Nouns) -> str:
     pairs = int((sizes.sum() ** 2 - np.square(sizes).sum()) // 2)
     if len(sizes) < FEWEST or max(RATES) * pairs < RESOLVED:
         return (
-            f"the {count(len(rows))} {nouns.images} of {count(len(sizes))} {nouns.labels} on which "
-            f"the encoder was not trained make {count(pairs)} pairs of different {nouns.labels}, "
+            f"the {count(len(rows))} {nouns.images} of {count(len(sizes))} {nouns.units} on which "
+            f"the encoder was not trained make {count(pairs)} pairs of different {nouns.units}, "
             f"too few for a false-accept rate of {percent(max(RATES), 0)} "
-            f"({RESOLVED} accepted pairs of {FEWEST} {nouns.labels} or more)"
+            f"({RESOLVED} accepted pairs of {FEWEST} {nouns.units} or more)"
         )
     return ""
 
@@ -131,9 +131,9 @@ def _room(row: Any, nouns: Nouns) -> str:
         )
     return (
         f"At a false-accept rate of {100 * row.false_accept_rate:g} % the {row.d:.0f}-number code "
-        f"has room for at most {from_log10(row.log10_capacity)} {nouns.labels} [{ends[0]}, "
+        f"has room for at most {from_log10(row.log10_capacity)} {nouns.units} [{ends[0]}, "
         f"{ends[1]}] (ratio of caps in all dimensions of the codes{intrinsic}; {count(row.n)} "
-        f"{nouns.images} of {count(row.groups)} {nouns.labels} on which the encoder was not "
+        f"{nouns.images} of {count(row.groups)} {nouns.units} on which the encoder was not "
         "trained)"
     )
 
@@ -143,7 +143,7 @@ def _genuine(row: Any, nouns: Nouns) -> str:
         return "."
     low, high = percent(row.genuine_share_low), percent(row.genuine_share_high)
     return (
-        f", and matches two {nouns.images} of one {nouns.label} in "
+        f", and matches two {nouns.images} of one {nouns.unit} in "
         f"{percent(row.genuine_share)} of cases [{low}, {high}]."
     )
 

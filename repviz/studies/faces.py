@@ -30,7 +30,7 @@ from repviz.errors import InputError
 from repviz.facespace.calibration import calibrate
 from repviz.images import as_images, split
 from repviz.images.collection import Images
-from repviz.images.partition import partition
+from repviz.images.partition import by_for_labels, partition
 from repviz.models import autoencoder, open_model
 from repviz.models.model import Model
 from repviz.number_format import count, counted, percent, points_with_interval
@@ -184,7 +184,7 @@ def faces(
         images=describe_images(data),
         summary=SUMMARY.format(one=images.nouns.one, images=images.nouns.several),
     ) as study:
-        known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
+        known, held_out = split(images, (0.7, 0.3), by=by_for_labels(images), seed=seed)
         identity = known, held_out
         rng = stream(seed, "faces", "sample")
         measured = draw_by_label(images.labels, len(images), MEASURED, rng)

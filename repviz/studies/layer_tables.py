@@ -10,6 +10,7 @@ import pandas as pd
 
 from repviz import progress
 from repviz.errors import InputError
+from repviz.images.partition import labels_cross
 from repviz.manifold.dimension import dimension
 from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.invariance import invariance
@@ -24,6 +25,7 @@ from repviz.studies.representations import Representation
 COMPARED = 500  # images that similarity compares, at most
 FEWEST_COMPARED = 4  # with fewer, debiased CKA is not defined
 SHUFFLES = 99
+FOLDS = 5  # of the cross-validation of probes, at most
 FEWEST_KNOWN = 20  # images of which a factor is known
 
 
@@ -159,12 +161,15 @@ def _label_probes(
     labels, scores = labels[labelled], representation.scores[labelled]
     shuffled = stream(seed, "layers", "label shuffle").permutation(labels)
     clusters = None if representation.clusters is None else representation.clusters[labelled]
+    folds: dict[str, Any] = {}
+    if clusters is not None and labels_cross(labels, clusters):  # no person in two folds
+        folds = {"groups": clusters, "folds": min(FOLDS, len(np.unique(clusters)))}
     row: dict[str, float] = {}
     hits = None
     for method in ("knn", "linear"):
-        read = probe(scores, labels, method=method, clusters=clusters, seed=seed)
+        read = probe(scores, labels, method=method, clusters=clusters, seed=seed, **folds)
         hits = read.hits
-        control = probe(scores, shuffled, method=method, seed=seed)
+        control = probe(scores, shuffled, method=method, seed=seed, **folds)
         row |= {**_columns(read, method), f"{method}_shuffled": control.value}
         row["chance"] = read.chance
     return row, pd.Series(hits, representation.image_rows[labelled])

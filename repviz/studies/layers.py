@@ -28,7 +28,7 @@ from repviz.bottleneck.data import as_stored, describe_images
 from repviz.errors import InputError, Unavailable
 from repviz.images import as_images, split
 from repviz.images.collection import Images
-from repviz.images.partition import labels_are_identities
+from repviz.images.partition import by_for_labels, clusters_of
 from repviz.images.perturbations import PERTURBATIONS, perturb
 from repviz.models import open_model
 from repviz.models.depth import ENOUGH, layers_over_depth
@@ -133,7 +133,7 @@ def layers(
         images=describe_images(thumbnails),
         summary=SUMMARY,
     ) as study:
-        known, held_out = split(images, (0.7, 0.3), by="image", seed=seed)
+        known, held_out = split(images, (0.7, 0.3), by=by_for_labels(images), seed=seed)
         identity = known, held_out
         study.stage("images", partial(_images, images=thumbnails, identity=identity))
         if no_control:
@@ -283,7 +283,7 @@ def _representations(
     study: Study, images: Images, model: str, states: list[str]
 ) -> Iterator[Representation]:
     """The pixels, and every layer in every state, in the order of depth; one at a time."""
-    clusters = images.labels if labels_are_identities(images) else None
+    clusters = clusters_of(images.labels, images.groups)
     yield Representation("pixels", "pixels", "none", "pixels", images.matrix(), clusters)
     for state in states:
         acts = open_activations(study.folder / "acts" / state)
@@ -303,7 +303,8 @@ def _invariance(
     The activations of perturbed images lie on the disk one perturbation at a time.
     """
     some = evenly_spaced(len(images), PERTURBED)
-    groups = None if images.labels is None else images.labels[some]
+    groups = images.labels if images.groups is None else images.groups
+    groups = None if groups is None else groups[some]
     if groups is not None and len(np.unique(groups)) < MIN_CLUSTERS:
         groups = None  # a jackknife over so few labels says next to nothing
     rows = []

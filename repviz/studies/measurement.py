@@ -63,7 +63,7 @@ class Known:
 
 
 def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
-    """The rows of images.csv: row, id, label, identity_split, and a column for each factor.
+    """The rows of images.csv: row, id, label, group if any, identity_split, and each factor.
 
     Parameters
     ----------
@@ -79,6 +79,7 @@ def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
         "row": np.arange(n),
         "id": images.ids,
         "label": "" if images.labels is None else images.labels,
+        **({} if images.groups is None else {"group": images.groups}),
         "identity_split": part,
         **{f"factor_{name}": values for name, values in images.factors.items()},
     }

@@ -20,7 +20,7 @@ from repviz.errors import InputError, Unavailable
 from repviz.figures import pictures
 from repviz.images import as_images
 from repviz.images.collection import Images
-from repviz.images.partition import identities
+from repviz.images.partition import clusters_of
 from repviz.manifold.identity import nearest_identity
 from repviz.models import open_model
 from repviz.models.anatomy import anatomy, first_filters, towers
@@ -191,7 +191,7 @@ def _pixel_stage(study: Study, images: Images, rows: np.ndarray, seed: int) -> N
             shown.labels,
             known=np.arange(len(known)),
             queries=np.arange(len(known), len(shown)),
-            groups=identities(shown.labels),
+            groups=clusters_of(shown.labels, shown.groups),
         )
         row = {"representation": "pixels", **identity_columns(found), "n_known": len(known)}
         draft.table("nearest_in_pixels", pd.DataFrame([{**row, "size": PIXELS}]))

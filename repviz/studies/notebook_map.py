@@ -11,6 +11,7 @@ from repviz import checks
 from repviz.activations.store import Activations
 from repviz.images import as_images, split
 from repviz.images.collection import Images
+from repviz.images.partition import by_for_labels
 from repviz.report.notebook import HEIGHT, Explorer, show
 from repviz.streams import stream
 from repviz.studies import stores as stored
@@ -39,7 +40,7 @@ def map_activations(
         with begin(
             Path(folder) / "map", study="map", title=title, parameters={}, images=about
         ) as study:
-            parts = split(images, (0.7, 0.3), by="image", seed=seed)
+            parts = split(images, (0.7, 0.3), by=by_for_labels(images), seed=seed)
             known = Known(images.labels, images.factors, (parts[0], parts[1]))
             work = partial(write_stored_images, images=images, split=known.split, shown=shown)
             study.stage("images", work)

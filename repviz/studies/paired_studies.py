@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import intervals
-from repviz.images.partition import identities
+from repviz.images.partition import clusters_of
 from repviz.study_folder import Study
 
 
@@ -56,15 +56,19 @@ class PairedStudies:
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """The images that both are of: row_a, row_b, id and label."""
-        columns = ["row", "id", "label"]
+        """The images that both are of: row_a, row_b, id, label, and group ("" without groups)."""
+        columns = ["row", "id", "label", "group"]
         tables = [
-            study.result("images", " ".join(columns))[columns].astype({"id": str, "label": str})
+            study.result("images", "row id label")
+            .reindex(columns=columns, fill_value="")
+            .astype({"id": str, "label": str, "group": str})
             if study.has("results/images.csv")
             else pd.DataFrame(columns=columns)
             for study in (self.a, self.b)
         ]
-        merged = tables[0].merge(tables[1].drop(columns="label"), on="id", suffixes=("_a", "_b"))
+        merged = tables[0].merge(
+            tables[1].drop(columns=["label", "group"]), on="id", suffixes=("_a", "_b")
+        )
         return merged.set_index("id", drop=False)
 
     def both(self, *tables: str) -> bool:
@@ -97,10 +101,12 @@ class PairedStudies:
         )
         values = shared[[f"{column}_a", f"{column}_b"]].to_numpy(np.float64)
         finite = np.isfinite(values).all(axis=1)
-        labels = self.images["label"].to_numpy()
+        labels, groups = (self.images[name].to_numpy(str) for name in ("label", "group"))
+        known = [None if (one == "").any() else one for one in (labels, groups)]
+        found = clusters_of(known[0], known[1])
         clusters = np.arange(len(shared))
-        if (labels != "").all() and identities(labels) is not None:
-            clusters = shared["label"].to_numpy()
+        if found is not None:
+            clusters = pd.Series(found, self.images.index)[shared["id"]].to_numpy()
         return values[finite], clusters[finite]
 
 

@@ -52,7 +52,7 @@ def known_images(
         people=None if people is None else people[rows],
         codes=encode(faces),
         decode=decode,
-        oriented=nouns == FACES,
+        oriented=nouns.image == FACES.image,
     )
 
 
@@ -177,7 +177,7 @@ def claim(study: Study) -> str:
     nouns = study.nouns
     whose = ""
     if held.groups < held.n:
-        whose = f" of {count(held.groups)} {nouns.label if held.groups == 1 else nouns.labels}"
+        whose = f" of {count(held.groups)} {nouns.unit if held.groups == 1 else nouns.units}"
     real = (
         f"{count(held.accepted)} of {count(held.n)} real {nouns.images}{whose} were "
         f"({_interval(held)})"

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import checks, progress, provenance
-from repviz.bottleneck.data import as_stored
+from repviz.bottleneck.data import as_stored, labels_key
 from repviz.images import as_images, split
 from repviz.images.collection import Images
+from repviz.images.partition import by_for_labels
 from repviz.report.page import write_report
 from repviz.streams import stream
 from repviz.studies import stores as stored
@@ -101,7 +102,7 @@ def saved_activations(
         images=describe_stores(stores, images, shown),
         summary=SUMMARY,
     ) as study:
-        parts = split(images, (0.7, 0.3), by="image", seed=seed)
+        parts = split(images, (0.7, 0.3), by=by_for_labels(images), seed=seed)
         halves = parts[0], parts[1]
         study.stage(
             "images", partial(write_stored_images, images=images, split=halves, shown=shown)
@@ -152,10 +153,12 @@ def describe_stores(
         "name": images.name,
         "credit": "" if shown is None else shown.credit,
         "key": stored.images_key(stores, images),
-        "labels_key": provenance.key([] if images.labels is None else images.labels.tolist()),
+        "labels_key": labels_key(images.labels, images.groups),
         "n": len(images),
         "labels": len(images.classes),
-        "nouns": stored.nouns_of_stores(stores).as_json(),
+        "nouns": replace(
+            stored.nouns_of_stores(stores), grouped=images.groups is not None
+        ).as_json(),
     }
 
 

@@ -14,7 +14,7 @@ from repviz import checks, provenance
 from repviz.activations.capture import fits
 from repviz.activations.store import Activations, Matrix, open_activations
 from repviz.errors import InputError
-from repviz.images.partition import identities
+from repviz.images.partition import clusters_of
 from repviz.manifold.stored_rows import joined_rows
 from repviz.nouns import IMAGES, ROWS, Nouns
 from repviz.studies.representations import Representation
@@ -77,12 +77,15 @@ class StoredImages:
         "" where an image has none; None where none has one.
     factors : dict of str to ndarray of float64, shape (n,)
         Known factors; NaN where one is not known.
+    groups : ndarray of str, shape (n,), or None
+        The declared groups, of an image without one a group of its own; None where none has one.
     """
 
     name: str
     ids: list[str]
     labels: np.ndarray | None
     factors: dict[str, np.ndarray]
+    groups: np.ndarray | None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -100,14 +103,8 @@ class StoredImages:
 
     @property
     def clusters(self) -> np.ndarray | None:
-        """Which images are not independent draws, where labels name so many that each is one thing.
-
-        An image without a label is a cluster of its own.
-        """
-        if self.labels is None or identities(self.labels[self.labels != ""]) is None:
-            return None
-        alone = np.char.add("\0", np.arange(len(self)).astype(str))
-        return np.where(self.labels == "", alone, self.labels)
+        """Which images are not independent draws: see :func:`clusters_of`."""
+        return clusters_of(self.labels, self.groups)
 
 
 class StoredRows:
@@ -301,21 +298,27 @@ def _distinct_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _known_of(stores: Sequence[Store], n: int) -> StoredImages:
-    """Id, label and factors of each image, from the first store that has them."""
+    """Id, label, group and factors of each image, from the first store that has them."""
     ids = np.full(n, "", dtype=object)
     labels = np.full(n, "", dtype=object)
+    alone = np.char.add("\0", np.arange(n).astype(str)).astype(object)
+    groups = alone.copy()
     factors: dict[str, np.ndarray] = {}
     for store in reversed(stores):
         rows = store.acts.rows.iloc[store.rows]
         ids[store.images] = rows["id"].astype(str)
         known = rows["label"].notna().to_numpy()
         labels[store.images[known]] = rows["label"][known].astype(str)
+        if "group" in rows:
+            known = rows["group"].notna().to_numpy()
+            groups[store.images[known]] = rows["group"][known].astype(str)
         for column in (str(column) for column in rows if str(column).startswith(FACTOR)):
             values = factors.setdefault(column.removeprefix(FACTOR), np.full(n, np.nan))
             values[store.images] = rows[column].to_numpy(np.float64)
     names = list(dict.fromkeys(store.acts.manifest["images"]["name"] for store in stores))
     known_labels = labels.astype(str) if (labels != "").any() else None
-    return StoredImages(", ".join(names), ids.tolist(), known_labels, factors)
+    known_groups = groups.astype(str) if (groups != alone).any() else None
+    return StoredImages(", ".join(names), ids.tolist(), known_labels, factors, known_groups)
 
 
 def images_key(stores: Sequence[Store], images: StoredImages) -> str:

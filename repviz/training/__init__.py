@@ -219,11 +219,14 @@ def _parts(
 ) -> Parts:
     """The rows to train on and the rows held out, drawn or as they are given."""
     from repviz.images import split
+    from repviz.images.partition import by_for_labels
 
     if isinstance(held_out, Sequence) and not isinstance(held_out, str):
         return _checked(held_out, len(images))
     held_out = checks.real("train", "held_out", held_out, low=0.001, high=0.999)
-    by = recipe.by if images.labels is not None else "image"
+    by = by_for_labels(images)
+    if recipe.by == "label" and images.labels is not None:
+        by = "label" if images.groups is None else "group"
     first, second = split(images, (1 - held_out, held_out), by=by, seed=seed)
     return first, second
 

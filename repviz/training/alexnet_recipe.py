@@ -35,7 +35,7 @@ from repviz import intervals
 from repviz.errors import InputError
 from repviz.images import split
 from repviz.images.cache import cached_pixels
-from repviz.images.partition import identities
+from repviz.images.partition import by_for_labels, clusters_of
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.number_format import counted
 from repviz.training import loop
@@ -114,7 +114,10 @@ def train_on_labels(
         "validation": validation_rows,
         "held_out": parts[1],
     }
-    evaluator = _Evaluator(module, model.preprocessing, data, label_indices, seen, machine)
+    clusters = clusters_of(images.labels, images.groups)
+    evaluator = _Evaluator(
+        module, model.preprocessing, data, label_indices, seen, machine, clusters
+    )
     history = loop.run(
         module,
         batches,
@@ -196,7 +199,8 @@ def _validation(
     """The rows to fit, and those that decide when the rate falls: none for a fixed schedule."""
     if settings.schedule != "plateau":
         return rows, rows[:0]
-    parts = split(images.take(rows), (1 - VALIDATION, VALIDATION), by="image", seed=seed)
+    own = images.take(rows)
+    parts = split(own, (1 - VALIDATION, VALIDATION), by=by_for_labels(own), seed=seed)
     return rows[parts[0]], rows[parts[1]]
 
 
@@ -283,15 +287,17 @@ class _Evaluator:
         label_indices: Tensor,
         parts: dict[str, np.ndarray],
         machine: Machine,
+        clusters: np.ndarray | None,
     ) -> None:
+        self.clusters = clusters
         self.module, self.preprocessing, self.data = module, preprocessing, data
         self.label_indices, self.parts, self.machine = label_indices, parts, machine
 
     def row(self, epoch: loop.Epoch) -> loop.Row:
         hits, n = self._hits("held_out"), len(self.parts["held_out"])
         labels = self.label_indices[self.parts["held_out"]]
-        clusters = identities(self.label_indices.numpy())
-        low, high = intervals.accuracy(hits, None if clusters is None else labels.numpy())
+        clusters = None if self.clusters is None else self.clusters[self.parts["held_out"]]
+        low, high = intervals.accuracy(hits, clusters)
         row: loop.Row = {
             "epoch": epoch.number,
             "train_loss": epoch.loss,

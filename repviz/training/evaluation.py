@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
 from repviz.images import as_images
-from repviz.images.partition import identities
+from repviz.images.partition import clusters_of
 from repviz.models.model import Model, Preprocessing, evaluating
 from repviz.models.opening import as_model
 from repviz.training.machine import Machine
@@ -182,7 +182,7 @@ def evaluate(
     for own_hits, (_, predicted) in zip(hits, predictions, strict=True):
         own_hits[machine.share(len(rows))] = (predicted.argmax(1) == targets).float()
     hits = machine.summed(hits) > 0
-    groups = identities(label_indices)
+    groups = clusters_of(images.labels, images.groups)
     clusters = None if groups is None else groups[rows]
     chance = np.bincount(label_indices[rows]).max() / len(rows)
     table = pd.DataFrame(

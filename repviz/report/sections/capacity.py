@@ -72,13 +72,13 @@ def render(study: Study) -> Content | None:
         return None
     nouns, row = study.nouns, quoted[0]
     caption = (
-        f"How many {nouns.labels} a code of {count(row['d'])} numbers tells apart at most: "
-        f"{count(row['n'])} {nouns.images} of {count(row['groups'])} {nouns.labels} on which the "
+        f"How many {nouns.units} a code of {count(row['d'])} numbers tells apart at most: "
+        f"{count(row['n'])} {nouns.images} of {count(row['groups'])} {nouns.units} on which the "
         f"encoder was not trained (its validation images among them), 95 % intervals over "
-        f"{nouns.labels}. "
+        f"{nouns.units}. "
         f"{_unresolved(records(table), nouns)}"
     )
-    alt = f"Largest number of {nouns.labels} against the false-accept rate."
+    alt = f"Largest number of {nouns.units} against the false-accept rate."
     body = join(
         [
             tag("p", _genuine(row, nouns), class_="facts"),
@@ -94,15 +94,15 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading=f"One {nouns.label} fills a cap of the sphere of the codes’ directions: all within "
+        reading=f"One {nouns.unit} fills a cap of the sphere of the codes’ directions: all within "
         "the angle at which the stated share of pairs of different "
-        f"{nouns.labels} is accepted. The capacity is how often that cap fits into the one that "
+        f"{nouns.units} is accepted. The capacity is how often that cap fits into the one that "
         f"all {nouns.images} span. The dashed line is 1 / rate, what directions spread evenly "
         "would give: what lies above it counts parts of the sphere where no "
         f"{nouns.image} is.",
-        limits=f"An upper bound that assumes caps without gaps and filled by their {nouns.labels}: "
-        f"a code that does not match the {nouns.images} of one {nouns.label} holds none. The span "
-        f"grows with the number of {nouns.images}. Of {count(row['random_people'])} {nouns.labels} "
+        limits=f"An upper bound that assumes caps without gaps and filled by their {nouns.units}: "
+        f"a code that does not match the {nouns.images} of one {nouns.unit} holds none. The span "
+        f"grows with the number of {nouns.images}. Of {count(row['random_people'])} {nouns.units} "
         "drawn at random one pair is already expected to be confused. The ratio in the intrinsic "
         "dimension is no bound: a curved set reaches more dimensions than it has. The published "
         "figures are of another network and other images (ArcFace; Boddeti et al. 2023).",
@@ -111,10 +111,10 @@ def render(study: Study) -> Content | None:
 
 
 def _title(row: dict[str, Any], nouns: Nouns) -> str:
-    own = f" and matches {percent(row['genuine_share'])} of the pairs of one {nouns.label}"
+    own = f" and matches {percent(row['genuine_share'])} of the pairs of one {nouns.unit}"
     return (
         f"At a false-accept rate of {_rate(row)} the code has room for at most "
-        f"{from_log10(row['log10_capacity'])} {nouns.labels} "
+        f"{from_log10(row['log10_capacity'])} {nouns.units} "
         f"(95 % CI {_ends(row, 'log10_capacity')}){'' if missing(row['genuine_share']) else own}"
     )
 
@@ -142,7 +142,7 @@ def _unresolved(rows: list[dict[str, Any]], nouns: Nouns) -> str:
     if not lost:
         return ""
     return (
-        f"{count(rows[0]['pairs'])} pairs of different {nouns.labels} cannot resolve a rate of "
+        f"{count(rows[0]['pairs'])} pairs of different {nouns.units} cannot resolve a rate of "
         f"{' or '.join(lost)}, at which fewer than 30 would be accepted: no figure is given there."
     )
 
@@ -151,10 +151,10 @@ def _genuine(row: dict[str, Any], nouns: Nouns) -> str:
     """What a threshold makes of the images of one person, in words."""
     at = f"At the threshold of {plain(row['threshold'])}° (false-accept rate {_rate(row)})"
     if missing(row["genuine_share"]):
-        return f"{at} it is not known how many pairs of {nouns.images} of one {nouns.label} match."
+        return f"{at} it is not known how many pairs of {nouns.images} of one {nouns.unit} match."
     low, high = percent(row["genuine_share_low"]), percent(row["genuine_share_high"])
     return (
-        f"{at} {percent(row['genuine_share'])} of the pairs of {nouns.images} of one {nouns.label} "
+        f"{at} {percent(row['genuine_share'])} of the pairs of {nouns.images} of one {nouns.unit} "
         f"match (95 % CI {low} to {high}; {count(row['genuine_pairs'])} pairs)."
     )
 

@@ -75,7 +75,7 @@ def render(study: Study) -> Content | None:
         "TwoNN’s, over at most 4,000 rows, training rows included; of k numbers it is at most k. "
         "The interval of the raw value holds sampling error alone; that of the calibrated one "
         "also the model error, as far as twelve reference families of known dimension show it."
-        + (f" Both resample {study.nouns.labels}, not images." if grouped else ""),
+        + (f" Both resample {study.nouns.units}, not images." if grouped else ""),
     )
 
 

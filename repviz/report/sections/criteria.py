@@ -99,7 +99,7 @@ def render(study: Study) -> Content | None:
         reading="A criterion scores each test image before and after compression. The smallest "
         "size, tested, is the one from which on, going up, the mean loss is below the margin with "
         "95 % confidence (a paired test of non-inferiority, from the largest size down, over "
-        f"independent {study.nouns.labels} or images). For a yes or no, 59 of them without a "
+        f"independent {study.nouns.units} or images). For a yes or no, 59 of them without a "
         "loss are needed to rule out a loss of 5 %. Observed is the same without a test; its "
         "interval resamples test "
         "images, or labels, for these trained models, and ∞ is beyond the sizes of the sweep. We "

@@ -97,7 +97,7 @@ def render(study: Study) -> Content | None:
         f"image, the nearest of a rung first, its nearest known {nouns.image} and the distance to "
         "it (RMS grey level). What the judges "
         f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
-        f"{count(first['calibration_groups'])} {nouns.labels if _by_people(rungs) else 'images'} "
+        f"{count(first['calibration_groups'])} {nouns.units if _by_people(rungs) else 'images'} "
         f"that had not been used to fit them{_drawn(study, rungs)}, so that on average "
         f"{percent(first['calibration_level'])} of new "
         f"{nouns.images} pass."
@@ -266,7 +266,7 @@ def _reading(study: Study) -> str:
 
 def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
     nouns = study.nouns
-    once = f"The interval of the real images counts each {nouns.label} once. "
+    once = f"The interval of the real images counts each {nouns.unit} once. "
     met = count(negatives[negatives["in_classifier_training"]]["kind"].nunique())
     kinds = count(negatives["kind"].nunique())
     return (

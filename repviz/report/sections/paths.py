@@ -144,8 +144,8 @@ def _facts(study: Study, steps: pd.DataFrame) -> str:
     unseen = f"without the {nouns.image}, and by the distance to the nearest other {nouns.image}"
     if _by_label(study):
         unseen = (
-            f"without the {nouns.label}, and by the distance to the nearest {nouns.image} of "
-            f"another {nouns.label}"
+            f"without the {nouns.unit}, and by the distance to the nearest {nouns.image} of "
+            f"another {nouns.unit}"
         )
     walk = (
         f"The walk takes the shortest way through the graph of {count(graph[0]['k'])} nearest "
@@ -171,7 +171,7 @@ def _by_label(study: Study) -> bool:
 def _pairs(study: Study, row: dict[str, Any]) -> str:
     """Of what the shares are: ``30 pairs of faces of 3 pairs of people``."""
     nouns = study.nouns
-    of = f" of {count(row['groups'])} pairs of {nouns.labels}" if row["groups"] < row["n"] else ""
+    of = f" of {count(row['groups'])} pairs of {nouns.units}" if row["groups"] < row["n"] else ""
     return f"{count(row['n'])} pairs of {nouns.images}{of}"
 
 
@@ -196,7 +196,7 @@ def _limits(study: Study) -> str:
     nouns = study.nouns
     return (
         f"Two {nouns.images} are an example, not a sample: the shares halfway are the measurement. "
-        f"Their intervals count each pair{f' of {nouns.labels}' if _by_label(study) else ''} as "
+        f"Their intervals count each pair{f' of {nouns.units}' if _by_label(study) else ''} as "
         f"one draw. The judges tell {nouns.images} from other images; they were not made to find "
         "a double exposure, so “accepted” does not mean that a viewer would see one "
         f"{nouns.image}. Distances in pixels are short between images that look nothing alike."

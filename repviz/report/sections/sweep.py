@@ -52,7 +52,7 @@ def render(study: Study) -> Content | None:
         return None
     first = records(table)[0]
     clustered = first["groups_test"] < first["n_test"]
-    resampled = f"their {study.nouns.labels}" if clustered else "those images"
+    resampled = f"their {study.nouns.units}" if clustered else "those images"
     seeds, splits = int(table["n_seeds"].max()), int(first["n_splits"])
     how = f"leaving out one of {resampled} at a time"
     if splits > 1:
