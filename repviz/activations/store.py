@@ -3,7 +3,8 @@
 ::
 
     manifest.json            model, weights, preprocessing, layers, images, versions and their key
-    rows.parquet             one row per image: id, content hash, label, group, factors, status
+    rows.parquet             one row per image: id, content hash, label, group, factors, status,
+                             reason
     layers/fc7/000000.npy    the first rows of the (n, d) matrix of layer fc7, and so on
     components/fc7.npy       mean and principal components, where the layer was reduced to scores
     means/conv3.npy          what replaced the output of a layer that was ablated to its mean
