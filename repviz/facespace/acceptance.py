@@ -134,7 +134,7 @@ def _score(judges: CalibratedJudges, places: list[int], envelope: Envelope, limi
     def score(numbers: np.ndarray) -> np.ndarray:
         rows = envelope.latent.rows(numbers)
         X = _clipped(rows)
-        scores = [judges.bands[i].scores(judges.values(i, X)) for i in places]
+        scores = [judges.scores(place, X) for place in places]
         return np.max([*scores, limit + envelope.excess(numbers, rows)], axis=0)
 
     return score
@@ -156,8 +156,7 @@ def _times_share(
 ) -> Rarity:
     """The probability times the share of the points that the judges at these places accept."""
     X = _clipped(envelope.latent.rows(found.points))
-    verdicts = [judges.bands[i].scores(judges.values(i, X)) <= judges.joint_limit for i in places]
-    accepted = np.all(verdicts, axis=0)
+    accepted = judges.accepts_jointly(X, places=places)
     low, high = intervals.share_of_groups(accepted, found.groups)
     share = (low, float(accepted.mean()), high)
     logs = [math.log10(one) if one > 0 else -math.inf for one in share]

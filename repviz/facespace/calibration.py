@@ -105,33 +105,54 @@ class CalibratedJudges:
         """Statistics of judge ``place``, shape (m, s)."""
         return self.statistics[place](X)
 
+    def scores(
+        self, place: int, X: np.ndarray, *, distances: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Scores of judge ``place``, shape (m,); 1 is the edge of its band.
+
+        ``distances``, shape (m,), are those to the nearest known face, where they are measured
+        already.
+        """
+        if distances is None or self.judges[place].statistics != ("distance",):
+            return self.bands[place].scores(self.values(place, X))
+        return self.bands[place].scores(distances[:, None])
+
     def judge(self, X: np.ndarray) -> np.ndarray:
         """Scores of every judge, shape (m, judges); rows are independent of each other."""
-        return np.stack(
-            [bands.scores(self.values(i, X)) for i, bands in enumerate(self.bands)], axis=1
-        )
+        return np.stack([self.scores(place, X) for place in range(len(self.judges))], axis=1)
 
     def accepts(self, scores: np.ndarray) -> np.ndarray:
         """Whether each judge accepts, and last all of them: bool, shape (m, judges + 1)."""
         single = scores <= np.array([bands.threshold for bands in self.bands])
         return np.column_stack([single, self.worst(scores) <= self.joint_limit])
 
-    def accepts_jointly(self, X: np.ndarray) -> np.ndarray:
+    def accepts_jointly(
+        self,
+        X: np.ndarray,
+        *,
+        places: Sequence[int] | None = None,
+        distances: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Whether all judges together accept each row, bool (m,): each sees what those before it
         accept.
+
+        ``places`` are those of the judges that are asked, all of the joint verdict if None;
+        ``distances`` as in :meth:`scores`.
         """
-        alive = np.arange(len(X))
-        for place in self.used:
-            if len(alive):
-                scores = self.bands[place].scores(self.values(place, X[alive]))
-                alive = alive[scores <= self.joint_limit]
-        accepted = np.zeros(len(X), dtype=bool)
-        accepted[alive] = True
+        accepted = np.ones(len(X), dtype=bool)
+        for place in self.used if places is None else places:
+            open_ = np.flatnonzero(accepted)
+            if len(open_):
+                own = None if distances is None else distances[open_]
+                accepted[open_] = self.scores(place, X[open_], distances=own) <= self.joint_limit
         return accepted
 
     def worst(self, scores: np.ndarray) -> np.ndarray:
-        """The largest score of the judges in the joint verdict, shape (m,)."""
-        return np.asarray(scores[:, self.used].max(axis=1, initial=-np.inf))
+        """The largest score of the judges in the joint verdict, shape (m,).
+
+        Judges that did not see a row have NaN there; minus infinity where none saw it.
+        """
+        return np.asarray(np.fmax.reduce(scores[:, self.used], axis=1, initial=-np.inf))
 
 
 def calibrate(

@@ -77,7 +77,7 @@ def judge_negatives(
                     "auc": _auc(reference[~np.isnan(reference)], own[asked]),
                 }
             )
-        accepted_by_all = _worst(judges, scores) <= judges.joint_limit
+        accepted_by_all = judges.worst(scores) <= judges.joint_limit
         wrong += [images[row] for row in np.flatnonzero(accepted_by_all)[:2]]
     shape = (0, faces.faces.shape[1])
     return pd.DataFrame(rows), np.array(wrong[:SHOWN], np.float32).reshape(-1, shape[1])
@@ -111,22 +111,16 @@ def _scores(judges: CalibratedJudges, rows: np.ndarray) -> np.ndarray:
     for place, judge in enumerate(judges.judges):
         asked = np.arange(len(rows)) < (EACH_SLOW if judge.slow else len(rows))
         if judge.slow and place in judges.used:
-            asked |= _worst(judges, scores) <= judges.joint_limit
-        values = judges.values(place, rows[asked])
-        scores[asked, place] = judges.bands[place].scores(values)
+            asked |= judges.worst(scores) <= judges.joint_limit
+        scores[asked, place] = judges.scores(place, rows[asked])
     return scores
-
-
-def _worst(judges: CalibratedJudges, scores: np.ndarray) -> np.ndarray:
-    """The largest score of the judges in the joint verdict that saw the image."""
-    return judges.worst(np.nan_to_num(scores, nan=-np.inf))
 
 
 def _columns(judges: CalibratedJudges, scores: np.ndarray, held_out: np.ndarray) -> Any:
     for place, judge in enumerate(judges.judges):
         threshold = judges.bands[place].threshold
         yield judge.name, judge.title, scores[:, place], held_out[:, place], threshold
-    worst = _worst(judges, scores), _worst(judges, held_out)
+    worst = judges.worst(scores), judges.worst(held_out)
     yield JOINT, JOINT_TITLE, *worst, judges.joint_limit
 
 

@@ -50,7 +50,7 @@ def judge_rung(
 ) -> Rung:
     """Count what each judge accepts, and what all together accept."""
     quick = [i for i, judge in enumerate(judges.judges) if not judge.slow]
-    joint = _JointCount(judges, quick)
+    joint = _JointCount(judges)
     distances: list[np.ndarray] = []
     first: list[np.ndarray] = []
     left = DETAILED
@@ -62,10 +62,12 @@ def judge_rung(
             left -= len(rows)
         advance(len(rows))
     everything, top = np.concatenate(distances), np.concatenate(first)
-    scores = _scores(judges, quick, top, everything[: len(top)])
-    counts = _counts(judges, quick, top, scores, everything)
+    scores = np.full((len(top), len(judges.judges)), np.nan)  # slow judges do not see them
+    for place in quick:
+        scores[:, place] = judges.scores(place, top, distances=everything[: len(top)])
+    counts = _counts(judges, top, scores, everything)
     counts[JOINT] = joint.accepted, joint.n
-    shown = _worst(judges, quick, scores) <= judges.joint_limit
+    shown = judges.worst(scores) <= judges.joint_limit
     return Rung(counts, everything, _sole(judges, quick, scores, counts[JOINT]), top, shown)
 
 
@@ -79,81 +81,42 @@ class _JointCount:
     """
 
     judges: CalibratedJudges
-    quick: list[int]
     n: int = 0
     accepted: int = 0
     survivors: int = 0
 
     def count(self, rows: np.ndarray, distances: np.ndarray) -> None:
-        slow = [i for i in self.judges.used if i not in self.quick]
+        quick, slow = (
+            [place for place in self.judges.used if self.judges.judges[place].slow == wanted]
+            for wanted in (False, True)
+        )
         if slow and self.survivors == SURVIVORS:
             return
-        places = np.flatnonzero(_alive(self.judges, self.quick, rows, distances))
-        last = len(rows)
+        accepts, last = self.judges.accepts_jointly, len(rows)
+        places = np.flatnonzero(accepts(rows, places=quick, distances=distances))
         if slow:
             if len(places) > SURVIVORS - self.survivors:
                 places = places[: SURVIVORS - self.survivors]
                 last = int(places[-1]) + 1
             self.survivors += len(places)
-            if len(places):
-                scores = _scores(self.judges, slow, rows[places], distances[places])
-                places = places[(scores <= self.judges.joint_limit).all(axis=1)]
+            places = places[accepts(rows[places], places=slow, distances=distances[places])]
         self.n += last
         self.accepted += len(places)
 
 
-def _scores(
-    judges: CalibratedJudges, places: list[int], rows: np.ndarray, distances: np.ndarray
-) -> np.ndarray:
-    """Scores of the judges at these places, shape (m, places)."""
-    return np.stack([_score(judges, i, rows, distances) for i in places], axis=1)
-
-
-def _score(
-    judges: CalibratedJudges, place: int, rows: np.ndarray, distances: np.ndarray
-) -> np.ndarray:
-    own = judges.judges[place].statistics == ("distance",)  # measured already
-    values = distances[:, None] if own else judges.values(place, rows)
-    return judges.bands[place].scores(values)
-
-
-def _alive(
-    judges: CalibratedJudges, quick: list[int], rows: np.ndarray, distances: np.ndarray
-) -> np.ndarray:
-    """Which rows every quick judge of the joint verdict accepts, shape (m,)."""
-    alive = np.arange(len(rows))
-    for place in quick:
-        if place in judges.used and len(alive):
-            score = _score(judges, place, rows[alive], distances[alive])
-            alive = alive[score <= judges.joint_limit]
-    accepted = np.zeros(len(rows), dtype=bool)
-    accepted[alive] = True
-    return accepted
-
-
 def _counts(
-    judges: CalibratedJudges,
-    quick: list[int],
-    rows: np.ndarray,
-    scores: np.ndarray,
-    distances: np.ndarray,
+    judges: CalibratedJudges, rows: np.ndarray, scores: np.ndarray, distances: np.ndarray
 ) -> dict[str, tuple[int, int]]:
+    """How many images each judge accepts, of how many."""
     counts = {}
-    for column, place in enumerate(quick):
-        bands, own = judges.bands[place], scores[:, column]
-        if judges.judges[place].statistics == ("distance",):
+    for place, (judge, bands) in enumerate(zip(judges.judges, judges.bands, strict=True)):
+        own = scores[:, place]
+        if judge.statistics == ("distance",):  # measured of all images
             own = bands.scores(distances[:, None])
-        counts[judges.judges[place].name] = int((own <= bands.threshold).sum()), len(own)
-    for place in (i for i in range(len(judges.judges)) if i not in quick):
-        own = judges.bands[place].scores(judges.values(place, rows[:DETAILED_SLOW]))
-        passed = int((own <= judges.bands[place].threshold).sum())
-        counts[judges.judges[place].name] = passed, len(own)
+        elif judge.slow:
+            own = judges.scores(place, rows[:DETAILED_SLOW])
+        counts[judge.name] = int((own <= bands.threshold).sum()), len(own)
     return counts
-
-
-def _worst(judges: CalibratedJudges, quick: list[int], scores: np.ndarray) -> np.ndarray:
-    columns = [column for column, place in enumerate(quick) if place in judges.used]
-    return np.asarray(scores[:, columns].max(axis=1, initial=-np.inf))
 
 
 def _sole(
@@ -162,8 +125,8 @@ def _sole(
     """The one judge without which half or more would pass, if they are refused because of it."""
     if joint[0] > FEW * joint[1]:
         return ""
-    for column, place in enumerate(quick):
-        others = [c for c in range(len(quick)) if c != column and quick[c] in judges.used]
+    for place in quick:
+        others = [other for other in quick if other != place and other in judges.used]
         rest = scores[:, others].max(axis=1, initial=-np.inf) <= judges.joint_limit
         if others and rest.mean() >= HALF:
             return judges.judges[place].name
