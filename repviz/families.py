@@ -34,6 +34,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
     from repviz.manifold.similarity import SIMILARITIES
     from repviz.models import MODELS
     from repviz.models.alexnet import LAYERS
+    from repviz.nouns import FACES
     from repviz.report.sections import SECTIONS, get_section
     from repviz.studies import STUDIES
     from repviz.training import RECIPES
@@ -55,8 +56,10 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "perturbations": {name: entry.title for name, entry in PERTURBATIONS.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
         "criteria": {name: judge.summary for name, judge in CRITERIA.items()},
-        "samplers": {name: entry.titled() for name, entry in (SAMPLERS | CONTROLS).items()},
-        "judges": {name: entry.titled() for name, entry in JUDGES.items()},
+        "samplers": {
+            name: FACES.fill(entry.title) for name, entry in (SAMPLERS | CONTROLS).items()
+        },
+        "judges": {name: FACES.fill(entry.title) for name, entry in JUDGES.items()},
         "studies": {name: entry.summary for name, entry in STUDIES.items()},
         "sections": {name: get_section(name).title for name in SECTIONS},
     }

@@ -51,6 +51,10 @@ class Nouns:
         """Some of the kind: "faces"; "images like these" where the kind has no name."""
         return self.images + self._kind
 
+    def fill(self, text: str) -> str:
+        """``text`` with the nouns in place of ``{one}``, ``{image}`` and ``{images}``."""
+        return text.format(one=self.one, image=self.image, images=self.images)
+
     @property
     def _kind(self) -> str:
         return " like these" if self.image == "image" else ""

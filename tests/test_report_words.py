@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from study_folder import build
 
-from repviz.nouns import indefinite
+from repviz.nouns import DIGITS, IMAGES, indefinite
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
 from repviz.report.sections.images import SECTION
@@ -60,3 +60,10 @@ def test_a_change_of_the_dimension_is_a_ratio_with_its_interval(first, last, wor
 @pytest.mark.parametrize(("noun", "words"), [("face", "a face"), ("image", "an image")])
 def test_a_noun_gets_its_article(noun, words):
     assert indefinite(noun) == words
+
+
+def test_nouns_fill_a_sentence():
+    assert DIGITS.fill("{one}: the mean {image} of all {images}") == (
+        "a digit: the mean digit of all digits"
+    )
+    assert IMAGES.fill("{one} and other {images}") == "an image like these and other images"

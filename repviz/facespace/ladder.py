@@ -120,7 +120,7 @@ def ladder(
     with progress.task("judging random images", count * len(listed), "images") as advance:
         for sampler in listed:
             kind = "ladder" if sampler.name in SAMPLERS else "control"
-            title = sampler.titled(nouns)
+            title = nouns.fill(sampler.title)
             judged = judge_rung(judges, known, sampler.chunks(known, count, seed), advance)
             rungs.append((sampler.name, kind, title, judged, count))
     title = f"Held-out {nouns.images}"
@@ -260,7 +260,7 @@ def _bound(known: Known, judges: CalibratedJudges, name: str, judged: Rung) -> f
 
 def _title(judges: CalibratedJudges, name: str, nouns: Nouns) -> str:
     titles = {judge.name: judge.title for judge in judges.judges}
-    return titles.get(name, JOINT_TITLE).format(image=nouns.image, images=nouns.images)
+    return nouns.fill(titles.get(name, JOINT_TITLE))
 
 
 def _places(accepted: np.ndarray) -> np.ndarray:

@@ -21,7 +21,8 @@ class Negative:
     Attributes
     ----------
     name, title : str
-        Its key in :data:`NEGATIVES`, and what the report calls it.
+        Its key in :data:`NEGATIVES`, and what the report calls it, with ``{image}`` and
+        ``{images}`` for what the images show.
     draw : callable
         ``(known, rng, m) -> ndarray of float32, shape (m, d)``, in [0, 1].
     trains : bool

@@ -65,10 +65,10 @@ def judge_negatives(
             rows.append(
                 {
                     "kind": kind.name,
-                    "title": kind.title.format(image=nouns.image, images=nouns.images),
+                    "title": nouns.fill(kind.title),
                     "in_classifier_training": kind.trains,
                     "judge": name,
-                    "judge_title": title.format(image=nouns.image, images=nouns.images),
+                    "judge_title": nouns.fill(title),
                     "n": int(asked.sum()),
                     "accepted": accepted,
                     "accepted_share": accepted / asked.sum(),

@@ -17,7 +17,6 @@ from repviz.facespace import scrambles
 from repviz.facespace.known import Known
 from repviz.facespace.photographs import PANEL, crops
 from repviz.facespace.splitting import GAUSSIAN, UNIFORM, Prior
-from repviz.nouns import FACES, Nouns
 from repviz.principal import pca
 from repviz.streams import stream
 
@@ -74,10 +73,6 @@ class Sampler:
     fit: Callable[[Known], Draw]
     needs_codes: bool = False
     latent: Callable[[Known], Latent] | None = None
-
-    def titled(self, nouns: Nouns = FACES) -> str:
-        """The title, with the nouns of the source."""
-        return self.title.format(image=nouns.image, images=nouns.images)
 
     def chunks(self, known: Known, count: int, seed: int) -> Iterator[np.ndarray]:
         """``count`` rows in [0, 1], float32, at most 1000 per chunk; equal seeds give equal rows.

@@ -73,8 +73,8 @@ def paths_stage(
     places = np.concatenate([rows, test_rows[both]])
     image_rows = [int(places[row]) if row >= 0 else "" for row in table.pop("known_row")]
     low, high = joint_limits(judges, "distance")
-    titles = {judge.name: judge.titled(nouns) for judge in judges.judges}
-    table.insert(1, "title", [_titled(TITLES[name], nouns) for name in table["path"]])
+    titles = {judge.name: nouns.fill(judge.title) for judge in judges.judges}
+    table.insert(1, "title", [nouns.fill(TITLES[name]) for name in table["path"]])
     draft.table(
         "paths",
         table.assign(
@@ -93,9 +93,5 @@ def paths_stage(
     images = np.concatenate([path.images for path in paths])
     draft.array("paths", as_pictures(images, known.side))
     shares: Any = judge_midpoints(known, held_out, judges, pairs)
-    shares.insert(1, "title", [_titled(KINDS[kind], nouns) for kind in shares["kind"]])
+    shares.insert(1, "title", [nouns.fill(KINDS[kind]) for kind in shares["kind"]])
     draft.table("path_midpoints", shares.assign(seed=seed))
-
-
-def _titled(title: str, nouns: Nouns) -> str:
-    return title.format(one=nouns.one, images=nouns.images)

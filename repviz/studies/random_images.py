@@ -117,7 +117,7 @@ def _judges(judges: CalibratedJudges, nouns: Nouns) -> pd.DataFrame:
             rows.append(
                 {
                     "judge": judge.name,
-                    "judge_title": judge.title.format(image=nouns.image, images=nouns.images),
+                    "judge_title": nouns.fill(judge.title),
                     "statistic": statistic,
                     "limit_low": low if np.isfinite(low) else np.nan,
                     "limit_high": high if np.isfinite(high) else np.nan,
@@ -125,7 +125,7 @@ def _judges(judges: CalibratedJudges, nouns: Nouns) -> pd.DataFrame:
                     "calibration_level": judges.level,
                     "calibration_n": judges.n,
                     "calibration_groups": judges.groups,
-                    "blind_to": judge.blind_to.format(image=nouns.image, images=nouns.images),
+                    "blind_to": nouns.fill(judge.blind_to),
                 }
             )
     return pd.DataFrame(rows)

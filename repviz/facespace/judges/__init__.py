@@ -18,7 +18,6 @@ import numpy as np
 from repviz import checks
 from repviz.errors import InputError
 from repviz.facespace.known import Known
-from repviz.nouns import FACES, Nouns
 from repviz.references import resolve
 
 Statistics = Callable[[np.ndarray], np.ndarray]  # rows (m, d) to (m, s)
@@ -33,7 +32,7 @@ class Judge:
     name : str
         Its key in :data:`JUDGES`.
     title : str
-        What the report calls it.
+        What the report calls it, with ``{image}`` and ``{images}`` for what the images show.
     fit : str or callable
         ``(known, seed) -> statistics``, or where it is; ``statistics(X)`` gives an ndarray of
         float, shape (m, s), of which row i depends on row i of X alone.
@@ -42,7 +41,7 @@ class Judge:
     two_sided : bool
         Whether a value can be too small for a face as well as too large.
     blind_to : str
-        What it cannot see, as a clause.
+        What it cannot see, as a clause, with the same nouns.
     slow : bool
         Whether an image takes milliseconds, so that only part of many images is judged.
     faces_only : bool
@@ -57,10 +56,6 @@ class Judge:
     two_sided: bool = True
     slow: bool = False
     faces_only: bool = False
-
-    def titled(self, nouns: Nouns = FACES) -> str:
-        """The title, with the nouns of the source."""
-        return self.title.format(image=nouns.image, images=nouns.images)
 
     def fitted(self, known: Known, seed: int) -> Statistics:
         """The function that gives the statistics of images, fitted to ``known``."""
