@@ -15,7 +15,7 @@ from repviz.facespace.calibration import JOINT, JOINT_TITLE, LEVEL, CalibratedJu
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known, pixels
 from repviz.facespace.rungs import Rung, judge_rung
-from repviz.facespace.samplers import CONTROLS, SAMPLERS, Sampler
+from repviz.facespace.samplers import CHUNK, CONTROLS, SAMPLERS, Sampler
 from repviz.nouns import FACES, Nouns
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SHOWN = 12  # examples of each rung
 HELD_OUT = "held-out"
-CHUNK = 1000
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.sweep import write_images
 from repviz.errors import InputError
-from repviz.facespace.calibration import calibrate
+from repviz.facespace.calibration import calibrate, cannot_calibrate
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import by_for_labels, partition
@@ -51,7 +51,6 @@ from repviz.studies.random_images import (
     known_rows,
     ladder_findings,
     ladder_stage,
-    why_no_ladder,
 )
 from repviz.studies.random_map import Space, random_map_stage
 from repviz.studies.representations import (
@@ -284,7 +283,7 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
     seed = plan.seeds[0]
     known_here = known_rows(plan.parts, seed=seed)
     known = known_images(X, plan.parts, known_here, nouns, codec)
-    if reason := why_no_ladder(known):
+    if reason := cannot_calibrate(known):
         study.skip("ladder", reason)
         study.skip("capacity", reason)
         return

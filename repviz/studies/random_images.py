@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz.facespace.calibration import JOINT, CalibratedJudges, cannot_calibrate
+from repviz.facespace.calibration import JOINT, CalibratedJudges
 from repviz.facespace.known import Known
 from repviz.facespace.ladder import HELD_OUT, ladder
 from repviz.facespace.panel import judge_errors, judge_negatives
@@ -129,11 +129,6 @@ def _judges(judges: CalibratedJudges, nouns: Nouns) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def why_no_ladder(known: Known) -> str:
-    """Why these images cannot calibrate judges, as a clause; empty where they can."""
-    return cannot_calibrate(known)
 
 
 def ladder_findings(study: Study) -> list[str]:
