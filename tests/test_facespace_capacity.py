@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import ortho_group
 
 from repviz.errors import InputError
+from repviz.facespace.bounds import uniform_near, volume_near
 from repviz.facespace.capacity import capacity, log_cap_share
 from repviz.facespace.extent import local_directions, near_volume
-from repviz.facespace.rarity import uniform_near, volume_near
 
 K = 12
 

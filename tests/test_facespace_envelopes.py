@@ -9,8 +9,8 @@ import pytest
 from scipy.special import gammaln
 
 from repviz.errors import InputError, UnknownName
-from repviz.facespace import rarity
-from repviz.facespace.envelopes import pixelwise_in_face_space, uniform_in_face_space
+from repviz.facespace.bounds import uniform_near
+from repviz.facespace.envelopes import pixelwise_envelope, uniform_envelope
 from repviz.facespace.judges import face_space
 from repviz.facespace.known import Known
 from repviz.facespace.tilting import TILTS, log10_near
@@ -90,7 +90,7 @@ def test_a_known_image_that_stands_twice_changes_nothing(known):
 
 def test_the_probability_stays_below_the_bound_on_it(known):
     found = log10_near(known, "uniform-pixels", 0, 0.1)
-    assert found.log10 < rarity.uniform_near(known.faces, 0.1)
+    assert found.log10 < uniform_near(known.faces, 0.1)
 
 
 # ---- truth: envelopes
@@ -101,7 +101,7 @@ def test_the_envelope_of_uniform_pixels_holds_what_is_counted(known):
     within, residual = 1.5, 0.15
     values = statistics(drawn("uniform-pixels", known).astype(np.float32))
     share = ((values[:, 0] <= within) & (values[:, 1] <= residual)).mean()
-    envelope = uniform_in_face_space(known, within, residual)
+    envelope = uniform_envelope(known, within, residual)
     counting, rows = shares(envelope)
     assert share > 1e-4
     assert 10**envelope.log10 * counting == pytest.approx(share, rel=0.1)
@@ -112,7 +112,7 @@ def test_the_envelope_of_uniform_pixels_holds_what_is_counted(known):
 
 def test_points_of_the_envelope_are_uniform_in_ellipsoid_and_ball(known):
     within, residual = 1.5, 0.15
-    rows = shares(uniform_in_face_space(known, within, residual), 20_000)[1]
+    rows = shares(uniform_envelope(known, within, residual), 20_000)[1]
     values = face_space.fit(known, 0)(rows.astype(np.float32))
     k = len(face_space.leading_components(known).components)
     for column, reach, m in ((0, within, k), (1, residual, 9 - k)):
@@ -123,7 +123,7 @@ def test_points_of_the_envelope_are_uniform_in_ellipsoid_and_ball(known):
 def test_the_envelope_of_pixelwise_noise_holds_what_is_counted(known):
     rows = drawn("pixelwise-gaussian", known).astype(np.float32)
     share = (face_space.fit(known, 0)(rows)[:, 1] <= 0.03).mean()
-    envelope = pixelwise_in_face_space(known, 0.03)
+    envelope = pixelwise_envelope(known, 0.03)
     counting, _ = shares(envelope)
     assert share > 1e-4
     assert counting < 1

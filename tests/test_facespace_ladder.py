@@ -11,7 +11,7 @@ from scipy.special import expit
 from scipy.stats import binomtest
 
 from repviz.errors import InputError, UnknownName
-from repviz.facespace import CONTROLS, JUDGES, NEGATIVES, SAMPLERS, rarity, scrambles
+from repviz.facespace import CONTROLS, JUDGES, NEGATIVES, SAMPLERS, bounds, scrambles
 from repviz.facespace.calibration import calibrate, new_people_limit
 from repviz.facespace.judges import Judge, user_judge
 from repviz.facespace.judges.nearest_face import nearest
@@ -346,14 +346,14 @@ def test_the_bound_of_uniform_points_near_a_face_is_above_what_is_counted(distan
     faces = np.random.default_rng(0).uniform(0.2, 0.8, (3, 6)).astype(np.float32)
     points = np.random.default_rng(1).random((400_000, 6), dtype=np.float32)
     share = np.mean(nearest(points, faces)[1] <= distance)
-    bound = rarity.uniform_near(faces, distance)
+    bound = bounds.uniform_near(faces, distance)
     assert share > 0
     assert np.log10(share) < bound < np.log10(share) + 2
 
 
 def test_the_volume_of_balls_is_that_of_the_closed_form():
-    assert rarity.volume_near(1, 2, 0.1 / np.sqrt(2)) == pytest.approx(np.log10(np.pi * 0.01))
-    assert rarity.volume_near(2, 3, 0.1 / np.sqrt(3)) == pytest.approx(
+    assert bounds.volume_near(1, 2, 0.1 / np.sqrt(2)) == pytest.approx(np.log10(np.pi * 0.01))
+    assert bounds.volume_near(2, 3, 0.1 / np.sqrt(3)) == pytest.approx(
         np.log10(2 * 4 / 3 * np.pi * 1e-3)
     )
 

@@ -16,8 +16,8 @@ from repviz.errors import InputError
 from repviz.facespace.calibration import JOINT, CalibratedJudges
 from repviz.facespace.envelopes import (
     Envelope,
-    pixelwise_in_face_space,
-    uniform_in_face_space,
+    pixelwise_envelope,
+    uniform_envelope,
 )
 from repviz.facespace.known import Known
 from repviz.facespace.samplers import CONTROLS, SAMPLERS
@@ -113,9 +113,9 @@ def _envelope(
         if judges.judges[place].statistics == ("within", "residual"):
             within, residual = (float(one) for one in judges.bands[place].limits(limit)[1])
             if sampler == "uniform-pixels" and np.isfinite(residual):
-                return uniform_in_face_space(known, within, residual)
+                return uniform_envelope(known, within, residual)
             if sampler == "pixelwise-gaussian" and np.isfinite(residual):
-                return pixelwise_in_face_space(known, residual)
+                return pixelwise_envelope(known, residual)
     return None
 
 

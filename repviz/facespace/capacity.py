@@ -9,7 +9,7 @@ import numpy as np
 
 from repviz import checks, intervals
 from repviz.errors import InputError
-from repviz.facespace.rarity import LN10
+from repviz.facespace.splitting import LN10
 from repviz.streams import stream
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repviz.facespace import rarity
+from repviz.facespace.bounds import face_space_volume, pixelwise_tilt
 from repviz.facespace.judges.face_space import deviations, leading_components
 from repviz.facespace.known import Known
 from repviz.facespace.samplers import Latent
@@ -41,7 +41,7 @@ class Envelope:
     excess: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def uniform_in_face_space(known: Known, within: float, residual: float) -> Envelope:
+def uniform_envelope(known: Known, within: float, residual: float) -> Envelope:
     """For uniform pixels: an ellipsoid in the leading components times a ball in the others.
 
     The first coordinates of a uniform point on a sphere of two more dimensions are uniform in the
@@ -74,10 +74,10 @@ def uniform_in_face_space(known: Known, within: float, residual: float) -> Envel
         return np.asarray(np.linalg.norm(rows - np.clip(rows, 0, 1), axis=1))
 
     latent = Latent(GAUSSIAN, k + 2 + d + 2, rows)
-    return Envelope(rarity.face_space_volume(known, within, residual), latent, excess)
+    return Envelope(face_space_volume(known, within, residual), latent, excess)
 
 
-def pixelwise_in_face_space(known: Known, residual: float) -> Envelope:
+def pixelwise_envelope(known: Known, residual: float) -> Envelope:
     """For pixel-wise Gaussian noise: the noise that is most likely where the residual is small.
 
     Its density is that of the noise times exp(-t r^2), r the length of the residual, which is
@@ -91,11 +91,12 @@ def pixelwise_in_face_space(known: Known, residual: float) -> Envelope:
     residual : float
         Largest root mean square residual R, in [0, 1].
     """
-    variance = known.faces.var(axis=0, ddof=1).astype(np.float64)
     axes = leading_components(known).components.astype(np.float64)
     k, d = axes.shape
-    bound, t = rarity.pixelwise_tilt(known, residual)
-    own = variance / (1 + 2 * t * variance)  # variance of each pixel, but for the components
+    bound, t = pixelwise_tilt(known, residual)
+    own = known.variance / (
+        1 + 2 * t * known.variance
+    )  # variance of each pixel, but for the components
     across = np.linalg.inv(np.eye(k) / (2 * t) - (axes * own) @ axes.T)
     mixed = (np.linalg.cholesky(across).T @ (axes * own)).astype(np.float32)
     deviation, wide = np.sqrt(own).astype(np.float32), axes.astype(np.float32)

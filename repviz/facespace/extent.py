@@ -9,7 +9,7 @@ import numpy as np
 
 from repviz import checks, intervals
 from repviz.errors import InputError
-from repviz.facespace import rarity
+from repviz.facespace import bounds
 from repviz.facespace.known import pixels
 from repviz.manifold.neighbors import neighbors
 from repviz.streams import stream
@@ -114,8 +114,8 @@ def near_volume(faces: Any, *, distance: float, steps: int = STEPS) -> pd.DataFr
     """Upper bounds of log10 of the share of all images that lie near a known one, by distance.
 
     The smaller of two bounds of the sum over known images of the volume of a ball: the ball's own
-    (:func:`repviz.facespace.rarity.volume_near`), and Chernoff's of what of it lies in the cube of
-    the pixels (:func:`repviz.facespace.rarity.uniform_near`).
+    (:func:`repviz.facespace.bounds.volume_near`), and Chernoff's of what of it lies in the cube of
+    the pixels (:func:`repviz.facespace.bounds.uniform_near`).
 
     Parameters
     ----------
@@ -144,8 +144,8 @@ def near_volume(faces: Any, *, distance: float, steps: int = STEPS) -> pd.DataFr
     distance = checks.real(who, "distance", distance, low=1e-6, high=1)
     steps = checks.integer(who, "steps", steps, low=1, high=1000)
     distances = distance * np.arange(1, steps + 1) / steps
-    bounds = [
-        min(rarity.uniform_near(faces, float(r)), rarity.volume_near(n, d, float(r)))
+    volumes = [
+        min(bounds.uniform_near(faces, float(r)), bounds.volume_near(n, d, float(r)))
         for r in distances
     ]
-    return pd.DataFrame({"distance": distances, "log10_volume": bounds, "n": n, "d": d})
+    return pd.DataFrame({"distance": distances, "log10_volume": volumes, "n": n, "d": d})

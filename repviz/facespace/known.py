@@ -49,6 +49,11 @@ class Known:
         """The mean face, shape (d,)."""
         return self.faces.mean(axis=0, dtype=np.float64).astype(np.float32)
 
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """The variance of each pixel over the faces, in squared grey levels, shape (d,)."""
+        return self.faces.var(axis=0, ddof=1).astype(np.float64)
+
     @property
     def side(self) -> int:
         """Height and width of an image, in pixels.

@@ -93,7 +93,7 @@ def _uniform(known: Known) -> Latent:
 
 def _pixelwise(known: Known) -> Latent:
     """Each pixel has the faces' mean and standard deviation there, independent of the others."""
-    deviation = known.faces.std(axis=0, ddof=1).astype(np.float32)
+    deviation = np.sqrt(known.variance).astype(np.float32)
     return Latent(GAUSSIAN, len(deviation), lambda numbers: known.mean + deviation * numbers)
 
 

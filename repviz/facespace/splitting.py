@@ -174,26 +174,26 @@ def rarity(
     particles = checks.integer("rarity", "particles", particles, low=10)
     moves = checks.integer("rarity", "moves", moves, low=1)
     rng = stream(checks.seed("rarity", seed), "splitting", prior.name)
-    swarm = _Swarm(score, prior, rng, prior.draw(rng, (populations, particles, d)))
+    state = _Populations(score, prior, rng, prior.draw(rng, (populations, particles, d)))
     active = np.arange(populations)
     with progress.task("splitting", populations, "populations") as advance:
         while True:
-            waiting = active[swarm.raise_levels(active, limit)]
+            waiting = active[state.raise_levels(active, limit)]
             advance(len(active) - len(waiting))
             if not len(waiting):
                 break
             active = waiting
             for _ in range(moves):
-                swarm.move(active)
-    inside = swarm.scores <= limit
-    value, low, high, floor = _interval(swarm.hazard, swarm.variance, rng)
+                state.move(active)
+    inside = state.scores <= limit
+    value, low, high, floor = _interval(state.hazard, state.variance, rng)
     return Rarity(
-        value, low, high, floor, populations, particles, swarm.evaluations,
-        swarm.points[inside], np.nonzero(inside)[0],
+        value, low, high, floor, populations, particles, state.evaluations,
+        state.points[inside], np.nonzero(inside)[0],
     )  # fmt: skip
 
 
-class _Swarm:
+class _Populations:
     """Points (p, n, d) of p populations, their scores (p, n), and each population's account."""
 
     def __init__(

@@ -14,6 +14,7 @@ import numpy as np
 
 from repviz import checks
 from repviz.errors import InputError
+from repviz.facespace.bounds import uniform_log_mean
 from repviz.facespace.known import Known
 from repviz.facespace.splitting import LN10, Rarity
 from repviz.streams import stream
@@ -42,12 +43,7 @@ class Tilt:
 
 def _uniform(known: Known) -> Tilt:
     """A normal distribution about each grey level, cut off at 0 and 1."""
-    from scipy.special import erf, ndtr, ndtri
-
-    def log_mean(faces: np.ndarray, t: float) -> np.ndarray:
-        root = np.sqrt(t)
-        mean = np.sqrt(np.pi) / (2 * root) * (erf(root * (1 - faces)) + erf(root * faces))
-        return np.asarray(np.log(mean).sum(axis=1))
+    from scipy.special import ndtr, ndtri
 
     def draw(rng: np.random.Generator, faces: np.ndarray, t: float) -> np.ndarray:
         deviation = 1 / np.sqrt(2 * t)
@@ -56,12 +52,12 @@ def _uniform(known: Known) -> Tilt:
             faces + deviation * ndtri(low + (high - low) * rng.random(faces.shape)), 0, 1
         )
 
-    return Tilt(log_mean, draw)
+    return Tilt(uniform_log_mean, draw)
 
 
 def _pixelwise(known: Known) -> Tilt:
     """The product of two normal densities is one."""
-    variance = known.faces.var(axis=0, ddof=1).astype(np.float64)
+    variance = known.variance
 
     def log_mean(faces: np.ndarray, t: float) -> np.ndarray:
         scale = 1 + 2 * t * variance

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 import repviz
-from repviz.facespace import rarity
+from repviz.facespace import bounds
 from repviz.facespace.acceptance import log10_accepted
 from repviz.facespace.calibration import JOINT, calibrate
 from repviz.facespace.known import Known
@@ -37,11 +37,11 @@ def bound(known: Known, judges, sampler: str, verdict: str) -> float:
     if verdict != JOINT:
         place = [judge.name for judge in judges.judges].index(verdict)
         distance = float(judges.bands[place].limits()[1][0])
-        return rarity.uniform_near(known.faces, distance) if sampler == SAMPLERS[0] else np.nan
+        return bounds.uniform_near(known.faces, distance) if sampler == SAMPLERS[0] else np.nan
     if sampler == SAMPLERS[0]:
-        return rarity.uniform_in_face_space(known, within, residual)
+        return bounds.uniform_bound(known, within, residual)
     if sampler == SAMPLERS[1]:
-        return rarity.pixelwise_in_face_space(known, residual)
+        return bounds.pixelwise_bound(known, residual)
     return 0.0
 
 

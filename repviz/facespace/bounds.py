@@ -8,9 +8,9 @@ import numpy as np
 
 from repviz.facespace.judges.face_space import deviations, leading_components
 from repviz.facespace.known import Known
+from repviz.facespace.splitting import LN10
 
-LN10 = float(np.log(10))
-NEVER = float("nan")
+NO_BOUND = float("nan")
 
 
 def uniform_near(faces: np.ndarray, distance: float) -> float:
@@ -34,21 +34,26 @@ def uniform_near(faces: np.ndarray, distance: float) -> float:
     float
         At most 0.
     """
-    from scipy.special import erf
-
     d = faces.shape[1]
     faces = faces.astype(np.float64)
 
     def log_bounds(rows: np.ndarray, t: float) -> np.ndarray:
-        root = np.sqrt(t)
-        mean = np.sqrt(np.pi) / (2 * root) * (erf(root * (1 - rows)) + erf(root * rows))
-        return t * d * distance**2 + np.log(mean).sum(axis=1)
+        return t * d * distance**2 + uniform_log_mean(rows, t)
 
     t = _best(lambda t: float(log_bounds(faces[:1], t)[0]))
     return min(0.0, float(np.logaddexp.reduce(log_bounds(faces, t))) / LN10)
 
 
-def uniform_in_face_space(known: Known, within: float, residual: float) -> float:
+def uniform_log_mean(faces: np.ndarray, t: float) -> np.ndarray:
+    """Logarithm of E exp(-t |x - face|^2) for a uniform x in the cube, of each face, shape (n,)."""
+    from scipy.special import erf
+
+    root = np.sqrt(t)
+    mean = np.sqrt(np.pi) / (2 * root) * (erf(root * (1 - faces)) + erf(root * faces))
+    return np.asarray(np.log(mean).sum(axis=1))
+
+
+def uniform_bound(known: Known, within: float, residual: float) -> float:
     """log10 of a bound: that a uniform point lies in face space as faces do.
 
     The volume of :func:`face_space_volume` bounds the share of the cube that it fills.
@@ -96,7 +101,7 @@ def _log_ball(d: int, radius: float) -> float:
     return float(d / 2 * np.log(np.pi) - gammaln(d / 2 + 1) + d * np.log(radius))
 
 
-def pixelwise_in_face_space(known: Known, residual: float) -> float:
+def pixelwise_bound(known: Known, residual: float) -> float:
     """log10 of a bound: that pixel-wise Gaussian noise has as little residual as faces have.
 
     Chernoff's bound for a quadratic form: with S the variances of the pixels and W the leading
@@ -115,12 +120,11 @@ def pixelwise_in_face_space(known: Known, residual: float) -> float:
 def pixelwise_tilt(known: Known, residual: float) -> tuple[float, float]:
     """log10 of the same bound, not cut off at 0, and the t that it is smallest at."""
     d = known.faces.shape[1]
-    variance = known.faces.var(axis=0, ddof=1).astype(np.float64)
     axes = leading_components(known).components  # (k, d)
 
     def log_bound(t: float) -> float:
-        scale = 1 + 2 * t * variance
-        inner = np.eye(len(axes)) - (axes * (2 * t * variance / scale)) @ axes.T
+        scale = 1 + 2 * t * known.variance
+        inner = np.eye(len(axes)) - (axes * (2 * t * known.variance / scale)) @ axes.T
         determinant = np.log(scale).sum() + np.linalg.slogdet(inner)[1]
         return float(t * d * residual**2 - determinant / 2)
 
