@@ -9,8 +9,8 @@ import pytest
 from scipy.special import gammaln
 
 from repviz.errors import InputError, UnknownName
-from repviz.facespace.bounds import uniform_near
-from repviz.facespace.envelopes import pixelwise_envelope, uniform_envelope
+from repviz.facespace.bounds import face_space_volume, pixelwise_tilt, uniform_near
+from repviz.facespace.envelopes import log10_bound, pixelwise_envelope, uniform_envelope
 from repviz.facespace.judges import face_space
 from repviz.facespace.known import Known
 from repviz.facespace.tilting import TILTS, log10_near
@@ -128,6 +128,16 @@ def test_the_envelope_of_pixelwise_noise_holds_what_is_counted(known):
     assert share > 1e-4
     assert counting < 1
     assert 10**envelope.log10 * counting == pytest.approx(share, rel=0.1)
+
+
+def test_the_bound_is_that_of_the_limits_that_are_known(known):
+    space = {"within": 0.5, "residual": 0.02}
+    volume = face_space_volume(known, **space)
+    assert log10_bound(known, "uniform-pixels", distance=0.1, **space) == volume < 0
+    assert log10_bound(known, "uniform-pixels", distance=0.1) == uniform_near(known.faces, 0.1)
+    assert log10_bound(known, "pixelwise-gaussian", **space) == pixelwise_tilt(known, 0.02)[0] < 0
+    assert math.isnan(log10_bound(known, "pixelwise-gaussian", distance=0.1))
+    assert math.isnan(log10_bound(known, "natural-noise", **space))
 
 
 # ---- messages

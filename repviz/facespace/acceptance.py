@@ -14,11 +14,7 @@ import numpy as np
 from repviz import checks, intervals
 from repviz.errors import InputError
 from repviz.facespace.calibration import JOINT, CalibratedJudges
-from repviz.facespace.envelopes import (
-    Envelope,
-    pixelwise_envelope,
-    uniform_envelope,
-)
+from repviz.facespace.envelopes import ENVELOPES, Envelope
 from repviz.facespace.known import Known
 from repviz.facespace.samplers import CONTROLS, SAMPLERS
 from repviz.facespace.splitting import Rarity, Score, rarity
@@ -109,13 +105,11 @@ def _envelope(
     judges: CalibratedJudges, known: Known, sampler: str, places: list[int], limit: float
 ) -> Envelope | None:
     """The envelope of what the judges at these places accept, if there is one."""
-    for place in places:
+    for place in places if sampler in ENVELOPES else []:
         if judges.judges[place].statistics == ("within", "residual"):
             within, residual = (float(one) for one in judges.bands[place].limits(limit)[1])
-            if sampler == "uniform-pixels" and np.isfinite(residual):
-                return uniform_envelope(known, within, residual)
-            if sampler == "pixelwise-gaussian" and np.isfinite(residual):
-                return pixelwise_envelope(known, residual)
+            if np.isfinite(residual):
+                return ENVELOPES[sampler](known, within, residual)
     return None
 
 

@@ -10,8 +10,6 @@ from repviz.facespace.judges.face_space import deviations, leading_components
 from repviz.facespace.known import Known
 from repviz.facespace.splitting import LN10
 
-NO_BOUND = float("nan")
-
 
 def uniform_near(faces: np.ndarray, distance: float) -> float:
     """log10 of a bound: that a uniform point of the cube lies within ``distance`` of some face.
@@ -51,14 +49,6 @@ def uniform_log_mean(faces: np.ndarray, t: float) -> np.ndarray:
     root = np.sqrt(t)
     mean = np.sqrt(np.pi) / (2 * root) * (erf(root * (1 - faces)) + erf(root * faces))
     return np.asarray(np.log(mean).sum(axis=1))
-
-
-def uniform_bound(known: Known, within: float, residual: float) -> float:
-    """log10 of a bound: that a uniform point lies in face space as faces do.
-
-    The volume of :func:`face_space_volume` bounds the share of the cube that it fills.
-    """
-    return min(0.0, face_space_volume(known, within, residual))
 
 
 def face_space_volume(known: Known, within: float, residual: float) -> float:
@@ -101,11 +91,12 @@ def _log_ball(d: int, radius: float) -> float:
     return float(d / 2 * np.log(np.pi) - gammaln(d / 2 + 1) + d * np.log(radius))
 
 
-def pixelwise_bound(known: Known, residual: float) -> float:
+def pixelwise_tilt(known: Known, residual: float) -> tuple[float, float]:
     """log10 of a bound: that pixel-wise Gaussian noise has as little residual as faces have.
 
     Chernoff's bound for a quadratic form: with S the variances of the pixels and W the leading
-    components, E exp(-t r^2) = det(I + 2 t S (I - W W^T))^(-1/2). Before clipping to [0, 1].
+    components, E exp(-t r^2) = det(I + 2 t S (I - W W^T))^(-1/2). Before clipping to [0, 1]. It may
+    exceed 0.
 
     Parameters
     ----------
@@ -113,12 +104,12 @@ def pixelwise_bound(known: Known, residual: float) -> float:
         What the noise has its means and variances from, and the components.
     residual : float
         Largest accepted root mean square residual, in [0, 1].
+
+    Returns
+    -------
+    bound, t : float
+        The smallest bound, and the t that gives it.
     """
-    return min(0.0, pixelwise_tilt(known, residual)[0])
-
-
-def pixelwise_tilt(known: Known, residual: float) -> tuple[float, float]:
-    """log10 of the same bound, not cut off at 0, and the t that it is smallest at."""
     d = known.faces.shape[1]
     axes = leading_components(known).components  # (k, d)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repviz.facespace.bounds import face_space_volume, pixelwise_tilt
+from repviz.facespace.bounds import face_space_volume, pixelwise_tilt, uniform_near
 from repviz.facespace.judges.face_space import deviations, leading_components
 from repviz.facespace.known import Known
 from repviz.facespace.samplers import Latent
@@ -113,3 +113,40 @@ def pixelwise_envelope(known: Known, residual: float) -> Envelope:
         return np.asarray(np.maximum(-short, log_ndtr(numbers[:, -1]) + short))
 
     return Envelope(bound, Latent(GAUSSIAN, d + k + 1, rows), excess)
+
+
+# By sampler, from known faces and the largest values of "within" and "residual".
+ENVELOPES: dict[str, Callable[[Known, float, float], Envelope]] = {
+    "uniform-pixels": uniform_envelope,
+    "pixelwise-gaussian": lambda known, within, residual: pixelwise_envelope(known, residual),
+}
+# By sampler, from known faces and the largest distance to the nearest: log10 of a bound.
+NEAR_BOUNDS: dict[str, Callable[[np.ndarray, float], float]] = {"uniform-pixels": uniform_near}
+NO_BOUND = float("nan")
+
+
+def log10_bound(
+    known: Known,
+    sampler: str,
+    *,
+    distance: float = np.inf,
+    within: float = np.inf,
+    residual: float = np.inf,
+) -> float:
+    """log10 of an upper bound: that a sampler's image has no larger statistics; NaN if unknown.
+
+    Parameters
+    ----------
+    known : Known
+        The faces that the sampler is fitted to.
+    sampler : str
+        A key of ``SAMPLERS`` or ``CONTROLS``.
+    distance, within, residual : float
+        The largest accepted values of the judges "nearest-face" and "face-space"; infinite where
+        they are not limited.
+    """
+    if sampler in ENVELOPES and np.isfinite(residual):
+        return min(0.0, ENVELOPES[sampler](known, within, residual).log10)
+    if sampler in NEAR_BOUNDS and np.isfinite(distance):
+        return NEAR_BOUNDS[sampler](known.faces, distance)
+    return NO_BOUND

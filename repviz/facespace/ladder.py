@@ -10,8 +10,8 @@ import numpy as np
 
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
-from repviz.facespace import bounds
 from repviz.facespace.calibration import JOINT, JOINT_TITLE, LEVEL, CalibratedJudges, calibrate
+from repviz.facespace.envelopes import NO_BOUND, log10_bound
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known, pixels
 from repviz.facespace.rungs import Rung, judge_rung
@@ -244,17 +244,10 @@ def joint_limits(judges: CalibratedJudges, statistic: str) -> tuple[float, float
 def _bound(known: Known, judges: CalibratedJudges, name: str, judged: Rung) -> float:
     """An upper bound of log10 of the probability where none was accepted and theory gives one."""
     if judged.counts[JOINT][0]:
-        return bounds.NO_BOUND
-    distance, within, residual = (
-        joint_limits(judges, statistic)[1] for statistic in ("distance", "within", "residual")
-    )
-    if name == "uniform-pixels" and np.isfinite(residual):
-        return bounds.uniform_bound(known, within, residual)
-    if name == "uniform-pixels" and np.isfinite(distance):
-        return bounds.uniform_near(known.faces, distance)
-    if name == "pixelwise-gaussian" and np.isfinite(residual):
-        return bounds.pixelwise_bound(known, residual)
-    return bounds.NO_BOUND
+        return NO_BOUND
+    statistics = ("distance", "within", "residual")
+    limits = {statistic: joint_limits(judges, statistic)[1] for statistic in statistics}
+    return log10_bound(known, name, **limits)
 
 
 def _title(judges: CalibratedJudges, name: str, nouns: Nouns) -> str:

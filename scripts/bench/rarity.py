@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 import repviz
-from repviz.facespace import bounds
 from repviz.facespace.acceptance import log10_accepted
 from repviz.facespace.calibration import JOINT, calibrate
+from repviz.facespace.envelopes import log10_bound
 from repviz.facespace.known import Known
 from repviz.facespace.ladder import joint_limits
 
@@ -31,18 +31,13 @@ SAMPLERS = ("uniform-pixels", "pixelwise-gaussian", "full-covariance-gaussian")
 
 def bound(known: Known, judges, sampler: str, verdict: str) -> float:
     """The exact upper bound of log10 of the probability; NaN where there is none."""
-    distance, within, residual = (
-        joint_limits(judges, name)[1] for name in ("distance", "within", "residual")
-    )
-    if verdict != JOINT:
+    if verdict == JOINT:
+        statistics = ("distance", "within", "residual")
+        limits = {name: joint_limits(judges, name)[1] for name in statistics}
+    else:
         place = [judge.name for judge in judges.judges].index(verdict)
-        distance = float(judges.bands[place].limits()[1][0])
-        return bounds.uniform_near(known.faces, distance) if sampler == SAMPLERS[0] else np.nan
-    if sampler == SAMPLERS[0]:
-        return bounds.uniform_bound(known, within, residual)
-    if sampler == SAMPLERS[1]:
-        return bounds.pixelwise_bound(known, residual)
-    return 0.0
+        limits = {"distance": float(judges.bands[place].limits()[1][0])}
+    return log10_bound(known, sampler, **limits)
 
 
 def main() -> None:
