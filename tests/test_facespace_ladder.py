@@ -418,6 +418,13 @@ def test_every_sampler_keeps_the_contract(name, known):
     assert np.array_equal(X[:20], next(sampler.chunks(known, CHUNK, 0))[:20])
 
 
+@pytest.mark.parametrize("name", sorted(set(NEGATIVES) & set(ALL)))
+def test_a_negative_with_the_name_of_a_sampler_is_what_that_draws(name, known):
+    one, other = np.random.default_rng(0), np.random.default_rng(0)
+    drawn_by_sampler = np.clip(ALL[name].fit(known)(one, 5), 0, 1)
+    assert np.allclose(NEGATIVES[name].draw(known, other, 5), drawn_by_sampler, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", JUDGES)
 def test_every_judge_keeps_the_contract(name, known):
     judge = JUDGES[name]

@@ -9,7 +9,8 @@ import numpy as np
 
 from repviz.facespace import scrambles
 from repviz.facespace.known import Known
-from repviz.facespace.photographs import PANEL, TRAINING, crops, scaled
+from repviz.facespace.photographs import TRAINING, crops, scaled
+from repviz.facespace.samplers import CONTROLS, SAMPLERS
 
 BLUR = 5 / 64  # standard deviation of the blur of "blurred", as a share of the side
 
@@ -50,6 +51,12 @@ def _clipped(draw: Draw) -> Draw:
     return lambda known, rng, m: np.clip(draw(known, rng, m), 0, 1).astype(np.float32)
 
 
+def _sampled(name: str) -> Draw:
+    """What the sampler of this name draws."""
+    sampler = (SAMPLERS | CONTROLS)[name]
+    return _clipped(lambda known, rng, m: sampler.fit(known)(rng, m))
+
+
 def _of_faces(change: Callable[[np.random.Generator, np.ndarray, int], np.ndarray]) -> Draw:
     """A kind made from faces drawn at random: ``change(rng, rows, side)``."""
 
@@ -58,24 +65,6 @@ def _of_faces(change: Callable[[np.random.Generator, np.ndarray, int], np.ndarra
         return change(rng, rows, known.side)
 
     return _clipped(draw)
-
-
-def _uniform(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    return rng.random((m, known.faces.shape[1]))
-
-
-def _pixelwise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    noise = rng.standard_normal((m, known.faces.shape[1]))
-    return known.mean + known.faces.std(axis=0) * noise
-
-
-def _mean_and_noise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    return known.mean + 0.05 * rng.standard_normal((m, known.faces.shape[1]))
-
-
-def _natural_noise(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
-    noise = scrambles.natural_noise(rng, m, known.side)
-    return known.faces.mean() + known.faces.std(axis=1).mean() * noise
 
 
 def _constant(known: Known, rng: np.random.Generator, m: int) -> np.ndarray:
@@ -154,16 +143,12 @@ def _blocks(across: int) -> Draw:
 
 
 _ALL = (
-    Negative("uniform-pixels", "Uniform random pixels", _clipped(_uniform)),
-    Negative("pixelwise-gaussian", "Independent Gaussian pixels", _clipped(_pixelwise)),
-    Negative(
-        "shuffled-pixels",
-        "Shuffled pixels",
-        _of_faces(lambda rng, rows, side: rng.permuted(rows, axis=1)),
-    ),
-    Negative("natural-noise", "Noise with a 1/f spectrum", _clipped(_natural_noise)),
-    Negative("scrambled-phases", "Randomised Fourier phases", _of_faces(scrambles.phases)),
-    Negative("mean-face-plus-noise", "Mean {image} plus noise", _clipped(_mean_and_noise)),
+    Negative("uniform-pixels", "Uniform random pixels", _sampled("uniform-pixels")),
+    Negative("pixelwise-gaussian", "Independent Gaussian pixels", _sampled("pixelwise-gaussian")),
+    Negative("shuffled-pixels", "Shuffled pixels", _sampled("shuffled-pixels")),
+    Negative("natural-noise", "Noise with a 1/f spectrum", _sampled("natural-noise")),
+    Negative("scrambled-phases", "Randomised Fourier phases", _sampled("scrambled-phases")),
+    Negative("mean-face-plus-noise", "Mean {image} plus noise", _sampled("mean-face-plus-noise")),
     Negative("constant", "Constant grey", _clipped(_constant)),
     Negative("blurred", "Strongly blurred", _of_faces(_blurred)),
     Negative("inverted", "Inverted grey levels", _of_faces(lambda rng, rows, side: 1 - rows)),
@@ -171,13 +156,13 @@ _ALL = (
     Negative("rotated-90", "Rotated by 90 degrees", _of_faces(_rotated), faces_only=True),
     Negative("blocks-2", "2 x 2 blocks shuffled", _blocks(2)),
     Negative("blocks-4", "4 x 4 blocks shuffled", _blocks(4)),
-    Negative("blocks-8", "8 x 8 blocks shuffled", _blocks(8)),
+    Negative("blocks-8", "8 x 8 blocks shuffled", _sampled("shuffled-blocks")),
     Negative("zoomed-crop", "Enlarged crop of a quarter", _of_faces(_zoomed_crop), faces_only=True),
     Negative("shifted", "Shifted by a third", _of_faces(_shifted), faces_only=True),
     Negative(
         "photographs",
         "Photographs of other things",
-        _clipped(lambda known, rng, m: crops(rng, m, known.side, PANEL)),
+        _sampled("photographs"),
         trains=False,
     ),
     Negative(
