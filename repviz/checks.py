@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from repviz.errors import InputError, UnknownName
+from repviz.errors import Degenerate, InputError, UnknownName
 from repviz.streams import SEED_LIMIT
 
 if TYPE_CHECKING:
@@ -228,13 +228,13 @@ def matrix(who: str, X: Any, *, rows: int = 2, columns: int = 1) -> np.ndarray:
         X = X.astype(np.float32 if X.dtype == np.float16 else np.float64)
     n, d = X.shape
     if n < rows:
-        raise InputError(f"{who}: X must have at least {rows} rows, got {n}. Use more images.")
+        raise Degenerate(f"{who}: X must have at least {rows} rows, got {n}. Use more images.")
     if d < columns:
         raise InputError(f"{who}: X must have at least {columns} columns, got {d}.")
     bad = _unfinite(X)
     if len(bad):
         got = "NaN" if np.isnan(X[bad[0]]).any() else "an infinity"
-        raise InputError(
+        raise Degenerate(
             f"{who}: every value of X must be finite, got {got} in row {bad[0]} ({len(bad)} of {n} "
             "rows). Leave those rows out: X[np.isfinite(X).all(axis=1)]."
         )
@@ -355,13 +355,13 @@ def magnitude(who: str, X: np.ndarray) -> None:
     highest, lowest = X.max(axis=0), X.min(axis=0)
     largest = float(max(highest.max(), -lowest.min()))
     if largest > LARGEST:
-        raise InputError(
+        raise Degenerate(
             f"{who}: the values of X must be at most {LARGEST:g} in magnitude, got {largest:.3g}: "
             "their powers would overflow. Divide X by a constant."
         )
     spread = float((highest - lowest).max())
     if 0 < largest < SMALLEST or 0 < spread < SMALLEST:
-        raise InputError(
+        raise Degenerate(
             f"{who}: the values of X must be at least {SMALLEST:g} in magnitude and differ by as "
             f"much in some column, got {largest:.3g} and {spread:.3g}: their powers would "
             "underflow. Subtract the mean of each column and multiply X by a constant."

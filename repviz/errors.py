@@ -5,7 +5,8 @@
     RepvizError         str(error) is one message: who, what must hold, what was got, what to do
     ├── InputError      an invalid argument, option or array  (ValueError)
     │   ├── UnknownName     an unknown name; the message lists the known ones (LookupError)
-    │   └── ImageError      a file that is not a readable image
+    │   ├── ImageError      a file that is not a readable image
+    │   └── Degenerate      rows of which a quantity is not defined: too few, or all alike
     ├── Unavailable     a package, a data set or weights that this machine does not have
     └── StoreError      a folder or file on disk that cannot be used
         ├── Mismatch        it was made with other parameters; the message lists them
@@ -50,6 +51,13 @@ class UnknownName(InputError, LookupError):
 
 class ImageError(InputError):
     """A file that is not a readable image."""
+
+
+class Degenerate(InputError):
+    """Rows of which the quantity is not defined: too few, all alike, tied or not finite.
+
+    Where many matrices are measured, this ends one row of a table, and any other refusal ends all.
+    """
 
 
 class Unavailable(RepvizError):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_manifold_dimension import ball
 
-from repviz.errors import InputError, UnknownName
+from repviz.errors import Degenerate, InputError, UnknownName
 from repviz.manifold.dimension import ESTIMATORS, dimension, dimension_by_label
 from repviz.manifold.dimension.curve import scale_curve
 from repviz.manifold.neighbors import neighbors
@@ -91,8 +91,24 @@ from repviz.manifold.neighbors import neighbors
             "dimension_by_label: labels must have one entry for each of 40 rows, got shape (2,).",
         ),
         (
-            lambda X: dimension(X[:8]),
+            lambda X: dimension_by_label(X, [0, 1] * 20, method="mle", k=7),
             InputError,
+            "dimension: k must be one of (5, 10, 20) for 'mle', got 7.",
+        ),
+        (
+            lambda X: dimension_by_label(X, ["a"] * 38 + ["b", "b"], method="mle", k=20)["b"],
+            KeyError,
+            "'b'",
+        ),
+        (
+            lambda X: dimension_by_label(neighbors(X, k=5, metric="cosine"), range(40)),
+            Degenerate,
+            "dimension_by_label: at least one label must have enough images, got none. For '0': "
+            "dimension_by_label: X must have at least 3 rows, got 1. Use more images.",
+        ),
+        (
+            lambda X: dimension(X[:8]),
+            Degenerate,
             "dimension: at least 10 distinct rows with 2 distinct neighbours each are needed, got "
             "8 of 8 rows. Use more images, or remove duplicates: np.unique(X, axis=0).",
         ),

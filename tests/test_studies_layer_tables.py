@@ -1,11 +1,12 @@
-"""The rows of factors.csv: factors that are known of some images only."""
+"""The rows of factors.csv, similarity.csv and invariance.csv where something is not known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from repviz.studies.layer_tables import factor_rows
+from repviz.errors import InputError
+from repviz.studies.layer_tables import factor_rows, invariance_row, similarity_table
 from repviz.studies.representations import Representation
 
 
@@ -32,3 +33,31 @@ def test_a_factor_is_read_from_the_images_where_it_is_known(one):
 )
 def test_a_factor_that_nothing_can_be_read_of_is_left_out(one, values):
     assert factor_rows(one, {"age": values}, seed=0) == []
+
+
+def test_a_constant_layer_has_no_similarity_and_its_row_says_why(one):
+    flat = Representation("trained 2", "net", "trained", "2", np.ones((120, 4)))
+    table = similarity_table([one, flat], seed=0)
+    assert table["cka"].notna().tolist() == [True, False, False]
+    assert table["warnings"].tolist() == [
+        "",
+        "similarity: the rows of Y must not all be identical.",
+        "similarity: the rows of X must not all be identical.",
+    ]
+
+
+def test_a_constant_layer_has_no_invariance_and_its_row_says_why(one):
+    flat = np.ones((120, 4))
+    row = invariance_row(flat, flat, None)
+    assert np.isnan(row["relative_displacement"])
+    assert row["warnings"] == "invariance: the rows of X must not all be identical."
+    assert invariance_row(one.matrix, one.matrix, None)["warnings"] == ""
+
+
+def test_matrices_of_two_shapes_end_the_study_and_are_no_missing_value(one):
+    with pytest.raises(InputError) as caught:
+        invariance_row(one.matrix, one.matrix[:, :3], None)
+    assert str(caught.value) == (
+        "invariance: X and X_perturbed must be of the same images and layer, got shapes "
+        "(120, 4) and (120, 3)."
+    )

@@ -217,7 +217,11 @@ def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
     invariance = invariance[invariance["weights"] == "given"].set_index("layer")
     assert invariance.loc["2", "relative_displacement"].isna().all()
     assert invariance.loc["0", "relative_displacement"].notna().all()
-    assert "not measured: its rows do not distinguish" in made.report.read_text()
+    reason = "invariance: the rows of X must not all be identical."
+    assert set(invariance.loc["2", "warnings"]) == {reason}
+    page = made.report.read_text()
+    assert "not measured: its rows do not distinguish" in page
+    assert reason in page
 
 
 def test_of_more_images_than_the_sample_some_are_drawn_and_the_headline_says_so(study, tmp_path):

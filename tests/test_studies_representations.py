@@ -98,6 +98,17 @@ def test_rows_that_are_all_the_same_say_why_they_are_not_measured():
     )
 
 
+def test_where_the_dimension_around_an_image_is_not_defined_a_warning_says_why():
+    X = np.random.default_rng(0).standard_normal((16, 3))
+    few = Representation("pixels", "pixels", "none", "pixels", X)
+    found = describe(few, labels=None, split=(np.arange(8), np.arange(8, 16)), seed=0)
+    assert found.points["local_dimension"].isna().all()
+    assert found.row["dimension_warnings"].endswith(
+        "The dimension around an image is not defined. (dimension: the graph must have at least "
+        "20 neighbours per row, got 15. Add rows.)"
+    )
+
+
 @pytest.mark.parametrize(
     ("ends", "words"),
     [

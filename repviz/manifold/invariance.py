@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from repviz import checks, intervals
-from repviz.errors import InputError
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.neighbors import encode_groups, neighbors_between
 from repviz.manifold.stored_rows import matching_rows
 
@@ -83,7 +83,7 @@ def invariance(X: Any, X_perturbed: Any, *, groups: Any = None) -> Invariance:
     # Two images are apart by twice the variance, on average over all pairs.
     apart = 2 * n / (n - 1) * _squares(X, X.mean(axis=0, dtype=np.float64))
     if not apart.any():
-        raise InputError("invariance: the rows of X must not all be identical.")
+        raise Degenerate("invariance: the rows of X must not all be identical.")
     pairs = np.stack([moved, apart], axis=1)
 
     def ratio(means: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from repviz import checks, provenance
-from repviz.errors import InputError
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.search import nearest
 from repviz.manifold.search.graph_files import load_or_compute
 from repviz.manifold.search.radius import count_within_radii
@@ -127,7 +127,7 @@ def encode_groups(who: str, groups: Any, n: int) -> np.ndarray:
     """
     names, found = np.unique(checks.labels(who, "groups", groups, n), return_inverse=True)
     if len(names) < 2:
-        raise InputError(f"{who}: groups must contain at least two groups, got one.")
+        raise Degenerate(f"{who}: groups must contain at least two groups, got one.")
     return found.astype(np.int64)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from repviz import checks
-from repviz.errors import InputError
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.neighbors import neighbors
 from repviz.manifold.stored_rows import matching_rows
 
@@ -135,7 +135,7 @@ def prepare(who: str, name: str, X: np.ndarray, method: str, k: int) -> np.ndarr
         The rows of X are all the same, or fewer than "mutual-knn" needs; ``who`` is named.
     """
     if not (X[0] != X).any():
-        raise InputError(f"{who}: the rows of {name} must not all be identical.")
+        raise Degenerate(f"{who}: the rows of {name} must not all be identical.")
     return SIMILARITIES[method].prepare(who, name, X, k)
 
 
@@ -155,7 +155,7 @@ def _gram(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
     np.fill_diagonal(K, 0)
     square = np.square(K).sum()
     if not square > ROUNDING * total:
-        raise InputError(
+        raise Degenerate(
             f"{who}: the rows of {name} must not be identical but for one, nor all equally far "
             "apart: debiased CKA would be 0 / 0. Use method='procrustes'."
         )
@@ -304,7 +304,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
             )
             sums += _hsic(K, L), _hsic(K, K), _hsic(L, L)
     if sums[1] <= 0 or sums[2] <= 0:
-        raise InputError("minibatch_cka: the rows must not all be identical.")
+        raise Degenerate("minibatch_cka: the rows must not all be identical.")
     return float(sums[0] / np.sqrt(sums[1] * sums[2]))
 
 

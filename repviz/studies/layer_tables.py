@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repviz import progress
-from repviz.errors import InputError
+from repviz.errors import Degenerate
 from repviz.images.partition import labels_cross
 from repviz.manifold.dimension import dimension
 from repviz.manifold.dimension.curve import scale_curve
@@ -61,7 +61,8 @@ def factor_rows(
 def similarity_table(representations: Sequence[Representation], seed: int) -> pd.DataFrame:
     """Debiased CKA of every two representations, on at most 500 images that both have.
 
-    Two that share fewer than four images are left out.
+    Two that share fewer than four images are left out; of a constant one ``warnings`` says why
+    there is no value.
 
     Parameters
     ----------
@@ -94,10 +95,17 @@ def similarity_table(representations: Sequence[Representation], seed: int) -> pd
                         "representation_b": representations[j].name,
                         "n": len(images),
                     }
-                    found = _compared(scores_of(i, images), scores_of(j, images), seed)
-                    table.append({**names, **found})
+                    try:
+                        pair = scores_of(i, images), scores_of(j, images)
+                        found = similarity(*pair, permutations=SHUFFLES, seed=seed)
+                    except Degenerate as error:  # a constant layer is like no other
+                        table.append({**names, "warnings": str(error)})
+                        continue
+                    values = {"cka": found.value, "null": found.null, "p": found.p}
+                    table.append({**names, **values, "warnings": ""})
             advance(1)
-    return pd.DataFrame(table)[["representation_a", "representation_b", "cka", "null", "p", "n"]]
+    columns = ["representation_a", "representation_b", "cka", "null", "p", "n", "warnings"]
+    return pd.DataFrame(table, columns=columns)
 
 
 def evenly_spaced(n: int, most: int) -> np.ndarray:
@@ -106,7 +114,7 @@ def evenly_spaced(n: int, most: int) -> np.ndarray:
 
 
 def invariance_row(X: np.ndarray, perturbed: np.ndarray, groups: np.ndarray | None) -> Any:
-    """The measured columns of one row of invariance.csv; NaN of a layer that does not vary."""
+    """The measured columns of one row of invariance.csv; NaN, and why, of a constant layer."""
     columns = [
         "relative_displacement",
         "relative_displacement_low",
@@ -117,8 +125,8 @@ def invariance_row(X: np.ndarray, perturbed: np.ndarray, groups: np.ndarray | No
     ]
     try:
         measured = invariance(X, perturbed, groups=groups)
-    except InputError:
-        return {**dict.fromkeys(columns, np.nan), "n": len(X)}
+    except Degenerate as error:
+        return {**dict.fromkeys(columns, np.nan), "n": len(X), "warnings": str(error)}
     values = (
         measured.relative_displacement,
         measured.low,
@@ -127,7 +135,7 @@ def invariance_row(X: np.ndarray, perturbed: np.ndarray, groups: np.ndarray | No
         measured.top1_retrieval_low,
         measured.top1_retrieval_high,
     )
-    return {**dict(zip(columns, values, strict=True)), "n": measured.n}
+    return {**dict(zip(columns, values, strict=True)), "n": measured.n, "warnings": ""}
 
 
 def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:
@@ -177,11 +185,3 @@ def _label_probes(
 
 def _columns(read: Probe, name: str) -> dict[str, float]:
     return {name: read.value, f"{name}_low": read.low, f"{name}_high": read.high}
-
-
-def _compared(one: np.ndarray, other: np.ndarray, seed: int) -> dict[str, float]:
-    try:
-        found = similarity(one, other, permutations=SHUFFLES, seed=seed)
-    except InputError:  # a layer that gives the same for all images is like no other
-        return dict.fromkeys(["cka", "null", "p"], np.nan)
-    return {"cka": found.value, "null": found.null, "p": found.p}

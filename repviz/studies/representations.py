@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz.errors import InputError
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.dimension import Dimension, dimension
 from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.identity import NearestIdentity, nearest_identity
@@ -20,6 +20,7 @@ from repviz.number_format import missing, vague
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
+from repviz.spreadsheets import SENTENCE_SEPARATOR
 from repviz.studies.paired_layers import (
     Pairs,
     control_pairs,
@@ -307,7 +308,7 @@ def _measured(
     identity = _identity(representation, labels, split)
     # Ranks are taken from the scores, whose distances are the rows'.
     trusted = local_trustworthiness(replace(graph, X=representation.scores), xy, k=trust)
-    row = {
+    row: dict[str, Any] = {
         **representation.identify(),
         "n": graph.n,
         "groups": graph.n if clusters is None else len(np.unique(clusters)),
@@ -326,7 +327,11 @@ def _measured(
         "cumulative": cumulative,
     }
     name, images = representation.name, representation.image_rows
-    local = {"trustworthiness": trusted, "local_dimension": _local_dimension(graph)}
+    local_dimension, undefined = _local_dimension(graph)
+    if undefined:
+        told = filter(None, [row["dimension_warnings"], undefined])
+        row["dimension_warnings"] = SENTENCE_SEPARATOR.join(told)
+    local = {"trustworthiness": trusted, "local_dimension": local_dimension}
     points = pd.DataFrame(xy, columns=["x", "y"], index=images)
     held_out = images[split[1]]
     return Description(
@@ -339,13 +344,14 @@ def _measured(
     )
 
 
-def _local_dimension(graph: Neighbors) -> np.ndarray:
-    """The dimension around each row (n,); NaN where too few distinct rows are there for it."""
+def _local_dimension(graph: Neighbors) -> tuple[np.ndarray, str]:
+    """The dimension around each row (n,); NaN, and the reason, where it is not defined."""
+    undefined = np.full(graph.n, np.nan)
     try:
         local = dimension(graph, method="mle", k=LOCAL).local
-    except InputError:
-        local = None
-    return np.full(graph.n, np.nan) if local is None else local
+    except Degenerate as error:
+        return undefined, f"The dimension around an image is not defined. ({error})"
+    return undefined if local is None else local, ""
 
 
 def _identity(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from repviz import checks
-from repviz.errors import InputError, UnknownName
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.dimension.record import Dimension
 from repviz.references import resolve
 
@@ -120,6 +120,8 @@ def dimension(X: Any, *, method: Method = "twonn", groups: Any = None, **options
         No such method, or an option that it does not have.
     InputError
         ``X``, ``groups`` or an option is invalid.
+    Degenerate
+        The rows are too few, all alike, or at tied distances.
     """
     from repviz.manifold.dimension.structure import structure_warnings
     from repviz.manifold.dimension.warnings import matrix_warnings
@@ -151,8 +153,7 @@ def dimension_by_label(
 ) -> dict[str, Dimension]:
     """The intrinsic dimension of each label's own rows, in the order of the labels.
 
-    A label with too few rows for the method is left out, for the reason that :func:`dimension`
-    gives.
+    A label whose rows are too few for the method, or all alike, is left out.
 
     Parameters
     ----------
@@ -167,7 +168,9 @@ def dimension_by_label(
     Raises
     ------
     InputError
-        ``labels`` does not have one entry per row, or no label has enough rows.
+        ``labels`` does not have one entry per row, or an option is invalid.
+    Degenerate
+        No label has enough rows; the message has the first one's reason.
     """
     import numpy as np
 
@@ -182,15 +185,14 @@ def dimension_by_label(
         subset = rows[selected]
         try:
             if metric != "euclidean":
+                subset = checks.matrix("dimension_by_label", subset, rows=3)
                 subset = neighbors(subset, k=min(NEIGHBOURS, len(subset) - 1), metric=metric)
             own_groups = None if group_indices is None else group_indices[selected]
             estimates[str(label)] = dimension(subset, method=method, groups=own_groups, **options)
-        except UnknownName:
-            raise
-        except InputError as error:
+        except Degenerate as error:
             first_reason = first_reason or f"'{label}': {error}"
     if not estimates:
-        raise InputError(
+        raise Degenerate(
             "dimension_by_label: at least one label must have enough images, got none. For "
             f"{first_reason}"
         )

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from repviz.errors import InputError
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.dimension.uncertainty import Dependence, dependent_neighbours, find_dependence
 from repviz.manifold.neighbors import Neighbors, neighbors
 
@@ -138,8 +138,10 @@ def distinct(graph: Neighbors, k: int) -> Distinct:
     Raises
     ------
     InputError
-        The graph has fewer than k neighbours per row, fewer than 10 rows remain, or the neighbours
-        of every row are equally far.
+        The graph has fewer than k neighbours per row.
+    Degenerate
+        There are k rows or fewer, fewer than 10 distinct ones, or the neighbours of every row are
+        equally far.
     """
     if k not in graph.cache:
         graph.cache[k] = _distinct(graph, k)
@@ -151,14 +153,15 @@ def distinct_or_none(graph: Neighbors, k: int) -> Distinct | None:
     """As :func:`distinct`; None where the graph has too few neighbours or distinct rows."""
     try:
         return distinct(graph, k) if graph.k >= k else None
-    except InputError:
+    except Degenerate:
         return None
 
 
 def _distinct(graph: Neighbors, k: int) -> Distinct:
     if graph.k < k:
-        more = "Add rows" if graph.n <= k else f"Build it with neighbors(X, k={2 * k})"
-        raise InputError(
+        few = graph.n <= k
+        more = "Add rows" if few else f"Build it with neighbors(X, k={2 * k})"
+        raise (Degenerate if few else InputError)(
             f"dimension: the graph must have at least {k} neighbours per row, got {graph.k}. "
             f"{more}."
         )
@@ -170,14 +173,14 @@ def _distinct(graph: Neighbors, k: int) -> Distinct:
         if found.dropped and k < len(found.representatives):
             found = _searched_again(found, k)
     if len(found.distances) < MIN_ROWS:
-        raise InputError(
+        raise Degenerate(
             f"dimension: at least {MIN_ROWS} distinct rows with {k} distinct neighbours each are "
             f"needed, got {len(found.distances)} of {graph.n} rows. Use more images, or remove "
             "duplicates: np.unique(X, axis=0)."
         )
     near, far = found.distances[:, 0], found.distances[:, -1]
     if (far <= (1 + ROUNDING[int(graph.X.dtype == np.float32)]) * near).all():
-        raise InputError(
+        raise Degenerate(
             f"dimension: the {k} nearest neighbours of a row must differ in distance, got all "
             "equal in every row. The values are too coarse; use them before rounding."
         )

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.optimize
 
 from repviz import checks
-from repviz.errors import InputError
+from repviz.errors import Degenerate, InputError
 from repviz.manifold.dimension.calibration import calibrate_interval, truth_interval
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
@@ -221,7 +221,7 @@ def maximum_likelihood(score: Callable[[float], np.ndarray]) -> tuple[float, np.
 
     low, high = np.log(SEARCH_RANGE)
     if not total(low) > 0 > total(high):
-        raise InputError(
+        raise Degenerate(
             f"dimension: some dimension from {SEARCH_RANGE[0]:g} to {SEARCH_RANGE[1]:,.0f} must "
             "fit the distances, got none: distances are tied, or the rows lie on a grid. Use the "
             "values before rounding, or randomly sampled rows."

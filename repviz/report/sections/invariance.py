@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, numbers_of, weights_keys
+from repviz.report.parts import chart, field, interval, numbers_of, warnings, weights_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 TABLES = {
     "invariance": (
         "change title weights layer depth relative_displacement relative_displacement_low "
-        "relative_displacement_high top1_retrieval n"
+        "relative_displacement_high top1_retrieval n warnings"
     ),
 }
 
@@ -35,8 +35,10 @@ def render(study: Study) -> Content | None:
         f"{count(table['n'].max())} images, with 95 % intervals."
     )
     alt = "Relative displacement of each layer under each perturbation, by kind of weights."
+    names = table["title"] + ", " + table["weights"] + " " + table["layer"]
     body = join(
         [
+            warnings(names, table["warnings"]),
             chart("invariance", table, caption=caption, alt=alt, keys=weights_keys(table)),
             numbers_of("results/invariance.csv", table, _COLUMNS),
         ]

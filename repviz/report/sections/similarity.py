@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, numbers_of
+from repviz.report.parts import chart, field, numbers_of, warnings
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
 TABLES = {
-    "similarity": "representation_a representation_b cka null p n",
+    "similarity": "representation_a representation_b cka null p n warnings",
 }
 
 _COLUMNS = (
@@ -31,8 +31,10 @@ def render(study: Study) -> Content | None:
         "with shuffled images."
     )
     alt = "Debiased linear CKA of every two representations, as a grid."
+    pairs = table["representation_a"] + " and " + table["representation_b"]
     body = join(
         [
+            warnings(pairs, table["warnings"]),
             chart("similarity", table, caption=caption, alt=alt),
             numbers_of("results/similarity.csv", table, _COLUMNS),
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.errors import InputError
+from repviz.errors import Degenerate
 from repviz.manifold.dimension.distinct import Distinct, distinct
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.result import result
@@ -42,7 +42,7 @@ def estimate(graph: Neighbors) -> Dimension:
     radii = (1 - 1e-9) * np.median(rows.distances[:, [NEAR - 1, FAR - 1]], axis=0)
     counts = _counts(rows, radii)
     if not 0 < counts[:, 0].sum() < counts[:, 1].sum():
-        raise InputError(
+        raise Degenerate(
             "dimension: the number of close pairs must grow with the radius, got no growth "
             "between the median distances to the near and the far neighbour. Distances are tied; "
             "use the values before rounding."

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.special
 
 from repviz import checks
-from repviz.errors import InputError
+from repviz.errors import Degenerate
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import grouped_standard_error
 from repviz.principal import pca
@@ -48,11 +48,11 @@ def estimate(X: np.ndarray, *, share: float = 0.9, groups: np.ndarray | None = N
     name = f"pca-{100 * share:g}"
     n = len(X)
     if n < MIN_ROWS:
-        raise InputError(f"dimension: '{name}' needs at least {MIN_ROWS} rows, got {n}.")
+        raise Degenerate(f"dimension: '{name}' needs at least {MIN_ROWS} rows, got {n}.")
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError(
+        raise Degenerate(
             f"dimension: the rows must not all be identical, got {len(X)} identical rows."
         )
     held = np.cumsum(spectrum) / spectrum.sum()

@@ -15,7 +15,7 @@ import math
 import numpy as np
 import scipy.special
 
-from repviz.errors import InputError
+from repviz.errors import Degenerate
 from repviz.manifold.dimension.calibration import calibrate_interval
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import (
@@ -53,7 +53,7 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     """
     n = len(X)
     if n < MIN_ROWS:
-        raise InputError(f"dimension: 'fishers' needs at least {MIN_ROWS} rows, got {n}.")
+        raise Degenerate(f"dimension: 'fishers' needs at least {MIN_ROWS} rows, got {n}.")
     value, alpha, counts = separability(X)
     p, pairs = counts.mean() / (n - 1), counts.sum() / 2
     slope = math.log(_sphere(1.01 * p, alpha) / _sphere(p / 1.01, alpha)) / (2 * math.log(1.01))
@@ -86,7 +86,7 @@ def separability(X: np.ndarray) -> tuple[float, float, np.ndarray]:
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError(
+        raise Degenerate(
             f"dimension: the rows must not all be identical, got {len(X)} identical rows."
         )
     retained = spectrum > spectrum[0] / CONDITION
@@ -95,7 +95,7 @@ def separability(X: np.ndarray) -> tuple[float, float, np.ndarray]:
     rows = rows / np.where(sizes > 0, sizes, 1)
     counts = _inseparable(rows)
     if not counts[0].any():
-        raise InputError(
+        raise Degenerate(
             f"dimension: 'fishers' needs inseparable pairs of rows, got none among {len(X)} rows, "
             "which shows only that the dimension is high. Use more rows."
         )

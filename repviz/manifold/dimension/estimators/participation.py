@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from repviz.errors import InputError
+from repviz.errors import Degenerate
 from repviz.manifold.dimension.record import Dimension
 from repviz.manifold.dimension.uncertainty import (
     group_degrees_of_freedom,
@@ -45,11 +45,11 @@ def estimate(X: np.ndarray, *, groups: np.ndarray | None = None) -> Dimension:
     """
     n = len(X)
     if n < MIN_ROWS:
-        raise InputError(f"dimension: 'participation' needs at least {MIN_ROWS} rows, got {n}.")
+        raise Degenerate(f"dimension: 'participation' needs at least {MIN_ROWS} rows, got {n}.")
     fit = pca(X)
     spectrum = fit.explained_variance
     if spectrum[0] == 0:
-        raise InputError(
+        raise Degenerate(
             f"dimension: the rows must not all be identical, got {len(X)} identical rows."
         )
     total, squares = float(spectrum.sum()), float(spectrum @ spectrum)
