@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import platform
 import re
 import shlex
@@ -23,6 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import xxhash
+
+from repviz.cores import usable_cores
 
 # What a figure can depend on; read from the installed metadata, so nothing is imported.
 PACKAGES = (
@@ -194,9 +195,7 @@ def machine() -> dict[str, Any]:
         return {}
     found = {
         "system": f"{platform.system()} {platform.machine()}",
-        "processors": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "processors": usable_cores(),
     }
     return found | ({"device": DEVICE.get()} if DEVICE.get() else {})
 

@@ -19,6 +19,7 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from repviz import memory, progress
+from repviz.cores import usable_cores
 from repviz.errors import InputError, Unavailable
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def results(
 def cores() -> int:
     """Cores that this process may use; at most ``OMP_NUM_THREADS``, where it is set."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
-    return min(joblib.cpu_count(), int(limit)) if limit.isdigit() else joblib.cpu_count()
+    return min(usable_cores(), int(limit)) if limit.isdigit() else usable_cores()
 
 
 def _workers(worker_bytes: int) -> int:

@@ -23,6 +23,7 @@ ROOMS = {
     0: [
         "errors",
         "checks",
+        "cores",
         "distortion",
         "durable",
         "array_files",

@@ -24,7 +24,7 @@ from repviz.training.data import TrainingData
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.setattr(remote.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr(remote, "usable_cores", lambda: 2)
 
 
 def results(calls, **options):
@@ -129,7 +129,7 @@ def test_they_end_when_their_parent_is_killed(tmp_path):
             path.write_text(str(os.getpid()))
             time.sleep(600)
 
-        remote.joblib.cpu_count = lambda: 2
+        remote.usable_cores = lambda: 2
         folder = Path(os.sys.argv[1])
         with remote.results([partial(sleep, folder / "a"), partial(sleep, folder / "b")]) as them:
             list(them)

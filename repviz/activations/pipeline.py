@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from repviz import provenance
+from repviz.cores import usable_cores
 from repviz.errors import ImageError
 from repviz.images.collection import Images
 from repviz.models.model import Preprocessing
@@ -115,7 +115,7 @@ def decode_ahead(
             )
             break
 
-    with ReadingThreads(threads or min(processors(), 16)) as pool:
+    with ReadingThreads(threads or min(usable_cores(), 16)) as pool:
         for _ in range(AHEAD):
             start()
         while waiting:
@@ -154,13 +154,6 @@ def written_behind() -> Iterator[Callable[..., None]]:
         yield put
         while waiting:
             waiting.pop().result()
-
-
-def processors() -> int:
-    """Number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _decode(images: Images, preprocessing: Preprocessing, batch: Batch, places: range) -> None:

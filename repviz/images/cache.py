@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from repviz import array_files, checks, durable, progress
+from repviz.cores import usable_cores
 from repviz.errors import ImageError, InputError
 from repviz.images.collection import Images
 from repviz.locking import locked_file
@@ -128,7 +129,7 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
         block = _reserved(temporary, shape)
         with (
             progress.task("decode", len(images)) as advance,
-            ReadingThreads(os.cpu_count() or 1) as pool,
+            ReadingThreads(usable_cores()) as pool,
         ):
             for start in range(0, len(images), CHUNK):
                 rows = range(start, min(start + CHUNK, len(images)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from repviz import progress
+from repviz.cores import usable_cores
 from repviz.errors import InputError
 from repviz.images.collection import Files, Images
 from repviz.images.decoding import is_grey
@@ -157,7 +158,7 @@ def _unreadable(error: OSError) -> None:
 
 def _shared_colour(paths: list[Path], shown: str) -> bool | None:
     """False (colour) where some files are grey but most are colour, which is said; else None."""
-    with ReadingThreads(min(32, (os.cpu_count() or 1) + 4)) as pool:
+    with ReadingThreads(min(32, usable_cores() + 4)) as pool:
         kinds = list(pool.each(_is_grey, paths, lambda path: printable(str(path))))
     n_grey, n_colour = kinds.count(True), kinds.count(False)
     if not n_grey or n_colour < n_grey:

@@ -8,8 +8,6 @@ measures count the intruders among k neighbours, each by how far beyond k its tr
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +17,7 @@ import scipy.stats
 from repviz import checks
 from repviz.errors import InputError
 from repviz.manifold.neighbors import Neighbors, neighbors
+from repviz.manifold.search.rows import workers
 
 BLOCK_BYTES = 16 << 20
 PAIRS = 100_000  # whose distances the Shepard correlation compares
@@ -195,7 +194,7 @@ def _rank_preservation(truth: Neighbors, shown: np.ndarray, true: np.ndarray) ->
             rank = (squared[row] < reach[:, None]).sum(axis=1) + 1
             penalty[part.start + row] += (rank - k).clip(0)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with workers() as pool:
         list(pool.map(judge, range(0, n, step)))
     return 1 - 2 * penalty / (k * (2 * n - 3 * k - 1))
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +18,7 @@ from PIL import Image
 import repviz
 from repviz import cli, memory, remote
 from repviz.activations import writer
+from repviz.cores import usable_cores
 from repviz.errors import Damaged
 from repviz.study_folder import open_study
 
@@ -124,7 +124,7 @@ def test_a_second_writer_is_refused_and_sigterm_leaves_what_goes_on(
 def test_a_worker_that_is_killed_ends_the_sweep_in_one_sentence(
     tmp_path, run, record_property, monkeypatch
 ):
-    if joblib.cpu_count() < 2 or memory.free_bytes() < 4 * remote.WORKER_BYTES:
+    if usable_cores() < 2 or memory.free_bytes() < 4 * remote.WORKER_BYTES:
         pytest.skip("fits run one after the other here")
     words = f"sweep digits --limit 60 --size 16 --engines conv --bottlenecks 2,3 --out {tmp_path}"
     process = begun(words.split(), lambda process: bool(workers(process)), threads=2)

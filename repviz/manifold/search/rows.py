@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import threadpoolctl
 
+from repviz.cores import usable_cores
 from repviz.manifold.search import kernels
 
 TILE_BYTES = 32 << 20  # of float32 rows per thread
@@ -106,8 +107,8 @@ def tile_rows(rows: int, features: int) -> int:
 
 
 def threads() -> int:
-    """How many threads search: numba's number, which NUMBA_NUM_THREADS sets."""
-    return int(numba.get_num_threads())
+    """How many threads search: the usable cores, at most NUMBA_NUM_THREADS."""
+    return min(usable_cores(), int(numba.get_num_threads()))
 
 
 @contextmanager
