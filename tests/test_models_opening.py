@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models as zoo
 
-from repviz import memory
+from repviz import images_from, memory
 from repviz.errors import Damaged, InputError, Mismatch, Unavailable, UnknownName
 from repviz.models import MODELS, library, open_model
 from repviz.models.checkpoints import open_checkpoint, save_checkpoint
@@ -72,7 +72,21 @@ def test_preprocessing_grey_to_colour_and_back():
     assert tripled.shape == (2, 3, 9, 12)
     torch.testing.assert_close(tripled[:, 1], grey[:, 0] / 255)
     single = Preprocessing((9, 12), 1, (0.0,), (1.0,))(grey.expand(-1, 3, -1, -1))
-    assert (single - grey / 255).abs().max() <= 1 / 255 + 1e-6
+    torch.testing.assert_close(single, grey / 255)
+
+
+def test_a_grey_network_sees_pillows_grey_as_grey_images_do():
+    colour = pixels(3, 3, 20, 28)
+    colour[0, :, 0] = 255
+    luma = [np.array(Image.fromarray(x.permute(1, 2, 0).numpy()).convert("L")) for x in colour]
+    single = Preprocessing((20, 28), 1, (0.0,), (1.0,)).fit(colour)
+    np.testing.assert_array_equal(single[:, 0].numpy(), np.stack(luma))
+    assert single[0, 0, 0].min() == 255
+    images = images_from(colour.numpy())
+    read = torch.from_numpy(images.pixels())
+    grey = images.at(size=(9, 16), grey=True).pixels()
+    fitted = Preprocessing((9, 16), 1, (0.0,), (1.0,)).fit(read)
+    np.testing.assert_array_equal(fitted.numpy(), grey)
 
 
 def test_preprocessing_scales_the_shorter_side_and_crops_the_middle():

@@ -22,7 +22,7 @@ The policy, which :data:`POLICY` counts:
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -34,7 +34,7 @@ from repviz.images.png_header import GREY_ALPHA, PngHeader, read_header
 if TYPE_CHECKING:
     import torch
 
-POLICY = 2  # counts changes after which the same bytes may give other pixels
+POLICY = 3  # counts changes after which the same bytes may give other pixels
 MIN_SIDE = 8
 MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns of a decompression bomb from here on
 
@@ -188,12 +188,13 @@ def _keyed_colour(
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
-    """Pixels (c, h, w) as (1, h, w): 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), rounded."""
-    if pixels.shape[0] == 1:
+    """Pixels (..., c, h, w) as (..., 1, h, w): 0.299 R + 0.587 G + 0.114 B (BT.601), rounded."""
+    if pixels.shape[-3] == 1:
         return pixels
-    red, green, blue = pixels.astype(np.uint32)
+    red, green, blue = np.moveaxis(pixels, -3, 0).astype(np.uint32)
     # Pillow's own integer weights, so that convert("L") agrees to the last bit.
-    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)[None]
+    grey = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
+    return grey.astype(np.uint8)[..., None, :, :]
 
 
 def to_colour(pixels: np.ndarray) -> np.ndarray:
@@ -226,24 +227,31 @@ def resize(pixels: np.ndarray, size: tuple[int, int], where: str = "resize") -> 
     height, width = pixels.shape[1:]
     if (height, width) == size:
         return pixels
-    covering = _covering((height, width), size)
-    if covering[0] * covering[1] > min(MAX_PIXELS, MAX_SCALED * size[0] * size[1]):
+    scaled_to = covering((height, width), size)
+    if scaled_to[0] * scaled_to[1] > min(MAX_PIXELS, MAX_SCALED * size[0] * size[1]):
         raise ImageError(
             f"{where}: an image must not be too long and thin for size {size[1]}x{size[0]}, got "
-            f"{width}x{height}, which scales to {covering[1]}x{covering[0]}. Crop it first."
+            f"{width}x{height}, which scales to {scaled_to[1]}x{scaled_to[0]}. Crop it first."
         )
     import torch
     from torchvision.transforms.v2 import functional
 
     # channels_last is the layout in which torch resizes uint8 colour without unpacking it
     tensor: torch.Tensor = torch.from_numpy(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    scaled = functional.resize(tensor.permute(2, 0, 1), list(covering), antialias=True)
-    top = round((covering[0] - size[0]) / 2)
-    left = round((covering[1] - size[1]) / 2)
-    return scaled[:, top : top + size[0], left : left + size[1]].numpy()
+    scaled = functional.resize(tensor.permute(2, 0, 1), list(scaled_to), antialias=True)
+    cropped: torch.Tensor = centre(scaled, size)
+    return cropped.numpy()
 
 
-def _covering(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int]:
+def centre(pixels: Any, size: tuple[int, int]) -> Any:
+    """The middle (..., *size) of pixels (..., h, w), an array or a tensor, as a view."""
+    top, left = (
+        round((have - want) / 2) for have, want in zip(pixels.shape[-2:], size, strict=True)
+    )
+    return pixels[..., top : top + size[0], left : left + size[1]]
+
+
+def covering(have: tuple[int, int], want: tuple[int, int]) -> tuple[int, int]:
     """The smallest size of ``have``'s proportions that covers ``want``, floored as torchvision."""
     if want[0] * have[1] >= want[1] * have[0]:
         return want[0], want[0] * have[1] // have[0]

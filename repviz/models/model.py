@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from repviz import checks, provenance
 from repviz.errors import InputError, RepvizError
+from repviz.images import decoding
 
 MOST_CLASSES = 1_000_000  # outputs of a classifier
 CROP_MODES = ("center", "squash")
@@ -80,30 +81,23 @@ class Preprocessing:
     def fit(self, pixels: Tensor) -> Tensor:
         """``pixels`` (b, c, h, w) uint8 at this size and number of channels, still uint8.
 
-        Scaled, as by torchvision's ``Resize``, then cropped at the centre.
+        Grey as :func:`repviz.images.decoding.to_grey` makes it; scaled, as by torchvision's
+        ``Resize``, then cropped at the centre.
         """
-        pixels = transforms.rgb_to_grayscale(pixels) if self.channels < pixels.shape[1] else pixels
+        if self.channels < pixels.shape[1]:
+            grey = decoding.to_grey(pixels.cpu().numpy())
+            pixels = torch.from_numpy(grey).to(pixels.device)
         scaled = self._scaled(pixels.shape[-2], pixels.shape[-1])
         if scaled != pixels.shape[-2:]:
             mode = INTERPOLATIONS[self.interpolation]
             pixels = transforms.resize(pixels, list(scaled), interpolation=mode, antialias=True)
-        top, left = (
-            round((before - after) / 2) for before, after in zip(scaled, self.size, strict=True)
-        )
-        pixels = pixels[..., top : top + self.size[0], left : left + self.size[1]]
-        return pixels.expand(-1, self.channels, -1, -1)
+        cropped: Tensor = decoding.centre(pixels, self.size)
+        return cropped.expand(-1, self.channels, -1, -1)
 
     def _scaled(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width after scaling, before the crop; the longer side is rounded down."""
-        if self.crop_mode == "squash":
-            return self.size if self.resize is None else (self.resize, self.resize)
-        if self.resize is None:
-            if self.size[0] * width >= self.size[1] * height:
-                return self.size[0], self.size[0] * width // height
-            return self.size[1] * height // width, self.size[1]
-        if height <= width:
-            return self.resize, self.resize * width // height
-        return self.resize * height // width, self.resize
+        """Height and width after scaling, before the crop."""
+        wanted = self.size if self.resize is None else (self.resize, self.resize)
+        return wanted if self.crop_mode == "squash" else decoding.covering((height, width), wanted)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """``pixels`` (b, c, h, w) uint8 as float32 input, on the same device."""
