@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SENTENCE_SEPARATOR = " | "  # between the sentences of one cell
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+TEXT = "'"  # before a text that a spreadsheet would run, or that itself begins so
+_ESCAPED = re.compile(r"[=+\-@\t\r\n']")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -17,12 +19,29 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     """``table`` with an apostrophe before text that a spreadsheet would take for a formula.
 
     That is text which begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end, and is no
-    number. See OWASP, "CSV Injection".
+    number; and text which begins with an apostrophe, so that :func:`with_formulas` gives back what
+    was there. See OWASP, "CSV Injection".
     """
-    return table.map(_as_text)
+    return _with_texts(table, _escaped)
 
 
-def _as_text(value: Any) -> Any:
-    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
-        return f"'{value}"
-    return value
+def with_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """The table that :func:`without_formulas` was given."""
+    return _with_texts(table, lambda text: text.removeprefix(TEXT))
+
+
+def _escaped(text: str) -> str:
+    return f"{TEXT}{text}" if _ESCAPED.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """``table`` with every text changed; a column without one to change is as it was."""
+    changed = table.copy(deep=False)
+    for place in range(table.shape[1]):
+        cells = table.iloc[:, place]
+        if cells.dtype.kind in "biufc":
+            continue
+        values = [change(cell) if isinstance(cell, str) else cell for cell in cells]
+        if any(new is not old and new != old for new, old in zip(values, cells, strict=True)):
+            changed.isetitem(place, values)
+    return changed

@@ -15,6 +15,7 @@ stage writes does not depend on when it ran: times stand in the manifest alone.
 
 from __future__ import annotations
 
+import csv
 import time
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repviz import array_files, checks, durable, memory, progress, provenance, study_manifest
+from repviz import (
+    array_files,
+    checks,
+    durable,
+    memory,
+    progress,
+    provenance,
+    spreadsheets,
+    study_manifest,
+)
 from repviz.errors import Damaged, InputError, StoreError
 from repviz.nouns import Nouns, nouns_of
 from repviz.references import resolve
@@ -52,9 +62,13 @@ class Draft:
     text: dict[str, list[str]] = field(default_factory=dict)
 
     def table(self, name: str, table: pd.DataFrame) -> None:
-        """Write ``table`` to results/<name>.csv, floats to 8 significant digits."""
+        """Write ``table`` to results/<name>.csv, floats to 8 significant digits, no formula."""
         relative = f"results/{name}.csv"
-        content = table.to_csv(index=False, float_format="%.8g", lineterminator="\n")
+        safe = spreadsheets.without_formulas(table)
+        options: Any = {"index": False, "float_format": "%.8g", "lineterminator": "\n"}
+        content = safe.to_csv(**options)
+        if "\r" in content:  # which Python before 3.13 leaves unquoted, and readers end a row at
+            content = safe.to_csv(quoting=csv.QUOTE_ALL, **options)
         durable.write_text(self.path(relative), content)
         kinds = {str(column): pd.api.types.infer_dtype(table[column]) for column in table}
         if texts := [column for column, kind in kinds.items() if kind == "string"]:
@@ -164,7 +178,7 @@ class Study:
                 "in a new folder."
             )
         text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
-        return table.fillna(dict.fromkeys(text, ""))
+        return spreadsheets.with_formulas(table.fillna(dict.fromkeys(text, "")))
 
     def array(self, name: str) -> np.ndarray:
         """The array arrays/<name>.npy, as a read-only memory map.

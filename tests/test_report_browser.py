@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from browsing import overflow, picture, point_at_the_first_image, visit
 from playwright.sync_api import Browser
-from study_folder import build
+from study_folder import build, reseal
 
+from repviz import study_folder, study_manifest
 from repviz.report.page import write_report
 from repviz.report.sections import SECTIONS, get_section
 
@@ -18,6 +19,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
 LONG = "a-name-without-any-place-to-break-" * 8
+GIVEN = {  # columns of names that a user gives, beside ids and labels
+    "factors": ["factor"],
+    "anatomy": ["layer"],
+    "confusion": ["label", "predicted"],
+    "top_images": ["layer", "label"],
+    "invariance": ["layer"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +143,13 @@ def test_labels_that_are_markup_do_nothing(browser: Browser, tmp_path: Path) -> 
     labels = [HOSTILE if i < 10 else LONG for i in range(20)]
     ids = [f"{HOSTILE}{LONG}{i}" for i in range(20)]
     folder = build(tmp_path / "s", labels=labels, ids=ids, skipped={"training": HOSTILE})
+    for table, columns in GIVEN.items():
+        given = study_folder.open_study(folder).result(table)
+        values = {name: [f"{HOSTILE}{cell}" for cell in given[name]] for name in columns}
+        path = folder / "results" / f"{table}.csv"
+        given.assign(**values).to_csv(path, index=False)
+    reseal(folder)
+    study_manifest.rename(folder, HOSTILE)
     for width in (390, 1280):
         seen = visit(browser, write_report(folder), width=width)
         point_at_the_first_image(seen.page)

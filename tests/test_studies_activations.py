@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from browsing import overflow, point_at_the_first_image, visit
+from spreadsheet import formulas
 from table_dictionary import undocumented
 
 import repviz
@@ -155,6 +156,21 @@ def test_a_layer_is_compared_with_itself_elsewhere_and_with_the_first_of_its_sto
 
 
 # ---- edges --------------------------------------------------------------------------------------
+
+
+def test_no_table_of_a_study_holds_a_formula_whatever_the_names(matrices, tmp_path):
+    ids = [f"{'=+-@'[row % 4]}cmd|' /C calc'!A{row}" for row in range(120)]
+    labels = np.where(np.arange(120) % 2, "@odd", "\t=even")
+    for name in ("=plane", "-noise"):
+        imported(tmp_path / name, matrices[name[1:]], labels=labels, ids=ids)
+    stores = [tmp_path / "=plane", tmp_path / "-noise"]
+    made = repviz.study("activations", stores, out=tmp_path / "study")
+    tables = sorted((made.folder / "results").glob("*.csv"))
+    assert len(tables) > 5
+    assert {path.name: [*formulas(path)] for path in tables} == {path.name: [] for path in tables}
+    assert made.result("images")["id"].tolist() == ids
+    assert made.result("images")["label"].tolist() == labels.tolist()
+    assert set(made.result("layers")["model"]) == {"=plane", "-noise"}
 
 
 def test_stores_without_a_common_image_are_not_compared(matrices, tmp_path):
