@@ -23,7 +23,7 @@ def nearest(
 
     Parameters
     ----------
-    own : bool
+    exclude_self : bool
         Whether queries and base are the same rows, and a row is not its own neighbour.
     device : str, optional
         The device of torch that proposes; the processor if None.
