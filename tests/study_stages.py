@@ -199,7 +199,7 @@ def _filters(draft: Draft, images: Images) -> None:
 
 def _feature_maps(draft: Draft, images: Images) -> None:
     named = {"layer": "conv1", "image": 0, "id": images.ids[0], "height": 4, "width": 4}
-    states, towers = ("given", "untrained"), (1, 1, 2, 2)
+    states, towers = ("trained", "untrained"), (1, 1, 2, 2)
     rows = [
         {**named, "state": state, "tower": tower, "rank": rank}
         for state in states
@@ -209,7 +209,14 @@ def _feature_maps(draft: Draft, images: Images) -> None:
     table(draft, "predictions", [{**named, "state": state, "rank": 1} for state in states])
     for state in states:
         draft.array(f"maps_{state}_conv1", np.arange(64, dtype=np.float32).reshape(1, 4, 4, 4))
-    draft.array("photographs", images.pixels[:1])
+    names = ("pixels", "trained fc7", "untrained fc7")
+    nearest = [
+        {"image": 0, "row": 0, "id": images.ids[0], "label": (images.labels or [""])[0]}
+        | {"representation": name, "layer": name.split()[-1], "rank": rank}
+        | {"neighbor_row": rank, "neighbor_id": images.ids[rank], "same_label": rank < 3}
+        for name, rank in product(names, (1, 2, 3))
+    ]
+    table(draft, "nearest_images", nearest)
 
 
 def _top_images(draft: Draft, images: Images) -> None:

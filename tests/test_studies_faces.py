@@ -44,6 +44,7 @@ STAGES = [
     "training",
     "extract trained",
     "manifold",
+    "feature_maps",
     "ladder",
     "paths",
     "random map",
@@ -111,6 +112,29 @@ def test_the_outcomes_of_held_out_images_have_the_accuracy_of_the_last_epoch(stu
     assert kept.shape == ((outcomes["panel"] >= 0).sum(), 1, 64, 64)  # grey: one channel is kept
     page = study.report.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert "held-out faces are classified wrongly (95 % CI" in page or "All" in page
+
+
+def test_shown_maps_are_those_of_the_extraction_and_the_first_neighbour_is_the_one_judged(study):
+    maps, near = study.result("feature_maps"), study.result("nearest_images")
+    assert set(maps["layer"]) == {"conv1", "pool1", "conv5", "pool5"}
+    assert set(maps["state"]) == {"trained", "untrained"}
+    images = study.result("images").set_index("row")
+    rows = near.drop_duplicates("image").set_index("image")["row"]
+    assert set(images.loc[rows, "identity_split"]) == {"held-out"}
+    assert images.loc[rows, "label"].is_unique
+    for state in ("trained", "untrained"):
+        every = repviz.open_activations(study.folder / "acts" / state)["pool5"]
+        for place, row in rows.items():
+            own = maps[(maps["state"] == state) & (maps["layer"] == "pool5")]
+            own = own[own["image"] == place]
+            values = np.asarray(every[row]).reshape(256, 6, 6)[own["channel"]]
+            shown = study.array(f"maps_{state}_pool5")[place]
+            np.testing.assert_allclose(shown, values, atol=1e-5)
+    assert set(study.result("predictions")["state"]) == {"trained"}
+    first = near[near["rank"] == 1].set_index(["representation", "row"])["same_label"]
+    judged = study.result("identity_images").set_index(["representation", "row"])["correct"]
+    assert len(first) > 0
+    assert (judged.loc[first.index] == first).all()
 
 
 def test_the_sweeps_errors_are_those_of_its_pictures(study):
@@ -306,7 +330,12 @@ def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
         "it is not known which images show the same individual: labels count as individuals where "
         "there are 20 or more"
     )
-    assert made.manifest["skipped"] == {"training": reason, "capacity": unknown}
+    no_maps = f"AlexNet was not trained: {reason}"
+    assert made.manifest["skipped"] == {
+        "training": reason,
+        "feature_maps": no_maps,
+        "capacity": unknown,
+    }
     assert reason[1:] in made.report.read_text(encoding="utf-8")  # it opens with a capital there
     assert set(made.result("sweep")["split_by"]) == {"image"}
     assert not made.result("layers")["representation"].str.startswith("trained").any()

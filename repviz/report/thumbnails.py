@@ -28,11 +28,14 @@ def thumbnail_sheet(study: Study) -> Markup | None:
     return tag("svg", drawn, hidden=True)
 
 
-def thumbnail(place: Grid, row: int, alt: str) -> Markup:
-    """The thumbnail of the image in row ``row`` of ``images.csv``, which needs no script."""
+def thumbnail(place: Grid, row: int, alt: str, **box: int) -> Markup:
+    """The thumbnail of the image in row ``row`` of ``images.csv``, which needs no script.
+
+    ``box`` is its x, y, width and height inside another drawing.
+    """
     x, y = row % place.columns * place.width, row // place.columns * place.height
-    box = f"{x} {y} {place.width} {place.height}"
-    return tag("svg", tag("use", href=f"#{ID}"), viewBox=box, role="img", aria_label=alt)
+    part = f"{x} {y} {place.width} {place.height}"
+    return tag("svg", tag("use", href=f"#{ID}"), viewBox=part, role="img", aria_label=alt, **box)
 
 
 def _pixels(study: Study) -> np.ndarray | None:

@@ -22,6 +22,7 @@ from repviz.training.alexnet_recipe import FEW_IMAGES, TRAIN_SCORED, untrained_c
 from repviz.training.evaluation import evaluate
 
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
+MAPPED = ["conv1", "pool1", "conv5", "pool5"]  # layers whose maps of a few images are shown
 SECONDS = 0.11  # of one core, for the pass of one image forwards and backwards
 SCORING = 0.03  # seconds of one core, for the pass of one image forwards
 HELD_OUT = 2000  # images that accuracy is scored on after each epoch, at most
@@ -105,7 +106,11 @@ def _sample(
 
 
 def alexnet_stages(
-    study: Study, images: Images, measured: np.ndarray, training: AlexNetTraining
+    study: Study,
+    images: Images,
+    measured: np.ndarray,
+    shown: np.ndarray,
+    training: AlexNetTraining,
 ) -> None:
     """The stages of the paper's AlexNet: anatomy.csv, training.csv, its outcomes and acts/.
 
@@ -117,21 +122,25 @@ def alexnet_stages(
         All images; without two labels the network is not trained, and the study says why.
     measured : ndarray of int
         Rows whose activations are extracted.
+    shown : ndarray of int
+        Rows of which the feature maps are extracted too, into acts/maps/.
     training : AlexNetTraining
         How the network is trained.
     """
     seed, split = training.seed, training.split
     random = open_model("alexnet", variant="paper", classes=max(len(images.classes), 2), seed=seed)
     wide = images.at(size=random.preprocessing.size, grey=False)
+    reason = _untrainable(images, training.identity)
     study.stage("anatomy", lambda draft: draft.table("anatomy", anatomy(random)))
 
     def untrained(draft: Draft) -> None:
         # Where training starts, not the raw random network: what differs later was then learned.
         control = untrained_control(random, wide, split[0], seed=seed)
-        _extract(draft, control, wide.take(measured), name="untrained")
+        _extract(draft, control, wide.take(measured), LAYERS, "untrained")
+        if not reason:
+            _extract(draft, control, wide.take(shown), MAPPED, "maps/untrained")
 
     study.stage("extract untrained", untrained)
-    reason = _untrainable(images, training.identity)
     if reason:
         study.skip("training", reason)
         return
@@ -148,7 +157,8 @@ def alexnet_stages(
 
     def trained(draft: Draft) -> None:
         model = open_model("alexnet", weights=str(study.folder / weights))
-        _extract(draft, model, wide.take(measured), name="trained")
+        _extract(draft, model, wide.take(measured), LAYERS, "trained")
+        _extract(draft, model, wide.take(shown), [*MAPPED, model.layers[-1]], "maps/trained")
 
     study.stage("training", trained_network)
     study.stage("extract trained", trained)
@@ -177,7 +187,7 @@ def _untrainable(images: Images, identity: Split) -> str:
     return ""
 
 
-def _extract(draft: Draft, model: Model, images: Images, *, name: str) -> None:
+def _extract(draft: Draft, model: Model, images: Images, layers: list[str], name: str) -> None:
     out = draft.folder / "acts" / name
-    extract(model, images, layers=LAYERS, out=out, strict=True)
+    extract(model, images, layers=layers, out=out, strict=True)
     draft.list_files(layout.written_files(out))

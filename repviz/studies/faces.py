@@ -63,6 +63,7 @@ from repviz.studies.representations import (
     quoted_dimension,
     write_descriptions,
 )
+from repviz.studies.shown_images import shown_rows, shown_stage
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.settings import ConvolutionalOptions
 from repviz.weight_kinds import benefit
@@ -187,19 +188,19 @@ def faces(
         identity = known, held_out
         rng = stream(seed, "faces", "sample")
         measured = draw_by_label(images.labels, len(images), MEASURED, rng)
+        shown = shown_rows(images.labels, np.intersect1d(held_out, measured), seed=seed)
         study.stage("images", partial(_images, plan=plan, identity=identity))
         fit_stages(study, plan)
         decoder_stage(study, plan)
         choice_stages(study, plan, [get_criterion(name) for name in CRITERIA])
         code = min(sizes, key=lambda k: abs(np.log(k / CODE)))
-        alexnet_stages(
-            study, images, measured,
-            affordable_training(images.labels, identity, epochs, setup.budget, seed),
-        )  # fmt: skip
+        training = affordable_training(images.labels, identity, epochs, setup.budget, seed)
+        alexnet_stages(study, images, measured, shown, training)
         study.stage(
             "manifold",
             partial(_manifold, study=study, plan=plan, identity=identity, rows=measured, code=code),
         )
+        shown_stage(study, images, shown)
         _ladder(study, plan, code, samples, measured)
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)

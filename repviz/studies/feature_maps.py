@@ -6,7 +6,7 @@ architecture see before any training?
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -186,11 +186,38 @@ def _maps(
     channels: int,
     photographs: bool,
 ) -> None:
-    """The strongest maps of every layer and image: a table, an array per layer, and PNG grids."""
+    write_maps(draft, study.folder / "acts", states, images, channels=channels)
+    if photographs:
+        size = next(iter(states.values())).preprocessing.size
+        draft.array("photographs", np.stack([images.at(size=size)[i] for i in range(len(images))]))
+
+
+def write_maps(
+    draft: Draft, folder: Path, states: Mapping[str, Model], images: Images, *, channels: int
+) -> None:
+    """Write the strongest maps of every layer and image, and the classes of the largest scores.
+
+    feature_maps.csv and an array (n, channels, h, w) of each layer and state, as
+    :func:`repviz.extract` gave them; a PNG of each image's; predictions.csv of the layers that give
+    scores and no maps.
+
+    Parameters
+    ----------
+    draft : Draft
+        Where the stage writes.
+    folder : Path
+        Holds the activations of ``images``, a folder for each state.
+    states : mapping of str to Model
+        The network of each state: "given" or "trained", "untrained".
+    images : Images
+        The n images.
+    channels : int
+        Maps per layer and image, at least 1, as many of each tower.
+    """
     found: list[dict[str, Any]] = []
     scores: list[dict[str, Any]] = []
     for state, model in states.items():
-        acts = open_activations(study.folder / "acts" / state)
+        acts = open_activations(folder / state)
         for layer, card in acts.manifest["layers"].items():
             values = np.asarray(acts[layer], dtype=np.float32).reshape(-1, *card["shape"])
             if "h" not in card["axes"]:
@@ -217,9 +244,6 @@ def _maps(
     draft.table("feature_maps", pd.DataFrame(found))
     columns = ["state", "image", "id", "rank", "label", "probability"]
     draft.table("predictions", pd.DataFrame(scores, columns=columns))
-    if photographs:
-        size = next(iter(states.values())).preprocessing.size
-        draft.array("photographs", np.stack([images.at(size=size)[i] for i in range(len(images))]))
 
 
 def _strongest(maps: np.ndarray, channels: int, split: int) -> list[tuple[int, int]]:

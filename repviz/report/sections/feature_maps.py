@@ -1,4 +1,7 @@
-"""A few photographs through a network: the strongest maps of each layer, trained and untrained."""
+"""A few photographs through a network: the strongest maps of each layer, trained and untrained.
+
+Where the study has a map of its images, the nearest training images in each layer stand below.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,30 @@ import numpy as np
 import pandas as pd
 
 from repviz.figures.pictures import grey_levels, tiled
-from repviz.number_format import count, percent
+from repviz.nouns import Nouns
+from repviz.number_format import count, percent, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import figure, scrolling
-from repviz.report.pictures import image
+from repviz.report.pictures import Grid, image
 from repviz.report.sections import Content, Section
+from repviz.report.thumbnails import thumbnail, thumbnail_grid
 from repviz.study_folder import Study, records
 
 TABLES = {
     "feature_maps": "state layer image id tower rank channel height width maximum mean",
     "predictions": "state image id rank label probability",
+    "nearest_images": "image row id label representation layer rank neighbor_row neighbor_id "
+    "same_label",
 }
-ACROSS, SIDE = 8, 44  # maps per row, least pixels of a map's side
+ACROSS, SIDE = 8, 24  # maps per row, least pixels of a map's side; the page enlarges them further
+SEEN = 96  # pixels: the side of a photograph that is shown as its thumbnail
+PICTURE, GAP, MARK = 44, 6, 18  # pixels: a nearest image, between two, and below for its mark
 
-STATES = {"given": "the network", "untrained": "the same untrained"}
+STATES = {
+    "given": "the network",
+    "trained": "the trained network",
+    "untrained": "the same untrained",
+}
 
 
 def render(study: Study) -> Content | None:
@@ -31,18 +44,25 @@ def render(study: Study) -> Content | None:
         return None
     scores = study.result("predictions", TABLES["predictions"])
     photographs = study.array("photographs") if study.has("arrays/photographs.npy") else None
+    nearest = None
+    if study.has("results/nearest_images.csv"):
+        nearest = study.result("nearest_images", TABLES["nearest_images"])
     parts = []
     for number, own in table.groupby("image", sort=True):
         row = int(str(number))
+        near = None if nearest is None else nearest[nearest["image"] == row]
         parts.append(
             tag(
                 "details",
                 tag("summary", records(own)[0]["id"]),
-                _photograph(study, row, own, photographs),
+                _photograph(study, row, own, _seen(study, row, photographs, near)),
                 _predictions(scores[scores["image"] == row]),
+                _nearest(study, near) if near is not None and len(near) else None,
                 open="" if row == 0 else None,
             )
         )
+    nouns = study.nouns
+    drawn = f" The {nouns.images} are held out, drawn with the seed, each of another {nouns.label}."
     return Content(
         join(parts),
         reading="Each small picture is one channel of a layer: white where it responds most, black "
@@ -52,15 +72,25 @@ def render(study: Study) -> Content | None:
         limits="The strongest channels of each image are shown, at their own contrast: a weak "
         "response may look like a strong one. A map says where a channel responds, not why, and "
         "nothing about what the network makes of it. Channels of the untrained network are not "
-        "those of the trained one.",
+        f"those of the trained one.{'' if nearest is None else drawn}",
     )
 
 
-def _photograph(
-    study: Study, row: int, own: pd.DataFrame, photographs: np.ndarray | None
-) -> Markup:
+def _seen(
+    study: Study, row: int, photographs: np.ndarray | None, near: pd.DataFrame | None
+) -> Markup | None:
+    """The photograph: as the network sees it, or its thumbnail, which the page holds anyway."""
+    if photographs is not None:
+        return image(photographs[row], alt="the photograph as the network sees it")
+    place = thumbnail_grid(study)
+    if near is None or near.empty or place is None:
+        return None
+    first = records(near)[0]
+    return thumbnail(place, first["row"], text(first["id"]), width=SEEN, height=SEEN)
+
+
+def _photograph(study: Study, row: int, own: pd.DataFrame, pixels: Markup | None) -> Markup:
     states = [state for state in STATES if state in set(own["state"])]
-    head = [tag("th", "layer", scope="col")] + [tag("th", STATES[s], scope="col") for s in states]
     body = []
     for layer, rows in own.groupby("layer", sort=False):
         cells = [tag("th", _words(str(layer), records(rows)[0]), scope="row")]
@@ -68,10 +98,7 @@ def _photograph(
             shown = rows[rows["state"] == state].sort_values("rank")
             cells.append(tag("td", _sheet(study, state, str(layer), row, records(shown))))
         body.append(tag("tr", cells))
-    pixels = None
-    if photographs is not None:
-        pixels = image(photographs[row], alt="the photograph as the network sees it")
-    grid = tag("table", tag("thead", tag("tr", head)), tag("tbody", body), class_="maps")
+    grid = tag("table", tag("thead", tag("tr", _head(states))), tag("tbody", body), class_="maps")
     name = records(own)[0]["id"]
     caption = f"{name}: the channels with the largest activation in each layer, strongest first."
     return figure(join([pixels, scrolling(grid, f"Feature maps of {name}")]), caption)
@@ -95,7 +122,8 @@ def _sheet(
         sheet = tiled(levels[places], across=ACROSS, scale=scale)
         channels = ", ".join(count(shown[place]["channel"]) for place in places)
         name = f"tower {tower}, channels {channels}" if tower else f"channels {channels}"
-        parts.append(image(sheet, alt=f"{layer} of {STATES[state]}: {name}"))
+        alt = f"{layer} of {STATES[state]}: {name}"
+        parts.append(image(sheet, alt, exact=scale > 1))
     return join(parts)
 
 
@@ -110,6 +138,56 @@ def _predictions(scores: pd.DataFrame) -> Markup | None:
         )
         lines.append(tag("li", tag("b", f"{STATES[str(state)]}: "), best))
     return join([tag("h3", "What it answers, by its softmax"), tag("ul", lines)])
+
+
+def _nearest(study: Study, rows: pd.DataFrame) -> Markup:
+    """The nearest training images: in the pixels and codes, then in each layer, state by state."""
+    nouns, first, place = study.nouns, records(rows)[0], thumbnail_grid(study)
+    states = [s for s in STATES if any(rows["representation"].str.startswith(f"{s} "))]
+    apart, layers = [], []
+    for layer, own in rows.groupby("layer", sort=False):
+        by_name = {name: records(some) for name, some in own.groupby("representation", sort=False)}
+        of_states = [by_name.pop(f"{state} {layer}", []) for state in states]
+        for name, shown in by_name.items():
+            cell = tag("td", _pictures(shown, place, nouns), colspan=len(states))
+            apart.append(tag("tr", tag("th", tag("b", str(name)), scope="row"), cell))
+        if any(of_states):
+            cells = [tag("td", _pictures(shown, place, nouns)) for shown in of_states]
+            layers.append(tag("tr", tag("th", tag("b", str(layer)), scope="row"), cells))
+    head = tag("tr", _head(states))
+    grid = tag("table", tag("tbody", apart), tag("tbody", head, layers), class_="maps")
+    caption = (
+        f"The nearest training images of this {nouns.image}, nearest first: as many as are among "
+        f"its ten nearest of all images measured, training or held-out, at most five. ✓: the same "
+        f"{nouns.label}, {text(first['label'])}; ✕: another."
+    )
+    name = f"Nearest training images of {text(first['id'])}"
+    return join([tag("h3", "Its nearest images"), figure(scrolling(grid, name), caption)])
+
+
+def _head(states: list[str]) -> list[Markup]:
+    return [tag("th", words, scope="col") for words in ("layer", *(STATES[s] for s in states))]
+
+
+def _pictures(shown: list[dict[str, Any]], place: Grid | None, nouns: Nouns) -> Markup:
+    """The nearest images side by side, each with its mark; their names where there are none."""
+    marks = ["✓" if one["same_label"] else "✕" for one in shown]
+    if place is None:
+        return join(
+            [f"{mark} {text(one['neighbor_id'])} " for mark, one in zip(marks, shown, strict=True)]
+        )
+    parts: list[Markup] = []
+    for i, (mark, one) in enumerate(zip(marks, shown, strict=True)):
+        left = i * (PICTURE + GAP)
+        words = f"the same {nouns.label}" if one["same_label"] else f"another {nouns.label}"
+        alt = f"{one['rank']}: {text(one['neighbor_id'])}, {words}"
+        drawn = thumbnail(
+            place, int(one["neighbor_row"]), alt, x=left, width=PICTURE, height=PICTURE
+        )
+        parts += [drawn, tag("text", mark, x=left + PICTURE // 2, y=PICTURE + 16)]
+    width, height = len(shown) * (PICTURE + GAP), PICTURE + MARK
+    middle = {"text_anchor": "middle", "fill": "currentColor"}
+    return tag("svg", parts, width=width, height=height, **middle)
 
 
 SECTION = Section(
