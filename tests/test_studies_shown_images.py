@@ -110,4 +110,4 @@ def test_without_nearest_images_the_maps_stand_alone(tmp_path):
     reseal(tmp_path / "t")
     body = section(tmp_path / "t")
     assert "maps" in body
-    assert "Its nearest images" not in body
+    assert "Nearest training images" not in body

@@ -137,7 +137,7 @@ def _predictions(scores: pd.DataFrame) -> Markup | None:
             for row in records(rows.sort_values("rank"))
         )
         lines.append(tag("li", tag("b", f"{STATES[str(state)]}: "), best))
-    return join([tag("h3", "What it answers, by its softmax"), tag("ul", lines)])
+    return join([tag("h3", "Most probable labels (softmax)"), tag("ul", lines)])
 
 
 def _nearest(study: Study, rows: pd.DataFrame) -> Markup:
@@ -162,7 +162,12 @@ def _nearest(study: Study, rows: pd.DataFrame) -> Markup:
         f"{nouns.label}, {text(first['label'])}; ✕: another."
     )
     name = f"Nearest training images of {text(first['id'])}"
-    return join([tag("h3", "Its nearest images"), figure(scrolling(grid, name), caption)])
+    return join(
+        [
+            tag("h3", "Nearest training images in each representation"),
+            figure(scrolling(grid, name), caption),
+        ]
+    )
 
 
 def _head(states: list[str]) -> list[Markup]:
