@@ -90,7 +90,7 @@ def in_study(path: Path, folder: Path) -> None:
     ("name", "pattern", "value", "section"),
     [
         ("sweep", r"0\.\d+", "x", "sweep"),
-        ("reconstruction_panels", "original", "other", "reconstructions"),
+        ("reconstruction_panels", "original", "other", "sweep"),
     ],
 )
 def test_a_table_of_other_values_is_named_by_the_section_that_shows_it(
