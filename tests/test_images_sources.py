@@ -296,12 +296,12 @@ NOUNS = {
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_knows_what_its_images_and_labels_are_called(name, faces_folder, downloaded):
     np.save(faces_folder.parent / "x.npy", np.zeros((4, 9, 8), np.uint8))
-    assert astuple(open_images(EXAMPLES[name](faces_folder)).nouns) == NOUNS[name]
+    assert astuple(open_images(EXAMPLES[name](faces_folder)).nouns) == (*NOUNS[name], False)
 
 
 def test_thirds_of_a_factor_are_no_identities():
     images = open_images("drawn-faces:9@2", label="turn")
-    assert astuple(images.nouns) == ("drawn face", "drawn faces", "label", "labels")
+    assert astuple(images.nouns) == ("drawn face", "drawn faces", "label", "labels", False)
 
 
 # contracts over the family

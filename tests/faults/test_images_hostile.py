@@ -242,7 +242,10 @@ def test_a_dataset_keeps_its_targets():
 def test_a_name_without_its_source_is_guessed(tmp_path, kind):
     np.save(tmp_path / "x.npy", PIXELS)
     name = {"folder": str(tmp_path), "array": f"{tmp_path}/x.npy", "torchvision": "CIFAR10"}[kind]
-    sources = "orl, digits, patches, folder, file, array, drawn-faces, torchvision, olivetti, lfw"
+    sources = (
+        "orl, digits, patches, folder, file, array, drawn-faces, torchvision, huggingface, "
+        "olivetti, lfw"
+    )
     known = f" Known: {sources}."
     assert sentence(lambda: open_images(name)) == (
         f"open_images: no image source is called '{name}'. Did you mean '{kind}:{name}'?"

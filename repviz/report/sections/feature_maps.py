@@ -192,7 +192,8 @@ def _pictures(shown: list[dict[str, Any]], place: Grid | None, nouns: Nouns) -> 
         parts += [drawn, tag("text", mark, x=left + PICTURE // 2, y=PICTURE + 16)]
     width, height = len(shown) * (PICTURE + GAP), PICTURE + MARK
     middle = {"text_anchor": "middle", "fill": "currentColor"}
-    return tag("svg", parts, width=width, height=height, **middle)
+    label = {"role": "group", "aria_label": "The nearest training images, nearest first"}
+    return tag("svg", parts, width=width, height=height, **label, **middle)
 
 
 SECTION = Section(
