@@ -15,6 +15,7 @@ from table_dictionary import undocumented
 
 import repviz
 from repviz.errors import Damaged, InputError, Mismatch
+from repviz.images import images_from
 from repviz.studies.faces import FacesSetup
 from repviz.training.settings import ConvolutionalOptions
 
@@ -339,6 +340,16 @@ def test_without_labels_the_report_says_what_was_left_out(people, tmp_path):
     assert reason[1:] in made.report.read_text(encoding="utf-8")  # it opens with a capital there
     assert set(made.result("sweep")["split_by"]) == {"image"}
     assert not made.result("layers")["representation"].str.startswith("trained").any()
+
+
+def test_of_one_test_group_there_are_no_paths_and_the_report_says_why(people, tmp_path):
+    stored = np.load(people)["images"]
+    images = images_from(stored, groups=np.arange(60) // 10)
+    made = repviz.study("faces", images, out=tmp_path / "s", **OPTIONS)
+    assert made.result("images").query("sweep_split == 'test'")["group"].nunique() == 1
+    reason = "the 10 held-out images are of one group, and a path leads from one group to another"
+    assert made.manifest["skipped"]["paths"] == reason
+    assert reason[1:] in made.report.read_text(encoding="utf-8")
 
 
 def test_a_sweep_stands_alone(people, tmp_path):

@@ -44,7 +44,7 @@ from repviz.studies.capacity import (
     unseen_rows,
     why_no_capacity,
 )
-from repviz.studies.paths import paths_stage
+from repviz.studies.paths import paths_stage, why_no_paths
 from repviz.studies.random_images import (
     held_out_images,
     known_images,
@@ -280,8 +280,7 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
     """Random images, paths, the random images on the maps of ``rows``, and the code's capacity."""
     module = _autoencoder(study, code).module
     codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
-    X, nouns = plan.training_data().rows(plan.data.X), plan.data.nouns
-    seed = plan.seeds[0]
+    X, nouns, seed = plan.training_data().rows(plan.data.X), plan.data.nouns, plan.seeds[0]
     known_here = known_rows(plan.parts, seed=seed)
     known = known_images(X, plan.parts, known_here, nouns, codec)
     if reason := cannot_calibrate(known):
@@ -295,8 +294,11 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
     study.stage(
         "ladder", lambda draft: ladder_stage(draft, judges=judges(), samples=samples, **own)
     )
-    test = plan.parts.test
-    study.stage("paths", lambda draft: paths_stage(draft, judges=judges(), test_rows=test, **own))
+    if reason := why_no_paths(held_out, nouns):
+        study.skip("paths", reason)
+    else:
+        ends = own | {"test_rows": plan.parts.test}
+        study.stage("paths", lambda draft: paths_stage(draft, judges=judges(), **ends))
 
     def random_map(draft: Draft) -> None:
         spaces: dict[str, Space] = {

@@ -12,6 +12,7 @@ from repviz.facespace.known import Known
 from repviz.facespace.ladder import joint_limits
 from repviz.facespace.paths import draw_pairs, find_paths, judge_midpoints, judge_paths
 from repviz.nouns import Nouns
+from repviz.number_format import count
 from repviz.studies.random_images import as_pictures
 from repviz.study_folder import Draft
 
@@ -27,6 +28,16 @@ KINDS = {
     "decoded": "Decoded codes of the {images} themselves",
     "code": "Halfway between two, in the code",
 }
+
+
+def why_no_paths(held_out: Known, nouns: Nouns) -> str:
+    """Why no two held-out images can be the ends of a path, as a clause; empty if two can."""
+    if len(np.unique(held_out.groups)) > 1:
+        return ""
+    return (
+        f"the {count(len(held_out.faces))} held-out {nouns.images} are of one {nouns.unit}, and a "
+        f"path leads from one {nouns.unit} to another"
+    )
 
 
 def paths_stage(
