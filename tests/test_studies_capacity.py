@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from report_pages import changed
 from study_folder import build, reseal
 from table_dictionary import undocumented
 
@@ -111,6 +112,25 @@ def test_a_study_without_the_stage_says_nothing(tmp_path: Path) -> None:
     assert capacity_findings(open_study(folder)) == []
 
 
+def test_where_no_rate_is_resolved_nothing_is_said(tmp_path: Path) -> None:
+    folder = changed(build(tmp_path / "s"), tmp_path / "t", "capacity", quoted=False)
+    assert capacity_findings(open_study(folder)) == []
+
+
+def test_the_volume_is_that_within_a_limit_beyond_every_distance(tmp_path: Path) -> None:
+    rng, split = np.random.default_rng(0), parts(24, 10)
+    X = rng.random((240, 16), dtype=np.float32)
+    folder = changed(build(tmp_path / "s"), tmp_path / "t", "ladder", distance_limit_high=1.2)
+    study = open_study(folder)
+    draft = Draft(study.folder)
+    capacity_stage(
+        draft, study=study, X=X, encode=lambda images: images[:, :4], parts=split,
+        rows=unseen_rows(split, seed=0), measured=np.arange(len(X)), seed=0,
+    )  # fmt: skip
+    reseal(study.folder)
+    assert open_study(study.folder).result("near_volume")["distance"].iloc[-1] == 1.0
+
+
 # ---- messages -----------------------------------------------------------------------------------
 
 
@@ -132,4 +152,11 @@ def test_a_study_without_the_stage_says_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_the_reason_why_it_is_left_out_is_a_clause(split: Partition, reason: str) -> None:
-    assert why_no_capacity(split, unseen_rows(split, seed=0), FACES) == reason
+    assert why_no_capacity(split, unseen_rows(split, seed=0), FACES, k=8) == reason
+
+
+def test_a_code_of_one_number_has_no_capacity() -> None:
+    split = parts(24, 10)
+    rows = unseen_rows(split, seed=0)
+    reason = why_no_capacity(split, rows, FACES, k=1)
+    assert reason == "codes of one number have two directions only"

@@ -33,13 +33,18 @@ def unseen_rows(parts: Partition, *, seed: int) -> np.ndarray:
     return rows[draw_by_label(people, len(rows), MOST, stream(seed, "capacity", "unseen"))]
 
 
-def why_no_capacity(parts: Partition, rows: np.ndarray, nouns: Nouns) -> str:
-    """Why the capacity of a code cannot be told from these rows, as a clause; empty if it can."""
+def why_no_capacity(parts: Partition, rows: np.ndarray, nouns: Nouns, *, k: int) -> str:
+    """Why the capacity of a code of k numbers cannot be told from these rows, as a clause.
+
+    Empty if it can.
+    """
     if parts.clusters is None:
         return (
             f"it is not known which {nouns.images} show the same individual: labels count as "
             "individuals where there are 20 or more"
         )
+    if k < 2:
+        return "codes of one number have two directions only"
     sizes = np.unique(parts.clusters[rows], return_counts=True)[1]
     pairs = int((sizes.sum() ** 2 - np.square(sizes).sum()) // 2)
     if len(sizes) < FEWEST or max(RATES) * pairs < RESOLVED:
@@ -105,7 +110,8 @@ def capacity_stage(
     limit: Any = ladder.loc[HELD_OUT, "distance_limit_high"]
     if not np.isfinite(limit):  # no limit was set: the judge of distance is not used
         limit = ladder.loc[HELD_OUT, "distance_q95"]
-    draft.table("near_volume", near_volume(X[known_rows(parts, seed=seed)], distance=float(limit)))
+    distance = min(1.0, float(limit))  # the largest there is; a limit may lie beyond it
+    draft.table("near_volume", near_volume(X[known_rows(parts, seed=seed)], distance=distance))
 
 
 def capacity_findings(study: Study) -> list[str]:
@@ -114,7 +120,10 @@ def capacity_findings(study: Study) -> list[str]:
         return []
     nouns = study.nouns
     table = study.result("capacity")
-    row: Any = table[table["quoted"]].iloc[0]
+    quoted = table[table["quoted"]]
+    if quoted.empty:  # the pairs resolve no rate
+        return []
+    row: Any = quoted.iloc[0]
     around: Any = study.result("local_directions").iloc[-1]
     volume: Any = study.result("near_volume").iloc[-1]
     return [_room(row, nouns) + _genuine(row, nouns), _around(around, nouns), _near(volume, nouns)]

@@ -309,7 +309,7 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
 
     study.stage("random map", random_map)
     unseen = unseen_rows(plan.parts, seed=seed)
-    if reason := why_no_capacity(plan.parts, unseen, nouns):
+    if reason := why_no_capacity(plan.parts, unseen, nouns, k=code):
         study.skip("capacity", reason)
         return
     room = partial(capacity_stage, study=study, X=X, encode=codec[0], parts=plan.parts)
