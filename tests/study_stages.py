@@ -404,6 +404,7 @@ def _paths(draft: Draft, images: Images) -> None:
         low, high = intervals.share(accepted, n)
         share = {"accepted_share": accepted / n, "accepted_share_low": low}
         share |= {"accepted_share_high": high, "n": n, "groups": 5, "accepted": accepted}
+        share["people_known"] = True
         shares.append({"kind": kind, "title": kind, **share, "distance_median": 0.1})
     shares[-1] |= {"difference": -0.5, "difference_low": -0.7, "difference_high": -0.3}
     table(draft, "path_midpoints", shares)

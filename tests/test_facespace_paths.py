@@ -197,6 +197,15 @@ def test_nobody_is_in_pairs_of_two_groups_and_no_image_in_two_pairs(people):
     np.testing.assert_array_equal(draw_pairs(people, seed=5).rows, pairs.rows)
 
 
+@pytest.mark.parametrize("couples", [51, 75, 99])
+def test_every_two_people_have_one_pair_before_any_has_two(couples):
+    pairs = draw_pairs(np.arange(2 * couples * 3) // 3, seed=1)
+    assert len(pairs.rows) == 100
+    each = np.bincount(pairs.groups, minlength=couples)
+    assert set(each) == {1, 2}
+    assert each.sum() == 100
+
+
 # ---- edges ---------------------------------------------------------------------------------------
 
 

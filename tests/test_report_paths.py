@@ -88,6 +88,41 @@ def test_without_codes_nothing_is_said_of_them(study: Path, tmp_path: Path) -> N
     assert "Decoding" not in str(found.reading)
 
 
+def test_people_are_known_where_every_two_of_them_make_one_pair(
+    study: Path, tmp_path: Path
+) -> None:
+    found = content(changed(study, tmp_path / "a", "path_midpoints", n=100, groups=100))
+    assert "100 pairs of faces of 100 pairs of people, drawn at random" in found.body
+    assert "Their intervals count each pair of people as one draw." in str(found.limits)
+    found = content(changed(study, tmp_path / "b", "path_midpoints", people_known=False))
+    assert "20 pairs of faces, drawn at random" in found.body
+    assert "Their intervals count each pair as one draw." in str(found.limits)
+
+
+def test_how_a_known_step_is_judged(study: Path, tmp_path: Path) -> None:
+    assert (
+        "those that the judges know are judged as if unseen: by judges fitted without a fifth of "
+        "the people, theirs among them. The distance under them is to the nearest face of another "
+        "person; these judges compare with the other four fifths alone."
+    ) in content(study).body
+    found = content(changed(study, tmp_path / "s", "path_midpoints", people_known=False))
+    assert (
+        "by judges fitted without a fifth of the faces, these among them. The distance under "
+        "them is to the nearest other face; these judges compare with the other four fifths alone."
+    ) in found.body
+
+
+def test_nothing_is_called_shaded_where_the_distance_has_no_limit(
+    study: Path, tmp_path: Path
+) -> None:
+    shaded = "known face; shaded: the distances that all judges together accept."
+    assert shaded in content(study).body
+    bounds = {"distance_limit_low": 0.0, "distance_limit_high": "inf"}
+    body = content(changed(study, tmp_path / "s", "paths", **bounds)).body
+    assert "Distance of each step to the nearest known face.<" in body
+    assert "shaded" not in body
+
+
 # ---- messages ------------------------------------------------------------------------------------
 
 

@@ -81,7 +81,7 @@ def draw_pairs(people: np.ndarray, *, most: int = PAIRS, seed: int = 0) -> Pairs
     """Pairs of images of different people, in random order.
 
     People are paired at random, each at most once. Of two people the images, in random order, are
-    paired one by one, as many as are needed for ``most`` pairs.
+    paired one by one; of more than ``most`` pairs every two people have one before any has two.
 
     Parameters
     ----------
@@ -105,13 +105,16 @@ def draw_pairs(people: np.ndarray, *, most: int = PAIRS, seed: int = 0) -> Pairs
         )
     rng = stream(checks.seed("draw_pairs", seed), "paths", "pairs")
     couples = rng.permutation(len(names))[: len(names) // 2 * 2].reshape(-1, 2)[:most]
-    each = -(-most // len(couples))
     rows, groups = [], []
+    turns: list[int] = []
     for group, couple in enumerate(couples):
-        one, other = (rng.permutation(np.flatnonzero(person == who))[:each] for who in couple)
-        rows += list(zip(one, other, strict=False))  # the shorter of the two ends it
-        groups += [group] * min(len(one), len(other))
-    return Pairs(np.array(rows)[:most], np.array(groups)[:most])
+        one, other = (rng.permutation(np.flatnonzero(person == who)) for who in couple)
+        shown = min(len(one), len(other))
+        rows += list(zip(one[:shown], other[:shown], strict=True))
+        groups += [group] * shown
+        turns += range(shown)
+    kept = np.sort(np.argsort(turns, kind="stable")[:most])
+    return Pairs(np.array(rows)[kept], np.array(groups)[kept])
 
 
 def find_paths(known: Known, ends: Known, *, steps: int = STEPS, seed: int = 0) -> list[Path]:
@@ -203,9 +206,10 @@ def judge_paths(paths: list[Path], known: Known, judges: CalibratedJudges) -> pd
     """What the judges say of every step.
 
     A known face has the distance 0 to itself, and judges that know it refuse it as too near. So a
-    step that is one is judged as an unseen face is: its scores are those by judges fitted without
-    its person, its distance is that to the nearest face of another person. The ends are not known,
-    and judged as they are.
+    step that is one is judged as an unseen face is: its scores are those by the judges of its
+    calibration fold, fitted without a fifth of the people, its own among them. Its distance here
+    is that to the nearest face of any other person, which is no part of the verdict. The ends are
+    not known, and judged as they are.
 
     Parameters
     ----------

@@ -105,4 +105,5 @@ def paths_stage(
     draft.array("paths", as_pictures(images, known.side))
     shares: Any = judge_midpoints(known, held_out, judges, pairs)
     shares.insert(1, "title", [nouns.fill(KINDS[kind]) for kind in shares["kind"]])
-    draft.table("path_midpoints", shares.assign(seed=seed))
+    people_known = held_out.people is not None
+    draft.table("path_midpoints", shares.assign(people_known=people_known, seed=seed))

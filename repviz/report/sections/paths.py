@@ -21,8 +21,8 @@ TABLES = {
         "distance_limit_high n_known seed"
     ),
     "path_midpoints": (
-        "kind title n groups accepted accepted_share accepted_share_low accepted_share_high "
-        "distance_median difference difference_low difference_high seed"
+        "kind title n groups people_known accepted accepted_share accepted_share_low "
+        "accepted_share_high distance_median difference difference_low difference_high seed"
     ),
     "images": "row id",
 }
@@ -52,6 +52,9 @@ def render(study: Study) -> Content | None:
     if steps.empty or shares.empty:
         return None
     nouns, by_kind = study.nouns, {row["kind"]: row for row in records(shares)}
+    shaded = ""
+    if np.isfinite(steps["distance_limit_high"].iloc[0]):
+        shaded = "; shaded: the distances that all judges together accept"
     halfway = (
         f"{_pairs(study, by_kind['pixels'])}, drawn at random among those that the judges have "
         "not seen. The strips show the first of these pairs."
@@ -63,8 +66,7 @@ def render(study: Study) -> Content | None:
             chart(
                 "paths",
                 steps,
-                caption=f"Distance of each step to the nearest known {nouns.image}; shaded: the "
-                "distances that all judges together accept.",
+                caption=f"Distance of each step to the nearest known {nouns.image}{shaded}.",
                 alt=f"Distance to the nearest known {nouns.image}, step by step, for each path.",
                 keys=[
                     key("first", "accepted by all judges together"),
@@ -141,16 +143,16 @@ def _name(row: dict[str, Any], ids: pd.Series) -> str:
 def _facts(study: Study, steps: pd.DataFrame) -> str:
     nouns, first = study.nouns, records(steps)[0]
     graph = records(steps[steps["path"] == "graph"])
-    unseen = f"without the {nouns.image}, and by the distance to the nearest other {nouns.image}"
-    if _by_label(study):
-        unseen = (
-            f"without the {nouns.unit}, and by the distance to the nearest {nouns.image} of "
-            f"another {nouns.unit}"
-        )
+    left_out, other = f"{nouns.images}, these among them", f"other {nouns.image}"
+    if _people_known(study):
+        left_out = f"{nouns.units}, theirs among them"
+        other = f"{nouns.image} of another {nouns.unit}"
     walk = (
         f"The walk takes the shortest way through the graph of {count(graph[0]['k'])} nearest "
         f"neighbours; all its steps are real {nouns.images}, and those that the judges know are "
-        f"judged as if unseen: by judges fitted {unseen}."
+        f"judged as if unseen: by judges fitted without a fifth of the {left_out}. The distance "
+        f"under them is to the nearest {other}; these judges compare with the other four fifths "
+        "alone."
         if graph
         else f"No walk through known {nouns.images} joins the two: in the graph of nearest "
         "neighbours they lie in different parts."
@@ -162,16 +164,15 @@ def _facts(study: Study, steps: pd.DataFrame) -> str:
     )
 
 
-def _by_label(study: Study) -> bool:
+def _people_known(study: Study) -> bool:
     shares = study.result("path_midpoints", TABLES["path_midpoints"])
-    pixels = records(shares[shares["kind"] == "pixels"])[0]
-    return bool(pixels["groups"] < pixels["n"])
+    return bool(shares["people_known"].iloc[0])
 
 
 def _pairs(study: Study, row: dict[str, Any]) -> str:
     """Of what the shares are: ``30 pairs of faces of 3 pairs of people``."""
     nouns = study.nouns
-    of = f" of {count(row['groups'])} pairs of {nouns.units}" if row["groups"] < row["n"] else ""
+    of = f" of {count(row['groups'])} pairs of {nouns.units}" if row["people_known"] else ""
     return f"{count(row['n'])} pairs of {nouns.images}{of}"
 
 
@@ -196,7 +197,7 @@ def _limits(study: Study) -> str:
     nouns = study.nouns
     return (
         f"Two {nouns.images} are an example, not a sample: the shares halfway are the measurement. "
-        f"Their intervals count each pair{f' of {nouns.units}' if _by_label(study) else ''} as "
+        f"Their intervals count each pair{f' of {nouns.units}' if _people_known(study) else ''} as "
         f"one draw. The judges tell {nouns.images} from other images; they were not made to find "
         "a double exposure, so “accepted” does not mean that a viewer would see one "
         f"{nouns.image}. Distances in pixels are short between images that look nothing alike."
