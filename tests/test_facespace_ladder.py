@@ -10,6 +10,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binomtest
 
+from repviz import intervals
 from repviz.errors import InputError, UnknownName
 from repviz.facespace import CONTROLS, JUDGES, NEGATIVES, SAMPLERS, bounds, scrambles
 from repviz.facespace.calibration import calibrate, new_people_limit
@@ -453,6 +454,39 @@ def test_every_negative_keeps_the_contract(name, known):
     assert np.array_equal(X, kind.draw(known, stream(0, name), 7))
 
 
+@pytest.mark.parametrize("name", [name for name, kind in NEGATIVES.items() if kind.of_one_face])
+def test_a_negative_names_the_face_that_it_is_made_from(name):
+    greys = np.linspace(0.1, 0.9, 9, dtype=np.float32)  # what is made of an even image is even
+    even = Known(np.repeat(greys[:, None], SIDE * SIDE, axis=1))
+    X = NEGATIVES[name].draw(even, stream(0, name), 50)
+    sources = NEGATIVES[name].sources(even, stream(0, name), 50)
+    expected = 1 - greys[sources] if name == "inverted" else greys[sources]
+    np.testing.assert_allclose(X, np.repeat(expected[:, None], SIDE * SIDE, axis=1), atol=1e-5)
+
+
+def test_what_is_made_from_no_single_face_has_no_source(known):
+    assert NEGATIVES["uniform-pixels"].sources(known, stream(0), 5) is None
+    assert not NEGATIVES["digits"].of_one_face
+
+
+def test_the_people_from_whose_faces_negatives_are_made_count_once(known):
+    judges = calibrate(known, judges=QUICK)
+    people = np.arange(len(known.faces)) // 25
+    table, verdicts, _ = judge_negatives(judges, Known(known.faces, people=people))
+    joint = table[table["judge"] == "joint"].set_index("kind")
+    assert joint.loc["inverted", "groups"] == len(np.unique(people))
+    assert joint.loc["uniform-pixels", "groups"] == joint.loc["uniform-pixels", "n"] == 200
+    for kind in ("inverted", "uniform-pixels"):
+        many = joint.loc[kind, "groups"]
+        if joint.loc[kind, "accepted"] == 0:
+            assert joint.loc[kind, "accepted_share_high"] == pytest.approx(1 - 0.025 ** (1 / many))
+    errors = judge_errors(table, verdicts).set_index("judge").loc["joint"]
+    made = [kind.name for kind in panel(known) if not kind.of_one_face]
+    assert errors["groups"] == len(np.unique(people)) + joint.loc[made, "n"].sum()
+    assert errors["accepted"] == joint["accepted"].sum()
+    assert errors["n"] == joint["n"].sum()
+
+
 def test_a_function_of_ones_own_is_a_judge(known, held_out):
     found = ladder(known, held_out, judges=[contrast, brightness], samplers=["uniform-pixels"])
     assert found.judges.judges[1].name == "brightness"
@@ -474,7 +508,7 @@ def test_negatives_are_those_that_apply_to_the_images(known):
     assert "upside-down" not in names
     assert "upside-down" in {kind.name for kind in panel(known)}
     judges = calibrate(plain, judges=QUICK)
-    table, wrong = judge_negatives(judges, plain, nouns=DIGITS)
+    table, _, wrong = judge_negatives(judges, plain, nouns=DIGITS)
     assert set(table["judge"]) == {*QUICK, "joint"}
     assert set(table["kind"]) == names
     assert not table["title"].str.contains("face|{").any()
@@ -529,7 +563,7 @@ def test_real_faces_of_new_people_pass_and_what_is_no_face_does_not():
     ):
         assert rate[name] <= 0.01, name
     assert rate["held-out"] >= 0.9
-    table, _ = judge_negatives(found.judges, Known(X[test], people=people[test]))
+    table, _, _ = judge_negatives(found.judges, Known(X[test], people=people[test]))
     together = table[table["judge"] == "joint"].set_index("kind")["accepted_share"]
     assert (together <= 0.05).all()
 
@@ -544,13 +578,25 @@ def test_a_judge_errs_over_all_kinds_as_often_as_over_each_together():
             for kind, n, accepted, auc in each
         ]
     )
-    two, one = judge_errors(table).to_dict("records")
+    verdicts = pd.DataFrame(
+        {
+            "judge": np.repeat(["two", "one"], 250),
+            "group": np.tile(np.arange(250), 2),
+            "accepted": np.arange(500) >= 497,
+        }
+    )
+    two, one = judge_errors(table, verdicts).to_dict("records")
     assert (one["judge"], one["judge_title"], one["n"], one["accepted"]) == ("one", "One", 250, 3)
     low, high = binomtest(3, 250).proportion_ci(method="exact")
     assert (one["accepted_share_low"], one["accepted_share_high"]) == pytest.approx((low, high))
     assert one["accepted_share"] == 3 / 250
     assert one["auc"] == pytest.approx(0.95)
     assert (two["accepted"], two["accepted_share_low"]) == (0, 0)
+    *_, one = judge_errors(table, verdicts.assign(group=verdicts["group"] // 3)).to_dict("records")
+    groups = np.arange(250) // 3
+    expected = intervals.share_of_groups(np.arange(250) >= 247, groups)
+    assert (one["accepted_share_low"], one["accepted_share_high"]) == expected
+    assert one["groups"] == 84
 
 
 # ---- messages

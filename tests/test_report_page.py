@@ -420,8 +420,13 @@ def test_an_interval_counts_people_only_where_they_are_named(
     folder = changed(study, tmp_path / "s", "ladder", calibration_n=8, calibration_groups=groups)
     content = get_section("ladder").render(reading.open_study(folder))
     assert content is not None
-    sentence = "The interval of the real images counts each person once."
-    assert (sentence in str(content.limits)) == words
+    by_people = (
+        "The interval of the real images counts each person once. Those of the judges’ errors "
+        "count images made from the faces of one person once."
+    )
+    by_image = "The intervals of the judges’ errors count images made from one face once."
+    assert (by_people in str(content.limits)) == words
+    assert (by_image in str(content.limits)) != words
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Negative:
         Whether the classifier is trained against this kind (made from other faces).
     faces_only : bool
         Whether it is a negative only where an image has one way up and one place.
+    of_one_face : bool
+        Whether each is made from one known face, drawn by the first numbers of ``rng``.
     """
 
     name: str
@@ -37,6 +40,14 @@ class Negative:
     draw: Callable[[Known, np.random.Generator, int], np.ndarray]
     trains: bool = True
     faces_only: bool = False
+    of_one_face: bool = False
+
+    def sources(self, known: Known, rng: np.random.Generator, m: int) -> np.ndarray | None:
+        """The rows of the faces from which :meth:`draw` makes m images; None where from none.
+
+        ``rng`` starts as that of ``draw`` does.
+        """
+        return rng.integers(len(known.faces), size=m) if self.of_one_face else None
 
 
 Draw = Callable[[Known, np.random.Generator, int], np.ndarray]
@@ -142,23 +153,26 @@ def _blocks(across: int) -> Draw:
     return _of_faces(lambda rng, rows, side: scrambles.blocks(rng, rows, side, across))
 
 
+_from_face = partial(Negative, of_one_face=True)
 _ALL = (
     Negative("uniform-pixels", "Uniform random pixels", _sampled("uniform-pixels")),
     Negative("pixelwise-gaussian", "Independent Gaussian pixels", _sampled("pixelwise-gaussian")),
-    Negative("shuffled-pixels", "Shuffled pixels", _sampled("shuffled-pixels")),
+    _from_face("shuffled-pixels", "Shuffled pixels", _sampled("shuffled-pixels")),
     Negative("natural-noise", "Noise with a 1/f spectrum", _sampled("natural-noise")),
-    Negative("scrambled-phases", "Randomised Fourier phases", _sampled("scrambled-phases")),
+    _from_face("scrambled-phases", "Randomised Fourier phases", _sampled("scrambled-phases")),
     Negative("mean-face-plus-noise", "Mean {image} plus noise", _sampled("mean-face-plus-noise")),
     Negative("constant", "Constant grey", _clipped(_constant)),
-    Negative("blurred", "Strongly blurred", _of_faces(_blurred)),
-    Negative("inverted", "Inverted grey levels", _of_faces(lambda rng, rows, side: 1 - rows)),
-    Negative("upside-down", "Upside down", _of_faces(_upside_down), faces_only=True),
-    Negative("rotated-90", "Rotated by 90 degrees", _of_faces(_rotated), faces_only=True),
-    Negative("blocks-2", "2 x 2 blocks shuffled", _blocks(2)),
-    Negative("blocks-4", "4 x 4 blocks shuffled", _blocks(4)),
-    Negative("blocks-8", "8 x 8 blocks shuffled", _sampled("shuffled-blocks")),
-    Negative("zoomed-crop", "Enlarged crop of a quarter", _of_faces(_zoomed_crop), faces_only=True),
-    Negative("shifted", "Shifted by a third", _of_faces(_shifted), faces_only=True),
+    _from_face("blurred", "Strongly blurred", _of_faces(_blurred)),
+    _from_face("inverted", "Inverted grey levels", _of_faces(lambda rng, rows, side: 1 - rows)),
+    _from_face("upside-down", "Upside down", _of_faces(_upside_down), faces_only=True),
+    _from_face("rotated-90", "Rotated by 90 degrees", _of_faces(_rotated), faces_only=True),
+    _from_face("blocks-2", "2 x 2 blocks shuffled", _blocks(2)),
+    _from_face("blocks-4", "4 x 4 blocks shuffled", _blocks(4)),
+    _from_face("blocks-8", "8 x 8 blocks shuffled", _sampled("shuffled-blocks")),
+    _from_face(
+        "zoomed-crop", "Enlarged crop of a quarter", _of_faces(_zoomed_crop), faces_only=True
+    ),
+    _from_face("shifted", "Shifted by a third", _of_faces(_shifted), faces_only=True),
     Negative(
         "photographs",
         "Photographs of other things",

@@ -22,7 +22,7 @@ SHOWN = 12
 
 def judge_negatives(
     judges: CalibratedJudges, faces: Known, *, seed: int = 0, nouns: Nouns = FACES
-) -> tuple[pd.DataFrame, np.ndarray]:
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """The false-accept rate of every judge on every kind of negatives, and what is let through.
 
     Parameters
@@ -41,27 +41,39 @@ def judge_negatives(
     table : DataFrame
         One row per kind and judge: kind, title, in_classifier_training (whether the judge
         "classifier" was trained against this kind, made from other faces), judge, judge_title, n,
-        accepted, accepted_share, accepted_share_low, accepted_share_high (Clopper-Pearson at
-        95 %), auc: the probability that a held-out face scores better than such an image, 0.5 for
-        chance. The judge "joint" is all of them, slow ones too.
+        groups (independent draws: the people from whose faces the images are made, else n),
+        accepted, accepted_share, accepted_share_low, accepted_share_high (95 %, over groups, NaN
+        where there is one; crops of one photograph count each), auc: the probability that a
+        held-out face scores better than such an image, 0.5 for chance. The judge "joint" is all of
+        them, slow ones too.
+    verdicts : DataFrame
+        One row per image and judge, for :func:`judge_errors`: judge, group (a number of the same
+        person in all kinds; that of the image alone where it is made from no face), accepted.
     wrong : ndarray of float32, shape (m, d)
         Up to twelve images that all judges together accept, at most one per kind and turn.
     """
     import pandas as pd
 
     held_out = _scores(judges, faces.faces)
+    names, person = np.unique(faces.groups, return_inverse=True)
     slow = {judge.name for judge in judges.judges if judge.slow}
     rows: list[dict[str, Any]] = []
+    verdicts: list[pd.DataFrame] = []
     wrong: list[np.ndarray] = []
-    for kind in panel(faces):
+    for number, kind in enumerate(panel(faces)):
         images = kind.draw(faces, stream(seed, "panel", kind.name), EACH)
+        sources = kind.sources(faces, stream(seed, "panel", kind.name), EACH)
+        alone = len(names) + EACH * number + np.arange(EACH)
+        groups = alone if sources is None else person[sources]
         scores = _scores(judges, images)
         for name, title, own, reference, threshold in _columns(judges, scores, held_out):
             asked = ~np.isnan(own)
             if name in slow:
                 asked &= np.arange(len(own)) < EACH_SLOW  # the others were picked, not drawn
-            accepted = int((own[asked] <= threshold).sum())
-            low, high = intervals.share(accepted, int(asked.sum()))
+            accepted = own[asked] <= threshold
+            verdicts.append(
+                pd.DataFrame({"judge": name, "group": groups[asked], "accepted": accepted})
+            )
             rows.append(
                 {
                     "kind": kind.name,
@@ -69,37 +81,46 @@ def judge_negatives(
                     "in_classifier_training": kind.trains,
                     "judge": name,
                     "judge_title": nouns.fill(title),
-                    "n": int(asked.sum()),
-                    "accepted": accepted,
-                    "accepted_share": accepted / asked.sum(),
-                    "accepted_share_low": low,
-                    "accepted_share_high": high,
+                    **_share(accepted, groups[asked]),
                     "auc": _auc(reference[~np.isnan(reference)], own[asked]),
                 }
             )
         accepted_by_all = judges.worst(scores) <= judges.joint_limit
         wrong += [images[row] for row in np.flatnonzero(accepted_by_all)[:2]]
     shape = (0, faces.faces.shape[1])
-    return pd.DataFrame(rows), np.array(wrong[:SHOWN], np.float32).reshape(-1, shape[1])
+    pictures = np.array(wrong[:SHOWN], np.float32).reshape(-1, shape[1])
+    return pd.DataFrame(rows), pd.concat(verdicts, ignore_index=True), pictures
 
 
-def judge_errors(negatives: pd.DataFrame) -> pd.DataFrame:
-    """Each judge's errors over all kinds of the panel, from the table of :func:`judge_negatives`.
+def judge_errors(negatives: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Each judge's errors over all kinds of the panel, from what :func:`judge_negatives` gives.
 
-    One row per judge: judge, judge_title, n, accepted, accepted_share, accepted_share_low,
-    accepted_share_high (Clopper-Pearson at 95 %), auc (the mean over kinds). They are of this panel
-    and its mixture of kinds.
+    One row per judge: judge, judge_title, n, groups (people, and images made from no face),
+    accepted, accepted_share, accepted_share_low, accepted_share_high (95 %, over groups), auc (the
+    mean over kinds). They are of this panel and its mixture of kinds.
     """
     import pandas as pd
 
     rows = []
     for (judge, title), own in negatives.groupby(["judge", "judge_title"], sort=False):
-        accepted, n = int(own["accepted"].sum()), int(own["n"].sum())
-        low, high = intervals.share(accepted, n)
-        share = {"accepted_share": accepted / n, "accepted_share_low": low}
-        counts = {"judge": judge, "judge_title": title, "n": n, "accepted": accepted}
-        rows.append(counts | share | {"accepted_share_high": high, "auc": own["auc"].mean()})
+        each = verdicts[verdicts["judge"] == judge]
+        share = _share(each["accepted"].to_numpy(), each["group"].to_numpy())
+        rows.append({"judge": judge, "judge_title": title, **share, "auc": own["auc"].mean()})
     return pd.DataFrame(rows)
+
+
+def _share(accepted: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """The share that is accepted, with its interval over groups, as table columns."""
+    n, many = len(accepted), len(np.unique(groups))
+    low, high = intervals.accuracy(accepted, None if many == n else groups)
+    return {
+        "n": n,
+        "groups": many,
+        "accepted": int(accepted.sum()),
+        "accepted_share": float(accepted.mean()),
+        "accepted_share_low": low,
+        "accepted_share_high": high,
+    }
 
 
 def _scores(judges: CalibratedJudges, rows: np.ndarray) -> np.ndarray:

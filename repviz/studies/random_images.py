@@ -91,14 +91,14 @@ def ladder_stage(
         seed=seed,
         nouns=nouns,
     )
-    negatives, wrong = judge_negatives(judges, held_out, seed=seed, nouns=nouns)
+    negatives, verdicts, wrong = judge_negatives(judges, held_out, seed=seed, nouns=nouns)
     draft.table("ladder", found.table)
     draft.table("ladder_judges", found.verdicts)
     nearest = rows[found.samples["nearest_row"]]
     draft.table("ladder_samples", found.samples.assign(nearest_row=nearest))
     draft.table("judges", _judges(judges, nouns))
     draft.table("negatives", negatives)
-    draft.table("judge_errors", judge_errors(negatives))
+    draft.table("judge_errors", judge_errors(negatives, verdicts))
     side = known.side
     draft.array("ladder", as_pictures(found.examples, side))
     draft.array("wrongly_accepted", as_pictures(wrong, side))

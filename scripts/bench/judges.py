@@ -33,7 +33,7 @@ def accepted(
     seed: int,
 ) -> Iterator[tuple[str, float]]:
     """Each kind of image that is no face, and the share that all judges together accept."""
-    table, _ = judge_negatives(judges, test, seed=seed)
+    table, _, _ = judge_negatives(judges, test, seed=seed)
     for row in table[table["judge"] == JOINT].itertuples():
         yield f"panel: {row.kind}", row.accepted_share
     for name, sampler in (SAMPLERS | CONTROLS).items():

@@ -266,7 +266,12 @@ def _reading(study: Study) -> str:
 
 def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
     nouns = study.nouns
-    once = f"The interval of the real images counts each {nouns.unit} once. "
+    counted = (
+        f"The interval of the real images counts each {nouns.unit} once. Those of the judges’ "
+        f"errors count images made from the {nouns.images} of one {nouns.unit} once. "
+        if _by_people(rungs)
+        else f"The intervals of the judges’ errors count images made from one {nouns.image} once. "
+    )
     met = count(negatives[negatives["in_classifier_training"]]["kind"].nunique())
     kinds = count(negatives["kind"].nunique())
     return (
@@ -274,7 +279,7 @@ def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
         f"light, by these judges. Another pose or crop of {nouns.one} may be refused. Of the "
         f"{kinds} kinds of negatives the classifier had met {met} in training "
         f"(made from other {nouns.images}); on kinds that nobody thought of, its error "
-        f"is unknown. {once if _by_people(rungs) else ''}The shares are "
+        f"is unknown. {counted}The shares are "
         f"those of these ways to draw: they do not say how many {nouns.images} there are."
     )
 
