@@ -43,6 +43,7 @@ def _images(draft: Draft, images: Images) -> None:
     labels = images.labels or [""] * images.n
     rows = [
         {"row": i, "id": name, "label": label, "factor_turn": i * 0.5}
+        | {"sweep_split": "train" if i < images.n * 4 // 5 else "test"}
         for i, (name, label) in enumerate(zip(images.ids, labels, strict=True))
     ]
     table(draft, "images", rows)

@@ -429,6 +429,19 @@ def test_an_interval_counts_people_only_where_they_are_named(
     assert (by_image in str(content.limits)) != words
 
 
+def test_the_images_that_judges_know_are_drawn_from_those_that_are_not_tested_on(
+    study: Path, tmp_path: Path
+) -> None:
+    split = reading.open_study(study).result("images")["sweep_split"]
+    here = int((split != "test").sum())
+    for known, drawn in ((here - 1, True), (here, False)):
+        folder = changed(study, tmp_path / str(known), "ladder", calibration_n=known, n=3)
+        content = get_section("ladder").render(reading.open_study(folder))
+        assert content is not None
+        assert (f" (drawn from {here} to bound the cost)" in content.body) == drawn
+        assert ("to bound the cost" in content.body) == drawn
+
+
 @pytest.mark.slow
 def test_colour_images_are_shown(tmp_path: Path) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (20, 16, 16), dtype=np.uint8)

@@ -28,7 +28,7 @@ TABLES = {
         "accepted_share_high"
     ),
     "ladder_samples": "rung sample accepted nearest_row distance",
-    "images": "row id",
+    "images": "row id sweep_split",
     "judges": "judge judge_title statistic limit_low limit_high used blind_to",
     "judge_errors": (
         "judge judge_title n accepted accepted_share accepted_share_low accepted_share_high auc"
@@ -314,9 +314,9 @@ def claim(study: Study) -> Claim | None:
 
 def _drawn(study: Study, rungs: pd.DataFrame) -> str:
     """From how many the images that the judges know were drawn; "" where they know all of them."""
-    first, held_out = records(rungs)[0], rungs[rungs["kind"] == "held-out"]["n"].sum()
-    available = study.manifest["images"]["n"] - held_out
-    if first["calibration_n"] >= available:
+    split = study.result("images", TABLES["images"])["sweep_split"]
+    available = int(split.isin(["train", "validation"]).sum())
+    if rungs["calibration_n"].iloc[0] >= available:
         return ""
     return f" (drawn from {count(available)} to bound the cost)"
 
