@@ -102,6 +102,16 @@ def test_a_set_that_was_saved_opens_by_its_folder(tmp_path):
     assert [int(image.max()) for image in images] == SHADES.tolist()
 
 
+@pytest.mark.parametrize("argument", ["one@2024/one", "two@2024/two@test"])
+def test_the_name_of_a_folder_may_hold_the_sign_of_a_split(
+    argument, library, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one@2024" / "one").mkdir(parents=True)
+    (tmp_path / "two@2024" / "two").mkdir(parents=True)
+    assert open_images(f"huggingface:{argument}").labels.tolist() == ["cat", "dog"] * 3
+
+
 @pytest.mark.parametrize(
     ("name", "error", "sentence"),
     [
@@ -116,6 +126,11 @@ def test_a_set_that_was_saved_opens_by_its_folder(tmp_path):
             InputError,
             "huggingface:two: the split must be one of train, test, got 'val'. For example: "
             "huggingface:two@train.",
+        ),
+        (
+            "one@test",
+            InputError,
+            "huggingface:one: this folder holds one split, got 'test'. Leave out @test.",
         ),
         (
             "lost",

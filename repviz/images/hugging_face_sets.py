@@ -25,9 +25,12 @@ def open_hugging_face(argument: str) -> Images:
     Unavailable
         The library is not installed, or the data set is not here and cannot be downloaded.
     InputError
-        The split is not named or not there, or the set has no single column of images.
+        The split is not named or not there, one is named where the folder holds a set without
+        splits, or the set has no single column of images.
     """
-    path, _, split = argument.partition("@")
+    path, split = argument, ""
+    if "@" in argument and not Path(argument).expanduser().is_dir():  # a folder may hold an @
+        path, _, split = argument.rpartition("@")
     found = _load(path)
     if isinstance(found, Mapping):  # split to data set
         if split not in found and (split or len(found) != 1):
@@ -37,6 +40,10 @@ def open_hugging_face(argument: str) -> Images:
                 f"huggingface:{path}@{next(iter(found))}."
             )
         found = found[split or next(iter(found))]
+    elif split:
+        raise InputError(
+            f"huggingface:{path}: this folder holds one split, got '{split}'. Leave out @{split}."
+        )
     return images_from(found, name=f"huggingface:{argument}")
 
 
