@@ -262,6 +262,19 @@ def test_what_tasks_have_needs_a_cluster(monkeypatch, capsys, tmp_path, words):
     )
 
 
+def test_a_device_is_refused_beside_a_cluster(monkeypatch, capsys, tmp_path):
+    words = ["extract", "alexnet", "--images", "drawn-faces:4", "--out", str(tmp_path / "a")]
+    words += ["--cluster", "local", "--device", "cuda:1"]
+    monkeypatch.setattr(sys, "argv", ["repviz", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        "repviz: --device: must be auto with --cluster, whose tasks run on the GPUs that --gpus "
+        "gives them, got 'cuda:1'. For example: --cluster auto --gpus 1.\n"
+    )
+
+
 @needs_ray
 @pytest.mark.slow
 def test_the_error_of_a_part_is_raised_as_it_is(tmp_path):

@@ -77,7 +77,7 @@ def extract(
     as_json: option.Json = False,
 ) -> None:
     """Extract and store the activations of layers."""
-    tasks = option.tasks(cluster, cpus, gpus)
+    tasks = option.tasks(cluster, cpus, gpus, device=device)
     with progress_bars(), repviz.on_device(device):
         opened = repviz.open_images(
             images,

@@ -36,7 +36,11 @@ Cluster = Annotated[
     str | None, typer.Option(help="Run on a Ray cluster: auto, local or its address.")
 ]
 Device = Annotated[
-    str, typer.Option(help="Where networks run: auto (a GPU if there is one), cpu, cuda, cuda:1.")
+    str,
+    typer.Option(
+        help="Where networks run while activations are extracted: cpu, cuda, cuda:1 or auto; "
+        "trainings take the GPU there is."
+    ),
 ]
 Cpus = Annotated[
     float | None, typer.Option(help="--cluster: CPUs, and threads, of each task (default: 1).")
@@ -134,8 +138,15 @@ def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:
     return int(rank), of
 
 
-def tasks(cluster: str | None, cpus: float | None, gpus: float | None) -> dict[str, Any]:
+def tasks(
+    cluster: str | None, cpus: float | None, gpus: float | None, *, device: str = "auto"
+) -> dict[str, Any]:
     """The keywords of a cluster's tasks that ``--cluster``, ``--cpus`` and ``--gpus`` give."""
+    if cluster is not None and device != "auto":
+        raise InputError(
+            "--device: must be auto with --cluster, whose tasks run on the GPUs that --gpus gives "
+            f"them, got '{device}'. For example: --cluster auto --gpus 1."
+        )
     keywords = given({"address": cluster, "cpus": cpus, "gpus": gpus})
     if cluster is None and keywords:
         raise InputError(
