@@ -77,6 +77,37 @@ def test_a_file_name_in_two_folders_is_no_key(tmp_path):
     assert images.factors["age"].tolist() == [3, 5, 4]
 
 
+@pytest.mark.parametrize(
+    ("cells", "factors"),
+    [
+        (["old", "", "7"], {"a=7": [0, 0, 1], "a=old": [1, 0, 0]}),  # half are numbers: categories
+        (["1", "1;2", "2"], {"a=1": [1, 1, 0], "a=2": [0, 1, 1]}),  # several of one image: codes
+        (["", "", "red"], {"a=red": [0, 0, 1]}),  # an empty cell is of no category
+        (["", "", ""], {}),
+    ],
+)
+def test_a_column_that_is_not_of_numbers_is_of_categories(photos, cells, factors):
+    path = table(
+        photos, "file,a\n" + "".join(f"{f},{c}\n" for f, c in zip("abc", cells, strict=True))
+    )
+    found = open_images(f"folder:{photos}", metadata=path).factors
+    assert {name: values.tolist() for name, values in found.items()} == factors
+
+
+def test_of_many_numbers_the_cells_that_are_none_are_named(tmp_path):
+    path = tmp_path / "meta.csv"
+    bad = {3: "NA", 700: "nan", 900: "inf"}
+    rows = "".join(f"digit {row},{bad.get(row, row)}\n" for row in range(1797))
+    path.write_text(f"id,age\n{rows}")
+    with pytest.raises(InputError) as caught:
+        open_images("digits", metadata=path)
+    assert str(caught.value) == (
+        f"open_images: column 'age' of {path} must hold numbers, as most of its cells do, got 'NA' "
+        "for digit 3, 'nan' for digit 700, 'inf' for digit 900 (3). Give their numbers, or leave "
+        "the column out."
+    )
+
+
 def test_one_row_is_of_one_image(tmp_path):
     images = images_from(np.zeros((2, 8, 8), np.uint8), ids=["a.png", "x/a.png"])
     path = table(tmp_path / "photos", "file,age\na.png,3\n")
@@ -194,6 +225,11 @@ def test_messages_of_groups(photos, text, message):
             "file,age\na,7\nb,\nc,9\n",
             "column 'age' of {} must have a value for every image, got none for y/b.png (1). Fill "
             "it, or leave the column out.",
+        ),
+        (
+            "file,age\na,7\nb,NA\nc,9\n",
+            "column 'age' of {} must hold numbers, as most of its cells do, got 'NA' for y/b.png "
+            "(1). Give their numbers, or leave the column out.",
         ),
         ("file,age\na,7\na,8\n", "the keys of {} must be distinct, got 'a' twice."),
         ("file,age\na,7\nb\n", "every row of {} must have 2 values, got 1 in row 3."),

@@ -66,16 +66,18 @@ def add_metadata(
     Returns
     -------
     Images
-        A column of numbers is a factor in its own units. A column of at most 50 categories gives
-        one factor of 0 and 1 per category (``"hair=grey"``); several categories of one image are
-        separated by ``;``. A column of more categories is left out, which is said; it can be the
-        group. So are rows of no image.
+        A column of numbers is a factor in its own units; one of which most cells are numbers must
+        hold nothing else. Any other column of at most 50 categories gives one factor of 0 and 1
+        per category (``"hair=grey"``); several categories of one image are separated by ``;``, and
+        an empty cell is of none. A column of more categories is left out, which is said; it can be
+        the group. So are rows of no image.
 
     Raises
     ------
     InputError
         There is no such file, a key stands twice or may be several images, an image has no row,
-        a value is missing, or the groups are one, or as many as the images.
+        a number, label or group is missing, a cell among numbers is none, or the groups are one,
+        or as many as the images.
     UnknownName
         The file has no column ``key`` or ``label``, or none of the groups' name.
     """
@@ -253,9 +255,19 @@ def _factors(
 ) -> dict[str, np.ndarray] | None:
     """The column as one factor of numbers, or one of 0 and 1 per category; None of too many."""
     numbers = [_number(value) for value in values]
-    if any(number is not None for number in numbers):
+    other = [
+        f"'{value}' for {name}"
+        for name, value, number in zip(ids, values, numbers, strict=True)
+        if value and number is None
+    ]
+    several = any(SEPARATOR in value for value in values)
+    if not several and 2 * len(other) < len([value for value in values if value]):
         _complete(column, values, ids, shown)
-    if all(number is not None for number in numbers):
+        if other:
+            raise InputError(
+                f"{WHO}: column '{column}' of {shown} must hold numbers, as most of its cells do, "
+                f"got {_some(other)}. Give their numbers, or leave the column out."
+            )
         return {column: np.array(numbers, np.float64)}
     sets = [{part.strip() for part in value.split(SEPARATOR)} - {""} for value in values]
     categories = sorted(set().union(*sets))
