@@ -97,7 +97,8 @@ def judge_errors(negatives: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFram
 
     One row per judge: judge, judge_title, n, groups (people, and images made from no face),
     accepted, accepted_share, accepted_share_low, accepted_share_high (95 %, over groups), auc (the
-    mean over kinds). They are of this panel and its mixture of kinds.
+    mean over kinds). They are of this panel and its mixture of kinds. Of few people the interval
+    is too narrow, since images made from no face count among its degrees of freedom.
     """
     import pandas as pd
 
