@@ -40,7 +40,7 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.ones(600),
             np.ones(600),
             np.repeat(np.arange(6), 100),
-            "ruling out a loss of 5 % takes at least 59 independent people or labels, and the ",
+            "ruling out a loss of 5 % takes at least 59 independent people, and the ",
         ),
         (
             np.zeros(100),
@@ -59,12 +59,14 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.arange(40.0),
             np.arange(40.0),
             np.repeat(np.arange(5), 8),
-            "a test takes at least 12 independent people or labels, and the 40",
+            "a test takes at least 12 independent people, and the 40",
         ),
     ],
 )
 def test_what_cannot_be_told_is_not_accepted(original, kept, groups, undecided):
-    choice = choice_from_scores("criterion", "pca", [2], original, kept[None], groups)
+    choice = choice_from_scores(
+        "criterion", "pca", [2], original, kept[None], groups, units="people"
+    )
     assert choice.undecided.startswith(undecided)
     assert bool(choice.undecided) == bool(undecided)
     assert choice.size == (None if undecided else 2)

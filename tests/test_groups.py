@@ -90,6 +90,17 @@ def test_the_interval_of_a_sweep_is_the_jackknife_over_groups(swept):
     assert (row["split_by"], row["groups_test"]) == ("group", len(np.unique(groups)))
 
 
+def test_the_smallest_code_is_tested_and_resampled_over_groups(swept):
+    choice = repviz.choose_bottleneck(swept, "psnr:25", engine="pca")
+    groups, n = swept.table["groups_test"].iloc[0], swept.table["n_test"].iloc[0]
+    assert (choice.groups, choice.n) == (groups, n)
+    assert groups < n
+    assert choice.undecided == (
+        f"ruling out a loss of 5 % takes at least 59 independent groups, and the {n} test images "
+        f"show {groups}"
+    )
+
+
 # ---- contracts ----------------------------------------------------------------------------------
 
 

@@ -134,7 +134,7 @@ def choose_bottleneck(
     )
     return choice_from_scores(
         criterion.name, engine, sizes, original, reconstructed, reconstructions.groups,
-        margin=margin, level=level, seed=seed,
+        margin=margin, level=level, seed=seed, units=sweep.nouns.units,
     )  # fmt: skip
 
 
@@ -150,11 +150,15 @@ def choice_from_scores(
     level: float = LEVEL,
     draws: int = DRAWS,
     seed: int = 0,
+    units: str = "groups",
 ) -> Choice:
-    """The choice from scores of the originals (n,) and of the reconstructions (sizes, n)."""
+    """The choice from scores of the originals (n,) and of the reconstructions (sizes, n).
+
+    ``units`` is what ``groups`` are called where images are not independent.
+    """
     losses = original - reconstructed
     scores = np.concatenate([original[None], reconstructed])
-    undecided = _undecided(scores, groups, margin, level)
+    undecided = _undecided(scores, groups, margin, level, units)
     rows: list[dict[str, Any]] = []
     for k, of_size, loss in zip(sizes, reconstructed, losses, strict=True):
         high = upper_bound(loss, scores, groups, level)
@@ -185,12 +189,14 @@ def upper_bound(losses: np.ndarray, scores: np.ndarray, groups: np.ndarray, leve
     return continuous_bound(losses, groups, level)
 
 
-def _undecided(scores: np.ndarray, groups: np.ndarray, margin: float, level: float) -> str:
+def _undecided(
+    scores: np.ndarray, groups: np.ndarray, margin: float, level: float, units: str
+) -> str:
     """Why these scores, those of the originals first, cannot tell; "" where they can."""
     n_groups = len(np.unique(groups))
     unit, tested = "images", f"and {n_groups} are tested"
     if n_groups < scores.shape[1]:
-        unit, tested = "people or labels", f"and the {scores.shape[1]} test images show {n_groups}"
+        unit, tested = units, f"and the {scores.shape[1]} test images show {n_groups}"
     original = scores[0]
     if len(np.unique(scores)) == 1:
         if set(original) <= {1.0} and n_groups >= groups_needed(margin, level):

@@ -24,7 +24,8 @@ class Reconstructions:
     reference : Reference
         The originals, the training images and what is known about them.
     groups : ndarray, shape (n,)
-        The label of each test image, or its row number: rows of one group are not independent.
+        The declared group or the label of each test image, or its row number: rows of one group
+        are not independent.
     """
 
     study: Study
@@ -89,8 +90,12 @@ def open_reconstructions(study: Study) -> Reconstructions:
         {name: values[train] for name, values in factors.items()},
     )
     by_label = study.manifest["parameters"]["split"] == "label"
-    several = len(np.unique(labels[test])) > 1
-    return Reconstructions(study, reference, labels[test] if by_label or several else test)
+    groups: np.ndarray = test
+    if "group" in table:
+        groups = table["group"].astype(str).to_numpy()[test]
+    elif by_label or len(np.unique(labels[test])) > 1:
+        groups = labels[test]
+    return Reconstructions(study, reference, groups)
 
 
 def _unit_rows(pixels: np.ndarray) -> np.ndarray:

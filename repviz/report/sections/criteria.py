@@ -61,10 +61,12 @@ def render(study: Study) -> Content | None:
         study.result("choices", TABLES["choices"]) if study.has("results/choices.csv") else None
     )
     parts: list[Markup] = []
+    nouns = study.nouns
     limits = (
         "A size is acceptable by its criterion and no other. Other trainings and another split are "
-        "not in the interval. Where a loss strikes all images of one label, few labels cannot rule "
-        "it out, however many images there are of each."
+        "not in the interval. Where a loss strikes all "
+        f"{nouns.images} of one {nouns.unit}, few {nouns.units} cannot rule it out, however many "
+        f"{nouns.images} there are of each."
     )
     if choices is not None:
         done = choices[choices["left_out"] == ""]
@@ -99,11 +101,11 @@ def render(study: Study) -> Content | None:
         reading="A criterion scores each test image before and after compression. The smallest "
         "size, tested, is the one from which on, going up, the mean loss is below the margin with "
         "95 % confidence (a paired test of non-inferiority, from the largest size down, over "
-        f"independent {study.nouns.units} or images). For a yes or no, 59 of them without a "
+        f"independent {nouns.units} or {nouns.images}). For a yes or no, 59 of them without a "
         "loss are needed to rule out a loss of 5 %. Observed is the same without a test; its "
-        "interval resamples test "
-        "images, or labels, for these trained models, and ∞ is beyond the sizes of the sweep. We "
-        "report an elbow only if it stays in place when the range of sizes changes.",
+        f"interval resamples test {nouns.images}, or {nouns.units}, for these trained models, and "
+        "∞ is beyond the sizes of the sweep. We report an elbow only if it stays in place when "
+        "the range of sizes changes.",
         limits=limits,
         title=_title(study, claim(study)),
     )
