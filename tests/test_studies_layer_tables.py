@@ -26,6 +26,24 @@ def test_a_factor_is_read_from_the_images_where_it_is_known(one):
     assert half["r2"] > 0.99
 
 
+def test_a_factor_that_only_tells_people_apart_is_not_read_off_people_held_out():
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(12), 10)
+    X = rng.normal(size=(12, 40))[people] + 0.01 * rng.normal(size=(120, 40))
+    age = rng.normal(size=12)[people]
+    alone = Representation("rows", "rows", "none", "rows", X)
+    grouped = Representation("rows", "rows", "none", "rows", X, people.astype(str))
+    (by_image,) = factor_rows(alone, {"age": age}, seed=0)
+    (by_person,) = factor_rows(grouped, {"age": age}, seed=0)
+    assert by_image["r2"] > 0.9
+    assert by_person["r2"] < 0.3
+    assert (by_image["groups"], by_person["groups"]) == (120, 12)
+    (of_two,) = factor_rows(grouped, {"age": np.where(people < 2, age, np.nan)}, seed=0)
+    assert (of_two["n"], of_two["groups"], of_two["warnings"]) == (
+        20, 20, "age is known of too few groups (2): images are split one by one"
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "values",
     [np.r_[np.arange(19.0), np.full(101, np.nan)], np.full(120, np.nan), np.full(120, 3.0)],

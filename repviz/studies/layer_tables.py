@@ -27,6 +27,7 @@ FEWEST_COMPARED = 4  # with fewer, debiased CKA is not defined
 SHUFFLES = 99
 FOLDS = 5  # of the cross-validation of probes, at most
 FEWEST_KNOWN = 20  # images of which a factor is known
+FEWEST_GROUPS = 3  # of one group a factor that groups share cannot be learned
 
 
 def profile_row(
@@ -46,15 +47,25 @@ def factor_rows(
 ) -> list[dict[str, Any]]:
     """The rows of factors.csv: how well each factor is read off the images where it is known.
 
-    A factor that is known of fewer than 20 images, or does not vary among them, is left out.
+    A factor that is known of fewer than 20 images, or does not vary among them, is left out. No
+    fold separates the images of a group or person; only where a factor is known of fewer than three
+    are its images split one by one, and ``warnings`` says so.
     """
     rows = []
     for factor, values in factors.items():
         known = np.flatnonzero(np.isfinite(values))
         if len(known) < FEWEST_KNOWN or not np.ptp(values[known]) > 0:
             continue
-        read = probe(representation.scores[known], values[known], method="factor", seed=seed)
-        rows.append({"factor": factor, "n": len(known), **_columns(read, "r2")})
+        clusters = None if representation.clusters is None else representation.clusters[known]
+        groups = len(known) if clusters is None else len(np.unique(clusters))
+        folds, warning = _grouped_folds(clusters), ""
+        if groups < FEWEST_GROUPS:
+            warning = f"{factor} is known of too few groups ({groups}): images are split one by one"
+            groups, folds = len(known), {}
+        scores = representation.scores[known]
+        read = probe(scores, values[known], method="factor", seed=seed, **folds)
+        names = {"factor": factor, "n": len(known), "groups": groups}
+        rows.append({**names, **_columns(read, "r2"), "warnings": warning})
     return rows
 
 
@@ -169,9 +180,8 @@ def _label_probes(
     labels, scores = labels[labelled], representation.scores[labelled]
     shuffled = stream(seed, "layers", "label shuffle").permutation(labels)
     clusters = None if representation.clusters is None else representation.clusters[labelled]
-    folds: dict[str, Any] = {}
-    if clusters is not None and labels_cross(labels, clusters):  # no person in two folds
-        folds = {"groups": clusters, "folds": min(FOLDS, len(np.unique(clusters)))}
+    crossed = clusters is not None and labels_cross(labels, clusters)
+    folds = _grouped_folds(clusters if crossed else None)
     row: dict[str, float] = {}
     hits = None
     for method in ("knn", "linear"):
@@ -181,6 +191,13 @@ def _label_probes(
         row |= {**_columns(read, method), f"{method}_shuffled": control.value}
         row["chance"] = read.chance
     return row, pd.Series(hits, representation.image_rows[labelled])
+
+
+def _grouped_folds(clusters: np.ndarray | None) -> dict[str, Any]:
+    """The options of a probe that keeps each cluster in one fold; none where there are none."""
+    if clusters is None:
+        return {}
+    return {"groups": clusters, "folds": min(FOLDS, len(np.unique(clusters)))}
 
 
 def _columns(read: Probe, name: str) -> dict[str, float]:
