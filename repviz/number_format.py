@@ -60,6 +60,13 @@ def percent(share: Any, places: int | None = None) -> str:
     return f"{written.removesuffix('.0') if edge <= 0 else written} %"
 
 
+def share_interval(low: Any, high: Any, unit: str, places: int | None = None) -> str:
+    """``95 % CI 54 % to 77 %`` of a share; where there is none, that one ``unit`` gives none."""
+    if missing(low):
+        return f"of one {unit} no interval can be given"
+    return f"95 % CI {percent(low, places)} to {percent(high, places)}"
+
+
 def power_of_ten(exponent: int) -> str:
     """A power of ten as it is printed: ``10⁻¹²⁵⁸``."""
     return f"10{str(exponent).translate(RAISED)}"

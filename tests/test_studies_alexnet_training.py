@@ -9,6 +9,7 @@ from study_folder import build, reseal
 import repviz
 from repviz import FacesSetup, open_study
 from repviz.errors import InputError
+from repviz.report.sections import get_section
 from repviz.report.sections.training import SECTION
 from repviz.studies.alexnet_stages import HELD_OUT, affordable_training
 from repviz.studies.layers import control_network
@@ -90,6 +91,29 @@ def test_the_report_says_what_the_budget_left_out(tmp_path):
         f"{table['n_train'].iloc[-1]:,} of 8,400 training images and 12 of 24 epochs (--budget "
         "allows more): a longer training would learn more."
     )
+
+
+def test_of_one_held_out_group_no_interval_is_read_as_a_finding(tmp_path):
+    study = open_study(build(tmp_path / "study"))
+    for name, ends in (
+        ("training", ["held_out_low", "held_out_high"]),
+        ("evaluation", ["low", "high"]),
+    ):
+        table = study.result(name).assign(**dict.fromkeys(ends, np.nan))
+        table.to_csv(study.folder / "results" / f"{name}.csv", index=False)
+    reseal(study.folder)
+    study = open_study(study.folder)
+    claim = SECTION.claim(study)
+    assert claim.interval == ""
+    assert (
+        " They are all of one person, of which no interval can be given: whether the network has "
+        "learned cannot be told." in claim.answer
+    )
+    assert "no learning is shown" not in claim.answer
+    for name in ("training", "confusion"):
+        title = get_section(name).render(study).title
+        assert "of one person no interval can be given" in title
+        assert "–" not in title
 
 
 @pytest.mark.slow

@@ -214,9 +214,11 @@ def intervals(
             tag("text", label, x="0", y=text),
             tag("text", form(one.value), x="100%", y=text, class_="end"),
             tag("line", x1=at(0), x2=at(last), y1=line, y2=line, class_="axis"),
-            tag("line", x1=at(one.low), x2=at(one.high), y1=line, y2=line, class_=one.role),
             tag("circle", cx=at(one.value), cy=line, r="4", class_=one.role),
         ]
+        if not numbers.missing(one.low):
+            ends_at = {"x1": at(one.low), "x2": at(one.high)}
+            rows.insert(-1, tag("line", **ends_at, y1=line, y2=line, class_=one.role))
     bottom = STEP * len(estimates)
     ends = [
         tag("text", "0", x="0", y=bottom + 4, class_="tick"),

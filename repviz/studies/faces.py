@@ -33,7 +33,7 @@ from repviz.images.collection import Images
 from repviz.images.partition import by_for_labels, partition
 from repviz.models import autoencoder, open_model
 from repviz.models.model import Model
-from repviz.number_format import count, counted, percent, points_with_interval
+from repviz.number_format import count, counted, percent, points_with_interval, share_interval
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
@@ -343,7 +343,7 @@ def _training_findings(study: Study) -> list[str]:
     return [
         f"After {epochs}{limits} on {n}{cut} images the paper's AlexNet names "
         f"{percent(last.held_out_accuracy)} of {last.n_held_out:.0f} held-out images correctly "
-        f"(95 % CI {percent(last.held_out_low)} to {percent(last.held_out_high)}; chance "
+        f"({share_interval(last.held_out_low, last.held_out_high, study.nouns.unit)}; chance "
         f"{percent(last.chance)})."
     ]
 

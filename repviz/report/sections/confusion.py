@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from repviz.number_format import count, percent, text
+from repviz.number_format import count, percent, share_interval, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, numbers_of, table
 from repviz.report.pictures import image
@@ -56,7 +56,7 @@ def _interval(study: Study) -> str:
     if study.has("results/evaluation.csv"):
         centre = records(study.result("evaluation", TABLES["evaluation"]))[0]
         ends = centre["low"], centre["high"]
-    return f" (95 % CI {percent(1 - ends[1])} to {percent(1 - ends[0])})" if ends else ""
+    return f" ({share_interval(1 - ends[1], 1 - ends[0], study.nouns.unit)})" if ends else ""
 
 
 def _wrong(pairs: pd.DataFrame) -> pd.DataFrame:

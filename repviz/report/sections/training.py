@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, counted, percent, plain
+from repviz.number_format import count, counted, missing, percent, plain, share_interval
 from repviz.report.html import join
 from repviz.report.parts import Estimate, chart, field, interval, intervals, key, numbers_of
 from repviz.report.sections import Claim, Content, Section
@@ -35,12 +35,12 @@ def render(study: Study) -> Content | None:
     if table.empty:
         return None
     last = records(table)[-1]
-    labels = study.nouns.labels
+    labels, ends = study.nouns.labels, (last["held_out_low"], last["held_out_high"])
+    band = "" if missing(ends[0]) else "; the band is the 95 % interval"
     caption = (
         f"Accuracy on {count(last['n_train'])} training images and on {count(last['n_held_out'])} "
-        f"held-out images of the same {labels}; the band is the 95 % interval. After epoch "
-        f"{count(last['epoch'])}: {percent(last['held_out_accuracy'])} "
-        f"({percent(last['held_out_low'])} to {percent(last['held_out_high'])}), chance "
+        f"held-out images of the same {labels}{band}. After epoch {count(last['epoch'])}: "
+        f"{percent(last['held_out_accuracy'])} ({share_interval(*ends, study.nouns.unit)}), chance "
         f"{percent(last['chance'])}.{_of_pixels(study, last)}"
     )
     keys = [
@@ -64,7 +64,7 @@ def render(study: Study) -> Content | None:
         "Nothing in this run was selected on the held-out images, but the learning rate and the "
         "augmentation of the recipe were, on the ORL collection: there the accuracy is slightly "
         "optimistic." + _left_out(last),
-        title=_headline(last),
+        title=_headline(last, study.nouns.unit),
     )
 
 
@@ -82,13 +82,11 @@ def _left_out(last: dict[str, Any]) -> str:
     )
 
 
-def _headline(last: dict[str, Any]) -> str:
-    share, low, high = (
-        percent(last[f"held_out_{name}"], 0) for name in ("accuracy", "low", "high")
-    )
+def _headline(last: dict[str, Any], unit: str) -> str:
+    ends = share_interval(last["held_out_low"], last["held_out_high"], unit, 0)
     return (
-        f"{share} of held-out images are classified correctly (95 % CI {low} to {high}; chance "
-        f"{percent(last['chance'])})"
+        f"{percent(last['held_out_accuracy'], 0)} of held-out images are classified correctly "
+        f"({ends}; chance {percent(last['chance'])})"
     )
 
 
@@ -101,6 +99,11 @@ def claim(study: Study) -> Claim | None:
     accuracy, low, high = (last[f"held_out_{name}"] for name in ("accuracy", "low", "high"))
     n, chance = last["n_held_out"], last["chance"]
     learned = "" if low > chance else " The interval includes that: no learning is shown."
+    if missing(low):
+        learned = (
+            f" They are all of one {nouns.unit}, of which no interval can be given: whether the "
+            "network has learned cannot be told."
+        )
     sentence = (
         f"After {counted(last['epoch'], 'epoch')} the network names {percent(accuracy, 0)} of "
         f"{count(n)} new {nouns.images}; it was trained on others of the same {nouns.labels}. "
@@ -118,7 +121,7 @@ def claim(study: Study) -> Claim | None:
         percent(accuracy, 0),
         sentence,
         picture,
-        interval=f"{percent(low, 0)} to {percent(high, 0)}",
+        interval="" if missing(low) else f"{percent(low, 0)} to {percent(high, 0)}",
         rank=3,
     )
 
