@@ -9,9 +9,10 @@ from study_folder import build, reseal
 import repviz
 from repviz import FacesSetup, open_study
 from repviz.errors import InputError
+from repviz.images import images_from
 from repviz.report.sections import get_section
 from repviz.report.sections.training import SECTION
-from repviz.studies.alexnet_stages import HELD_OUT, affordable_training
+from repviz.studies.alexnet_stages import HELD_OUT, _untrainable, affordable_training
 from repviz.studies.layers import control_network
 from repviz.training.alexnet_recipe import untrained_control
 
@@ -114,6 +115,32 @@ def test_of_one_held_out_group_no_interval_is_read_as_a_finding(tmp_path):
         title = get_section(name).render(study).title
         assert "of one person no interval can be given" in title
         assert "–" not in title
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "held_out", "reason"),
+    [
+        ("xyxyxyxyxyxy", "aabbccddeeff", [8, 9, 10, 11], ""),
+        (
+            "xyxyxyxyzzzz",
+            "aabbccddeeff",
+            [8, 9, 10, 11],
+            "every image of 1 label is of groups that are held out, and a label cannot be learned "
+            "without images",
+        ),
+        (
+            "xyxyxyxyxyxz",
+            None,
+            [10, 11],
+            "1 label has a single image, which cannot be both learned and tested",
+        ),
+    ],
+)
+def test_the_reason_for_no_training_is_the_one_that_holds(labels, groups, held_out, reason):
+    pixels = np.arange(12 * 64, dtype=np.uint8).reshape(12, 8, 8)
+    images = images_from(pixels, labels=list(labels), groups=groups and list(groups))
+    identity = np.setdiff1d(np.arange(12), held_out), np.array(held_out)
+    assert _untrainable(images, identity) == reason
 
 
 @pytest.mark.slow

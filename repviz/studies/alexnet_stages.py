@@ -10,9 +10,11 @@ from repviz import progress
 from repviz.activations import layout
 from repviz.activations.extraction import extract
 from repviz.images.collection import Images
+from repviz.images.partition import by_for_labels
 from repviz.models import open_model
 from repviz.models.anatomy import anatomy
 from repviz.models.model import Model
+from repviz.number_format import counted
 from repviz.streams import stream
 from repviz.studies.outcomes import write_outcomes
 from repviz.studies.representations import Split, draw_by_label
@@ -181,10 +183,16 @@ def _untrainable(images: Images, identity: Split) -> str:
         got = "no labels" if images.labels is None else "one label"
         return f"the images have {got}, and a classifier needs two"
     labels = np.asarray(images.labels)
-    missing = set(labels[identity[1]]) - set(labels[identity[0]])
-    if missing:
-        return f"{len(missing)} labels have a single image, which cannot be both learned and tested"
-    return ""
+    n_missing = len(set(labels[identity[1]]) - set(labels[identity[0]]))
+    missing = counted(n_missing, "label")
+    if n_missing and by_for_labels(images) == "group":
+        return (
+            f"every image of {missing} is of groups that are held out, and a label cannot be "
+            "learned without images"
+        )
+    have = "has" if n_missing == 1 else "have"
+    single = f"{missing} {have} a single image, which cannot be both learned and tested"
+    return single if n_missing else ""
 
 
 def _extract(draft: Draft, model: Model, images: Images, layers: list[str], name: str) -> None:
