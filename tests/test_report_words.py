@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 from study_folder import build
 
-from repviz.nouns import DIGITS, IMAGES, indefinite
+from repviz.nouns import DIGITS, FACES, IMAGES, indefinite
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
+from repviz.report.sections import get_section
 from repviz.report.sections.images import SECTION
 from repviz.studies.layer_findings import change
 from repviz.study_folder import open_study
@@ -37,6 +39,23 @@ def test_the_splits_name_only_the_scores_that_the_study_has(tmp_path: Path) -> N
     assert rendered is not None
     assert rendered.reading == "Every score uses held-out images."
     assert "no labels" in write_report(bare).read_text(encoding="utf-8").lower()
+
+
+def test_sections_speak_of_groups_where_groups_are_the_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study_folder.FACES", replace(FACES, grouped=True))
+    study = open_study(build(tmp_path / "s"))
+    said = {name: get_section(name).render(study) for name in ("images", "evaluation", "capacity")}
+    assert said["images"].reading == (
+        "Every score uses held-out images. Compression is tested on images of groups that were "
+        "not in training. Classification is tested on further images of the same people."
+    )
+    assert said["evaluation"].limits.startswith(
+        "The interval treats groups as the independent draws. It covers the sampling of images, "
+    )
+    assert "pairs of different groups" in str(said["capacity"].body)
+    assert "pairs of one group accepted" in str(said["capacity"].body)
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,8 @@ def _dimension_findings(study: Study) -> list[str]:
     code: Any = table[table["model"] == "autoencoder"].iloc[0]
     deep = [name for name in table.index if table.loc[name, "model"] == "alexnet"][-1]
     available = study.manifest["images"]["n"]
-    drawn = f" of {available:,}, drawn by {study.nouns.label}," if pixels.n < available else ""
+    how = f"by {study.nouns.label}" if study.manifest["images"].get("labels") else "at random"
+    drawn = f" of {available:,}, drawn {how}," if pixels.n < available else ""
     return [
         f"The intrinsic dimension of {pixels.n:,} images{drawn} is {quoted_dimension(pixels)} "
         f"in their {pixels.d:,.0f} pixels, {quoted_dimension(code)} in their "

@@ -8,7 +8,7 @@ from typing import Any
 from repviz.nouns import Nouns
 from repviz.number_format import count, from_log10, missing, percent, plain, power_of_ten
 from repviz.report.html import join, tag
-from repviz.report.parts import chart, field, interval, key, numbers_of
+from repviz.report.parts import Column, chart, field, interval, key, numbers_of
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
 
@@ -28,22 +28,6 @@ TABLES = {
     "ladder": "distance_limit_high",
 }
 
-_CAPACITY = (
-    field("false-accept rate", "false_accept_rate", percent),
-    field("pairs of different labels", "pairs", count),
-    field("accepted", "accepted", count),
-    field("threshold (°)", "threshold", plain),
-    interval("95 % interval", "threshold_low", "threshold_high", plain),
-    field("half span of all (°)", "span", plain),
-    field("pairs of one label accepted", "genuine_share", percent),
-    interval("95 % interval", "genuine_share_low", "genuine_share_high", percent),
-    field("at most", "log10_capacity", from_log10),
-    interval("95 % interval", "log10_capacity_low", "log10_capacity_high", from_log10),
-    field("in the intrinsic dimension", "log10_intrinsic", from_log10),
-    interval("95 % interval", "log10_intrinsic_low", "log10_intrinsic_high", from_log10),
-    field("StyleGAN3, published", "log10_stylegan3", from_log10),
-    field("drawn at random until one pair is confused", "random_people", count),
-)
 _DIRECTIONS = (
     field("neighbours", "neighbors", count),
     field("directions", "directions", plain),
@@ -83,7 +67,7 @@ def render(study: Study) -> Content | None:
         [
             tag("p", _genuine(row, nouns), class_="facts"),
             chart("capacity", table, caption=caption, alt=alt, keys=_keys(row)),
-            numbers_of("results/capacity.csv", table, _CAPACITY),
+            numbers_of("results/capacity.csv", table, _capacity(nouns)),
             tag("h3", f"How few directions lead from {nouns.one} to another"),
             tag("p", _around(records(around), nouns)),
             numbers_of("results/local_directions.csv", around, _DIRECTIONS),
@@ -107,6 +91,26 @@ def render(study: Study) -> Content | None:
         "dimension is no bound: a curved set reaches more dimensions than it has. The published "
         "figures are of another network and other images (ArcFace; Boddeti et al. 2023).",
         title=_title(row, nouns),
+    )
+
+
+def _capacity(nouns: Nouns) -> tuple[Column, ...]:
+    """The columns of the table of capacities."""
+    return (
+        field("false-accept rate", "false_accept_rate", percent),
+        field(f"pairs of different {nouns.units}", "pairs", count),
+        field("accepted", "accepted", count),
+        field("threshold (°)", "threshold", plain),
+        interval("95 % interval", "threshold_low", "threshold_high", plain),
+        field("half span of all (°)", "span", plain),
+        field(f"pairs of one {nouns.unit} accepted", "genuine_share", percent),
+        interval("95 % interval", "genuine_share_low", "genuine_share_high", percent),
+        field("at most", "log10_capacity", from_log10),
+        interval("95 % interval", "log10_capacity_low", "log10_capacity_high", from_log10),
+        field("in the intrinsic dimension", "log10_intrinsic", from_log10),
+        interval("95 % interval", "log10_intrinsic_low", "log10_intrinsic_high", from_log10),
+        field("StyleGAN3, published", "log10_stylegan3", from_log10),
+        field("drawn at random until one pair is confused", "random_people", count),
     )
 
 
@@ -186,7 +190,7 @@ def _near(row: dict[str, Any], limit: float, nouns: Nouns) -> str:
 
 
 SECTION = Section(
-    title="How many labels the code can tell apart",
+    title="How much the code can tell apart",
     short="Capacity",
     stage="capacity",
     needs=(

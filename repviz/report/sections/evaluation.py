@@ -35,11 +35,20 @@ def render(study: Study) -> Content | None:
         body,
         reading=f"“centre” is one central crop; {_ten(rows)} Always guessing the most frequent "
         f"label would score {percent(chance)}.",
-        limits="The interval treats labels as the independent draws where there are 20 or more, "
-        "and images elsewhere. It covers "
-        "the sampling of images, not another training: one network with one seed was trained. "
-        "Two accuracies on the same images are paired, so their difference is known better than "
-        "their intervals suggest.",
+        limits=f"{_drawn(study)} It covers the sampling of images, not another training: "
+        "one network with one seed was trained. Two accuracies on the same images are paired, "
+        "so their difference is known better than their intervals suggest.",
+    )
+
+
+def _drawn(study: Study) -> str:
+    """What the interval takes as independent draws."""
+    nouns = study.nouns
+    if nouns.grouped:
+        return f"The interval treats {nouns.units} as the independent draws."
+    return (
+        f"The interval treats {nouns.units} as the independent draws where there are 20 or more, "
+        f"and {nouns.images} elsewhere."
     )
 
 

@@ -62,10 +62,10 @@ def _held_out(study: Study) -> str:
     labels = study.nouns.labels
     sentences = ["Every score uses held-out images."]
     if study.has("results/sweep.csv"):
-        sentences.append(
-            f"Compression is tested on images, and where there are enough {labels} on {labels}, "
-            "that were not in training."
-        )
+        which = f"images of {study.nouns.units}"
+        if not study.nouns.grouped:
+            which = f"images, and where there are enough {labels} on {labels},"
+        sentences.append(f"Compression is tested on {which} that were not in training.")
     if study.has("results/training.csv"):
         sentences.append(f"Classification is tested on further images of the same {labels}.")
     return " ".join(sentences)
