@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from table_dictionary import undocumented
 
@@ -11,7 +12,10 @@ from repviz import intervals
 from repviz.errors import Mismatch
 from repviz.images import images_from
 from repviz.studies.layer_tables import profile_row
+from repviz.studies.measurement import images_table
+from repviz.studies.paired_studies import PairedStudies
 from repviz.studies.representations import Representation
+from repviz.studies.stores import open_stores
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +103,29 @@ def test_the_smallest_code_is_tested_and_resampled_over_groups(swept):
         f"ruling out a loss of 5 % takes at least 59 independent groups, and the {n} test images "
         f"show {groups}"
     )
+
+
+def test_an_image_without_a_group_is_a_cluster_of_its_own_and_blank_in_a_table(rows, tmp_path):
+    acts = []
+    for name, part, groups in (("a", slice(60), PEOPLE[:60]), ("b", slice(60, N), None)):
+        ids = [f"image {row}" for row in range(N)[part]]
+        out = tmp_path / name
+        acts.append(repviz.import_matrix(rows[part], out, ids=ids, groups=groups))
+    rng = np.random.default_rng(0)
+    _, images = open_stores(acts, layers=None, sample=N, rng=rng)
+    assert len(np.unique(images.clusters)) == 12 + 60
+    table = images_table(images, (np.arange(60), np.arange(60, N)))
+    assert table["group"].tolist() == [*PEOPLE[:60], *[""] * 60]
+
+
+def test_studies_are_paired_with_the_groups_that_are_known():
+    images = pd.DataFrame({"id": list("abcdef"), "group": ["x", "x", "y", "y", "", ""]})
+    images = images.assign(row_a=range(6), row_b=range(6), label="").set_index("id", drop=False)
+    pair = PairedStudies(None, None)
+    vars(pair).update(images=images, paired_by="content")
+    scores = pd.DataFrame({"row": range(6), "correct": [0, 1, 0, 1, 1, 0]})
+    _, clusters = pair.paired(scores, scores, "correct")
+    assert np.unique(clusters, return_inverse=True)[1].tolist() == [2, 2, 3, 3, 0, 1]
 
 
 # ---- contracts ----------------------------------------------------------------------------------

@@ -70,6 +70,8 @@ def test_what_is_not_an_independent_draw():
     assert clusters_of(None, None) is None
     missing = np.append(labels, ["", ""])
     assert len(np.unique(clusters_of(missing, None))) == 22
+    partly = np.array(["2", "2", "", "", "b"])  # an image without a group is not of group "2"
+    assert len(np.unique(clusters_of(None, partly))) == 4
 
 
 def test_a_study_splits_by_group_and_takes_groups_whole():

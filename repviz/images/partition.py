@@ -12,6 +12,7 @@ from repviz.images.splitting import Labelled
 
 SHARES = (0.7, 0.15, 0.15)
 MIN_IDENTITIES = 20
+ALONE = "\0"  # begins the name of a cluster of one image
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,20 @@ def clusters_of(labels: np.ndarray | None, groups: np.ndarray | None) -> np.ndar
         Taken where no groups are declared and there are at least 20 labels: each is then one
         thing, a person, and not a kind. An image without a label ("") is a cluster of its own.
     groups : ndarray of str, shape (n,), or None
-        The declared groups.
+        The declared groups; an image without one ("") is a cluster of its own.
     """
-    if groups is not None or labels is None:
-        return groups
-    unlabelled = labels == ""
-    if len(np.unique(labels[~unlabelled])) < MIN_IDENTITIES:
+    units = labels if groups is None else groups
+    if units is None:
         return None
-    alone = np.char.add("\0", np.arange(len(labels)).astype(str))
-    return np.where(unlabelled, alone, labels) if unlabelled.any() else labels
+    unknown = units == ""
+    if groups is None and len(np.unique(units[~unknown])) < MIN_IDENTITIES:
+        return None
+    return np.where(unknown, alone(len(units)), units) if unknown.any() else units
+
+
+def alone(n: int) -> np.ndarray:
+    """The names of n clusters of one image each, ``(n,)`` of str, which no label or group has."""
+    return np.array([f"{ALONE}{row}" for row in range(n)], dtype=str)  # np.char.add loses a NUL
 
 
 def labels_cross(labels: np.ndarray | None, clusters: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from repviz import progress
 from repviz.images.collection import Images
+from repviz.images.partition import ALONE
 from repviz.studies.layer_tables import factor_rows, profile_row
 from repviz.studies.paired_layers import (
     Pairs,
@@ -75,11 +76,14 @@ def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
     n = len(images.ids)
     part = np.full(n, "held-out", dtype=object)
     part[split[0]] = "train"
+    groups = images.groups
+    if groups is not None:  # of an image without a group nothing is written
+        groups = np.array(["" if one.startswith(ALONE) else one for one in groups])
     columns = {
         "row": np.arange(n),
         "id": images.ids,
         "label": "" if images.labels is None else images.labels,
-        **({} if images.groups is None else {"group": images.groups}),
+        **({} if groups is None else {"group": groups}),
         "identity_split": part,
         **{f"factor_{name}": values for name, values in images.factors.items()},
     }

@@ -102,7 +102,7 @@ class PairedStudies:
         values = shared[[f"{column}_a", f"{column}_b"]].to_numpy(np.float64)
         finite = np.isfinite(values).all(axis=1)
         labels, groups = (self.images[name].to_numpy(str) for name in ("label", "group"))
-        known = [None if (one == "").any() else one for one in (labels, groups)]
+        known = [None if (one == "").all() else one for one in (labels, groups)]
         found = clusters_of(known[0], known[1])
         clusters = np.arange(len(shared))
         if found is not None:

@@ -14,7 +14,7 @@ from repviz import checks, provenance
 from repviz.activations.capture import fits
 from repviz.activations.store import Activations, Matrix, open_activations
 from repviz.errors import InputError
-from repviz.images.partition import clusters_of
+from repviz.images.partition import alone, clusters_of
 from repviz.manifold.stored_rows import joined_rows
 from repviz.nouns import IMAGES, ROWS, Nouns
 from repviz.studies.representations import Representation
@@ -301,8 +301,7 @@ def _known_of(stores: Sequence[Store], n: int) -> StoredImages:
     """Id, label, group and factors of each image, from the first store that has them."""
     ids = np.full(n, "", dtype=object)
     labels = np.full(n, "", dtype=object)
-    alone = np.char.add("\0", np.arange(n).astype(str)).astype(object)
-    groups = alone.copy()
+    groups = alone(n).astype(object)
     factors: dict[str, np.ndarray] = {}
     for store in reversed(stores):
         rows = store.acts.rows.iloc[store.rows]
@@ -317,7 +316,7 @@ def _known_of(stores: Sequence[Store], n: int) -> StoredImages:
             values[store.images] = rows[column].to_numpy(np.float64)
     names = list(dict.fromkeys(store.acts.manifest["images"]["name"] for store in stores))
     known_labels = labels.astype(str) if (labels != "").any() else None
-    known_groups = groups.astype(str) if (groups != alone).any() else None
+    known_groups = groups.astype(str) if (groups != alone(n)).any() else None
     return StoredImages(", ".join(names), ids.tolist(), known_labels, factors, known_groups)
 
 
