@@ -201,7 +201,7 @@ def test_message_of_a_part_left_empty():
         split(people([10, 10, 10]), (0.8, 0.1, 0.1), by="label")
     assert str(caught.value) == (
         "split: every part must get at least one image, got none for part 2 of 3 (30 images, 3 "
-        "labels, fractions 0.8, 0.1, 0.1). Use more images or larger fractions."
+        "labels, fractions 0.8, 0.1, 0.1). Use more labels or larger fractions."
     )
 
 
@@ -226,7 +226,7 @@ def test_message_of_too_few_groups():
         split(people([10, 10], groups=np.tile(["a", "b"], 10)), (0.4, 0.3, 0.3))
     assert str(caught.value) == (
         "split: every part must get at least one image, got none for part 3 of 3 (20 images, 2 "
-        "labels, 2 groups, fractions 0.4, 0.3, 0.3). Use more images or larger fractions."
+        "labels, 2 groups, fractions 0.4, 0.3, 0.3). Use more groups or larger fractions."
     )
 
 

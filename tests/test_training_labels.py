@@ -12,11 +12,11 @@ from torch import nn
 
 from repviz import intervals
 from repviz.errors import InputError
-from repviz.images import open_images, split
+from repviz.images import images_from, open_images, split
 from repviz.models import open_model
 from repviz.models.model import weights_hash
 from repviz.training import train
-from repviz.training.alexnet_recipe import _parameter_groups, data_dependent_init
+from repviz.training.alexnet_recipe import _parameter_groups, _validation, data_dependent_init
 from repviz.training.recipes import recipe_settings
 from repviz.training.schedules import CosineSchedule, StepSchedule
 
@@ -42,6 +42,16 @@ COLUMNS = [
     "n_held_out",
     "learning_rate",
 ]
+
+
+@pytest.mark.parametrize(("n_groups", "shared"), [(9, True), (20, False)])
+def test_validation_images_are_of_groups_of_their_own_where_there_are_ten(n_groups, shared):
+    groups = np.array([f"g{row % n_groups}" for row in range(180)])
+    labels = np.where(np.arange(180) // n_groups % 2, "x", "y")
+    images = images_from(np.zeros((180, 4, 4), np.uint8), labels=labels, groups=groups)
+    fitted, validating = _validation(images, np.arange(180), recipe_settings("paper"), 0)
+    assert len(validating) == 18
+    assert bool(set(groups[fitted]) & set(groups[validating])) == shared
 
 
 @pytest.fixture

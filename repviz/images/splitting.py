@@ -94,7 +94,7 @@ def split(
     else:
         part_of = _stratified(labels, shares, rng)
     parts = tuple(np.flatnonzero(part_of == part) for part in range(len(shares)))
-    _refuse_empty(images, fractions, parts)
+    _refuse_empty(images, fractions, parts, by)
     return parts
 
 
@@ -142,7 +142,7 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
 
 
 def _refuse_empty(
-    images: Labelled, fractions: Sequence[float], parts: tuple[np.ndarray, ...]
+    images: Labelled, fractions: Sequence[float], parts: tuple[np.ndarray, ...], by: str
 ) -> None:
     empty = [place for place, part in enumerate(parts, 1) if not len(part)]
     if empty:
@@ -152,6 +152,6 @@ def _refuse_empty(
         shares = ", ".join(f"{fraction:g}" for fraction in fractions)
         raise InputError(
             f"split: every part must get at least one image, got none for part {empty[0]} of "
-            f"{len(parts)} ({len(images)} images, {labels}, fractions {shares}). Use more images "
+            f"{len(parts)} ({len(images)} images, {labels}, fractions {shares}). Use more {by}s "
             "or larger fractions."
         )

@@ -196,11 +196,16 @@ def _initialised(
 def _validation(
     images: Images, rows: np.ndarray, settings: Settings, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to fit, and those that decide when the rate falls: none for a fixed schedule."""
+    """The rows to fit, and those that decide when the rate falls: none for a fixed schedule.
+
+    They share groups where there are fewer than ten, too few for a part of their own.
+    """
     if settings.schedule != "plateau":
         return rows, rows[:0]
     own = images.take(rows)
-    parts = split(own, (1 - VALIDATION, VALIDATION), by=by_for_labels(own), seed=seed)
+    few = own.groups is not None and len(np.unique(own.groups)) * VALIDATION < 1
+    by = "image" if few else by_for_labels(own)
+    parts = split(own, (1 - VALIDATION, VALIDATION), by=by, seed=seed)
     return rows[parts[0]], rows[parts[1]]
 
 
