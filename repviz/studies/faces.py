@@ -288,8 +288,7 @@ def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray)
         study.skip("capacity", reason)
         return
     held_out = held_out_images(X, plan.parts, known, codec)
-    own: dict[str, Any] = {"known": known, "rows": known_here, "held_out": held_out}
-    own |= {"nouns": nouns, "seed": seed}
+    own = dict[str, Any](known=known, rows=known_here, held_out=held_out, nouns=nouns, seed=seed)
     judges = cache(partial(calibrate, known, seed=seed))  # once, and not where both stages are done
     study.stage(
         "ladder", lambda draft: ladder_stage(draft, judges=judges(), samples=samples, **own)
