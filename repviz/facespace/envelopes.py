@@ -94,9 +94,8 @@ def pixelwise_envelope(known: Known, residual: float) -> Envelope:
     axes = leading_components(known).components.astype(np.float64)
     k, d = axes.shape
     bound, t = pixelwise_tilt(known, residual)
-    own = known.variance / (
-        1 + 2 * t * known.variance
-    )  # variance of each pixel, but for the components
+    # The variance of each pixel, but for the components.
+    own = known.variance / (1 + 2 * t * known.variance)
     across = np.linalg.inv(np.eye(k) / (2 * t) - (axes * own) @ axes.T)
     mixed = (np.linalg.cholesky(across).T @ (axes * own)).astype(np.float32)
     deviation, wide = np.sqrt(own).astype(np.float32), axes.astype(np.float32)

@@ -81,7 +81,7 @@ def judge_negatives(
                     "in_classifier_training": kind.trains,
                     "judge": name,
                     "judge_title": nouns.fill(title),
-                    **_share(accepted, groups[asked]),
+                    **share_over_groups(accepted, groups[asked]),
                     "auc": _auc(reference[~np.isnan(reference)], own[asked]),
                 }
             )
@@ -105,13 +105,23 @@ def judge_errors(negatives: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFram
     rows = []
     for (judge, title), own in negatives.groupby(["judge", "judge_title"], sort=False):
         each = verdicts[verdicts["judge"] == judge]
-        share = _share(each["accepted"].to_numpy(), each["group"].to_numpy())
+        share = share_over_groups(each["accepted"].to_numpy(), each["group"].to_numpy())
         rows.append({"judge": judge, "judge_title": title, **share, "auc": own["auc"].mean()})
     return pd.DataFrame(rows)
 
 
-def _share(accepted: np.ndarray, groups: np.ndarray) -> dict[str, float]:
-    """The share that is accepted, with its interval over groups, as table columns."""
+def share_over_groups(accepted: np.ndarray, groups: np.ndarray) -> dict[str, float]:
+    """The share that is accepted, with its 95 % interval over groups, as table columns.
+
+    Where each image is a group of its own the interval is over images.
+
+    Parameters
+    ----------
+    accepted : ndarray of bool, shape (m,)
+        Which images are accepted.
+    groups : ndarray of int, shape (m,)
+        The independent draw that each belongs to.
+    """
     n, many = len(accepted), len(np.unique(groups))
     low, high = intervals.accuracy(accepted, None if many == n else groups)
     return {

@@ -12,6 +12,7 @@ from repviz.errors import InputError
 from repviz.facespace.calibration import NO_LIMIT, CalibratedJudges
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known
+from repviz.facespace.panel import share_over_groups
 from repviz.manifold.neighbors import neighbors
 from repviz.streams import stream
 
@@ -329,20 +330,14 @@ def judge_midpoints(
                 ("decoded", codes[both], twice), ("code", halfway, pairs.groups)
             )
         ]  # fmt: skip
-    hits, table = {}, []
+    hits: dict[str, np.ndarray] = {}
+    table = []
     for kind, X, groups in kinds:
-        hits[kind] = own = judges.accepts_jointly(X)
-        each_alone = len(np.unique(groups)) == len(groups)
-        low, high = intervals.accuracy(own, None if each_alone else groups)
+        hits[kind] = judges.accepts_jointly(X)
         table.append(
             {
                 "kind": kind,
-                "n": len(own),
-                "groups": len(np.unique(groups)),
-                "accepted": int(own.sum()),
-                "accepted_share": float(own.mean()),
-                "accepted_share_low": low,
-                "accepted_share_high": high,
+                **share_over_groups(hits[kind], groups),
                 "distance_median": float(np.median(nearest(X, known.faces)[1])),
                 **_difference(hits, kind, pairs),
             }
