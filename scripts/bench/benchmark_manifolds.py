@@ -21,7 +21,7 @@ METHODS: dict[str, dict[str, Any]] = {
     **{
         name: {} for name in ("twonn", "gride", "mle", "mind-ml", "moments", "l2n2", "tle", "danco")
     },
-    "danco, integer": {"method": "danco", "integer": True},
+    "danco-integer": {"method": "danco", "integer": True},
 }
 NOISE = 0.4
 HEADS = ("clean raw", "calibrated", "noisy raw", "calibrated")
