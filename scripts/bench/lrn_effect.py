@@ -6,10 +6,11 @@
 Writes OUT/lrn.csv, one row per training, and adds those that it lacks, --trainings at most.
 ``standardised`` is the variant ``paper`` on pixels divided by their standard deviation, trained as
 the recipe ``labels``; ``0 to 255`` is the variant ``code2012`` from its own first weights, with its
-recipe's optimizer and a rate and batch that suit so few steps. Without normalisation the layers are
-left out and nothing else changes: same first weights, order and dropout. FOLDER holds train/ and
-val/, a sub-folder per kind. The divisor is that of ``norm1`` over held-out images before training,
-k alone being 1.
+recipe's optimizer and a rate and batch that suit so few steps. ``normalisation`` is ``local``, as
+published; ``constant``, a division by k^beta alone (1.68, which is what is left of it where the
+activity is small); or ``none``, without the layers. Nothing else changes: same first weights, order
+and dropout. FOLDER holds train/ and val/, a sub-folder per kind. The divisor is that of ``norm1``
+over held-out images before training, relative to k^beta.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from repviz.training.recipes import recipe_settings
 
 EPOCHS, BATCH = 15, 8
 PEOPLE, TRAINED, HELD_OUT = 10, 15, 10  # AT&T people; images of each kind of object
-NAMES = ["images", "input", "normalised", "seed"]
+NAMES = ["images", "input", "normalisation", "seed"]
+ARMS = ("local", "constant", "none")
 SCALES = {
     "standardised": ("paper", recipe_settings("labels", epochs=EPOCHS, batch=BATCH)),
     "0 to 255": (
@@ -84,27 +86,41 @@ def divisors(model, images, rows):
     return ratio.min().item(), ratio.median().item(), ratio.max().item()
 
 
-def without(model):
-    """The same network, its normalisations left out."""
+class Divided(torch.nn.Module):
+    """Its input divided by one number."""
+
+    def __init__(self, divisor):
+        super().__init__()
+        self.divisor = divisor
+
+    def forward(self, x):
+        """``x``, divided."""
+        return x / self.divisor
+
+
+def replaced(model, arm):
+    """The same network, its normalisations replaced by their constant part, or left out."""
     for name in NORMS:
         if hasattr(model.module, name):
-            setattr(model.module, name, torch.nn.Identity())
+            norm = getattr(model.module, name)
+            constant = Divided(getattr(norm, "k", 1) ** norm.beta)  # 1 is that of mapnorm2
+            setattr(model.module, name, constant if arm == "constant" else torch.nn.Identity())
     return model
 
 
-def trained(data, images, parts, scale, normalised, seed):
+def trained(data, images, parts, scale, arm, seed):
     """One row of the table."""
     variant, settings = SCALES[scale]
     model = repviz.open_model("alexnet", variant=variant, classes=len(images.classes), seed=seed)
     low, middle, high = divisors(model, images, parts[1])
-    if not normalised:
-        model = replace(without(model), options={})
+    if arm != "local":
+        model = replace(replaced(model, arm), options={})
     wide = images.at(size=model.preprocessing.size, grey=False)
     last = repviz.train(model, wide, held_out=parts, recipe=settings, seed=seed).table.iloc[-1]
     columns = ["epoch", "n_train", "n_held_out", "chance", "train_loss", "train_accuracy"]
     columns += ["held_out_accuracy", "held_out_low", "held_out_high"]
     return {
-        **dict(zip(NAMES, (data, scale, normalised, seed), strict=True)),
+        **dict(zip(NAMES, (data, scale, arm, seed), strict=True)),
         **last[columns].astype(float),
         "divisor_low": low,
         "divisor_median": middle,
@@ -126,7 +142,7 @@ def main():
     done = [tuple(row[name] for name in NAMES) for row in rows]
     left = options.trainings
     for data, images, parts in sets(options.objects):
-        for place in product([data], SCALES, (True, False), range(options.seeds)):
+        for place in product([data], SCALES, ARMS, range(options.seeds)):
             if place in done or not left:
                 continue
             rows.append(trained(data, images, parts, *place[1:]))
