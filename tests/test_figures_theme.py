@@ -106,15 +106,16 @@ def test_every_colour_is_bound_to_a_variable() -> None:
     assert all(re.fullmatch(r"var\(--\w+, #[0-9a-f]{6}\)", colour) for colour in colours - {"none"})
 
 
-def test_every_reference_is_to_an_id_of_the_same_figure() -> None:
-    text = theme.svg(drawn(), "one")
+@pytest.mark.parametrize("name", ["one", "ladder", "url", "random_map"])
+def test_every_reference_is_to_an_id_of_the_same_figure(name: str) -> None:
+    text = theme.svg(drawn(), name)
     ids = set(re.findall(r' id="([^"]+)"', text))
     references = set(re.findall(r'href="#([^"]+)"', text)) | set(
         re.findall(r"url\(#([^)]+)\)", text)
     )
     assert references
     assert references <= ids
-    assert all(name.startswith("one-") for name in ids)
+    assert all(one.startswith(f"{name}-") for one in ids)
 
 
 def test_two_figures_in_one_page_share_no_id() -> None:

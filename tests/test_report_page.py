@@ -302,6 +302,16 @@ def test_no_id_stands_twice(page: Page) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_every_reference_within_the_page_finds_its_element(text: str, page: Page) -> None:
+    ids = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    places = [str(attributes.get("href")) for _, attributes in page.elements]
+    drawn = {place[1:] for place in places if place.startswith("#")}
+    clipped = set(re.findall(r"url\(#([^)]+)\)", text))
+    assert drawn
+    assert clipped
+    assert drawn | clipped <= ids
+
+
 def test_every_picture_says_what_it_shows(page: Page) -> None:
     pictures = [attributes for tag, attributes in page.elements if tag == "img"]
     silent = [one for one in pictures if not one["alt"]]

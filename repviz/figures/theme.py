@@ -265,7 +265,7 @@ def _strip(parent: ElementTree.Element) -> None:
 def _drop_unused_names(root: ElementTree.Element) -> None:
     """Leave out ids that nothing refers to, and the groups and turns that then do nothing."""
     used = {
-        name.strip("url()#")
+        name.partition("#")[2].rstrip(")")  # of "#id" or "url(#id)"
         for element in root.iter()
         for key, name in element.attrib.items()
         if key in ("href", "clip-path")
