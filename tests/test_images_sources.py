@@ -520,6 +520,25 @@ def test_message_of_an_archive_without_images(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("labels", "got"),
+    [
+        (np.zeros(2), "shape (2,)"),
+        (np.eye(3), "shape (3, 3)"),
+        (np.array("a"), "shape ()"),
+        (np.array(["a", None, "b"], object), "Python objects"),
+    ],
+)
+def test_labels_of_an_archive_are_not_dropped_in_silence(tmp_path, labels, got):
+    np.savez(tmp_path / "x.npz", images=GOOD, labels=labels, age=np.arange(3), allow_pickle=True)
+    name = f"array:{tmp_path}/x.npz"
+    assert refused(name) == (
+        f"open_images: 'labels' of {name} must have one number or text per image, got {got}. "
+        "Correct it, rename it, or name the labels: label=."
+    )
+    assert open_images(name, label="age").labels.tolist() == ["0", "1", "2"]
+
+
 def test_message_of_an_unknown_label_in_an_archive(tmp_path):
     np.savez(tmp_path / "x.npz", images=GOOD, age=np.zeros(3), pose=np.zeros((3, 2)))
     with pytest.raises(UnknownName) as caught:

@@ -44,7 +44,8 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
     ------
     InputError
         There is no such file, it is not numpy's, it has no ``images``, or their shape or values
-        are not those above; the message names the first image that is wrong.
+        are not those above; the message names the first image that is wrong. Or ``labels`` has
+        another shape, and ``label`` names none.
     UnknownName
         The file has no array called ``label``.
     """
@@ -65,7 +66,7 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
     if label is not None:
         checks.one_of("open_images", f"array of length {n} in {argument}", label, columns)
     else:
-        label = next((key for key in LABEL_KEYS if key in columns), None)
+        label = _default_label(arrays, columns, argument)
     labels = None if label is None else columns.pop(label)
     return Images(
         name=f"array:{argument}",
@@ -80,6 +81,23 @@ def open_array(argument: str, *, label: str | None = None) -> Images:
         _store=Arrays(_to_uint8(pixels, argument), f"array:{argument}"),
         _index=np.arange(n),
     )
+
+
+def _default_label(
+    arrays: dict[str, np.ndarray], columns: Collection[str], argument: str
+) -> str | None:
+    """The key of the labels where none was named, or None: the file has none."""
+    for key in LABEL_KEYS:
+        if key in columns:
+            return key
+        if key in arrays:
+            objects = arrays[key].dtype.hasobject
+            got = "Python objects" if objects else f"shape {arrays[key].shape}"
+            raise InputError(
+                f"open_images: '{key}' of array:{argument} must have one number or text per image, "
+                f"got {got}. Correct it, rename it, or name the labels: label=."
+            )
+    return None
 
 
 def _load(path: Path, argument: str) -> dict[str, np.ndarray]:
@@ -136,11 +154,21 @@ def _load_members(path: Path, argument: str) -> dict[str, np.ndarray]:
                     f"{MAX_RATIO} times their compressed size, got {entry.file_size:,} bytes from "
                     f"{entry.compress_size:,} ('{printable(name)}'). Save it with numpy.savez."
                 )
-        arrays = {}
+        arrays = {
+            # For a message: the shape alone.
+            key: np.empty(0, object) if (shape := shapes[key]) is None else _blank(shape)
+            for key in LABEL_KEYS
+            if key in members and key not in wanted
+        }
         for name, entry in wanted.items():
             with archive.open(entry) as file:
                 arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
         return arrays
+
+
+def _blank(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of this shape that takes no memory."""
+    return np.broadcast_to(np.nan, shape)
 
 
 def _shape(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, ...] | None:
