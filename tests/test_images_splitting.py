@@ -30,6 +30,14 @@ TEN_OF_FORTY = people([10] * 40)
 # truth
 
 
+@pytest.mark.parametrize("labels", [3, 19, 20])
+def test_images_split_one_by_one_are_resampled_unless_labels_are_identities(labels):
+    images = people([6] * labels)
+    parts = partition(images, by="image")
+    units = images.labels if labels == 20 else np.arange(len(images))
+    assert parts.groups.tolist() == units.tolist()
+
+
 @pytest.mark.parametrize("fractions", [(0.7, 0.3), (0.1, 0.9), (0.6, 0.2, 0.2), (0.5, 0.3, 0.2)])
 def test_each_part_gets_its_share_of_each_person(fractions):
     for part, fraction in zip(split(TEN_OF_FORTY, fractions), fractions, strict=True):

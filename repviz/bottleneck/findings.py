@@ -98,7 +98,8 @@ def _not_converged(compared: Any) -> list[str]:
 
 def covers(row: Any, nouns: Nouns) -> str:
     """What the interval of a row of sweep.csv includes, and what it does not."""
-    new = f"new {nouns.images if row.split_by == 'image' else nouns.units}"
+    by_image = row.split_by == "image" and row.groups_test == row.n_test
+    new = f"new {nouns.images if by_image else nouns.units}"
     if row.n_splits > 1:
         return (
             f"the interval is over {row.n_splits} splits, each with trainings of its own, and {new}"

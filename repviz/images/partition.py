@@ -24,7 +24,8 @@ class Partition:
     train, validation, test : ndarray of int
         Row numbers, ascending: to fit, to choose when to stop, to report.
     groups : ndarray, shape (n,)
-        The unit that the intervals resample: the group or label, the row where there is none.
+        The unit that the intervals resample: the group, the label where labels are identities, or
+        else the row.
     by : str
         "group", "label" (people-disjoint where labels are people) or "image".
     """
@@ -91,8 +92,8 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
         )
     groups = np.arange(len(images)) if images.groups is None else images.groups
     # Of labels kept apart one alone says nothing of others; where they are not, its images do.
-    told_apart = images.labels is not None and len(np.unique(images.labels[test])) > 1
-    if images.groups is None and (by == "label" or told_apart):
+    several = units is not None and len(np.unique(units[test])) > 1
+    if images.groups is None and (by == "label" or several):
         groups = np.asarray(images.labels)
     return Partition(train, validation, test, groups, by)
 
