@@ -147,6 +147,27 @@ def test_what_cannot_end_well_does_not_begin(n, options, sentence, tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+def test_criteria_for_rows_that_are_no_images(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    with pytest.raises(InputError) as caught:
+        repviz.sweep(X, bottlenecks=[2], engines="pca", criteria="psnr:20", out=tmp_path / "s")
+    assert str(caught.value) == (
+        "sweep: criteria score reconstructed images, got 'psnr:20' for rows that are no images. "
+        "Leave criteria out."
+    )
+
+
+def test_rows_whose_squares_float32_cannot_hold(tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 6))
+    X[3, 2] = -2e20
+    with pytest.raises(InputError) as caught:
+        repviz.sweep(X, bottlenecks=[2], engines="pca", out=tmp_path / "s")
+    assert str(caught.value) == (
+        "sweep: values must be at most 1e+15 in magnitude, got 2e+20. Divide the rows by a "
+        "constant."
+    )
+
+
 def test_what_is_neither_images_nor_activations(tmp_path):
     for given, got in ((Path("photos"), "write 'folder:photos'"), (None, "got NoneType")):
         with pytest.raises(InputError, match=got):

@@ -21,7 +21,7 @@ def choice_stages(study: Study, plan: Plan, criteria: list[Criterion]) -> None:
     """Write choices.csv and criteria.csv where there are criteria, and knee.csv."""
     engines = plan.decoding_engines
     inputs = {"engines": [engine.name for engine in engines], "sizes": plan.sizes}
-    if criteria and plan.data.are_images:
+    if criteria:
         identities = [criterion.identity for criterion in criteria]
         write = partial(_write_choices, study=study, criteria=criteria, engines=engines)
         study.stage("criteria", write, inputs={"criteria": identities, **inputs})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from repviz.activations.store import Activations
 
 MIN_SIDE, MAX_SIDE = 8, 2048  # pixels
+LARGEST = 1e15  # magnitude of a value: sums of squares must fit float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +218,14 @@ def _from_activations(acts: Any, layer: str | None) -> SweepData:
 
 
 def _from_matrix(name: str, X: np.ndarray) -> SweepData:
-    X = checks.matrix("sweep", X).astype(np.float32)
+    X = checks.matrix("sweep", X)
+    largest = max(float(X.max()), -float(X.min()))
+    if largest > LARGEST:
+        raise InputError(
+            f"sweep: values must be at most {LARGEST:g} in magnitude, got {largest:.3g}. Divide "
+            "the rows by a constant."
+        )
+    X = X.astype(np.float32)
     ids = tuple(str(row) for row in range(len(X)))
     digest = provenance.sha256(str(X.shape).encode(), X.tobytes())
     return SweepData(name, "", X[:, None, None, :], ids, None, {}, digest)

@@ -170,6 +170,7 @@ def sweep(
     scored_by = _with_earlier_criteria(requested, before.get("criteria", []))
     # Decoded before anything is written: a bad image ends it here.
     data = load_data(images, size=size, layer=setup.layer)
+    _check_criteria(scored_by, data)
     plan = _plan(data, bottlenecks, engines, seed, setup=setup, before=before)
     _check_convolutional(plan)
     with begin(
@@ -292,6 +293,15 @@ def _check_convolutional(plan: Plan) -> None:
             f"sweep: {listed(given)} are those of convolutional engines ({able}), got "
             f"{listed([engine.name for engine in plan.engines])}. Add one to engines, or leave "
             "them out."
+        )
+
+
+def _check_criteria(criteria: list[Criterion], data: SweepData) -> None:
+    """Refuse criteria of rows that are no images, which none of them could score."""
+    if criteria and not data.are_images:
+        raise InputError(
+            f"sweep: criteria score reconstructed images, got {criteria[0].name!r} for rows that "
+            "are no images. Leave criteria out."
         )
 
 
