@@ -73,10 +73,21 @@ def power_of_ten(exponent: int) -> str:
 
 
 def from_log10(value: Any) -> str:
-    """A number given by its log10: ``18,000``; from 10⁹ on the nearest power of ten."""
+    """A number given by its log10: ``18,000``; from 10⁹ on, and to 10⁻⁶, a power of ten."""
     if missing(value):
         return NOTHING
-    return plain(float(f"{10**value:.1e}"), 2) if value < 9 else power_of_ten(round(value))
+    if -6 < value < 9:
+        return plain(float(f"{10**value:.1e}"), 2)
+    return power_of_ten(round(value)) if math.isfinite(value) else "0"
+
+
+def exponent(value: Any) -> str:
+    """A log10 as it stands above the ten, with a decimal: ``−609.5``."""
+    if missing(value):
+        return NOTHING
+    if math.isinf(value):
+        return "−∞"
+    return (f"{value:.1f}" if abs(value) >= 10 else plain(value)).replace("-", "−")
 
 
 def vague(low: Any, high: Any) -> bool:

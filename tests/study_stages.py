@@ -385,6 +385,33 @@ def _ladder(draft: Draft, images: Images) -> None:
     draft.array("wrongly_accepted", noise[4, :3])
 
 
+def _rarity(draft: Draft, images: Images) -> None:
+    estimates = (  # sampler, verdict, log10 of the probability, its interval, its bound, by what
+        (
+            "uniform-pixels",
+            "nearest-face",
+            -609.54,
+            -609.62,
+            -609.45,
+            -606.3,
+            "importance sampling",
+        ),
+        ("full-covariance-gaussian", "nearest-face", -0.01, -0.012, -0.009, np.nan, "counting"),
+        ("uniform-pixels", "joint", -1323.9, -1324.5, -1322.4, -1298.3, "splitting"),
+        ("pixelwise-gaussian", "joint", np.nan, np.nan, np.nan, -104.3, "splitting"),
+    )
+    reason = "splitting takes minutes and was not asked for"
+    rows = [
+        {"sampler": sampler, "title": sampler.replace("-", " "), "verdict": verdict, "n": 280}
+        | {"verdict_title": verdict, "log10_probability": value, "log10_floor": low}
+        | {"log10_probability_low": low, "log10_probability_high": high, "log10_bound": bound}
+        | {"method": method, "left_out": "" if value == value else reason, "evaluations": 4000}
+        | {"populations": np.nan, "particles": np.nan, "moves": np.nan}
+        for sampler, verdict, value, low, high, bound, method in estimates
+    ]
+    table(draft, "rarity", rows)
+
+
 def _paths(draft: Draft, images: Images) -> None:
     ends = {"from_row": 0, "to_row": 1, "n_known": images.n}
     band = {"distance_limit_low": 0.052, "distance_limit_high": 0.118, "joint_limit": 1.2}
@@ -476,6 +503,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "invariance": _invariance,
     "similarity": _similarity,
     "ladder": _ladder,
+    "rarity": _rarity,
     "paths": _paths,
     "random map": _random_map,
     "capacity": _capacity,

@@ -159,7 +159,7 @@ def test_an_unknown_kind_lists_the_known_ones() -> None:
         "figures.draw: no figure is called 'swep'. Did you mean 'sweep'? "
         "Known: sweep, learning_curves, code_probes, anatomy, training, confusion, spectrum, "
         "dimension, identity, profile, factors, invariance, similarity, comparison, ladder, "
-        "paths, random_map, ladder_judges, capacity."
+        "paths, random_map, ladder_judges, rarity, capacity."
     )
 
 

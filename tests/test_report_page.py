@@ -340,6 +340,8 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
         "dimension": "The faces vary in about 8.9 directions (95 % CI 8.5 to 8.9)",
         "spectrum": "90 % of the variance of the pixels takes 60 components",
         "ladder": "A random image is not a face: 0 of 10,000 accepted (95 % CI 0 % to 0.037 %)",
+        "rarity": "All judges together accept uniform noise with a probability of about 10⁻¹³²⁴ "
+        "(95 % CI 10⁻¹³²⁵ to 10⁻¹³²²)",
         "capacity": "At a false-accept rate of 1 % the code has room for at most 250 people (95 % "
         "CI 130 to 500) and matches 62.0 % of the pairs of one person",
         "paths": "Halfway between two faces 12 of 20 mixtures of pixels are accepted, 2 of 20 of "

@@ -47,6 +47,7 @@ STAGES = [
     "manifold",
     "feature_maps",
     "ladder",
+    "rarity",
     "paths",
     "random map",
     "findings",

@@ -14,13 +14,14 @@ import numpy as np
 from repviz import checks, intervals
 from repviz.errors import InputError
 from repviz.facespace.calibration import JOINT, CalibratedJudges
-from repviz.facespace.envelopes import ENVELOPES, Envelope
+from repviz.facespace.envelopes import ENVELOPES, Envelope, log10_bound
 from repviz.facespace.known import Known
 from repviz.facespace.samplers import CONTROLS, SAMPLERS
 from repviz.facespace.splitting import Rarity, Score, rarity
 from repviz.facespace.tilting import TILTS, log10_near
 
 POPULATIONS, PARTICLES, MOVES = 10, 20, 2
+IMPORTANCE_SAMPLING, SPLITTING = "importance sampling", "splitting"
 
 
 def log10_accepted(
@@ -77,13 +78,10 @@ def log10_accepted(
         )
     names = [judge.name for judge in judges.judges]
     checks.one_of("log10_accepted", "verdict", verdict, [*names, JOINT])
-    places = judges.used if verdict == JOINT else [names.index(verdict)]
-    statistics = [name for place in places for name in judges.judges[place].statistics]
-    limit = judges.joint_limit if verdict == JOINT else judges.bands[places[0]].threshold
-    if statistics == ["distance"] and sampler in TILTS:
-        (low,), (high,) = judges.bands[places[0]].limits(limit)
-        if np.isfinite(high):
-            return log10_near(known, sampler, max(0.0, float(low)), float(high), seed=seed)
+    if method_of(judges, sampler, verdict) == IMPORTANCE_SAMPLING:
+        low, high = judges.limits("distance", verdict)
+        return log10_near(known, sampler, max(0.0, low), high, seed=seed)
+    places, limit = judges.asked(verdict)
     graded = [place for place in places if not judges.bands[place].yes_no]
     strict = [place for place in places if judges.bands[place].yes_no]
     if not graded:
@@ -99,6 +97,23 @@ def log10_accepted(
     )  # fmt: skip
     found = _shifted(found, (envelope.log10,) * 3)
     return _times_share(found, judges, strict, envelope) if strict else found
+
+
+def method_of(judges: CalibratedJudges, sampler: str, verdict: str = JOINT) -> str:
+    """How :func:`log10_accepted` estimates: "importance sampling" or "splitting"."""
+    places, _ = judges.asked(verdict)
+    statistics = [name for place in places for name in judges.judges[place].statistics]
+    is_near = statistics == ["distance"] and np.isfinite(judges.limits("distance", verdict)[1])
+    return IMPORTANCE_SAMPLING if is_near and sampler in TILTS else SPLITTING
+
+
+def accepted_bound(
+    judges: CalibratedJudges, known: Known, sampler: str, verdict: str = JOINT
+) -> float:
+    """log10 of an upper bound: that a verdict accepts a sampler's image; NaN if unknown."""
+    statistics = ("distance", "within", "residual")
+    limits = {name: judges.limits(name, verdict)[1] for name in statistics}
+    return log10_bound(known, sampler, **limits)
 
 
 def _envelope(
@@ -129,7 +144,9 @@ def _score(judges: CalibratedJudges, places: list[int], envelope: Envelope, limi
         rows = envelope.latent.rows(numbers)
         X = _clipped(rows)
         scores = [judges.scores(place, X) for place in places]
-        return np.max([*scores, limit + envelope.excess(numbers, rows)], axis=0)
+        # float64: in float32 the limit is rounded, and an excess of 0 may lie above it.
+        excess = envelope.excess(numbers, rows).astype(np.float64)
+        return np.max([*scores, limit + excess], axis=0)
 
     return score
 

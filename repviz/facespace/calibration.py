@@ -101,6 +101,26 @@ class CalibratedJudges:
         """Places of the judges that the joint verdict uses."""
         return [i for i, band in enumerate(self.bands) if band.used]
 
+    def asked(self, verdict: str = JOINT) -> tuple[list[int], float]:
+        """Places of the judges behind a verdict, and the largest score that it accepts.
+
+        ``verdict`` is the name of a judge, or "joint".
+        """
+        if verdict == JOINT:
+            return self.used, self.joint_limit
+        place = [judge.name for judge in self.judges].index(verdict)
+        return [place], self.bands[place].threshold
+
+    def limits(self, statistic: str, verdict: str = JOINT) -> tuple[float, float]:
+        """The smallest and largest value of a statistic that a verdict accepts; infinite if any."""
+        places, reach = self.asked(verdict)
+        for place in places:
+            names = self.judges[place].statistics
+            if statistic in names:
+                low, high = self.bands[place].limits(reach)
+                return float(low[names.index(statistic)]), float(high[names.index(statistic)])
+        return float("-inf"), float("inf")
+
     def values(self, place: int, X: np.ndarray) -> np.ndarray:
         """Statistics of judge ``place``, shape (m, s)."""
         return self.statistics[place](X)

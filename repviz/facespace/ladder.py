@@ -10,8 +10,9 @@ import numpy as np
 
 from repviz import checks, intervals, progress
 from repviz.errors import InputError
+from repviz.facespace.acceptance import accepted_bound
 from repviz.facespace.calibration import JOINT, JOINT_TITLE, LEVEL, CalibratedJudges, calibrate
-from repviz.facespace.envelopes import NO_BOUND, log10_bound
+from repviz.facespace.envelopes import NO_BOUND
 from repviz.facespace.judges.nearest_face import nearest
 from repviz.facespace.known import Known, pixels
 from repviz.facespace.rungs import Rung, judge_rung
@@ -214,7 +215,7 @@ def _more(
     known: Known, judges: CalibratedJudges, name: str, judged: Rung, seed: int
 ) -> dict[str, Any]:
     q05, median, q95 = np.quantile(judged.distances, [0.05, 0.5, 0.95])
-    low, high = joint_limits(judges, "distance")
+    low, high = judges.limits("distance")
     return {
         "sole_refusing_judge": judged.sole_refusing_judge,
         "log10_bound": _bound(known, judges, name, judged),
@@ -231,23 +232,11 @@ def _more(
     }
 
 
-def joint_limits(judges: CalibratedJudges, statistic: str) -> tuple[float, float]:
-    """The smallest and largest value of a statistic that all judges together accept."""
-    for place in judges.used:
-        names = judges.judges[place].statistics
-        if statistic in names:
-            low, high = judges.bands[place].limits(judges.joint_limit)
-            return float(low[names.index(statistic)]), float(high[names.index(statistic)])
-    return float("-inf"), float("inf")
-
-
 def _bound(known: Known, judges: CalibratedJudges, name: str, judged: Rung) -> float:
     """An upper bound of log10 of the probability where none was accepted and theory gives one."""
     if judged.counts[JOINT][0]:
         return NO_BOUND
-    statistics = ("distance", "within", "residual")
-    limits = {statistic: joint_limits(judges, statistic)[1] for statistic in statistics}
-    return log10_bound(known, name, **limits)
+    return accepted_bound(judges, known, name)
 
 
 def _title(judges: CalibratedJudges, name: str, nouns: Nouns) -> str:

@@ -23,6 +23,7 @@ ACCEPTED, GAIN = 0.35, 1.0  # fraction of moves to be accepted; how fast the ste
 CONFIDENCE = 0.975  # of the floor
 HEAVY, RARE = 4.0, 0.999  # variance of log P over populations, and its quantile, that are too much
 DRAWS = 20_000  # of the pivotal quantity of the interval
+WAY = 100  # units in which progress counts
 LN10 = math.log(10)
 
 Score = Callable[[np.ndarray], np.ndarray]  # points (m, d) to (m,)
@@ -176,13 +177,15 @@ def rarity(
     rng = stream(checks.seed("rarity", seed), "splitting", prior.name)
     state = _Populations(score, prior, rng, prior.draw(rng, (populations, particles, d)))
     active = np.arange(populations)
-    with progress.task("splitting", populations, "populations") as advance:
+    done = 0
+    with progress.task("splitting", WAY, "% of the way to the event") as advance:
         while True:
-            waiting = active[state.raise_levels(active, limit)]
-            advance(len(active) - len(waiting))
-            if not len(waiting):
+            active = active[state.raise_levels(active, limit)]
+            reached = state.way(limit)
+            advance(reached - done)
+            done = reached
+            if not len(active):
                 break
-            active = waiting
             for _ in range(moves):
                 state.move(active)
     inside = state.scores <= limit
@@ -202,6 +205,7 @@ class _Populations:
         self.score, self.prior, self.rng, self.points = score, prior, rng, points
         p, self.n, d = points.shape
         self.levels = np.full(p, np.inf)
+        self.start: np.ndarray | None = None  # the first levels
         self.steps = np.full(p, min(0.5, 2 / d**0.5), np.float32)
         self.hazard, self.variance = np.zeros(p), np.zeros(p)
         self.evaluations = 0
@@ -227,6 +231,7 @@ class _Populations:
             self.hazard[population] += self._hazards[len(dead)]
             self.variance[population] += self._variances[len(dead)]
             if not on:
+                self.levels[population] = limit
                 continue
             if not len(alive):
                 raise InputError(
@@ -238,6 +243,15 @@ class _Populations:
             self.points[population, dead] = self.points[population, parents]
             scores[dead] = scores[parents]
         return going_on
+
+    def way(self, limit: float) -> int:
+        """How far the populations have come, of 100: by the square root, as levels rise slower."""
+        if self.start is None:
+            self.start = self.levels.copy()
+        with np.errstate(invalid="ignore"):  # of scores that are infinite
+            away, of = self.levels - limit, self.start - limit
+            left = np.divide(away, of, out=np.zeros_like(of), where=away > 0)
+        return int(WAY * (1 - np.sqrt(np.nan_to_num(left, nan=1.0)).mean()))
 
     def move(self, active: np.ndarray) -> None:
         """Move every point of the active populations once, where that stays below the level."""

@@ -23,6 +23,7 @@ DRAWS = 4000
 CHUNK = 500
 STEPS = 40  # of the bisection for the tilt
 PROBES = 50  # draws that it looks at
+COMPARED = 500  # images, at equal steps, among which it looks for the most likely one
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,9 @@ def log10_near(
     rng = stream(checks.seed(who, seed), "tilting", sampler)
     faces = known.faces.astype(np.float64)
     t = _strength(tilt, faces, high, rng)
-    log_means = tilt.log_mean(faces, t)
+    log_means = np.concatenate(
+        [tilt.log_mean(part, t) for part in np.array_split(faces, -(-len(faces) // CHUNK))]
+    )
     likelihood = np.exp(log_means - log_means.max())
     parents = rng.choice(len(faces), draws, p=likelihood / likelihood.sum())
     logs = np.concatenate(
@@ -168,6 +171,7 @@ def _squares(rows: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 def _strength(tilt: Tilt, faces: np.ndarray, distance: float, rng: np.random.Generator) -> float:
     """The t at which clipped rows lie at ``distance`` from their image, on average."""
+    faces = faces[:: -(-len(faces) // COMPARED)]
     low, high = -5.0, 12.0  # of log t
     for _ in range(STEPS):
         middle = (low + high) / 2

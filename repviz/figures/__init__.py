@@ -35,6 +35,7 @@ FIGURES: dict[str, str] = {
     "paths": "distance to the nearest known image, step by step from one image to another",
     "random_map": "random images placed on the map of real ones",
     "ladder_judges": "the share of random images that each judge accepts",
+    "rarity": "how rare it is that noise is accepted, by estimates and bounds",
     "capacity": "how many labels a code tells apart at most, against the false-accept rate",
 }
 

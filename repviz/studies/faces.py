@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +27,19 @@ from repviz.bottleneck.plan import Plan, size_limit, usable_sizes
 from repviz.bottleneck.splits import further_partitions
 from repviz.bottleneck.sweep import write_images
 from repviz.errors import InputError
-from repviz.facespace.calibration import calibrate, cannot_calibrate
 from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import by_for_labels, partition
-from repviz.models import autoencoder, open_model
-from repviz.models.model import Model
+from repviz.models import autoencoder
 from repviz.number_format import count, counted, percent, points_with_interval, share_interval
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
 from repviz.studies.alexnet_stages import LAYERS, affordable_training, alexnet_stages
-from repviz.studies.capacity import (
-    capacity_findings,
-    capacity_stage,
-    unseen_rows,
-    why_no_capacity,
-)
-from repviz.studies.paths import paths_stage, why_no_paths
-from repviz.studies.random_images import (
-    held_out_images,
-    known_images,
-    known_rows,
-    ladder_findings,
-    ladder_stage,
-)
-from repviz.studies.random_map import Space, random_map_stage
+from repviz.studies.capacity import capacity_findings
+from repviz.studies.random_images import ladder_findings
+from repviz.studies.random_stages import code_autoencoder, random_stages
+from repviz.studies.rarity import rarity_findings
 from repviz.studies.representations import (
     Description,
     Representation,
@@ -80,7 +67,7 @@ CODE = 32  # the bottleneck whose codes are looked at closer: the size swept tha
 
 @dataclass(frozen=True)
 class FacesSetup:
-    """How the networks of the study are fitted and tested.
+    """How the networks of the study are fitted and tested, and what is estimated.
 
     Attributes
     ----------
@@ -93,15 +80,20 @@ class FacesSetup:
         CPU-minutes for the training of AlexNet and its scoring after each epoch, above 0, at a
         nominal 0.11 s per image and epoch and 0.03 s per image scored: of more images it sees
         fewer epochs, then a sample by label. An explicit number of epochs overrides it.
+    rarity : bool
+        Whether to estimate how rarely all judges together accept noise, which takes minutes of
+        multilevel splitting; without it a bound is given.
     """
 
     splits: int = 1
     convolutional: ConvolutionalOptions = field(default_factory=ConvolutionalOptions)
     budget: float = 5.0
+    rarity: bool = False
 
     def __post_init__(self) -> None:
         splits = checks.integer("study faces", "splits", self.splits, low=1, high=1000)
         object.__setattr__(self, "splits", splits)
+        object.__setattr__(self, "rarity", checks.flag("study faces", "rarity", self.rarity))
         budget = checks.real("study faces", "budget", self.budget, low=0.01, high=1e6)
         object.__setattr__(self, "budget", budget)
         hint = "See repviz.ConvolutionalOptions."
@@ -142,7 +134,8 @@ def faces(
     seed : int
         Random seed of the whole study.
     setup : FacesSetup, optional
-        Splits, the convolutional autoencoder's options, and the budget of AlexNet's training.
+        Splits, the convolutional autoencoder's options, the budget of AlexNet's training, and
+        whether to estimate how rare accepted noise is.
 
     Returns
     -------
@@ -201,7 +194,7 @@ def faces(
             partial(_manifold, study=study, plan=plan, identity=identity, rows=measured, code=code),
         )
         shown_stage(study, images, shown)
-        _ladder(study, plan, code, samples, measured)
+        random_stages(study, plan, code=code, samples=samples, split=setup.rarity, rows=measured)
         study.stage("findings", partial(_findings, study=study, code=code))
         write_report(out)
     return study
@@ -224,16 +217,11 @@ def _images(draft: Draft, plan: Plan, identity: Split) -> None:
     write_images(draft, plan.data, plan.parts, identity_split=names)
 
 
-def _autoencoder(study: Study, code: int) -> Model:
-    weights = study.folder / "models" / f"linear-start-{code}.safetensors"
-    return open_model("autoencoder", weights=str(weights))
-
-
 def _manifold(
     draft: Draft, study: Study, plan: Plan, identity: Split, rows: np.ndarray, code: int
 ) -> None:
     """Measure every representation on ``rows``, and the components of the pixels, as pictures."""
-    autoencoder_model = _autoencoder(study, code)
+    autoencoder_model = code_autoencoder(study, code)
     X = plan.training_data().rows(plan.data.X[rows])
     codes = autoencoder.encode(autoencoder_model.module, X)
     clusters = None if plan.parts.clusters is None else plan.parts.clusters[rows]
@@ -276,45 +264,6 @@ def _described(
     return describe(Representation(*one, clusters, rows), **options)
 
 
-def _ladder(study: Study, plan: Plan, code: int, samples: int, rows: np.ndarray) -> None:
-    """Random images, paths, the random images on the maps of ``rows``, and the code's capacity."""
-    module = _autoencoder(study, code).module
-    codec = partial(autoencoder.encode, module), partial(autoencoder.decode, module)
-    X, nouns, seed = plan.training_data().rows(plan.data.X), plan.data.nouns, plan.seeds[0]
-    known_here = known_rows(plan.parts, seed=seed)
-    known = known_images(X, plan.parts, known_here, nouns, codec)
-    if reason := cannot_calibrate(known):
-        study.skip("ladder", reason)
-        study.skip("capacity", reason)
-        return
-    held_out = held_out_images(X, plan.parts, known, codec)
-    own = dict[str, Any](known=known, rows=known_here, held_out=held_out, nouns=nouns, seed=seed)
-    judges = cache(partial(calibrate, known, seed=seed))  # once, and not where both stages are done
-    study.stage(
-        "ladder", lambda draft: ladder_stage(draft, judges=judges(), samples=samples, **own)
-    )
-    if reason := why_no_paths(held_out, nouns):
-        study.skip("paths", reason)
-    else:
-        ends = own | {"test_rows": plan.parts.test}
-        study.stage("paths", lambda draft: paths_stage(draft, judges=judges(), **ends))
-
-    def random_map(draft: Draft) -> None:
-        spaces: dict[str, Space] = {
-            "pixels": (X[rows], np.asarray),
-            f"code {code}": (codec[0](X[rows]), codec[0]),
-        }
-        random_map_stage(draft, study=study, spaces=spaces, rows=rows, seed=seed)
-
-    study.stage("random map", random_map)
-    unseen = unseen_rows(plan.parts, seed=seed)
-    if reason := why_no_capacity(plan.parts, unseen, nouns, k=code):
-        study.skip("capacity", reason)
-        return
-    room = partial(capacity_stage, study=study, X=X, encode=codec[0], parts=plan.parts)
-    study.stage("capacity", partial(room, rows=unseen, measured=rows, seed=seed))
-
-
 def _findings(draft: Draft, study: Study, code: int) -> None:
     """Sentences with the numbers first, by the section that shows them."""
     draft.findings(
@@ -325,6 +274,7 @@ def _findings(draft: Draft, study: Study, code: int) -> None:
             "dimension": _dimension_findings(study),
             "identity": _identity_findings(study),
             "ladder": ladder_findings(study),
+            "rarity": rarity_findings(study),
             "capacity": capacity_findings(study),
         }
     )

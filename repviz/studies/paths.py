@@ -9,7 +9,6 @@ import numpy as np
 
 from repviz.facespace.calibration import CalibratedJudges
 from repviz.facespace.known import Known
-from repviz.facespace.ladder import joint_limits
 from repviz.facespace.paths import draw_pairs, find_paths, judge_midpoints, judge_paths
 from repviz.nouns import Nouns
 from repviz.number_format import count
@@ -83,7 +82,7 @@ def paths_stage(
     table = judge_paths(paths, known, judges)
     places = np.concatenate([rows, test_rows[both]])
     image_rows = [int(places[row]) if row >= 0 else "" for row in table.pop("known_row")]
-    low, high = joint_limits(judges, "distance")
+    low, high = judges.limits("distance")
     titles = {judge.name: nouns.fill(judge.title) for judge in judges.judges}
     table.insert(1, "title", [nouns.fill(TITLES[name]) for name in table["path"]])
     draft.table(

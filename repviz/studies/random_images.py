@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from repviz.facespace.ladder import HELD_OUT, ladder
 from repviz.facespace.panel import judge_errors, judge_negatives
 from repviz.images.partition import Partition
 from repviz.nouns import FACES, Nouns
-from repviz.number_format import count, percent, plain, power_of_ten
+from repviz.number_format import count, percent, plain
 from repviz.streams import stream
 from repviz.studies.representations import draw_by_label
 from repviz.study_folder import Draft, Study
@@ -132,20 +131,13 @@ def _judges(judges: CalibratedJudges, nouns: Nouns) -> pd.DataFrame:
 
 
 def ladder_findings(study: Study) -> list[str]:
-    """Is a random image one of the kind, how rare would that be, and what do the judges miss?"""
+    """Is a random image one of the kind, where do the judges begin to accept, what do they miss?"""
     if "ladder" in study.manifest["skipped"]:
         return []
     rungs = study.result("ladder").set_index("rung")
     nouns = study.nouns
     titles = study.result("judges").query("used")["judge_title"].drop_duplicates()
     sentences = [f"{claim(study)}.", f"All judges must accept: {'; '.join(titles)}."]
-    bound: Any = rungs.loc["uniform-pixels", "log10_bound"]
-    if bound == bound:
-        sentences.append(
-            "A uniformly random image is accepted with a probability below "
-            f"{power_of_ten(math.ceil(bound))} (an analytic bound on the volume of what the "
-            "judges accept, not a count)."
-        )
     sentences.append(_structure(rungs, nouns))
     negatives = study.result("negatives")
     missed = negatives[(negatives["judge"] == JOINT) & (negatives["accepted_share"] > 0)]

@@ -102,6 +102,7 @@ SECTIONS: dict[str, str] = {
     "map": "repviz.report.sections.map:SECTION",
     "decoder": "repviz.report.sections.decoder:SECTION",
     "ladder": "repviz.report.sections.ladder:SECTION",
+    "rarity": "repviz.report.sections.rarity:SECTION",
     "random_map": "repviz.report.sections.random_map:SECTION",
     "paths": "repviz.report.sections.paths:SECTION",
     "capacity": "repviz.report.sections.capacity:SECTION",

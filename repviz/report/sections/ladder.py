@@ -13,6 +13,7 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of, table
 from repviz.report.pictures import Grid, captioned, image
 from repviz.report.sections import Claim, Content, Section
+from repviz.report.sections.rarity import probability
 from repviz.report.thumbnails import thumbnail, thumbnail_grid
 from repviz.study_folder import Study, records
 
@@ -296,7 +297,8 @@ def claim(study: Study) -> Claim | None:
     answer = (
         f"{verdict} of {count(noise['n'])} images of independent random pixels passed the judges "
         f"(tests of what {nouns.one} looks like), which accept {_accepted(real)} real "
-        f"{nouns.images} that they had not seen (95 % CI {_interval(real)}).{_harder(study)}"
+        f"{nouns.images} that they had not seen (95 % CI {_interval(real)}).{_rare(study)}"
+        f"{_harder(study)}"
     )
     picture = None
     if study.has("arrays/ladder.npy"):
@@ -335,6 +337,12 @@ def _accepted(rung: dict[str, Any]) -> str:
 
 def _interval(rung: dict[str, Any]) -> str:
     return f"{percent(rung['accepted_share_low'])} to {percent(rung['accepted_share_high'])}"
+
+
+def _rare(study: Study) -> str:
+    """How rarely the judges accept such an image, below what counting reaches; "" if unknown."""
+    said = probability(study)
+    return said and f" They accept one with a probability {said}."
 
 
 def _harder(study: Study) -> str:
