@@ -100,7 +100,7 @@ def _traversals(draft: Draft, images: Images) -> None:
 
 
 def _decoders(draft: Draft, images: Images) -> None:
-    rng, m, hidden, (shown, known) = np.random.default_rng(4), 8, 4, (4, 6)
+    rng, m, hidden, (shown, known) = np.random.default_rng(4), 8, 4, (8, 6)
     pixels, sizes = images.pixels[:shown].reshape(shown, -1), images.sizes
     counts = {"components": m, "hidden": hidden, "layers": 2, "n_test": shown, "n_known": known}
     limits = {"distance_q05": 0.05, "distance_q95": 0.12, "difference": 0.9}

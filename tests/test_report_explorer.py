@@ -248,8 +248,8 @@ def test_a_label_is_selected_with_its_mix(browser: Browser, report: Path) -> Non
     page.select_option("#map-label", label="p2")
     assert text(page, "#map-count") == "4 of 20 images are selected."
     assert text(page, "#map-mix").split() == ["p2", "4", "of", "4"]
-    page.locator("#map-profile summary").nth(1).click()
-    table = text(page, "#map-profile details:nth-of-type(2)")
+    page.locator("#map-tables summary").nth(2).click()
+    table = text(page, "#map-tables details:nth-of-type(3)")
     assert "trained fc7" in table
     page.select_option("#map-label", label="none")
     assert text(page, "#map-count") == "No image is selected."

@@ -13,8 +13,9 @@ map-points
 map-labels
     uint32, (n,): the place of each image's label among the names.
 map-columns
-    uint16 (images), then uint8 (views): each column's value between its ends; the largest integer
-    marks a missing value.
+    uint16 (the group, where images have groups: the place of its name, one more where it is blank),
+    then uint16 (images), then uint8 (views): each column's value between its ends; the largest
+    integer marks a missing value.
 map-neighbors
     uint16, or uint32 where n is above 65,535, (views, n, k): the nearest images of each image in
     the representation, nearest first; the largest integer where there is none.
@@ -162,9 +163,16 @@ def _random(study: Study, views: dict[str, pd.DataFrame]) -> list[list[list[int]
 def _columns(
     study: Study, images: pd.DataFrame, views: list[pd.DataFrame]
 ) -> tuple[list[dict[str, Any]], bytes]:
-    """Numbers to colour by: factors and errors of the images, then quality in each view."""
+    """What to colour by: groups, factors and errors of the images, then quality in each view."""
     n = len(images)
     described, packed = [], []
+    if "group" in images:
+        groups = images["group"].fillna("").astype(str)
+        names = [name for name in dict.fromkeys(groups) if name]
+        if names and len(names) < ABSENT:  # more names than a map has colours would say nothing
+            codes = {name: place for place, name in enumerate(names)} | {"": len(names)}
+            described.append({"name": "group", "names": names, "views": False})
+            packed.append(groups.map(codes).to_numpy("<u2").tobytes())
     for name, values in {**_factors(images), **_errors(study, n)}.items():
         finite = values[np.isfinite(values)]
         if len(finite) and finite.min() < finite.max():

@@ -2,6 +2,8 @@
 // The study's decoders at work: what repviz/bottleneck/decoders.py packed, 8-bit weights with one
 // factor per row. An image is PCA's reconstruction of a code plus the network's correction.
 
+const SELECTED = 6; // images of a selection that are reconstructed beside the map
+
 // The error function to 1.5e-7 (Abramowitz & Stegun 1964, 7.1.26).
 const erf = (x) => {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
@@ -40,12 +42,12 @@ class Dense {
 
 class Decoders {
   static async read() {
-    const names = ["words", "weights-data", "floats-data", "codes-data", "errors-data", "known-data", "known_floats-data"];
+    const names = ["words", "weights", "floats", "codes", "errors", "known", "known_floats"];
     return new Decoders(...(await Promise.all(names.map((name) => unpack(`decode-${name}`)))));
   }
 
   constructor(words, weights, floats, codes, errors, known, knownFloats) {
-    Object.assign(this, JSON.parse(new TextDecoder().decode(words)));
+    Object.assign(this, parse(words));
     this.pixels = this.shape.reduce((product, side) => product * side);
     const parts = (array) => {
       let at = 0;
@@ -141,15 +143,38 @@ class Decoders {
   }
 }
 
+// Without decoders in the page: the rows of the selected images in its section of reconstructions.
+const copyReconstructions = () => {
+  const table = document.querySelector("#reconstructions table");
+  const rows = [...document.querySelectorAll("#reconstructions tbody")];
+  if (rows.length === 0) return;
+  on(document, "imageselection", ({ detail: { empty, mask } }) => {
+    const chosen = rows.filter((row) => mask[row.dataset.row]);
+    const cut = table.cloneNode(); // without its content
+    cut.append(...[table.tHead, ...chosen].map((part) => part.cloneNode(true)));
+    by("map-drawn").hidden = empty;
+    say("map-drawn-said", `Of the ${rows.length} images that the page shows reconstructed, the selection holds ${chosen.length}.`);
+    by("map-drawn-pictures").replaceChildren(...(chosen.length > 0 ? [cut] : []));
+  });
+};
+
 (async () => {
   const root = by("decode");
-  if (!root) return;
-  // Four megabytes are unpacked only once a reader comes near.
-  await new Promise((near) => {
-    new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && near(), { rootMargin: "600px" }).observe(root);
+  if (!root) return copyReconstructions();
+  // Four megabytes are unpacked only once a reader comes near, or selects images on the map.
+  let selection = { empty: true };
+  let selected = () => {};
+  await new Promise((wanted) => {
+    new IntersectionObserver((entries) => entries.some((one) => one.isIntersecting) && wanted(), { rootMargin: "600px" }).observe(root);
+    on(document, "imageselection", ({ detail }) => {
+      selection = detail;
+      by("map-drawn").hidden = selection.empty;
+      selected();
+      if (!selection.empty) wanted();
+    });
   });
   const decoders = await Decoders.read();
-  const { shape, sizes, shown, known, near, limits, sheets, image: noun } = decoders;
+  const { shape, sizes, shown, rows, known, near, limits, sheets, image: noun, images } = decoders;
   const [channels, height, width] = shape;
   const control = (name) => by(`decode-${name}`);
   const [given, nearby] = await Promise.all(sheets.map(thumbnailsOf));
@@ -157,29 +182,29 @@ class Decoders {
 
   // ---- panels ----
   const canvases = Object.fromEntries(["given", "drawn", "pca", "near"].map((name) => [name, control(name)]));
-  for (const canvas of Object.values(canvases)) [canvas.width, canvas.height] = [width, height];
   const label = (name, words) => {
-    control(`${name}-said`).textContent = words;
-    canvases[name].setAttribute("aria-label", words);
+    say(`decode-${name}-said`, words);
+    canvases[name].ariaLabel = words;
   };
-  const paint = (name, pixels, words) => {
+  const put = (canvas, pixels, left = 0) => {
     const picture = new ImageData(width, height);
     const area = width * height;
     for (let p = 0; p < area; p++) {
       for (let c = 0; c < 3; c++) picture.data[4 * p + c] = Math.round(255 * pixels[channels === 3 ? c * area + p : p]);
       picture.data[4 * p + 3] = 255;
     }
-    canvases[name].getContext("2d").putImageData(picture, 0, 0);
+    canvas.getContext("2d").putImageData(picture, left, 0);
+  };
+  const paint = (name, pixels, words) => {
+    put(canvases[name], pixels);
     label(name, words);
   };
   const picture = (name, sheet, i, words) => {
     sheet.draw(canvases[name].getContext("2d"), i, 0, 0, width);
     label(name, words);
   };
-  const error = (which) => {
-    const value = decoders.errors[(which * sizes.length + state.place) * shown.length + state.image];
-    return `, MSE ${plain(value)}`;
-  };
+  const error = (which, image) => plain(decoders.errors[(which * sizes.length + state.place) * shown.length + image]);
+  const linear = (image) => decoders.draw(decoders.stored(image, sizes.length).subarray(0, sizes[state.place]));
   const visible = (...names) => {
     for (const [name, canvas] of Object.entries(canvases)) canvas.parentElement.hidden = !names.includes(name);
   };
@@ -205,25 +230,46 @@ class Decoders {
       } else {
         visible("given", "drawn", "pca", "near");
         picture("given", given, state.image, "Original");
-        paint("drawn", pixels, `Autoencoder, ${numbers}${moved || error(0)}`);
-        paint("pca", decoders.draw(decoders.stored(state.image, sizes.length).subarray(0, k)), `PCA, ${numbers}${error(1)}`);
+        paint("drawn", pixels, `Autoencoder, ${numbers}${moved || `, MSE ${error(0, state.image)}`}`);
+        paint("pca", linear(state.image), `PCA, ${numbers}, MSE ${error(1, state.image)}`);
       }
     }
     const { row, distance } = decoders.nearest(pixels);
     picture("near", nearby, near[row], `Nearest known ${noun}, ${known[row]}`);
-    control("said").textContent =
-      `${plain(distance)} from the nearest known ${noun}: ${verdict(distance)} ` +
-      `(${plain(limits[0])} to ${plain(limits[1])}, ${decoders.source}).`;
+    const range = `${plain(limits[0])} to ${plain(limits[1])}, ${decoders.source}`;
+    say("decode-said", `${plain(distance)} from the nearest known ${noun}: ${verdict(distance)} (${range}).`);
     root.dataset.ready = "true";
   };
-  let waiting = false;
-  const changed = () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      draw();
+
+  const waiting = new Set();
+  const changed = (part) => {
+    if (waiting.size === 0)
+      requestAnimationFrame(() => {
+        const parts = [...waiting];
+        waiting.clear();
+        for (const one of parts) one();
+      });
+    waiting.add(part);
+  };
+
+  // ---- the images that are selected on the map ----
+  const drawSelection = () => {
+    const chosen = [...shown.keys()].filter((image) => selection.mask[rows[image]]);
+    const drawn = chosen.slice(0, SELECTED).map((image) => {
+      const ariaLabel = `${shown[image]}: original, autoencoder, PCA`;
+      const canvas = element("canvas", { width: 3 * width + 4, height, role: "img", ariaLabel });
+      given.draw(canvas.getContext("2d"), image, 0, 0, width);
+      put(canvas, decoders.decode(state.place, decoders.stored(image, state.place)), width + 2);
+      put(canvas, linear(image), 2 * width + 4);
+      return element("figure", {}, canvas, element("figcaption", {}, `${shown[image]}: MSE ${error(0, image)}, PCA ${error(1, image)}`));
     });
+    const rest = chosen.length - drawn.length;
+    const held = `the selection holds ${count(chosen.length)} of the ${count(shown.length)} test ${images} with codes in the page`;
+    say("map-drawn-said", `Original, autoencoder, PCA: ${held}${rest > 0 ? `, ${count(rest)} more than are shown` : ""}.`);
+    by("map-drawn-pictures").replaceChildren(...drawn);
+  };
+  selected = () => {
+    if (!selection.empty) changed(drawSelection);
   };
 
   // ---- sliders along the leading directions ----
@@ -236,27 +282,26 @@ class Decoders {
   const sliders = () => {
     const { spread, directions } = decoders.nets[state.place];
     const total = spread.reduce((sum, value) => sum + value * value, 0);
-    const rows = [...spread.slice(0, decoders.sliders)].map((length, j) => {
+    const inputs = [];
+    const lines = [...spread.slice(0, decoders.sliders)].map((length, j) => {
       const start = place(j);
       const reach = Math.max(3, Math.ceil(Math.abs(start)));
-      const input = element("input", "", { type: "range", min: -reach, max: reach, step: 0.1, value: start });
-      const output = element("output", signed(start));
-      input.addEventListener("input", () => {
+      const input = element("input", { type: "range", min: -reach, max: reach, step: 0.1, value: start });
+      const output = element("output", {}, signed(start));
+      inputs.push(input);
+      on(input, "input", () => {
         output.textContent = signed(Number(input.value));
         const steps = inputs.map((one, at) => (one === input || one.dataset.moved ? (Number(one.value) - place(at)) * spread[at] : 0));
         input.dataset.moved = "true";
         state.code = state.origin.map((value, i) => steps.reduce((sum, step, at) => sum + step * directions[at][i], value));
         state.moved = true;
         if (state.random === "pixels") state.random = "";
-        changed();
+        changed(draw);
       });
       const share = ((100 * length * length) / (total || 1)).toFixed(0);
-      const line = element("label", "");
-      line.append(element("span", `Direction ${j + 1} (${share} %)`), input, output);
-      return { line, input };
+      return element("label", {}, element("span", {}, `Direction ${j + 1} (${share} %)`), input, output);
     });
-    const inputs = rows.map(({ input }) => input);
-    control("sliders").replaceChildren(...rows.map(({ line }) => line));
+    control("sliders").replaceChildren(...lines);
   };
 
   // ---- what can be done ----
@@ -265,38 +310,34 @@ class Decoders {
     state.code = state.origin;
     state.moved = false;
     sliders();
-    changed();
+    changed(draw);
   };
-  const random = (kind) => {
-    state.seed++;
-    state.random = kind;
-    start();
-  };
-  control("image").append(...shown.map((id, i) => element("option", id, { value: i })));
-  control("image").addEventListener("change", ({ target }) => {
+  const click = (name, random, step) =>
+    on(control(name), "click", () => {
+      Object.assign(state, { random, seed: state.seed + step });
+      start();
+    });
+  click("pixels", "pixels", 1);
+  click("code", "code", 1);
+  click("reset", "", 0);
+  on(control("image"), "change", ({ target }) => {
     Object.assign(state, { image: Number(target.value), random: "" });
     start();
   });
+  // The size is chosen here, or beside the map for the images that are selected there.
   const slider = control("size");
-  slider.max = sizes.length - 1;
-  slider.value = state.place;
-  const size = () => {
-    const words = `${count(sizes[state.place])} numbers`;
-    control("size-said").textContent = words;
-    slider.setAttribute("aria-valuetext", words);
-  };
-  slider.addEventListener("input", () => {
-    state.place = Number(slider.value);
+  const choice = element("select", {}, ...sizes.map((k, value) => element("option", { value }, k)));
+  by("map-drawn-size")?.append(element("label", {}, "Code size ", choice));
+  const resize = (place) => {
+    const words = `${count(sizes[place])} numbers`;
+    state.place = place;
+    slider.value = choice.value = place;
+    say("decode-size-said", words);
+    slider.ariaValueText = words;
     if (state.random === "pixels") state.random = "";
-    size();
     start();
-  });
-  control("pixels").addEventListener("click", () => random("pixels"));
-  control("code").addEventListener("click", () => random("code"));
-  control("reset").addEventListener("click", () => {
-    state.random = "";
-    start();
-  });
-  size();
-  start();
+    selected();
+  };
+  for (const one of [slider, choice]) on(one, "input", () => resize(Number(one.value)));
+  resize(state.place);
 })();

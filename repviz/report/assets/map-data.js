@@ -8,10 +8,11 @@ const SPAN = 65534; // the largest coordinate
 const fromBase64 = (text) =>
   Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
+const parse = (buffer) => JSON.parse(new TextDecoder().decode(buffer));
+
 const unpack = async (id) => {
-  const element = document.getElementById(id);
-  const bytes = fromBase64(element.textContent);
-  element.remove(); // its text would stay in memory
+  const bytes = fromBase64(by(id).textContent);
+  by(id).remove(); // its text would stay in memory
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).arrayBuffer();
 };
@@ -34,8 +35,7 @@ class MapData {
   }
 
   constructor(blocks) {
-    const text = (buffer) => new TextDecoder().decode(buffer);
-    Object.assign(this, JSON.parse(text(blocks.words)));
+    Object.assign(this, parse(blocks.words));
     this.idText = blocks.ids;
     const points = joined(blocks.points);
     const { n } = this;
@@ -55,39 +55,49 @@ class MapData {
       column.top = column.views ? 254 : 65534; // the integer of the high end; one more is missing
       start += length;
     }
+    // Categories come first: the label, and the group where there is one. A value of theirs is the
+    // place of a name; one more is missing.
+    if (this.labels) this.columns.unshift({ name: this.label_noun, names: this.labels, values: this.label });
   }
 
   // The ids are read when the first is wanted: a million take longer than all else.
   get ids() {
-    this.idList ??= JSON.parse(new TextDecoder().decode(this.idText));
+    this.idList ??= parse(this.idText);
     return this.idList;
   }
 
-  get members() {
-    if (!this.memberLists) {
-      this.memberLists = (this.labels ?? [""]).map(() => []);
-      for (let i = 0; i < this.n; i++) this.memberLists[this.label[i]].push(i);
-    }
-    return this.memberLists;
+  // What images are told apart by: the category that colours the map, or else the first.
+  category(colour) {
+    const coloured = this.columns[colour];
+    return coloured?.names ? coloured : this.columns.find(({ names }) => names);
   }
 
-  // How many images carry each label.
-  get totals() {
-    if (!this.counts) {
-      this.counts = new Uint32Array(this.labels.length);
-      for (let i = 0; i < this.n; i++) this.counts[this.label[i]]++;
+  // The images of each name of a category.
+  members(category) {
+    if (!category.members) {
+      category.members = category.names.map(() => []);
+      category.values.forEach((name, i) => category.members[name]?.push(i));
     }
-    return this.counts;
+    return category.members;
   }
 
-  name(i) {
-    return this.labels ? this.labels[this.label[i]] : "";
+  // How many of `rows`, or of all images, carry each name.
+  tally({ names, values }, rows) {
+    const counts = new Uint32Array(names.length);
+    if (rows) for (const i of rows) counts[values[i]]++;
+    else for (const name of values) counts[name]++;
+    return counts;
   }
 
   // The value of a numeric column for an image in a view; NaN where there is none.
   value(column, view, i) {
     const code = column.values[(column.views ? view * this.n : 0) + i];
     return code > column.top ? NaN : column.low + ((column.high - column.low) * code) / column.top;
+  }
+
+  // The same in words, for a category too.
+  words(column, view, i) {
+    return column.names ? (column.names[column.values[i]] ?? "–") : plain(this.value(column, view, i));
   }
 
   // The nearest images in the representation itself, as the study stored them.
@@ -98,10 +108,6 @@ class MapData {
 
   grid(view) {
     return (this.views[view].grid ??= new Grid(this.views[view]));
-  }
-
-  present(view, i) {
-    return this.views[view].x[i] !== ABSENT;
   }
 }
 
@@ -153,55 +159,31 @@ class Grid {
     for (let ring = 0; ring < this.side; ring++) {
       // Nothing in this ring or beyond is nearer than what was found.
       if (ring > 0 && ((ring - 1) * this.width) ** 2 > limit) break;
-      for (let step = -ring; step <= ring; step++) {
-        visit(column + step, row - ring);
-        if (ring > 0) visit(column + step, row + ring);
-        if (Math.abs(step) < ring) {
-          visit(column - ring, row + step);
-          visit(column + ring, row + step);
-        }
-      }
+      for (let down = -ring; down <= ring; down++)
+        for (let across = -ring; across <= ring; across += Math.abs(down) === ring ? 1 : 2 * ring)
+          visit(column + across, row + down);
     }
     return found.map(([, i]) => i);
   }
 
-  // Marks with 1 the points inside a polygon [[x, y], ...]; the even-odd rule decides. A cell that
-  // no edge crosses lies inside or outside as a whole, so its centre decides for all of it.
+  // Marks with 1 the points inside a polygon [[x, y], ...]; the even-odd rule decides. The points
+  // of a row of cells are compared with the few edges that reach into the row.
   inside(polygon, mask) {
     const { side, width, start, rows, x, y } = this;
-    const crossed = new Uint8Array(side * side);
     const edges = polygon.map((point, i) => [...point, ...polygon[(i + 1) % polygon.length]]);
-    for (const [ax, ay, bx, by] of edges) {
-      const steps = Math.ceil((4 * Math.hypot(bx - ax, by - ay)) / width) + 1;
-      for (let step = 0; step <= steps; step++) {
-        const column = this.cell(ax + ((bx - ax) * step) / steps);
-        const row = this.cell(ay + ((by - ay) * step) / steps);
-        // A step of a quarter of a cell can cut a corner: the cells around are tested, too.
-        for (let down = Math.max(0, row - 1); down <= Math.min(side - 1, row + 1); down++)
-          for (let across = Math.max(0, column - 1); across <= Math.min(side - 1, column + 1); across++)
-            crossed[down * side + across] = 1;
-      }
-    }
-    const holds = (px, py, some) => {
-      let odd = false;
-      for (const [ax, ay, bx, by] of some)
-        if (ay > py !== by > py && px < ax + ((py - ay) / (by - ay)) * (bx - ax)) odd = !odd;
-      return odd;
-    };
     const ends = (axis) => ["min", "max"].map((end) => this.cell(Math[end](...polygon.map((point) => point[axis]))));
     const [[left, right], [top, bottom]] = [ends(0), ends(1)];
     for (let row = top; row <= bottom; row++) {
       const [low, high] = [row * width, (row + 1) * width];
-      const near = edges.filter(([, ay, , by]) => Math.max(ay, by) >= low && Math.min(ay, by) <= high);
-      for (let column = left; column <= right; column++) {
-        const cell = row * side + column;
-        if (start[cell] === start[cell + 1]) continue;
-        if (crossed[cell]) {
-          for (let at = start[cell]; at < start[cell + 1]; at++)
-            if (holds(x[rows[at]], y[rows[at]], near)) mask[rows[at]] = 1;
-        } else if (holds((column + 0.5) * width, low + width / 2, near)) {
-          for (let at = start[cell]; at < start[cell + 1]; at++) mask[rows[at]] = 1;
+      const near = Float64Array.from(edges.filter(([, ay, , by]) => Math.max(ay, by) >= low && Math.min(ay, by) <= high).flat());
+      for (let at = start[row * side + left]; at < start[row * side + right + 1]; at++) {
+        const [px, py] = [x[rows[at]], y[rows[at]]];
+        let odd = false;
+        for (let edge = 0; edge < near.length; edge += 4) {
+          const [ay, by] = [near[edge + 1], near[edge + 3]];
+          if (ay > py !== by > py && px < near[edge] + ((py - ay) / (by - ay)) * (near[edge + 2] - near[edge])) odd = !odd;
         }
+        if (odd) mask[rows[at]] = 1;
       }
     }
   }

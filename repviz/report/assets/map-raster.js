@@ -5,7 +5,7 @@ const pixelOf = ([r, g, b, a]) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0; 
 
 // The colours of the page, light or dark.
 class Theme {
-  constructor(labels) {
+  constructor() {
     const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
     const rgba = (colour) => {
       context.clearRect(0, 0, 1, 1);
@@ -13,23 +13,23 @@ class Theme {
       context.fillRect(0, 0, 1, 1);
       return [...context.getImageData(0, 0, 1, 1).data];
     };
-    const swatch = (name) => {
-      const element = document.createElement("i");
-      element.className = name;
-      document.body.append(element);
-      const { color } = getComputedStyle(element);
-      element.remove();
-      return color;
-    };
-    [this.ink, this.paper, this.first, this.second, this.muted] = ["ink", "paper", "first", "second", "muted"].map(swatch);
+    const sample = element("i");
+    document.body.append(sample);
+    for (const name of ["ink", "paper", "first", "second", "muted"]) {
+      sample.className = name;
+      this[name] = getComputedStyle(sample).color;
+    }
+    sample.remove();
     const dark = rgba(this.paper)[0] < 128;
     const [r, g, b] = rgba(this.muted);
     this.grey = [r, g, b, dark ? 90 : 80];
     this.plain = rgba(this.first);
-    // Golden-angle steps of one lightness: neighbours in the list differ most in hue.
-    this.hues = labels.map((_, i) =>
+    // Golden-angle steps of one lightness: neighbours in the list differ most in hue. After 144 steps
+    // the circle is closed to a degree.
+    this.hues = Array.from({ length: 144 }, (_, i) =>
       rgba(`oklch(${dark ? 0.75 : 0.54} ${i % 2 ? 0.13 : 0.18} ${(i * 137.508) % 360})`),
     );
+    this.categories = new Map();
     // From low to high by lightness first, so that it is read without colour, too.
     this.ramp = Array.from({ length: 256 }, (_, i) => {
       const share = i / 255;
@@ -37,15 +37,26 @@ class Theme {
       return rgba(`oklch(${light} ${0.13 + 0.03 * Math.sin(share * 3.14)} ${dark ? 290 - 200 * share : 80 + 210 * share})`);
     });
   }
+
+  // A colour for each name of a category, the last for images without one.
+  of({ names }) {
+    if (!this.categories.has(names)) this.categories.set(names, [...names.map((_, i) => this.hues[i % 144]), this.grey]);
+    return this.categories.get(names);
+  }
+
+  // The colour of one image among others: that of its name where names colour the map.
+  mark(category, i) {
+    return css(category?.names ? this.of(category)[category.values[i]] : this.plain);
+  }
 }
 
 const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
 // What an image's colour is: an index (n,) into a table of pixels, the last entry for "missing".
 const colouring = (data, theme, colour, view) => {
-  if (colour === "none") return { codes: null, colours: [theme.plain] };
-  if (colour === "label") return { codes: data.label, colours: theme.hues };
   const column = data.columns[colour];
+  if (!column) return { codes: null, colours: [theme.plain] };
+  if (column.names) return { codes: column.values, colours: theme.of(column) };
   const codes = new Uint16Array(data.n);
   const start = column.views ? view * data.n : 0;
   for (let i = 0; i < data.n; i++) {

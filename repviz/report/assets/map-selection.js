@@ -91,59 +91,48 @@ const csv = (data, view, rows) => {
   const { x, y, name } = data.views[view];
   const place = (value) => (value === ABSENT ? "" : (value / SPAN).toFixed(5));
   const number = (value) => (Number.isNaN(value) ? "" : Number(value.toPrecision(5)));
-  const head = ["row", "id", "label", `x ${name}`, `y ${name}`, ...data.columns.map((column) => column.name)];
-  const lines = rows.map((i) =>
-    [
-      i,
-      csvCell(data.ids[i]),
-      csvCell(data.name(i)),
-      place(x[i]),
-      place(y[i]),
-      ...data.columns.map((column) => number(data.value(column, view, i))),
-    ].join(","),
-  );
+  const columns = data.columns.filter(({ names }) => names !== data.labels);
+  const head = ["row", "id", "label", `x ${name}`, `y ${name}`, ...columns.map((column) => column.name)];
+  const cell = (column, i) =>
+    column.names ? csvCell(column.names[column.values[i]] ?? "") : number(data.value(column, view, i));
+  const lines = rows.map((i) => {
+    const label = csvCell(data.labels?.[data.label[i]] ?? "");
+    return [i, csvCell(data.ids[i]), label, place(x[i]), place(y[i]), ...columns.map((column) => cell(column, i))].join();
+  });
   return [head.map(csvCell).join(","), ...lines, ""].join("\r\n");
 };
 
-// The rows that a search finds: by id or label, or `name > number` for a numeric column.
-class Search {
-  constructor(data) {
-    this.data = data;
-  }
+// The rows that a search finds: by id, label or group, or `name > number` for a numeric column.
+const search = (data, text, view) => {
+  const sought = text.trim().toLowerCase();
+  return sought ? (searchNumbers(data, sought, view) ?? searchText(data, sought)) : [];
+};
 
-  find(text, view) {
-    const sought = text.trim().toLowerCase();
-    if (!sought) return [];
-    return this.byNumber(sought, view) ?? this.byText(sought);
+const searchNumbers = (data, sought, view) => {
+  const [, title, sign, bound] = /^(.+?)\s*(<=|>=|<|>|=)\s*(-?\d*\.?\d+)$/.exec(sought) ?? [];
+  const column = data.columns.find(({ name, names }) => sign && !names && name.toLowerCase().includes(title));
+  if (!column) return null;
+  // The page holds values on a scale of steps: half of one decides what is equal.
+  const slack = sign.endsWith("=") ? (column.high - column.low) / column.top / 2 : 0;
+  const from = sign[0] === "<" ? -Infinity : Number(bound) - slack;
+  const to = sign[0] === ">" ? Infinity : Number(bound) + slack;
+  const found = [];
+  for (let i = 0; i < data.n; i++) {
+    const value = data.value(column, view, i);
+    if (value > from && value < to) found.push(i);
   }
+  return found;
+};
 
-  byNumber(sought, view) {
-    const parts = /^(.+?)\s*(<=|>=|<|>|=)\s*(-?\d*\.?\d+)$/.exec(sought);
-    const column = parts && this.data.columns.find(({ name }) => name.toLowerCase().startsWith(parts[1]));
-    if (!column) return null;
-    const bound = Number(parts[3]);
-    const step = (column.high - column.low) / column.top; // what the page rounds to
-    const holds = {
-      "<": (value) => value < bound,
-      ">": (value) => value > bound,
-      "<=": (value) => value <= bound + step / 2,
-      ">=": (value) => value >= bound - step / 2,
-      "=": (value) => Math.abs(value - bound) <= step / 2,
-    }[parts[2]];
-    const found = [];
-    for (let i = 0; i < this.data.n; i++) if (holds(this.data.value(column, view, i))) found.push(i);
-    return found;
-  }
-
-  byText(sought) {
-    const { data } = this;
-    this.ids ??= data.ids.map((id) => id.toLowerCase());
-    const named = (data.labels ?? []).map((name) => name.toLowerCase().includes(sought));
-    const found = [];
-    for (let i = 0; i < data.n; i++) if (named[data.label[i]] || this.ids[i].includes(sought)) found.push(i);
-    // What is exactly sought comes first.
-    const exact = found.findIndex((i) => this.ids[i] === sought);
-    if (exact > 0) found.unshift(...found.splice(exact, 1));
-    return found;
-  }
-}
+const searchText = (data, sought) => {
+  data.lowered ??= data.ids.map((id) => id.toLowerCase());
+  const categories = data.columns.filter(({ names }) => names);
+  const named = categories.map(({ names }) => names.map((name) => name.toLowerCase().includes(sought)));
+  const found = [];
+  for (let i = 0; i < data.n; i++)
+    if (data.lowered[i].includes(sought) || categories.some(({ values }, at) => named[at][values[i]])) found.push(i);
+  // What is exactly sought comes first.
+  const exact = found.findIndex((i) => data.lowered[i] === sought);
+  if (exact > 0) found.unshift(...found.splice(exact, 1));
+  return found;
+};

@@ -4,12 +4,12 @@
 
 const WHOLE = { scale: 1, x: 0.5, y: 0.5 }; // magnification, and the point in the middle
 const MANY = 20000; // images from which on maps do not morph
-const PEERS = 100; // images of one label up to which all stand out under the pointer
+const PEERS = 100; // images of one name up to which all stand out under the pointer
 const [CROSS, DIAMOND] = ["M-1-1 1 1M1-1-1 1", "M-1 0 0-1 1 0 0 1Z"].map((path) => new Path2D(path));
-const NAMED = 20; // labels up to which their names stand in the map
+const NAMED = 20; // names of a category up to which they stand in the map
 
 const fit = (canvas, width, height = width) => {
-  const ratio = window.devicePixelRatio;
+  const ratio = devicePixelRatio;
   const [across, down] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
   if (canvas.width === across && canvas.height === down) return;
   canvas.width = across;
@@ -18,16 +18,21 @@ const fit = (canvas, width, height = width) => {
 
 const dot = (n) => Math.max(0.8, Math.min(5, 120 / Math.sqrt(n)));
 
-// The image of each label nearest to the median of its points in a view.
-const centres = (data, view) => {
-  const { x, y } = view;
-  return (view.centres ??= data.members.map((members) => {
+// The category whose names stand in the map, if there are neither too many nor one alone.
+const named = (data, colour) => {
+  const category = data.category(colour);
+  return category && category.names.length > 1 && category.names.length <= NAMED ? category : null;
+};
+
+// The image of each name of a category nearest to the median of its points in a view.
+const centres = (data, category, view) => {
+  const { x, y } = data.views[view];
+  category.centres ??= [];
+  return (category.centres[view] ??= data.members(category).map((members) => {
     const there = members.filter((i) => x[i] !== ABSENT);
     if (there.length === 0) return -1;
-    const step = Math.ceil(there.length / 2000);
-    const middle = (values) => Uint16Array.from(there.filter((_, at) => at % step === 0), (i) => values[i]).sort();
-    const half = (sorted) => sorted[sorted.length >> 1];
-    const [mx, my] = [half(middle(x)), half(middle(y))];
+    const middle = (values) => Uint16Array.from(there, (i) => values[i]).sort()[there.length >> 1];
+    const [mx, my] = [middle(x), middle(y)];
     const far = (i) => (x[i] - mx) ** 2 + (y[i] - my) ** 2;
     return there.reduce((best, i) => (far(i) < far(best) ? i : best));
   }));
@@ -46,6 +51,13 @@ class Thumbnails {
     const { columns, width: w, height: h } = this.sheet;
     context.drawImage(this.image, (i % columns) * w, Math.floor(i / columns) * h, w, h, x, y, width, width * this.shape);
   }
+
+  frame(context, i, x, y, width, colour) {
+    this.draw(context, i, x, y, width);
+    context.lineWidth = 2 * devicePixelRatio;
+    context.strokeStyle = colour;
+    context.strokeRect(x, y, width, width * this.shape);
+  }
 }
 
 const thumbnailsOf = async ([id, grid]) => {
@@ -56,8 +68,8 @@ const thumbnailsOf = async ([id, grid]) => {
 class LargeMap {
   constructor(data, thumbnails, state) {
     Object.assign(this, { data, thumbnails, state });
-    this.canvas = document.getElementById("map-canvas");
-    this.overlay = document.getElementById("map-overlay");
+    this.canvas = by("map-canvas");
+    this.overlay = by("map-overlay");
     this.raster = new Raster();
     this.points = data.views[state.view]; // in between two maps: where the points are on the way
   }
@@ -68,13 +80,13 @@ class LargeMap {
 
   get radius() {
     // Points grow as the map does, since fewer of them share its space.
-    return Math.min(6, dot(this.data.n) * this.state.zoom.scale ** 0.4) * window.devicePixelRatio;
+    return Math.min(6, dot(this.data.n) * this.state.zoom.scale ** 0.4) * devicePixelRatio;
   }
 
   get place() {
     const { scale, x, y } = this.state.zoom;
     const side = this.canvas.width;
-    const span = (side - 24 * window.devicePixelRatio) * scale;
+    const span = (side - 24 * devicePixelRatio) * scale;
     return { scale: span / SPAN, left: side / 2 - x * span, top: side / 2 + y * span };
   }
 
@@ -85,12 +97,12 @@ class LargeMap {
   // A place on the screen, CSS pixels from the canvas's corner, in the map's own units.
   toMap(x, y) {
     const { scale, left, top } = this.place;
-    const ratio = window.devicePixelRatio;
+    const ratio = devicePixelRatio;
     return [(x * ratio - left) / scale, (top - y * ratio) / scale];
   }
 
   pick(x, y, reach) {
-    const far = (reach * window.devicePixelRatio) / this.place.scale;
+    const far = (reach * devicePixelRatio) / this.place.scale;
     return this.data.grid(this.state.view).near(...this.toMap(x, y), 1, far)[0] ?? -1;
   }
 
@@ -127,6 +139,16 @@ class LargeMap {
     this.state.zoom = { scale, x: inside(x - dx / span), y: inside(y + dy / span) };
   }
 
+  // Moves the map where an image lies outside of what is seen; whether it did.
+  reveal(i) {
+    const { x, y } = this.data.views[this.state.view];
+    if (i < 0 || x[i] === ABSENT) return false;
+    const inside = (value) => value >= 0 && value <= this.canvas.width;
+    if (this.pixel(i).every(inside)) return false;
+    this.state.zoom = { scale: this.state.zoom.scale, x: x[i] / SPAN, y: y[i] / SPAN };
+    return true;
+  }
+
   draw(theme) {
     const { data, state } = this;
     fit(this.canvas, this.side);
@@ -134,9 +156,10 @@ class LargeMap {
     const colours = colouring(data, theme, state.colour, state.view);
     this.raster.draw(this.canvas, this.points, this.place, this.radius, colours, theme, state.selection);
     const context = this.canvas.getContext("2d");
-    if (state.pictures && this.thumbnails) this.drawPictures(context, colours);
+    if (state.images && this.thumbnails) this.drawPictures(context, colours);
     if (this.points === data.views[state.view]) this.drawRandom(context, theme);
-    if (state.names && data.labels && data.labels.length > 1 && data.labels.length <= NAMED) this.drawNames(context, theme);
+    const category = named(data, state.colour);
+    if (state.names && category) this.drawNames(context, theme, category);
   }
 
   // What a lasso will leave below, before its end has to be seen.
@@ -147,7 +170,7 @@ class LargeMap {
   // Random images: a cross where the judges refuse one, a diamond where they accept it.
   drawRandom(context, theme) {
     const { scale, left, top } = this.place;
-    const r = 4 * window.devicePixelRatio;
+    const r = 4 * devicePixelRatio;
     for (const [x, y, accepted] of this.data.random[this.state.view] ?? []) {
       context.setTransform(r, 0, 0, r, left + scale * x, top - scale * y);
       for (const [colour, width] of [[theme.paper, 0.9], [theme.ink, 0.35]]) {
@@ -162,8 +185,7 @@ class LargeMap {
   // As many thumbnails as have room; every image keeps its point.
   drawPictures(context, { codes, colours }) {
     const { data, state, points } = this;
-    const ratio = window.devicePixelRatio;
-    const edge = Math.max(22, Math.min(44, (this.side * 1.1 * Math.sqrt(state.zoom.scale)) / Math.sqrt(data.n))) * ratio;
+    const edge = Math.max(22, Math.min(44, this.side * 1.1 * Math.sqrt(state.zoom.scale / data.n))) * devicePixelRatio;
     const { scale, left, top } = this.place;
     const taken = new Set();
     const selected = state.selection.empty ? null : state.selection.mask;
@@ -177,38 +199,32 @@ class LargeMap {
         taken.add(cell);
         const height = edge * this.thumbnails.shape;
         context.globalAlpha = selected && !wanted ? 0.25 : 1;
-        this.thumbnails.draw(context, i, x - edge / 2, y - height / 2, edge);
-        context.lineWidth = 2 * ratio;
-        context.strokeStyle = css(colours[codes === null ? 0 : codes[i]]);
-        context.strokeRect(x - edge / 2, y - height / 2, edge, height);
+        this.thumbnails.frame(context, i, x - edge / 2, y - height / 2, edge, css(colours[codes === null ? 0 : codes[i]]));
       }
     context.globalAlpha = 1;
   }
 
-  drawNames(context, theme) {
+  drawNames(context, theme, category) {
     const { data, state, thumbnails } = this;
-    const ratio = window.devicePixelRatio;
+    const ratio = devicePixelRatio;
     const edge = 26 * ratio;
+    const beside = thumbnails ? edge + 4 * ratio : 0;
     const placed = [];
     context.font = `600 ${12 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     context.textBaseline = "middle";
     context.lineJoin = "round";
-    const found = centres(data, data.views[state.view]).map((i, label) => ({ i, label }));
-    for (const { i, label } of found.filter((one) => one.i >= 0)) {
-      const name = data.labels[label].length > 18 ? `${data.labels[label].slice(0, 17)}…` : data.labels[label];
-      const [width, height] = [(thumbnails ? edge + 4 * ratio : 0) + context.measureText(name).width, thumbnails ? edge : 16 * ratio];
+    for (const i of centres(data, category, state.view)) {
+      if (i < 0) continue;
+      const whole = category.names[category.values[i]];
+      const name = whole.length > 18 ? `${whole.slice(0, 17)}…` : whole;
+      const [width, height] = [beside + context.measureText(name).width, thumbnails ? edge : 16 * ratio];
       let [x, y] = this.pixel(i);
       x = Math.max(2, Math.min(this.canvas.width - width - 2, x - width / 2));
       const meets = (other) => Math.abs(other.y - y) < height && x < other.x + other.width && other.x < x + width;
       for (let step = 0; step < 40 && placed.some(meets); step++) y += 6 * ratio;
       placed.push({ x, y, width });
-      if (thumbnails) {
-        thumbnails.draw(context, i, x, y - edge / 2, edge);
-        context.lineWidth = 2 * ratio;
-        context.strokeStyle = css(state.colour === "label" ? theme.hues[label] : theme.plain);
-        context.strokeRect(x, y - edge / 2, edge, edge * thumbnails.shape);
-      }
-      const start = x + (thumbnails ? edge + 4 * ratio : 0);
+      thumbnails?.frame(context, i, x, y - edge / 2, edge, theme.mark(data.columns[state.colour], i));
+      const start = x + beside;
       context.lineWidth = 4 * ratio;
       context.strokeStyle = theme.paper;
       context.strokeText(name, start, y);
@@ -220,7 +236,7 @@ class LargeMap {
   // What follows the pointer: the image, its peers and neighbours, the pin, the lasso.
   mark(theme, { focus, peers, near }) {
     const { state, points } = this;
-    const ratio = window.devicePixelRatio;
+    const ratio = devicePixelRatio;
     const context = this.overlay.getContext("2d");
     context.clearRect(0, 0, this.overlay.width, this.overlay.height);
     const circle = (i, radius) => {
@@ -239,12 +255,12 @@ class LargeMap {
         context.lineTo(...this.pixel(i));
       }
       context.stroke();
-      const colour = css(state.colour === "label" ? theme.hues[this.data.label[focus]] : theme.plain);
-      const stamp = this.stamp(Math.max(this.radius * 1.3, 3.5 * ratio), colour, theme.paper);
-      for (const i of [...peers, focus].filter(there)) {
-        const [x, y] = this.pixel(i);
-        context.drawImage(stamp, Math.round(x - stamp.width / 2), Math.round(y - stamp.width / 2));
-      }
+      context.fillStyle = theme.mark(this.data.columns[state.colour], focus);
+      context.strokeStyle = theme.paper;
+      context.beginPath();
+      for (const i of [...peers, focus].filter(there)) circle(i, Math.max(this.radius * 1.3, 3.5 * ratio));
+      context.fill();
+      context.stroke();
     }
     context.strokeStyle = theme.ink;
     context.lineWidth = 2 * ratio;
@@ -265,27 +281,11 @@ class LargeMap {
     }
   }
 
-  // A dot with a rim as a picture, which is put down faster than a circle is drawn.
-  stamp(radius, colour, rim) {
-    const key = `${radius} ${colour} ${rim}`;
-    if (this.stamped?.key === key) return this.stamped.canvas;
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 2 * Math.ceil(radius + 1);
-    const context = canvas.getContext("2d");
-    context.fillStyle = colour;
-    context.strokeStyle = rim;
-    context.arc(canvas.width / 2, canvas.width / 2, radius, 0, 7);
-    context.fill();
-    context.stroke();
-    this.stamped = { key, canvas };
-    return canvas;
-  }
-
   // Moves the points from where they are to another view: 0.7 s, unless motion is unwelcome.
   morph(view, changed) {
     const from = this.points;
     const to = this.data.views[view];
-    const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.points = to;
     if (calm || this.data.n > MANY || from === to) return changed();
     const start = performance.now();
@@ -312,27 +312,23 @@ class LargeMap {
 class SmallMaps {
   constructor(data, state, choose) {
     Object.assign(this, { data, state });
-    this.box = document.getElementById("map-views");
-    this.marks = document.getElementById("map-marks");
-    this.maps = data.views.map(({ name }, view) => {
-      const button = element("button", "", { type: "button" });
-      const canvas = element("canvas", "", { ariaHidden: "true" });
-      button.append(canvas, element("span", name));
-      button.addEventListener("click", () => choose(view));
-      this.box.append(button);
-      return { button, canvas, raster: new Raster() };
+    this.box = by("map-views");
+    this.marks = by("map-marks");
+    this.maps = Array.from(this.box.querySelectorAll("button"), (button, view) => {
+      on(button, "click", () => choose(view));
+      return { button, canvas: button.firstChild, raster: new Raster() };
     });
   }
 
   place(canvas) {
     const side = canvas.width;
-    const span = side - 8 * window.devicePixelRatio;
+    const span = side - 8 * devicePixelRatio;
     return { scale: span / SPAN, left: side / 2 - span / 2, top: side / 2 + span / 2 };
   }
 
   measure() {
     const outer = this.box.getBoundingClientRect();
-    const ratio = window.devicePixelRatio;
+    const ratio = devicePixelRatio;
     fit(this.marks, outer.width, outer.height);
     for (const map of this.maps) {
       const inner = map.canvas.getBoundingClientRect();
@@ -343,7 +339,7 @@ class SmallMaps {
   }
 
   get radius() {
-    return Math.min(1.6, Math.max(0.6, dot(this.data.n) / 2)) * window.devicePixelRatio;
+    return Math.min(1.6, Math.max(0.6, dot(this.data.n) / 2)) * devicePixelRatio;
   }
 
   prepare(theme) {
@@ -362,13 +358,13 @@ class SmallMaps {
 
   mark(theme, { focus, peers }) {
     const { data, state } = this;
-    const ratio = window.devicePixelRatio;
+    const ratio = devicePixelRatio;
     const context = this.marks.getContext("2d");
     context.clearRect(0, 0, this.marks.width, this.marks.height);
     if (focus < 0) return;
     const rows = [...peers, focus];
     const half = Math.round(2 * ratio);
-    context.fillStyle = css(state.colour === "label" ? theme.hues[data.label[focus]] : theme.plain);
+    context.fillStyle = theme.mark(data.columns[state.colour], focus);
     context.strokeStyle = theme.ink;
     context.lineWidth = 1.5 * ratio;
     this.maps.forEach((map, view) => {

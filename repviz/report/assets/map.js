@@ -8,20 +8,19 @@
     view: data.views.length - 1,
     hover: -1, // the image under the pointer
     pin: -1, // the image that was clicked
-    colour: data.labels && data.labels.length > 1 ? "label" : "none", // or the place of a column
+    colour: Number(by("map-colour").value), // the place of a column, -1 for none
     zoom: WHOLE,
-    pictures: false,
+    images: false,
     names: true,
     lasso: false,
     path: [], // of the lasso while it is drawn, in the map's units
     selection: new Selection(data.n),
   };
-  let theme = new Theme(data.labels ?? [""]);
+  let theme = new Theme();
   const map = new LargeMap(data, thumbnails, state);
   const { canvas } = map;
   const panel = new Panel(data, thumbnails, state, (i) => pin(i));
   const small = new SmallMaps(data, state, (view) => show(view));
-  const search = new Search(data);
 
   // ---- drawing: what changed is noted, and drawn in the next frame ----
   const stale = new Set();
@@ -33,9 +32,10 @@
   const around = () => {
     const image = focus();
     if (image < 0) return { focus: -1, peers: [], near: [] };
-    const members = data.labels ? data.members[data.label[image]] : [];
+    const category = data.category(state.colour);
+    const members = (category && data.members(category)[category.values[image]]) ?? [];
     const { x, y } = data.views[state.view];
-    const there = data.neighbors > 0 && data.present(state.view, image);
+    const there = data.neighbors > 0 && x[image] !== ABSENT;
     return {
       focus: image,
       peers: members.length <= PEERS ? members : [],
@@ -47,7 +47,11 @@
     stale.clear();
     if (parts.has("map")) map.draw(theme);
     if (parts.has("small")) small.draw(theme);
-    if (parts.has("selection")) panel.selection();
+    if (parts.has("selection")) {
+      panel.selection();
+      document.dispatchEvent(new CustomEvent("imageselection", { detail: state.selection }));
+    }
+    if (parts.has("values")) panel.tables();
     const marks = around();
     map.mark(theme, marks);
     small.mark(theme, marks);
@@ -65,11 +69,13 @@
   const pin = (image) => {
     state.pin = image;
     changed("focus");
+    reveal(image);
     write();
   };
+  // What is found or stepped to beyond the edge of the map comes to its middle.
+  const reveal = (image) => map.reveal(image) && changed("map");
   const select = () => {
-    const picked = by("map-label");
-    if (picked) picked.value = "";
+    if (data.labels) by("map-label").value = "";
     changed("map", "small", "selection");
     write();
   };
@@ -80,20 +86,19 @@
   const show = (view) => {
     state.view = view;
     const { name, note } = data.views[view];
-    by("map-note").textContent = note ? `${name}: ${note}` : name;
-    canvas.setAttribute("aria-label", `Map of the images, ${name}`);
-    small.maps.forEach(({ button }, i) => button.setAttribute("aria-pressed", String(i === view)));
+    say("map-note", note ? `${name}: ${note}` : name);
+    canvas.ariaLabel = `Map of the images, ${name}`;
+    small.maps.forEach(({ button }, i) => (button.ariaPressed = i === view));
     map.morph(view, () => changed("map", "focus"));
+    changed("values");
     write();
   };
   const recolour = (colour) => {
-    state.colour = /^\d+$/.test(colour) ? Number(colour) : colour;
+    state.colour = colour;
+    by("map-names").hidden = !named(data, colour);
     panel.scale(theme);
+    panel.mix();
     changed("map", "small", "focus");
-  };
-  const clear = () => {
-    if (state.pin >= 0) pin(-1);
-    else pick([]);
   };
 
   // ---- the address holds selection, view and pin ----
@@ -119,14 +124,14 @@
     } catch {
       // A frame without an address of its own, as in a notebook.
     }
-    by("map-link").textContent = "Copy link";
+    say("map-link", "Copy link");
   };
   const read = () => {
     if (!location.hash.startsWith("#map?")) return false;
     const fields = new URLSearchParams(location.hash.slice(5));
     const mask = fields.get("key") === data.key ? Selection.decode(fields.get("rows") ?? "", data.n) : null;
     if (!mask) {
-      by("map-said").textContent = "The selection in the address is of another report.";
+      say("map-said", "The selection in the address is of another report.");
       return false;
     }
     const [view, pinned] = [Number(fields.get("view")), Number(fields.get("pin") ?? -1)];
@@ -146,7 +151,8 @@
   const pointers = new Map(); // id -> place on the canvas
   let gesture = ""; // "", "pan", "lasso" or "pinch"
   let moved = 0; // CSS pixels since the pointer went down
-  canvas.addEventListener("pointerdown", (event) => {
+  on(canvas, "pointerdown", (event) => {
+    if (event.button !== 0) return; // a menu may open, and swallow what follows
     pointers.set(event.pointerId, place(event));
     moved = 0;
     gesture = pointers.size > 1 ? "pinch" : state.lasso || event.shiftKey ? "lasso" : "pan";
@@ -154,7 +160,7 @@
     if (gesture === "lasso") for (const one of [map, small]) one.prepare(theme);
     canvas.setPointerCapture(event.pointerId);
   });
-  canvas.addEventListener("pointermove", (event) => {
+  on(canvas, "pointermove", (event) => {
     const before = pointers.get(event.pointerId);
     if (!before) return hover(under(event));
     const now = place(event);
@@ -194,20 +200,16 @@
     if (pointers.size === 0) gesture = "";
     changed("marks");
   };
-  canvas.addEventListener("pointerup", up);
-  canvas.addEventListener("pointercancel", up);
-  canvas.addEventListener("pointerleave", () => hover(-1));
-  canvas.addEventListener(
-    "wheel",
-    (event) => {
-      // A page scrolls over a map that nobody has taken hold of.
-      if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      map.zoomBy(2 ** (-event.deltaY / 300), ...place(event));
-      changed("map");
-    },
-    { passive: false },
-  );
+  on(canvas, "pointerup", up);
+  on(canvas, "pointercancel", up);
+  on(canvas, "pointerleave", () => hover(-1));
+  on(canvas, "wheel", (event) => {
+    // A page scrolls over a map that nobody has taken hold of.
+    if (document.activeElement !== canvas && !event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    map.zoomBy(2 ** (-event.deltaY / 300), ...place(event));
+    changed("map");
+  });
 
   // ---- keys ----
   const zoom = (factor) => {
@@ -216,7 +218,9 @@
   };
   const step = (x, y) => {
     const next = map.next(focus(), x, y);
-    if (next >= 0) hover(next);
+    if (next < 0) return;
+    hover(next);
+    reveal(next);
   };
   const keys = {
     ArrowLeft: () => step(-1, 0),
@@ -233,91 +237,80 @@
     "-": () => zoom(0.5),
     0: () => zoom(0),
   };
-  canvas.addEventListener("keydown", (event) => {
+  on(canvas, "keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
     keys[event.key]();
     event.preventDefault();
   });
-  canvas.addEventListener("blur", () => hover(-1));
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") clear();
+  on(canvas, "blur", () => hover(-1));
+  on(document, "keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (state.pin >= 0) pin(-1);
+    else pick([]);
   });
 
   // ---- controls ----
-  const click = (name, work) => by(`map-${name}`).addEventListener("click", work);
-  const toggle = (name, key, then) =>
-    click(name, () => {
-      state[key] = !state[key];
-      by(`map-${name}`).setAttribute("aria-pressed", String(state[key]));
+  const click = (name, work) => on(by(`map-${name}`), "click", work);
+  const toggle = (name, then) =>
+    click(name, ({ target }) => {
+      state[name] = !state[name];
+      target.ariaPressed = state[name];
       then();
     });
-  toggle("images", "pictures", () => changed("map"));
-  toggle("names", "names", () => changed("map"));
-  toggle("lasso", "lasso", () => canvas.classList.toggle("lasso", state.lasso));
-  by("map-images").hidden = !thumbnails;
-  by("map-names").hidden = !data.labels || data.labels.length < 2 || data.labels.length > NAMED;
+  toggle("images", () => changed("map"));
+  toggle("names", () => changed("map"));
+  toggle("lasso", () => canvas.classList.toggle("lasso", state.lasso));
   click("closer", () => zoom(2));
   click("farther", () => zoom(0.5));
   click("all", () => zoom(0));
   click("clear", () => pick([]));
   click("csv", () => {
-    const rows = state.selection.empty ? Array.from({ length: data.n }, (_, i) => i) : [...state.selection.list];
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([csv(data, state.view, rows)], { type: "text/csv" }));
-    link.download = "selection.csv";
-    link.click();
-    URL.revokeObjectURL(link.href);
+    const rows = [...(state.selection.empty ? data.ids.keys() : state.selection.list)];
+    const href = URL.createObjectURL(new Blob([csv(data, state.view, rows)], { type: "text/csv" }));
+    element("a", { href, download: "selection.csv" }).click();
+    URL.revokeObjectURL(href);
   });
-  click("link", async () => {
+  click("link", () => {
     writeNow();
     const framed = location.hash !== address;
-    try {
-      await navigator.clipboard.writeText(framed ? address : location.href);
-      by("map-link").textContent = "Copied";
-    } catch {
-      by("map-link").textContent = framed ? "It is written above" : "It is in the address bar";
-      if (framed) by("map-said").textContent = address;
-    }
+    copy(framed ? address : location.href, by("map-link"), () => {
+      if (framed) say("map-said", address);
+      return framed ? "It is written above" : "It is in the address bar";
+    });
   });
 
-  const option = (text, value) => element("option", text, { value });
-  const sorted = (names) =>
-    names.map((name, i) => [name, i]).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
-  by("map-label")?.append(...sorted(data.labels).map(([name, i]) => option(name, i)));
-  by("map-label")?.addEventListener("change", ({ target: { value } }) => {
-    pick(value === "" ? [] : data.members[Number(value)]);
-    by("map-label").value = value;
-  });
-  by("map-colour").append(
-    ...(data.labels ? [option(data.label_noun, "label")] : []),
-    ...data.columns.map(({ name }, i) => option(name, i)),
-    option("none", "none"),
-  );
-  by("map-colour").value = state.colour;
-  by("map-colour").addEventListener("change", (event) => recolour(event.target.value));
+  if (data.labels) {
+    const options = data.labels.map((name, value) => element("option", { value }, name));
+    by("map-label").append(...options.sort((a, b) => a.text.localeCompare(b.text, "en", { numeric: true })));
+    on(by("map-label"), "change", ({ target, target: { value } }) => {
+      pick(value === "" ? [] : data.members(data.columns[0])[value]);
+      target.value = value;
+    });
+  }
+  on(by("map-colour"), "change", ({ target }) => recolour(Number(target.value)));
 
   let found = [];
-  by("map-search").addEventListener("input", (event) => {
+  on(by("map-search"), "input", (event) => {
     const text = event.target.value;
-    found = search.find(text, state.view);
+    found = search(data, text, state.view);
     by("map-found").hidden = found.length < 2;
-    by("map-found").textContent = `Select all ${count(found.length)}`;
+    say("map-found", `Select all ${count(found.length)}`);
     pin(found.length > 0 ? found[0] : -1);
     if (text.trim() && found.length === 0)
-      requestAnimationFrame(() => (by("map-said").textContent = "No image has this in its id, label or numbers."));
+      requestAnimationFrame(() => say("map-said", "No image has this in its id, label or numbers."));
   });
   click("found", () => pick(found));
-  by("map-search").addEventListener("keydown", (event) => {
+  on(by("map-search"), "keydown", (event) => {
     if (event.key === "Enter" && found.length > 0) pick(found);
   });
 
   // ---- what changes from outside ----
-  document.addEventListener("themechange", () => {
-    theme = new Theme(data.labels ?? [""]);
+  on(document, "themechange", () => {
+    theme = new Theme();
     panel.scale(theme);
     changed("map", "small", "focus");
   });
-  window.addEventListener("hashchange", () => {
+  on(window, "hashchange", () => {
     if (!read()) return;
     show(state.view);
     changed("small", "selection");
@@ -331,6 +324,7 @@
   read();
   map.points = data.views[state.view];
   show(state.view);
+  recolour(state.colour);
   small.measure();
-  changed("small", "selection", "focus");
+  changed("selection");
 })();

@@ -1,46 +1,61 @@
 "use strict";
+// What all scripts use: an element by its id, what it says, a listener, numbers in words, and a new
+// element, in which whatever it holds stays text.
+const by = (id) => document.getElementById(id);
+const say = (id, words) => (by(id).textContent = words);
+const on = (target, kind, work) => target.addEventListener(kind, work);
+const count = (value) => value.toLocaleString("en");
+const plain = (value) => (Number.isNaN(value) ? "–" : Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 }));
+const element = (name, options, ...content) => {
+  const made = Object.assign(document.createElement(name), options);
+  made.append(...content);
+  return made;
+};
+
+// Copies a text, and says so on a button; `otherwise` says what to do where nothing can be copied.
+const copy = async (text, button, otherwise) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = otherwise();
+  }
+};
+
 // The switch between dark and light. Without it the page follows the system.
 (() => {
   const root = document.documentElement;
   root.classList.add("scripted");
   const storage = () => {
     try {
-      return window.localStorage;
+      return localStorage;
     } catch {
       return null; // a page opened where nothing may be stored
     }
   };
   const remembered = storage()?.getItem("repviz-theme");
   if (remembered === "light" || remembered === "dark") root.dataset.theme = remembered;
-  const dark = () =>
-    root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : window.matchMedia("(prefers-color-scheme: dark)").matches;
-  const button = document.getElementById("theme");
-  const show = () => (button.textContent = dark() ? "Light" : "Dark");
-  button.addEventListener("click", () => {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const show = () => say("theme", dark() ? "Light" : "Dark");
+  const changed = () => {
+    show();
+    document.dispatchEvent(new Event("themechange"));
+  };
+  on(by("theme"), "click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
     storage()?.setItem("repviz-theme", root.dataset.theme);
-    show();
-    document.dispatchEvent(new Event("themechange"));
+    changed();
   });
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    show();
-    document.dispatchEvent(new Event("themechange"));
-  });
+  on(system, "change", changed);
   show();
 
   // The table of contents marks the section that is being read.
-  const links = new Map(
-    [...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]),
-  );
+  const links = document.querySelectorAll("nav a");
   const watcher = new IntersectionObserver(
     (entries) => {
-      for (const entry of entries) {
-        if (!entry.isIntersecting) continue;
-        for (const link of links.values()) link.removeAttribute("aria-current");
-        links.get(entry.target.id)?.setAttribute("aria-current", "true");
-      }
+      for (const { isIntersecting, target } of entries)
+        if (isIntersecting) for (const link of links) link.ariaCurrent = link.hash === `#${target.id}` ? "true" : null;
     },
     { rootMargin: "-20% 0px -70% 0px" },
   );
@@ -50,25 +65,22 @@
   const themed = (theme) => {
     if (theme) root.dataset.theme = theme;
     else delete root.dataset.theme;
-    document.dispatchEvent(new Event("themechange"));
+    changed();
   };
   let onScreen;
-  window.addEventListener("beforeprint", () => {
+  on(window, "beforeprint", () => {
     for (const fold of document.querySelectorAll(".notes details")) fold.open = true;
     onScreen = root.dataset.theme;
     themed("light");
   });
-  window.addEventListener("afterprint", () => themed(onScreen));
+  on(window, "afterprint", () => themed(onScreen));
 
   for (const button of document.querySelectorAll("[data-copy]"))
-    button.addEventListener("click", async () => {
-      const text = document.getElementById(button.dataset.copy).textContent;
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = "Copied";
-      } catch {
-        getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
-        button.textContent = "Selected";
-      }
+    on(button, "click", () => {
+      const source = by(button.dataset.copy);
+      copy(source.textContent, button, () => {
+        getSelection().selectAllChildren(source);
+        return "Selected";
+      });
     });
 })();

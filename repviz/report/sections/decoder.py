@@ -48,7 +48,14 @@ def render(study: Study) -> Content | None:
         figure(
             join(
                 [
-                    tag("div", _choices(study), _panels(), _said(), class_="decoder", id="decode"),
+                    tag(
+                        "div",
+                        _choices(study),
+                        _panels(study),
+                        _said(),
+                        class_="decoder",
+                        id="decode",
+                    ),
                     _strip(study, rows),
                     _data(study, rows, limits, source),
                 ]
@@ -78,13 +85,18 @@ def _limits(study: Study, first: dict[str, Any]) -> tuple[list[float], str]:
 
 
 def _choices(study: Study) -> Markup:
+    shown = _ids(study)[: len(study.array("decoder_images"))]
+    options = [tag("option", one, value=place) for place, one in enumerate(shown)]
+    last = len(study.result("decoders", TABLES["decoders"])) - 1
     return tag(
         "div",
-        tag("label", f"{study.nouns.image.capitalize()} ", tag("select", id="decode-image")),
+        tag(
+            "label", f"{study.nouns.image.capitalize()} ", tag("select", options, id="decode-image")
+        ),
         tag(
             "label",
             "Code size ",
-            tag("input", type="range", id="decode-size", min=0, max=0, step=1, value=0),
+            tag("input", type="range", id="decode-size", min=0, max=last, step=1, value=last),
             " ",
             tag("output", id="decode-size-said"),
         ),
@@ -95,9 +107,11 @@ def _choices(study: Study) -> Markup:
     )
 
 
-def _panels() -> Markup:
+def _panels(study: Study) -> Markup:
+    height, width = study.array("decoder_images").shape[-2:]
+
     def panel(name: str) -> Markup:
-        canvas = tag("canvas", id=f"decode-{name}", role="img")
+        canvas = tag("canvas", id=f"decode-{name}", role="img", width=width, height=height)
         return tag("figure", canvas, tag("figcaption", id=f"decode-{name}-said"))
 
     return tag("div", [panel(one) for one in ("given", "drawn", "pca", "near")], class_="pictures")
@@ -120,11 +134,15 @@ def _strip(study: Study, rows: list[dict[str, Any]]) -> Markup:
     return tag("div", pictures, class_="pictures still")
 
 
+def _ids(study: Study) -> list[str]:
+    """The ids of the images that can be chosen, then of the known ones."""
+    table = study.result("images", TABLES["images"]).set_index("row")
+    return [str(one) for one in table["id"].loc[study.array("decoder_rows")]]
+
+
 def _data(study: Study, rows: list[dict[str, Any]], limits: list[float], source: str) -> Markup:
     pixels, of_rows = study.array("decoder_images"), study.array("decoder_rows")
-    table = study.result("images", TABLES["images"])
-    ids = dict(zip(table["row"], table["id"], strict=True))
-    named = [ids[row] for row in of_rows.tolist()]
+    named = _ids(study)
     sheets = {"decode-sheet": sheet(pixels, quality=90)}
     known, place = of_rows[len(pixels) :], thumbnail_grid(study)
     if place is None:
@@ -141,6 +159,7 @@ def _data(study: Study, rows: list[dict[str, Any]], limits: list[float], source:
         "directions": [row["directions"] for row in rows],
         "sliders": SLIDERS,
         "shown": named[: len(pixels)],
+        "rows": of_rows[: len(pixels)].tolist(),
         "known": named[len(pixels) :],
         "limits": limits,
         "source": source,
@@ -160,10 +179,7 @@ def _data(study: Study, rows: list[dict[str, Any]], limits: list[float], source:
                 for name, one in sheets.items()
             ),
             block("decode-words", as_json(words)),
-            *(
-                block(f"decode-{name}-data", study.array(f"decoder_{name}").tobytes())
-                for name in arrays
-            ),
+            *(block(f"decode-{name}", study.array(f"decoder_{name}").tobytes()) for name in arrays),
         ]
     )
 

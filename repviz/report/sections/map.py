@@ -7,11 +7,13 @@ import numpy as np
 from repviz import number_format as numbers
 from repviz.report.html import Child, Markup, join, tag
 from repviz.report.map_data import ABSENT, SPAN, TABLES, MapData, map_data
-from repviz.report.parts import figure
+from repviz.report.parts import figure, scrolling
 from repviz.report.pictures import scatter
 from repviz.report.sections import Content, Section
 from repviz.report.thumbnails import ARRAY, PICTURED, thumbnail_grid
 from repviz.study_folder import Study
+
+THUMBNAIL = 48  # pixels of one in the lists of neighbours
 
 
 def render(study: Study) -> Content | None:
@@ -21,16 +23,17 @@ def render(study: Study) -> Content | None:
     data = map_data(study)
     nouns = study.nouns
     body = [
-        tag("div", _stage(), _views(), _panel(nouns.label, data), class_="map-layout"),
+        tag("div", _stage(data), _views(data), _panel(data), class_="map-layout"),
         _without_scripts(data),
         data.blocks(),
     ]
     names = data.words["representations"]
     caption = (
         f"UMAP of {numbers.count(data.n)} images in {len(names)} representations. Point at an "
-        "image to see it in every map; click to pin it. Draw around images with Lasso, or with "
-        "Shift and the mouse, to select them in every map. Keys: arrows move, Enter pins, Space "
-        "selects, + and - zoom, Escape clears."
+        "image to see it in every map; click to pin it, and the wheel zooms from then on. Draw "
+        "around images with Lasso, or with Shift and the mouse, to select them in every map; with "
+        "Ctrl they join those selected. Keys: arrows move, Enter pins, Space selects, + and - "
+        "zoom, Escape clears."
     )
     if thumbnail_grid(study) is None and study.has(f"arrays/{ARRAY}.npy"):
         caption += (
@@ -73,13 +76,14 @@ def _field(words: str, control: Child) -> Markup:
     return tag("label", f"{words} ", control)
 
 
-def _stage() -> Markup:
+def _stage(data: MapData) -> Markup:
     """The large map under its controls, and what is written below it."""
+    sheet = data.words["sheet"]
     search = tag("input", type="search", id="map-search", placeholder="id, label, factor > 1")
     choices = [
         _field("Search", search),
         _button("Select all found", "found", hidden=True),
-        _field("Colour by", tag("select", id="map-colour")),
+        _field("Colour by", _colours(data)),
     ]
     plot = tag(
         "div",
@@ -95,7 +99,9 @@ def _stage() -> Markup:
         tag("canvas", id="map-overlay", aria_hidden="true"),
         tag(
             "div",
-            tag("canvas", id="map-face"),
+            tag("canvas", id="map-face", width=sheet["width"], height=sheet["height"])
+            if sheet
+            else None,
             tag("span", id="map-name"),
             id="map-card",
             hidden=True,
@@ -104,13 +110,22 @@ def _stage() -> Markup:
     )
     tools = [
         _button("Lasso", "lasso", pressed=False),
-        _button("Images", "images", pressed=False),
+        _button("Images", "images", pressed=False, hidden=not sheet),
         _button("Names", "names", pressed=True),
         _button("Zoom in", "closer"),
         _button("Zoom out", "farther"),
         _button("Whole map", "all"),
     ]
-    scale = tag("p", id="map-scale", class_="scale", hidden=True)
+    scale = tag(
+        "p",
+        tag("span"),
+        tag("canvas", width=256, height=1, aria_hidden="true"),
+        tag("span"),
+        tag("span", "grey: none", class_="facts"),
+        id="map-scale",
+        class_="under scale",
+        hidden=True,
+    )
     return tag(
         "div",
         tag("div", choices, class_="under choices"),
@@ -122,10 +137,29 @@ def _stage() -> Markup:
     )
 
 
-def _views() -> Markup:
+def _colours(data: MapData) -> Markup:
+    """What can colour the map: the label if there are several, groups, numbers; or nothing."""
+    labels, names = data.words["labels"], _column_names(data)
+    options = [tag("option", name, value=place) for place, name in enumerate(names)]
+    none = tag("option", "none", value=-1, selected=labels is None or len(labels) < 2)
+    return tag("select", options, none, id="map-colour")
+
+
+def _column_names(data: MapData) -> list[str]:
+    """The columns as the page counts them: the label, groups, numbers."""
+    labels = [] if data.words["labels"] is None else [data.words["label_noun"]]
+    return labels + [one["name"] for one in data.words["columns"]]
+
+
+def _views(data: MapData) -> Markup:
+    buttons = [
+        tag("button", tag("canvas", aria_hidden="true"), tag("span", one["name"]), type="button")
+        for one in data.words["representations"]
+    ]
     return tag(
         "div",
         tag("canvas", id="map-marks", aria_hidden="true"),
+        buttons,
         id="map-views",
         class_="views",
         role="group",
@@ -133,13 +167,18 @@ def _views() -> Markup:
     )
 
 
-def _panel(label: str, data: MapData) -> Markup:
+def _panel(data: MapData) -> Markup:
     """The image in focus with its neighbours, and the selection."""
+    k, label = data.words["neighbors"], data.words["label_noun"]
+    strip = [
+        tag("canvas", width=THUMBNAIL * k, height=THUMBNAIL, aria_hidden="true"),
+        [tag("button", type="button")] * k,
+    ]
     neighbours = [
         tag("p", id="map-true-said", class_="facts"),
-        tag("div", id="map-true", class_="strip"),
+        tag("div", strip, id="map-true", class_="strip"),
         tag("p", id="map-near-said", class_="facts"),
-        tag("div", id="map-near", class_="strip"),
+        tag("div", strip, id="map-near", class_="strip"),
     ]
     labelled = data.words["labels"] is not None
     chosen = tag("select", tag("option", "none", value=""), id="map-label")
@@ -163,10 +202,52 @@ def _panel(label: str, data: MapData) -> Markup:
             tag("p", id="map-count", aria_live="polite"),
             tag("div", actions, class_="tools"),
             tag("ul", id="map-mix", class_="mix"),
-            tag("div", id="map-profile"),
+            _reconstructions(),
+            tag("div", _tables(data), id="map-tables", hidden=True),
         ),
         class_="panel",
     )
+
+
+def _reconstructions() -> Markup:
+    """Where the page draws the selected images again, if it can."""
+    return tag(
+        "div",
+        tag("p", id="map-drawn-said", class_="facts"),
+        tag("div", id="map-drawn-size", class_="tools"),
+        tag("div", id="map-drawn-pictures", class_="pictures"),
+        id="map-drawn",
+        hidden=True,
+    )
+
+
+def _tables(data: MapData) -> list[Markup]:
+    """The tables of a selection: its images, and each column that differs by view."""
+    columns = data.words["columns"]
+    titles = ["Image", *_column_names(data)]
+    head = tag("tr", [tag("th", one, scope="col") for one in titles])
+    words = "Selected images"
+    listed = scrolling(tag("table", tag("thead", head), tag("tbody")), words)
+    tables = [_fold(words, listed, tag("p", class_="facts"))]
+    for column in columns:
+        if not column["views"]:
+            continue
+        words = f"Median {column['name']}, selection beside all"
+        heads = [
+            tag("th", "Representation", scope="col"),
+            *(tag("th", one, scope="col", class_="number") for one in ("selection", "all")),
+        ]
+        rows = [
+            tag("tr", tag("th", one["name"], scope="row"), [tag("td", class_="number")] * 2)
+            for one in data.words["representations"]
+        ]
+        table = tag("table", tag("thead", tag("tr", heads)), tag("tbody", rows))
+        tables.append(_fold(words, table))
+    return tables
+
+
+def _fold(words: str, *content: Markup) -> Markup:
+    return tag("details", tag("summary", words), content)
 
 
 SECTION = Section(

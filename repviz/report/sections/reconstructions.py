@@ -130,7 +130,7 @@ class _Grid:
             cells = [self._cell(one, engine, size) for size in self.sizes]
             head = tag("th", label, scope="row", class_="engine")
             rows.append(tag("tr", None if rows else first, head, cells))
-        return tag("tbody", rows)
+        return tag("tbody", rows, data_row=one["row"])
 
     def _cell(self, one: dict[str, Any], engine: str, size: int) -> Markup:
         panel = self.panels.get((engine, size))
