@@ -15,7 +15,8 @@ def verify(path: str | Path) -> int:
     ----------
     path : path
         A folder of activations or of a study, a checkpoint (``.safetensors``), a report
-        (``.html``), or an exported file or folder with its card beside it.
+        (``.html``), or an exported file or folder with its card beside it. Or the address of
+        activations, whose objects are read where they are.
 
     Raises
     ------
@@ -26,7 +27,10 @@ def verify(path: str | Path) -> int:
     """
     from repviz import seals, study_manifest
     from repviz.activations import layout
+    from repviz.activations.addresses import is_address
 
+    if is_address(path):
+        return _activations(str(path))
     path = checks.path("verify", "path", path)
     if path.is_file() and path.suffix == ".safetensors":
         return _checkpoint(path)
@@ -66,7 +70,7 @@ def _study(path: Path) -> int:
     return checked
 
 
-def _activations(path: Path) -> int:
+def _activations(path: Path | str) -> int:
     from repviz.activations import integrity
     from repviz.manifold.search.graph_files import read_graph
 
@@ -77,7 +81,7 @@ def _activations(path: Path) -> int:
             f"they were written, the first '{result.damaged[0]}'. Extract the activations again, "
             "into another folder."
         )
-    graphs = sorted((path / "graphs").glob("*/*.npz"))
+    graphs = sorted((result.path / "graphs").glob("*/*.npz"))
     for graph in graphs:
         read_graph(graph)
     return result.files + len(graphs)

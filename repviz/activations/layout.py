@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from repviz import durable, provenance
+from repviz.activations.addresses import address_of
 from repviz.errors import Damaged, StoreError
 
 if TYPE_CHECKING:
@@ -46,13 +47,29 @@ MOST_IMAGES, MOST_LAYERS, MOST_SIDE = 10**9, 10_000, 2**40
 
 
 def finished_shards(path: Path, manifest: dict[str, Any]) -> list[int]:
-    """The numbers of the shards that are on disk for every layer."""
+    """The numbers of the shards that are on disk for every layer, or at the folder's address."""
+    elsewhere = address_of(path) is not None  # a commit stands there after its files only
     return [
         number
         for number in range(shards(manifest))
         if commit_path(path, number).is_file()
-        and all(shard_path(path, layer, number).is_file() for layer in manifest["order"])
+        and (elsewhere or all(file.is_file() for file in data_files(path, manifest, number)))
     ]
+
+
+def commits(path: Path, manifest: dict[str, Any]) -> list[int | str]:
+    """The commits that a finished folder must have, and those of what may have been fitted."""
+    return [*range(shards(manifest)), "rows", *FITTED]
+
+
+def data_files(path: Path, manifest: dict[str, Any], commit: int | str) -> dict[Path, str]:
+    """The files whose checksums a commit lists, and under which name it lists each."""
+    if commit == "rows":
+        return {path / "rows.parquet": "rows"}
+    if commit in FITTED:
+        listed = sums(path, commit)
+        return {fitted_path(path, str(commit), layer): layer for layer in listed}
+    return {shard_path(path, layer, int(commit)): layer for layer in manifest["order"]}
 
 
 def first_row(manifest: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from repviz.activations import layout, writer
+from repviz.activations import layout, object_store, writer
 from repviz.activations.capture import Capture
 from repviz.activations.store import Activations
 from repviz.errors import ImageError
@@ -65,6 +65,8 @@ def seal(path: Path, manifest: dict[str, Any], images: Images, *, anew: bool, sh
         Whether other processes may try the same at this moment.
     """
     with locked_file(path / "rows.parquet", wait=True) if shared else nullcontext():
+        if shared:
+            object_store.pull(path)
         if len(layout.finished_shards(path, manifest)) < layout.shards(manifest):
             return False
         if anew or not (path / "rows.parquet").is_file():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from repviz import durable
-from repviz.activations import layout
+from repviz.activations import layout, object_store
 from repviz.errors import Damaged
 
 MAPS_OPEN = 1024  # shards of a matrix that stay mapped; a process may have some ten thousand maps
@@ -54,6 +54,8 @@ class Shards:
                 self._open.pop(next(iter(self._open)))
             folder, place, rows = self._files[number]
             path = layout.shard_path(folder, self._layer, place)
+            if not path.is_file():
+                object_store.fetch(folder, path, layout.sums(folder, place).get(self._layer))
             self._open[number] = _mapped(path, (rows, self._d), self._dtype)
         return self._open[number]
 

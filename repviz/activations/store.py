@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import checks, durable, provenance
-from repviz.activations import layout
+from repviz.activations import layout, object_store
+from repviz.activations.addresses import address_of, named_by_address
 from repviz.activations.shard_files import Shards
 from repviz.errors import Damaged
 from repviz.references import resolve
@@ -137,7 +138,7 @@ class Activations:
     Attributes
     ----------
     path : Path
-        The folder.
+        The folder; of an address, where the records and the rows that were read are kept.
     manifest : dict
         What ``manifest.json`` holds.
     appended : tuple of Activations
@@ -165,6 +166,11 @@ class Activations:
         """The hash of all that the activations depend on, image contents included (64 digits)."""
         own = [self.manifest["key"], layout.sums(self.path, "rows")]
         return provenance.key([*own, *(folder.key for folder in self.appended)])
+
+    @property
+    def location(self) -> str:
+        """The address of these activations; where they have none, their folder."""
+        return address_of(self.path) or str(self.path)
 
     @property
     def finished(self) -> bool:
@@ -268,7 +274,7 @@ class Activations:
         return Matrix(self, layer)
 
     def __repr__(self) -> str:
-        return f"<activations '{self.path}': {len(self)} images, {', '.join(self.layers)}>"
+        return f"<activations '{self.location}': {len(self)} images, {', '.join(self.layers)}>"
 
     def _repr_html_(self) -> str:
         bad = len(self) - int(self.readable.sum())
@@ -293,7 +299,7 @@ class Activations:
         )
         titles = _html_row(["layer", "matrix", "shape", "type", "reduction"], [])
         return (
-            f"<table><caption>{html.escape(str(self.path))}</caption>{head}</table>"
+            f"<table><caption>{html.escape(self.location)}</caption>{head}</table>"
             f"<table>{titles}{body}</table>"
         )
 
@@ -303,25 +309,39 @@ def open_activations(path: str | Path) -> Activations:
 
     The manifest is checked at once, the rows when they are read; :func:`repviz.verify` checks all.
 
+    Parameters
+    ----------
+    path : str or Path
+        A folder, or an address such as ``"s3://bucket/prefix"`` (``repviz-toolkit[remote]``). Of an
+        address the records are fetched at once, and the rows when they are used, each shard once:
+        they are kept in the cache, and are those whose checksums the records list.
+
     Raises
     ------
     StoreError
-        The folder holds no activations.
+        The folder holds no activations; or the address does not answer.
     Damaged
         The extraction into it did not finish, or the manifest was changed.
+    Unavailable
+        A package is missing that reads the address.
 
     Warns
     -----
     UserWarning
         The folder is of an older release, whose manifests carry no checksum.
     """
-    path = checks.path("open_activations", "path", path)
+    folder = object_store.opened("open_activations", path)
+    with named_by_address(folder):
+        return _open(folder)
+
+
+def _open(path: Path) -> Activations:
     manifest = layout.read_manifest(path)
     if durable.CHECKSUM not in manifest:
         warnings.warn(
             f"{path}: these activations were written by an older release, whose manifest has no "
             "checksum: damage to it cannot be detected.",
-            stacklevel=2,
+            stacklevel=3,
         )
     if not (path / "rows.parquet").is_file():
         raise _unfinished(path, manifest)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from repviz import durable, progress, provenance
-from repviz.activations import layout, shard_files
+from repviz.activations import layout, object_store, shard_files
 from repviz.activations.preallocated import PreallocatedFile
 from repviz.errors import Damaged, Mismatch, StoreError
 
@@ -57,6 +57,7 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
                 "files. Choose another folder."
             )
         durable.write_record(path / "manifest.json", manifest)
+        object_store.push_manifest(path)
     stored = layout.read_manifest(path)
     if stored["key"] != manifest["key"]:
         phrases = differences(stored, manifest)
@@ -187,6 +188,7 @@ class Shard:
         sums = {layer: file.checksum() for layer, file in self._files.items()}
         commit = {layout.SUMS: sums, **record}
         layout.write_commit(self.path, self.number, commit)
+        object_store.push(self.path, self.number)
         discard_unfinished(self.path, self.number)
         progress.announce(progress.Event("shard", name, "finished"))
 
@@ -287,6 +289,7 @@ def finish(path: Path, rows: pd.DataFrame) -> None:
     sums = {"rows": provenance.checksum(content).hexdigest()}
     layout.write_commit(path, "rows", {layout.SUMS: sums})
     durable.write_bytes(path / "rows.parquet", content)
+    object_store.push(path, "rows")
 
 
 def differences(stored: dict[str, Any], new: dict[str, Any], within: str = "") -> list[str]:

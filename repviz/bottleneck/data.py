@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from repviz import checks, provenance
+from repviz.activations.addresses import is_address
 from repviz.errors import InputError
 from repviz.images import as_images
 from repviz.images.collection import Images
@@ -121,11 +122,13 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
 
 
 def is_store(source: Any) -> TypeGuard[str | Path]:
-    """Whether ``source`` is the path of a folder of activations."""
+    """Whether ``source`` is the path of a folder of activations, or an address."""
     try:
-        return isinstance(source, str | Path) and (Path(source).expanduser() / "layers").is_dir()
+        if isinstance(source, str | Path):
+            return is_address(source) or (Path(source).expanduser() / "layers").is_dir()
     except (OSError, ValueError, RuntimeError):  # no name that a file may have, no such home
-        return False
+        pass
+    return False
 
 
 def load_data(
@@ -207,7 +210,7 @@ def _from_activations(acts: Any, layer: str | None) -> SweepData:
         if name.startswith("factor_")
     }
     return replace(
-        _from_matrix(f"{acts.path.name} {layer}", acts[layer][readable]),
+        _from_matrix(f"{Path(acts.location).name} {layer}", acts[layer][readable]),
         left_out=int((~readable).sum()),
         ids=tuple(rows["id"].astype(str)),
         labels=labels.astype(str) if known else None,

@@ -20,7 +20,7 @@ def extract(
         str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
     ],
     images: option.ImagesName,
-    out: Annotated[Path, typer.Option(help="Folder for the activations.")],
+    out: Annotated[str, typer.Option(help="Folder for the activations, or an address.")],
     layers: Annotated[
         str | None,
         typer.Option(
@@ -119,10 +119,10 @@ def extract(
     _write_extracted(acts, out, as_json)
 
 
-def _write_extracted(acts: Any, out: Path, as_json: bool) -> None:
+def _write_extracted(acts: Any, out: str, as_json: bool) -> None:
     if not acts.finished:
-        state = unfinished_sentence(out, acts.manifest)
-        write({"activations": str(out), "finished": False}, as_json, [f"Not finished yet: {state}"])
+        state = unfinished_sentence(acts.path, acts.manifest)
+        write({"activations": out, "finished": False}, as_json, [f"Not finished yet: {state}"])
         return
     shapes = {name: list(acts[name].shape) for name in acts.layers}
     bad = acts.rows[~acts.readable]
@@ -134,7 +134,7 @@ def _write_extracted(acts: Any, out: Path, as_json: bool) -> None:
         )
     write(
         {
-            "activations": str(out),
+            "activations": out,
             "layers": shapes,
             "unreadable": dict(zip(bad["id"], bad["reason"], strict=True)),
             "overflow": acts.overflow,
@@ -160,7 +160,7 @@ def layers(
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A folder of activations.")],
+    folder: Annotated[str, typer.Argument(help="A folder of activations.")],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
     format: Annotated[  # noqa: A002
         str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,12 +26,11 @@ def catalog(
 
 def verify(
     folder: Annotated[
-        Path, typer.Argument(help="Activations, study, report, checkpoint or export.")
+        str,
+        typer.Argument(help="Activations (or their address), study, report, checkpoint, export."),
     ],
     as_json: option.Json = False,
 ) -> None:
     """Check that files on disk are as they were written."""
     files = repviz.verify(folder)
-    write(
-        {"folder": str(folder), "files": files, "sound": True}, as_json, [f"{files} files, sound"]
-    )
+    write({"folder": folder, "files": files, "sound": True}, as_json, [f"{files} files, sound"])

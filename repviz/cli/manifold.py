@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from repviz.errors import InputError
 if TYPE_CHECKING:
     from repviz.manifold.dimension import Dimension
 
-Source = Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")]
+Source = Annotated[str, typer.Argument(help="A folder of activations, or a .npy matrix.")]
 Layer = Annotated[str | None, typer.Option(help="Layer of the folder (default: last).")]
 Groups = Annotated[
     str | None,
@@ -80,8 +79,8 @@ def scales(
 
 
 def similarity(
-    one: Annotated[Path, typer.Argument(help="A folder of activations, or a .npy matrix.")],
-    other: Annotated[Path, typer.Argument(help="Another one, of the same images.")],
+    one: Annotated[str, typer.Argument(help="A folder of activations, or a .npy matrix.")],
+    other: Annotated[str, typer.Argument(help="Another one, of the same images.")],
     layer: Layer = None,
     other_layer: Annotated[
         str | None, typer.Option(help="Layer of the second folder (default: --layer).")
@@ -112,15 +111,15 @@ def similarity(
     write({**values, "warnings": list(got.warnings)}, as_json, [line, *got.warnings])
 
 
-def _layers(who: str, source: Path) -> Any:
+def _layers(who: str, source: str) -> Any:
     """All layers of a folder of activations, or one matrix."""
     return (
-        _matrix(who, source, None) if source.suffix == ".npy" else repviz.open_activations(source)
+        _matrix(who, source, None) if source.endswith(".npy") else repviz.open_activations(source)
     )
 
 
-def _matrix(who: str, source: Path, layer: str | None) -> Any:
-    if source.suffix != ".npy":
+def _matrix(who: str, source: str, layer: str | None) -> Any:
+    if not source.endswith(".npy"):
         acts = repviz.open_activations(source)
         return acts[layer or acts.layers[-1]]
     from repviz.activations.imports import read_matrix
@@ -128,11 +127,11 @@ def _matrix(who: str, source: Path, layer: str | None) -> Any:
     return read_matrix(who, checks.path(who, "the matrix", source))
 
 
-def _column(source: Path, name: str | None) -> Any:
+def _column(source: str, name: str | None) -> Any:
     """A column of a folder's rows, or nothing where none is asked for."""
     if name is None:
         return None
-    if source.suffix == ".npy":
+    if source.endswith(".npy"):
         raise InputError(
             f"--groups: {source} must be a folder of activations, whose row index has columns, "
             "got a matrix. Leave --groups out, or call repviz.dimension(X, groups=...) in Python."

@@ -226,7 +226,7 @@ def encoder(
 
 _REPORT_HELP = "Report on a study, on two, or on saved activations."
 _Folders = Annotated[
-    list[Path], typer.Argument(help="A study, two studies, or folders of activations.")
+    list[str], typer.Argument(help="A study, two studies, or folders of activations.")
 ]
 _ReportOut = Annotated[
     Path | None,
@@ -237,7 +237,7 @@ _ReportOut = Annotated[
 def _report_command() -> Any:
     own = _own(repviz.build_report)
 
-    def run(folders: list[Path], out: Path | None, as_json: bool, **values: Any) -> None:
+    def run(folders: list[str], out: Path | None, as_json: bool, **values: Any) -> None:
         with progress_bars():
             path = repviz.build_report(*folders, out=out, **keywords(own, values))
         write({"report": str(path)}, as_json, [f"Report: {path}"])

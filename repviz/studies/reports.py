@@ -9,6 +9,7 @@ from typing import Any
 
 from repviz import checks, durable, study_manifest
 from repviz.activations import layout
+from repviz.activations.addresses import is_address
 from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.report.figure_files import write_figures
@@ -112,6 +113,9 @@ def _kind(folders: tuple[str | Path, ...]) -> str:
     """What the folders hold: "activations" or "study"."""
     kinds: dict[str, Path] = {}
     for folder in folders:
+        if is_address(folder):
+            kinds.setdefault("activations", Path(folder))
+            continue
         path = checks.path("report", "folder", folder)
         if not (path / "manifest.json").is_file():
             raise InputError(

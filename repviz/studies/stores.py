@@ -153,7 +153,7 @@ def open_stores(
             "Extract some: repviz extract."
         )
     opened = [one if isinstance(one, Activations) else open_activations(one) for one in given]
-    names = _distinct_names([acts.path for acts in opened])
+    names = _distinct_names([Path(acts.location) for acts in opened])
     numbered = joined_rows([acts[acts.layers[0]] for acts in opened])
     count = 1 + max((int(images.max(initial=-1)) for _, images in numbered), default=-1)
     priority = rng.permutation(count)
