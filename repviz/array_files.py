@@ -9,7 +9,7 @@ import numpy as np
 
 
 def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type of the array that a .npy file holds, from its first bytes on.
+    """Shape and type of the array in a .npy file, read from its header.
 
     Raises
     ------

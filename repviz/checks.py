@@ -1,6 +1,6 @@
-"""The only wording of input errors: ``who: what must hold, what was got. What to do.``
+"""Checks of arguments, with one wording: ``who: what must hold, what was got. What to do.``
 
-Each function hands back the value that it has checked, so that a check reads as an assignment.
+Each function returns the checked value, so that a check reads as an assignment.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def size(who: str, value: Any, *, low: int, high: int) -> tuple[int, int]:
 
 
 def plain(value: Any) -> Any:
-    """``value`` without NumPy's types, which JSON cannot hold, and with 2.0 as 2."""
+    """``value`` with NumPy's types as Python's, which JSON can hold, and 2.0 as 2."""
     value = value.tolist() if type(value).__module__ == "numpy" else value
     if isinstance(value, list | tuple):
         parts = [plain(part) for part in value]
@@ -152,7 +152,7 @@ def text(who: str, what: str, value: Any) -> str:
 
 
 def path(who: str, what: str, value: Any) -> Path:
-    """``value`` as a path, ``~`` as the user's home; whether there is such a file is not asked."""
+    """``value`` as a path, ``~`` expanded; the file need not exist."""
     try:
         text = os.fspath(value)
         good = isinstance(text, str) and text != "" and "\0" not in text
@@ -283,7 +283,7 @@ def as_array(who: str, X: Any) -> np.ndarray:
 
 
 def _refuse_containers(who: str, X: Any) -> None:
-    """Refuse what stands for rows, or holds several layers of them, in place of one matrix."""
+    """Refuse a file name, activations of several layers, or images in place of one matrix."""
     if isinstance(X, str | os.PathLike):
         raise InputError(
             f"{who}: X must be a matrix, got the name {shown(os.fspath(X))}. Open it first: "
@@ -332,7 +332,7 @@ def labels(who: str, what: str, values: Any, n: int) -> np.ndarray:
 
 
 def unmasked(who: str, what: str, values: Any) -> None:
-    """Refuse a masked array with masked values: numpy would hand out what the mask hides."""
+    """Refuse a masked array with masked values, which ``np.asarray`` would expose."""
     import numpy as np
 
     if not isinstance(values, np.ma.MaskedArray) or not np.ma.getmaskarray(values).any():
@@ -369,7 +369,7 @@ def magnitude(who: str, X: np.ndarray) -> None:
 
 
 def numeric(who: str, X: np.ndarray) -> None:
-    """Refuse rows that are no real numbers: text, objects, complex numbers."""
+    """Refuse arrays that are not of real numbers: text, objects, complex numbers."""
     if X.dtype.kind not in "fiub":
         raise InputError(f"{who}: X must hold real numbers, got {X.dtype}. Convert it first.")
 
@@ -385,7 +385,7 @@ def _gathered(layer: Any) -> np.ndarray:
 
 
 def _unfinite(X: np.ndarray) -> np.ndarray:
-    """The numbers of the rows that hold a NaN or an infinity."""
+    """The indices of the rows that hold a NaN or an infinity."""
     import numpy as np
 
     step = max(1, (1 << 22) // X.shape[1])

@@ -1,4 +1,4 @@
-"""Files that are complete or absent, whatever kills the process, and that prove their own content.
+"""Atomic writing of files, complete or absent whatever kills the process, and checksummed records.
 
 Everything that repviz writes goes through :func:`replacing`: to a temporary name in the same
 folder, flushed to the disk, then renamed. A reader never sees half a file. Manifests and other JSON
@@ -45,7 +45,7 @@ TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)\.repviz\.tmp")
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path to write to; it takes the name ``path`` when the block ends well.
+    """A temporary path to write to, which is renamed to ``path`` when the block succeeds.
 
     The block may also make a folder there, if nothing is called ``path`` yet.
 
@@ -139,7 +139,7 @@ def leftovers(folder: str | Path) -> list[Path]:
 
 
 def foreign_files(folder: str | Path) -> list[str]:
-    """Names in a folder without a manifest that are not ours, sorted; empty where it is absent.
+    """Names of a user's files in a folder without a manifest, sorted; empty if it is absent.
 
     A run that was killed before it wrote its manifest leaves the temporary file of that, or its
     lock, and nothing else. Nothing is changed.
@@ -158,7 +158,7 @@ def foreign_files(folder: str | Path) -> list[str]:
 
 
 def remove_abandoned(path: str | Path) -> None:
-    """Delete what killed processes left behind while they wrote ``path`` itself."""
+    """Delete the temporary files of killed processes that were writing ``path`` itself."""
     path = Path(path)
     for found in path.parent.glob(".*.repviz.tmp"):
         name = TEMPORARY.fullmatch(found.name)
@@ -258,7 +258,7 @@ def read_json(path: str | Path) -> Any:
 
 @contextmanager
 def open_regular(path: str | Path) -> Iterator[BufferedReader]:
-    """A regular file, opened for reading; opening a pipe or a device would wait or never end.
+    """A regular file, opened for reading; a pipe or a device, which could block, is refused.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def open_regular(path: str | Path) -> Iterator[BufferedReader]:
 
 
 def contained(folder: str | Path, relative: Any) -> Path:
-    """The path of a file that a manifest in ``folder`` lists; it may lie nowhere else.
+    """The path of a file that a manifest in ``folder`` lists; outside of it is refused.
 
     Raises
     ------
@@ -294,7 +294,7 @@ def contained(folder: str | Path, relative: Any) -> Path:
 
 
 def changed_files(folder: str | Path, sums: dict[str, str]) -> list[tuple[str, str]]:
-    """Of the listed files (relative path to SHA-256) those that changed, each with what is wrong.
+    """The listed files (relative path to SHA-256) that are changed or missing, with the reason.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What there is, family by family."""
+"""The catalogue of all sources, models, methods, studies and report sections."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from repviz import checks
 
 
 def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
-    """Family -> member -> one line about it, as the families' own tables have it.
+    """A dict of every family to its members, each with a one-line description.
 
     Parameters
     ----------

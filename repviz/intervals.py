@@ -1,4 +1,4 @@
-"""How sure a mean or a share is: intervals that a table can carry beside its number."""
+"""Confidence intervals of shares, means and statistics of means, over independent groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def share(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """The Clopper-Pearson interval of ``count`` out of ``n``: it covers at least its level.
+    """The Clopper-Pearson interval of ``count`` out of ``n``: its coverage is at least its level.
 
     For 0 of n its upper end is ``1 - ((1 - level) / 2) ** (1 / n)``, close to 3.7 / n at 95 %.
 
@@ -46,7 +46,7 @@ def share(count: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
 def share_of_groups(
     hits: np.ndarray, groups: np.ndarray, *, level: float = 0.95
 ) -> tuple[float, float]:
-    """The interval of a share whose trials come in groups, such as the images of one person.
+    """The interval of a share whose trials are clustered, such as the images of one person.
 
     The Clopper-Pearson interval at the effective sample size: that of independent trials whose
     share varies as much as this one does over groups. Where all trials agree, the variance over

@@ -1,4 +1,4 @@
-"""Files that one process at a time writes, and that replace nothing unless that was asked for.
+"""Locks for files that one process at a time may write, and protection of existing files.
 
 A lock is an empty file beside the one that is locked; it ends with the process.
 """

@@ -1,4 +1,4 @@
-"""Memory: how much is free, how much was used, and freed memory kept for a loop.
+"""Free memory, peak memory, and an allocator setting that keeps freed memory during a loop.
 
 A forward pass frees its activations, and the next pass allocates as much again. glibc returns large
 blocks to the system at once, and the system zeroes each page that it hands out: for AlexNet on a
@@ -26,7 +26,7 @@ _lock, _depth = Lock(), 0
 
 
 def free_bytes() -> float:
-    """Bytes of memory that a process may still take; the machine's memory where none is said."""
+    """Bytes of memory available to this process; all of the machine's where it cannot be told."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(float(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
@@ -35,7 +35,7 @@ def free_bytes() -> float:
 
 
 def peak_bytes() -> int:
-    """Bytes of memory that this process has held at most so far."""
+    """The peak memory of this process so far, in bytes."""
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""What the images of a source show, and what their labels name, in words for a sentence."""
+"""The nouns for a source's images and labels in reports: "faces of people", "digits"."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Nouns:
 
     @property
     def unit(self) -> str:
-        """What is drawn independently, where single images are not: a group, else a label."""
+        """The noun for independent units where images are none: the group, else the label."""
         return "group" if self.grouped else self.label
 
     @property
     def units(self) -> str:
-        """Several of :attr:`unit`."""
+        """The plural of :attr:`unit`."""
         return "groups" if self.grouped else self.labels
 
     @property
@@ -60,7 +60,7 @@ class Nouns:
         return " like these" if self.image == "image" else ""
 
     def as_json(self) -> dict[str, Any]:
-        """As a manifest keeps it, under ``images.nouns``."""
+        """The dict that a manifest stores under ``images.nouns``."""
         return {name: value for name, value in asdict(self).items() if value is not False}
 
 
@@ -71,5 +71,5 @@ DIGITS = Nouns("digit", "digits", "numeral", "numerals")
 
 
 def nouns_of(manifest: dict[str, Any]) -> Nouns:
-    """The nouns that a study's manifest holds; the general ones where it holds none."""
+    """The nouns in a study's manifest; "images" and "labels" where it has none."""
     return Nouns(**manifest.get("images", {}).get("nouns", {}))

@@ -1,4 +1,4 @@
-"""How numbers are written, in reports, figures and sentences: significant digits and units."""
+"""Formatting of numbers for reports, figures and sentences: significant digits and units."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def percent(share: Any, places: int | None = None) -> str:
 
 
 def share_interval(low: Any, high: Any, unit: str, places: int | None = None) -> str:
-    """``95 % CI 54 % to 77 %`` of a share; where there is none, that one ``unit`` gives none."""
+    """``95 % CI 54 % to 77 %`` of a share; where undefined, that one ``unit`` gives no interval."""
     if missing(low):
         return f"of one {unit} no interval can be given"
     return f"95 % CI {percent(low, places)} to {percent(high, places)}"
@@ -116,5 +116,5 @@ def listed(words: Sequence[str]) -> str:
 
 
 def text(value: Any) -> str:
-    """A value as it stands in the table."""
+    """The text of a value in a table, unformatted."""
     return NOTHING if missing(value) else str(value)

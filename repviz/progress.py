@@ -1,4 +1,4 @@
-"""Progress without a place to print it: the work reports, a front end shows it.
+"""Progress reporting: library code reports its progress, and a front end may show it.
 
 A library call is silent. The command line (or a notebook) installs a reporter with
 :func:`shown_by`. What becomes permanent on disk is announced to an observer (:func:`observed_by`).
@@ -16,7 +16,7 @@ Advance = Callable[[int], None]  # called with the number of units that were jus
 
 
 class Reporter(Protocol):
-    """The interface of a front end."""
+    """The interface of a front end that shows progress."""
 
     def task(self, label: str, total: int, unit: str) -> AbstractContextManager[Advance]:
         """Show a bar for ``total`` units of work until the block ends."""
@@ -27,7 +27,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Event:
-    """A step of a resumable piece of work.
+    """A step of resumable work whose result is now on disk.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What made this: hashes, versions and the machine, so that a number can be traced and repeated.
+"""Provenance of results: hashes, package versions and machine, to trace and repeat a number.
 
 Files travel, so what they record of the machine is little: no host, no user, no environment, no
 path outside the folder in which the work was started (:func:`portable`), and of the command
@@ -147,7 +147,7 @@ def file_sha256(path: str | Path) -> str:
 
 
 def checksum(data: bytes = b"") -> xxhash.xxh3_128:
-    """A running XXH3 sum of 128 bits, so far of ``data``: it tells damage at memory's speed.
+    """A running 128-bit XXH3 checksum of ``data``, to detect damage at the speed of memory.
 
     Unlike SHA-256, which names contents, it is no proof against a forger.
     """

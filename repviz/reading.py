@@ -1,4 +1,4 @@
-"""Threads that read files: one that hangs is named, and does not keep the process from ending."""
+"""Threads that read files with a time limit, and that do not block the end of the process."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ GRACE = 1.0  # seconds that threads are waited for at the end
 
 
 class ReadingThreads:
-    """Threads for calls that read; :class:`concurrent.futures.ThreadPoolExecutor` joins its own at
-    the end of the process, so that a file system that does not answer would keep it for ever.
+    """A pool of daemon threads that read files.
+
+    A :class:`concurrent.futures.ThreadPoolExecutor` joins its threads when the process ends, which
+    would wait for ever for a file system that does not answer.
 
     Parameters
     ----------
     count : int
-        How many, at least 1.
+        The number of threads, at least 1.
     """
 
     def __init__(self, count: int) -> None:
@@ -41,7 +43,7 @@ class ReadingThreads:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave out the calls that none has begun, and let the threads end."""
+        """Cancel the calls that have not started, and end the threads."""
         with suppress(Empty):
             while True:
                 self._calls.get_nowait()
@@ -52,7 +54,7 @@ class ReadingThreads:
             thread.join(max(0.0, end - time.monotonic()))
 
     def submit(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """The result of a call, to come: see :func:`read`."""
+        """The future of a call; :func:`read` waits for its result."""
         future: Future[T] = Future()
         self._calls.put((future, lambda: call(*args, **kwargs)))
         return future
@@ -60,7 +62,7 @@ class ReadingThreads:
     def each(
         self, call: Callable[[A], T], files: Iterable[A], name: Callable[[A], str]
     ) -> Iterator[T]:
-        """What ``call`` gives of each file, in order; ``name`` says which one does not answer."""
+        """The result of ``call`` for each file, in order; ``name`` names a file in errors."""
         calls = [(file, self.submit(call, file)) for file in files]
         for file, future in calls:
             since = time.monotonic()
@@ -81,14 +83,14 @@ def _one_file(name: Callable[[A], str], file: A, since: float) -> tuple[str, flo
 
 
 def read(future: Future[T], now_read: Callable[[], tuple[str, float]]) -> T:
-    """What a call of :class:`ReadingThreads` gave, waited for as long as it reads on.
+    """The result of a call of :class:`ReadingThreads`; the time limit is for each file it reads.
 
     Parameters
     ----------
     future : Future
-        The call.
+        The future of the call.
     now_read : callable
-        What the call is reading, and since when (:func:`time.monotonic`).
+        Returns the name of the file that is being read, and since when (:func:`time.monotonic`).
 
     Raises
     ------

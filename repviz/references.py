@@ -1,4 +1,4 @@
-"""References to objects by name: those of a family's table, and those of a user's own modules."""
+"""Importing objects by references such as ``"package.module:attribute"``, or from a user's file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def resolve_own(who: str, reference: str) -> Any:
 
 
 def _module_of_file(who: str, path: Path) -> ModuleType:
-    """The module that a file holds, run anew."""
+    """A Python file, executed as a new module."""
     spec = spec_from_file_location(path.stem, path) if path.is_file() else None
     if spec is None or spec.loader is None:
         raise InputError(f"{who}: '{path}' must be a file of Python, got none. Check the path.")

@@ -1,6 +1,4 @@
-"""Calls that depend on nothing but their arguments, and so may run elsewhere: in processes of this
-machine, or on a cluster (:mod:`repviz.cluster`).
-"""
+"""Running independent calls in parallel: in processes, or on a cluster (:mod:`repviz.cluster`)."""
 
 from __future__ import annotations
 
@@ -32,7 +30,10 @@ IDLE = 60  # seconds after which a process without work ends
 
 @contextmanager
 def started_by(start: Start) -> Iterator[None]:
-    """Within the block ``start`` takes each call and gives one that waits for its result."""
+    """Within the block :func:`results` starts its calls by ``start``.
+
+    ``start`` takes a call and returns a function that waits for the call's result.
+    """
     token = _start.set(start)
     try:
         yield
@@ -48,22 +49,22 @@ def results(
     in_turn: bool = False,
     worker_bytes: int = WORKER_BYTES,
 ) -> Iterator[Iterator[T]]:
-    """Within the block, the result of each call, in order; what is left at its end is given up.
+    """Iterator over the results of parallel calls, in order; the end of the block cancels the rest.
 
-    All calls start together where there is a cluster. Without one, as many run at once as this
-    machine has cores, each in a process of one thread: small steps gain nothing from a second
-    thread. So a result depends neither on the number of cores nor on how many calls are left.
+    On a cluster all calls start at once. Otherwise as many run at a time as this machine has cores,
+    each in a process of one thread, since small steps gain nothing from a second one. So a result
+    depends neither on the number of cores nor on the number of calls.
 
     Parameters
     ----------
     calls : sequence of callable
-        They may be pickled.
+        Functions without arguments, which must be picklable.
     unit : str
-        What they are called in the progress.
+        The noun for them in the progress, in the plural.
     in_turn : bool
-        Whether to run one after the other in this process, as where they share a GPU.
+        Whether to run them sequentially in this process, as where they share a GPU.
     worker_bytes : int
-        Free memory that a process needs; with too little for two, the calls run in turn.
+        Free memory that a process needs; with too little for two, the calls run sequentially.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def results(
 
 
 def cores() -> int:
-    """Cores that this process may use; at most ``OMP_NUM_THREADS``, where it is set."""
+    """The number of cores that this process may use, at most ``OMP_NUM_THREADS`` if it is set."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return min(usable_cores(), int(limit)) if limit.isdigit() else usable_cores()
 
@@ -139,7 +140,7 @@ def _with_warnings(
 
 @cache
 def _end_with(parent: int) -> None:
-    """From now on this process ends when ``parent`` does, even if that is killed."""
+    """Make this process end when its ``parent`` does, even if that is killed."""
 
     def wait() -> None:
         while os.getppid() == parent:

@@ -1,4 +1,4 @@
-"""Checksums of files that leave their folder: inside a report, and on a card beside an export."""
+"""Checksums of files that users pass on: inside a report, and in a JSON card beside an export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimators of repviz with scikit-learn's interface: for pipelines, grids and clones.
+"""Estimators with scikit-learn's interface, for pipelines and grid searches.
 
 This module is imported by name, ``import repviz.sklearn``; ``import repviz`` alone does not load
 scikit-learn.

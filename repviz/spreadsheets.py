@@ -1,4 +1,4 @@
-"""Tables for spreadsheets: sentences in one cell, and text that would run as a formula."""
+"""CSV tables that are safe in spreadsheets: text that would run as a formula is escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """The table that :func:`without_formulas` was given."""
+    """The inverse of :func:`without_formulas`."""
     return _with_texts(table, lambda text: text.removeprefix(TEXT))
 
 
@@ -35,7 +35,7 @@ def _escaped(text: str) -> str:
 
 
 def _with_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """``table`` with every text changed; a column without one to change is as it was."""
+    """``table`` with a function applied to every text; columns without a change are the same."""
     changed = table.copy(deep=False)
     for place in range(table.shape[1]):
         cells = table.iloc[:, place]

@@ -1,4 +1,4 @@
-"""Named streams of random numbers: adding a stage or a sampler changes no other one's numbers."""
+"""Named streams of random numbers: adding a stage or a sampler changes no other stream."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SEED_LIMIT = 2**32 - 1  # the largest ``seed`` that any function takes; the smal
 
 
 def stream_seed(*names: object) -> int:
-    """A seed that belongs to ``names`` alone, from 0 to 2**63 - 1; equal names give equal seeds."""
+    """A seed from 0 to 2**63 - 1, a hash of ``names``: equal names give equal seeds."""
     digest = hashlib.blake2b(repr(names).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
 def stream(seed: int, *names: object) -> np.random.Generator:
-    """The generator of one purpose: ``stream(seed, "ladder", "uniform-pixels")``.
+    """The random generator of one purpose: ``stream(seed, "ladder", "uniform-pixels")``.
 
     Parameters
     ----------

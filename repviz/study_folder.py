@@ -1,4 +1,4 @@
-"""A study on disk: a folder that answers one question, stage by stage, and is resumed, not edited.
+"""A study on disk: a folder of tables and arrays, computed in stages that can be resumed.
 
 ::
 
@@ -45,7 +45,7 @@ from repviz.references import resolve
 
 @dataclass
 class Draft:
-    """The files of a stage while it is at work: what it writes is listed for the manifest.
+    """Writes the files of a running stage and lists them for the manifest.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class Study:
 
     @property
     def results_key(self) -> str:
-        """The hash of the question and of all results, whenever they were computed."""
+        """The hash of the parameters and of all results, independent of the time."""
         return study_manifest.results_key(self.manifest)
 
     def has(self, *paths: str) -> bool:
@@ -137,7 +137,7 @@ class Study:
 
     @property
     def nouns(self) -> Nouns:
-        """What its images show and what their labels name."""
+        """The nouns for its images and labels."""
         return nouns_of(self.manifest)
 
     def result(self, name: str, columns: str = "") -> pd.DataFrame:
@@ -204,7 +204,7 @@ class Study:
         inputs: dict[str, Any] | None = None,
         about: dict[str, Any] | None = None,
     ) -> None:
-        """Do ``work`` unless the manifest lists the stage ``name`` as finished.
+        """Run ``work`` unless the manifest lists the stage ``name`` as finished.
 
         Parameters
         ----------
@@ -316,7 +316,7 @@ def open_study(folder: str | Path) -> Study:
 
 
 def as_study(who: str, what: str, study: Study | str | Path) -> Study:
-    """``study``, opened where it is a folder; the parameter ``what`` of the function ``who``."""
+    """``study`` as a :class:`Study`, opened if it is a path; errors name ``who`` and ``what``."""
     if isinstance(study, str | Path):
         return open_study(study)
     return checks.instance(who, what, study, Study, hint="Open it: repviz.open_study.")
@@ -338,7 +338,7 @@ def begin(
     summary: str = "",
     grows: dict[str, list[Any]] | None = None,
 ) -> Iterator[Study]:
-    """The study in ``folder``, new or taken up again, held by this process alone.
+    """The study in ``folder``, new or resumed, locked for this process.
 
     Parameters
     ----------

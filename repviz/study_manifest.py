@@ -1,4 +1,4 @@
-"""The manifest of a study: what it holds, how it is read, and when two of them agree."""
+"""The manifest of a study: its fields, reading it, and comparing two of them."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def rename(folder: Path, title: str) -> None:
 
 
 def results_key(manifest: dict[str, Any]) -> str:
-    """The hash of what a study asks and of what its stages wrote; of no time and no machine."""
+    """The hash of a study's parameters and of its stages' files, without times and machine."""
     facts = ("study", "title", "summary", "parameters", "images", "versions", "skipped")
     stages = {name: stage["files"] for name, stage in manifest["stages"].items()}
     return provenance.key([{fact: manifest.get(fact) for fact in facts}, stages])

@@ -9,7 +9,7 @@ from repviz.errors import Damaged, StoreError
 
 
 def verify(path: str | Path) -> int:
-    """The number of files that were hashed and found unchanged.
+    """The number of files in ``path`` that match their checksums; one that does not is refused.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is known of a network's weights: trained, as its own module gave them, or random."""
+"""The kinds of a network's weights: trained, given by a user's module, or random."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def studied_kind(kinds: Iterable[str]) -> str:
 def benefit(
     over_untrained: tuple[float, float], over_pixels: tuple[float, float], cause: str
 ) -> tuple[str, str]:
-    """What two paired differences show of a benefit of ``cause``: in a word, and as a clause.
+    """Whether two paired differences show a benefit of ``cause``: as a word, and as a clause.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Activations: what the layers of a network answer to images, kept in a folder and read lazily."""
+"""Activations: the outputs of a network's layers for a set of images, on disk, read lazily."""

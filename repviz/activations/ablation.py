@@ -1,4 +1,4 @@
-"""Ablation: the output of a layer is replaced, to see what the layers after it owe to it."""
+"""Ablation: the output of a layer is replaced, to see what the later layers need it for."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Ablation:
 
     @property
     def averaged(self) -> list[str]:
-        """The layers that are replaced by their mean."""
+        """The names of the layers whose output is replaced by its mean."""
         return [layer for layer, kind in self.kinds.items() if kind == MEAN]
 
     def __enter__(self) -> Ablation:
@@ -180,7 +180,7 @@ def fit_means(
     capture: Capture,
     ablation: Ablation,
 ) -> None:
-    """Find the mean output of every layer that is replaced by it, or read those on disk.
+    """Compute the mean output of each layer that is ablated to its mean, or read it from disk.
 
     It takes one pass over the images through the network as it is, with nothing ablated.
     Unreadable images are left out.

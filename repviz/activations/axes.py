@@ -1,4 +1,4 @@
-"""What a layer's output is for one image: its shape, and what each axis of it means."""
+"""The shape of a layer's output for one image, and the meaning of each axis."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Layer:
 
 
 def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> str:
-    """The axes of a layer's output, from its shape and, where that leaves a tie, the layer itself.
+    """The meaning of each axis of a layer's output, from its shape or, if unclear, from the layer.
 
     Maps keep the proportions of the input (to within a pixel): where only the first two axes do,
     the channels are last, as in a Swin transformer. Where both or neither do, a normalisation or a
@@ -78,7 +78,7 @@ def axes_of(part: nn.Module, shape: tuple[int, ...], size: tuple[int, int]) -> s
 
 
 def _channels(part: nn.Module) -> int | None:
-    """The number of channels that a layer's own parameters say."""
+    """The number of output channels according to a layer's parameters."""
     if isinstance(part, nn.LayerNorm | nn.RMSNorm):
         return int(part.normalized_shape[-1])
     if isinstance(part, nn.Linear):

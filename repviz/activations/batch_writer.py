@@ -1,4 +1,4 @@
-"""Batches into shards, in order: saved every minute, and when the run is ended from outside."""
+"""Batches of activations, written to shards in order; saved every minute and on a stop signal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAVE_EVERY = 60.0  # seconds of work that a kill can cost
 
 
 class BatchWriter:
-    """Batches in order, each into the shard that it belongs to; saved every minute."""
+    """Writes batches in order, each to the shard that it belongs to; saves every minute."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class BatchWriter:
             )
 
     def write(self, batch: Batch, blocks: dict[str, np.ndarray], overflow: dict[str, int]) -> None:
-        """Write the rows of one batch of each layer, and what could not be read or held."""
+        """Write one batch's rows of each layer, and record unreadable images and overflows."""
         number = layout.shard_of(self.manifest, batch.rows.start)
         here = layout.shard_rows(self.manifest, number)
         if self.shard is None:

@@ -240,7 +240,7 @@ def fits(name: str, pattern: str) -> bool:
 
 
 def _uncompiled(module: nn.Module) -> AbstractContextManager[Any]:
-    """Within the block compiled parts run as written: what was compiled calls no later hook."""
+    """Within the block compiled modules run eagerly: compiled code ignores hooks added later."""
     compiled = any(
         hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
         for part in module.modules()
@@ -251,7 +251,7 @@ def _uncompiled(module: nn.Module) -> AbstractContextManager[Any]:
 
 
 class Address(NamedTuple):
-    """Where a layer's tensor is found.
+    """A parsed layer address: the module, the call and the path within its output.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ def fit_components(
     capture: Capture,
     reduced: dict[str, LayerReduction],
 ) -> None:
-    """Find the components of every layer that is reduced to its scores, or read those on disk.
+    """Fit the components of each layer that is reduced to its scores, or read them from disk.
 
     It takes one pass over the images, and of each layer a few hundred rows at a time are held. The
     components are those of scikit-learn's ``IncrementalPCA`` (Ross et al., "Incremental learning
@@ -65,7 +65,7 @@ def _fit_all(
     reductions: dict[str, Components],
     layers: dict[str, str],
 ) -> dict[str, tuple[np.ndarray, list[float]]]:
-    """For each layer its mean above its components (1 + k, d), and their shares of variance."""
+    """Layer to mean and components, stacked (1 + k, d), and each one's share of the variance."""
     solvers = {name: _Solver(r.shape[0]) for name, r in reductions.items()}
     capture.keep = _flatten(set(layers.values()))
     rows = 0
@@ -84,7 +84,7 @@ def _fit_all(
 
 
 class _Solver:
-    """The first ``size`` components of rows that come a few at a time.
+    """Incremental PCA: the first ``size`` components of rows that arrive in blocks.
 
     More components are tracked than requested: variance dropped in an update is lost.
     """
@@ -106,7 +106,7 @@ class _Solver:
             self._fit(joined[: -self.min_rows])
 
     def components(self) -> tuple[np.ndarray, list[float]]:
-        """The mean above the components (1 + size, d), and their shares of the variance."""
+        """Mean and components, stacked (1 + size, d), and each one's share of the variance."""
         self._fit(np.concatenate(self.buffer))
         solver, size = self.solver, self.size
         basis = np.vstack([solver.mean_, solver.components_[:size]]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Filling the shards of a folder of activations: images through the network, batch by batch."""
+"""Computing the shards of an extraction: images through the network, batch by batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from repviz.models.model import Model
 
 
 class Buffers:
-    """Where a batch's activations are put while the network works: rows of the shard to be."""
+    """Preallocated memory for one batch's reduced activations, one tensor per stored layer."""
 
     def __init__(
         self, manifest: dict[str, Any], reduced: dict[str, LayerReduction], pinned: bool
@@ -42,11 +42,11 @@ class Buffers:
         self.overflow: dict[str, Any] = {}
 
     def start(self, batch: Batch) -> None:
-        """Make room for the rows of ``batch``."""
+        """Prepare for the rows of ``batch``."""
         self.size, self.places, self.overflow = len(batch.pixels), batch.places, {}
 
     def keep(self, name: str, y: Tensor) -> None:
-        """The copy of ``y``, reduced, into the buffer: the only one there is."""
+        """Reduce the output ``y`` of a layer and copy it to the buffer, the only copy made."""
         for stored, one in self.reduced[name].items():
             if tuple(y.shape) != (self.size, *one.layer.shape):
                 raise InputError(
@@ -86,7 +86,7 @@ def fill(
     *,
     strict: bool,
 ) -> None:
-    """Compute the shards ``numbers`` from where an earlier process left each of them.
+    """Compute the shards ``numbers``, each from the last batch that an earlier process saved.
 
     A shard that was left on another device is computed anew.
 

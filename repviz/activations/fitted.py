@@ -1,4 +1,4 @@
-"""Arrays that a first pass over the images finds, kept beside the activations that need them.
+"""Arrays fitted in a first pass over the images (means, components), stored with the activations.
 
 The first rows of a folder fit them; resumed, shared and appended extractions read them.
 """

@@ -22,7 +22,7 @@ NAMED = 8  # images that a refusal lists
 
 @dataclass(frozen=True)
 class Extent:
-    """A folder of consecutive rows, the images that they are of, and what its manifest must say."""
+    """A folder of consecutive rows, the images behind them, and the manifest that it must have."""
 
     path: Path
     images: Images

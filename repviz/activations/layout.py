@@ -1,4 +1,4 @@
-"""The files of a folder of activations: where each lies, and how its records are read and checked.
+"""The files in a folder of activations: their paths, and how records are read and checked.
 
 The form of the folder is described in :mod:`repviz.activations.store`. Needs no torch.
 """
@@ -173,18 +173,18 @@ def appended_path(path: Path, number: int) -> Path:
 
 
 def unfinished_path(path: Path, number: int | None = None) -> Path:
-    """The folder of shard ``number`` while it is written, and of what is saved of it; or of all."""
+    """The folder of the unfinished shard ``number``, or of all unfinished shards if None."""
     folder = path / "unfinished"
     return folder if number is None else folder / f"{number:06d}"
 
 
 def parts_path(path: Path) -> Path:
-    """The record of into how many parts an unfinished extraction is divided."""
+    """The file that records into how many parts an unfinished extraction is divided."""
     return path / "unfinished" / "parts.json"
 
 
 def fitted_path(path: Path, kind: str, layer: str) -> Path:
-    """The file of what a first pass over the images found of ``layer``.
+    """The file of the array that a first pass over the images fitted for ``layer``.
 
     Parameters
     ----------
@@ -201,13 +201,13 @@ def fitted_path(path: Path, kind: str, layer: str) -> Path:
 
 
 def commit_path(path: Path, number: int | str) -> Path:
-    """The record that makes shard ``number`` count, or of the "rows" or of what was fitted."""
+    """The path of the commit record of shard ``number``, of the "rows" or of fitted arrays."""
     name = number if isinstance(number, str) else f"{number:06d}"
     return path / "commits" / f"{name}.json"
 
 
 def read_commit(path: Path, number: int | str) -> dict[str, Any]:
-    """The record of a shard, of the "rows" or of what was fitted (:data:`FITTED`).
+    """The commit record of a shard, of the "rows" or of fitted arrays (:data:`FITTED`).
 
     Raises
     ------
@@ -221,7 +221,7 @@ def read_commit(path: Path, number: int | str) -> dict[str, Any]:
 
 
 def write_commit(path: Path, number: int | str, record: dict[str, Any]) -> None:
-    """Write the record of a shard, of the "rows" or of what was fitted (:data:`FITTED`).
+    """Write the commit record of a shard, of the "rows" or of fitted arrays (:data:`FITTED`).
 
     It holds the key of the manifest, so that neither passes for that of another folder.
     """
@@ -230,7 +230,7 @@ def write_commit(path: Path, number: int | str, record: dict[str, Any]) -> None:
 
 
 def sums(path: Path, commit: int | str) -> dict[str, str]:
-    """The checksums that a commit lists; empty where it is not there."""
+    """The checksums that a commit record lists; empty where there is no record."""
     return dict(read_commit(path, commit)[SUMS]) if commit_path(path, commit).is_file() else {}
 
 

@@ -1,4 +1,4 @@
-"""One extraction divided among several jobs, each of which computes its share of the shards."""
+"""Distributing one extraction over several jobs, each of which computes some of the shards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Part:
 
 
 def get_part(part: Any) -> Part | None:
-    """The part that ``(rank, size)`` or ``"auto"`` names; None where there is none.
+    """The ``part`` argument of an extraction as a :class:`Part`; None where it is None.
+
+    ``"auto"`` reads rank and size from the environment of torchrun or of a SLURM job array.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def get_part(part: Any) -> Part | None:
 
 
 def _from_environment(variables: Mapping[str, str]) -> Part:
-    """The part that a launcher gave this process: torchrun and alike, or an array of SLURM jobs."""
+    """Rank and size from the variables that torchrun or a SLURM job array sets."""
     given = [names for names in (SLURM, RANKS) if all(name in variables for name in names)]
     if len(given) != 1:
         got = " and ".join(" and ".join(names) for names in given) or "none of them"
@@ -92,7 +94,7 @@ def _from_environment(variables: Mapping[str, str]) -> Part:
 
 @contextmanager
 def claimed(path: Path, part: Part | None) -> Iterator[None]:
-    """Within the block no other process computes the same part of the extraction in ``path``.
+    """Lock a part of the extraction in ``path``, so that no other process computes it meanwhile.
 
     The number of parts is kept on disk, so that a reader can say whose shards are missing.
 

@@ -1,4 +1,4 @@
-"""Three things at once: decoding of images, the forward pass, and writing of its results."""
+"""Concurrency of an extraction: images are decoded and results written during the forward pass."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHUNK = 8  # images per task of a decoding thread
 
 @dataclass
 class Batch:
-    """Some images as the network takes them, and whether each could be read.
+    """A batch of decoded images, sized for the network, and which of them could be read.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Batch:
 
     @property
     def places(self) -> slice:
-        """Where the images lie in ``pixels``."""
+        """The rows of ``pixels`` that hold the images."""
         return slice(self.start, self.start + len(self.rows))
 
 
@@ -70,7 +70,7 @@ def decode_ahead(
     filled: int | None = None,
     first: int = 0,
 ) -> Generator[Batch, None, None]:
-    """The batches ``spans`` of ``images``, in order, each decoded ahead of its use.
+    """Iterator over the batches ``spans`` of ``images``, decoded ahead by background threads.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def nan_rows(matrix: np.ndarray, batch: Batch) -> None:
 
 
 def not_finite(matrix: np.ndarray) -> np.ndarray:
-    """Numbers of the rows (m, d) that hold a NaN, or, but for float16, an infinity.
+    """Indices of the rows of (m, d) that hold a NaN, or, except in float16, an infinity.
 
     What float16 cannot hold is counted as overflow instead. A row's sum is finite where its values
     are, short of overflow, so that few rows are examined value by value.

@@ -71,7 +71,7 @@ Read = Callable[[Tensor], dict[str, np.ndarray]]
 
 @contextmanager
 def _reading(model: Model, units: Mapping[str, np.ndarray]) -> Iterator[Read]:
-    """Within the block, a function from input (b, c, h, w) to which units are NaN, bool (b, m)."""
+    """Context manager: a function from input (b, c, h, w) to whether each unit is NaN, (b, m)."""
 
     def is_nan(layer: str, y: Tensor) -> Tensor:
         return y.flatten(1)[:, torch.as_tensor(units[layer], device=y.device)].isnan()

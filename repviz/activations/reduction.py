@@ -1,4 +1,4 @@
-"""What is kept of a layer's output: all of it, or a summary that is taken while the network works.
+"""Reductions of a layer's output, applied during the forward pass: all of it, or a summary.
 
 Reductions joined by a plus sign are concatenated: ``"cls+mean"`` keeps twice as many numbers.
 
@@ -38,7 +38,7 @@ class Flattened:
 
 
 class _OverPlaces:
-    """What reductions over space or tokens share: where the places lie."""
+    """Base of reductions over space or tokens: knows which axes are positions."""
 
     def __init__(self, layer: Layer) -> None:
         if not layer.axes:
@@ -161,7 +161,7 @@ def _no_patches(layer: Layer) -> str:
 
 
 class Projection:
-    """A random projection to ``size`` numbers that keeps squared distances in expectation.
+    """A random projection to ``size`` numbers that preserves squared distances in expectation.
 
     Very sparse, with entries +-sqrt(sqrt(d) / size) at one place in sqrt(d) and 0 elsewhere.
 
@@ -196,7 +196,7 @@ class Projection:
 
 
 class Components:
-    """Scores along principal components that an earlier pass over the same images has found."""
+    """Scores on principal components that were fitted in a first pass over the same images."""
 
     def __init__(self, layer: Layer, size: int) -> None:
         if size > prod(layer.shape):
@@ -209,7 +209,7 @@ class Components:
         self.directions: Tensor | None = None  # (size, d)
 
     def take(self, mean: np.ndarray, directions: np.ndarray) -> None:
-        """Take the components that were found."""
+        """Set the fitted mean and components."""
         self.mean = torch.from_numpy(mean.astype(np.float32))
         self.directions = torch.from_numpy(directions.astype(np.float32))
 
@@ -312,7 +312,7 @@ REDUCTIONS: dict[str, Kind] = {
 
 
 def reductions(layers: Iterable[Layer], reduce: Reduce, seed: int) -> dict[str, LayerReduction]:
-    """What is stored of each layer, by the name that it is stored under.
+    """The reductions of the layers, by the name that each result is stored under.
 
     A layer with one reduction is stored under its own name; one with several under
     ``"conv5:mean"``, ``"conv5:max"``.

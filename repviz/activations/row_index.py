@@ -1,4 +1,4 @@
-"""The index of rows of an extraction, and what a user is warned of."""
+"""The table of rows of an extraction (``rows.parquet``), and warnings about its images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REASONS, NAMED = 10, 5  # in a warning: reasons, and images of each; rows.parque
 
 
 def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFrame:
-    """The index of rows of a finished extraction: what each row is, and whether it was read."""
+    """The table of rows: id, path, hash, label, group, status, reason and factors of each image."""
     import pandas as pd
 
     n, first = len(images), layout.first_row(manifest)
@@ -53,14 +53,14 @@ def rows_of(images: Images, path: Path, manifest: dict[str, Any]) -> pd.DataFram
 
 
 def seal(path: Path, manifest: dict[str, Any], images: Images, *, anew: bool, shared: bool) -> bool:
-    """Finish the folder with its index of rows once all shards are there; whether they are.
+    """Whether all shards are there; if so, the table of rows is written, which ends the extraction.
 
     Parameters
     ----------
     path, manifest, images
-        The folder, and what it is extracted from.
+        The folder, its manifest and its images.
     anew : bool
-        Whether shards were computed, so that an older index does not count.
+        Whether shards were computed in this call, so that an older table is out of date.
     shared : bool
         Whether other processes may try the same at this moment.
     """
@@ -76,7 +76,7 @@ def seal(path: Path, manifest: dict[str, Any], images: Images, *, anew: bool, sh
 
 
 def warn_of_late(capture: Capture) -> None:
-    """Name the layers that did no work in the dry run, and did for the images."""
+    """Warn of the layers that ran for some images but not in the dry run."""
     if capture.late:
         warnings.warn(
             "extract: layers that do not run for every image were left out: "
@@ -86,7 +86,7 @@ def warn_of_late(capture: Capture) -> None:
 
 
 def _by_reason(rows: pd.DataFrame) -> str:
-    """Each reason once, with the images that it holds for; rows.parquet has them all."""
+    """Each reason once with the ids of its images; long lists are cut."""
     ids: dict[str, list[str]] = {}
     for name, reason in zip(map(str, rows["id"]), map(str, rows["reason"]), strict=True):
         without_path = reason.partition(f"{name}: ")[2] or reason
@@ -100,7 +100,7 @@ def _by_reason(rows: pd.DataFrame) -> str:
 
 
 def warn_of_rows(acts: Activations) -> None:
-    """Name the images that could not be read, or for which a number is not finite."""
+    """Warn of images that could not be read, of values that are not finite, and of overflows."""
     strange = acts.rows[acts.rows["status"] == "not finite"]
     if len(strange):
         warnings.warn(

@@ -1,4 +1,4 @@
-"""The ``.npy`` files of a layer's shards: what stands in them, and how they are mapped."""
+"""The ``.npy`` files of a layer's shards: their header, and reading them as memory maps."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def npy_header(shape: tuple[int, int], dtype: np.dtype) -> bytes:
-    """What stands before the numbers in the ``.npy`` file of a matrix: a page, blanks at its end.
+    """The header of the ``.npy`` file of a matrix, padded to one page of memory.
 
     So the numbers begin where a page does, as writing past the system's cache asks for.
     """

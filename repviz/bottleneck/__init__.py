@@ -1,1 +1,1 @@
-"""Bottleneck sweeps: how small can a code be, and what does it still hold?"""
+"""Bottleneck sweeps: reconstruction error against code size, and what the codes contain."""

@@ -192,7 +192,7 @@ def upper_bound(losses: np.ndarray, scores: np.ndarray, groups: np.ndarray, leve
 def _undecided(
     scores: np.ndarray, groups: np.ndarray, margin: float, level: float, units: str
 ) -> str:
-    """Why these scores, those of the originals first, cannot tell; "" where they can."""
+    """The reason why these scores (originals first) cannot decide; "" where they can."""
     n_groups = len(np.unique(groups))
     unit, tested = "images", f"and {n_groups} are tested"
     if n_groups < scores.shape[1]:
@@ -218,12 +218,12 @@ def _undecided(
 
 
 def _range(scores: np.ndarray) -> float:
-    """The largest loss that discrete scores allow: 1 for a yes or no."""
+    """The largest loss that discrete scores allow: 1 for scores of 0 and 1."""
     return 1.0 if set(np.unique(scores)) <= {0.0, 1.0} else float(np.ptp(scores))
 
 
 def _smallest(passes: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """For each row of ``passes`` (draws, sizes), the smallest size from which all pass; inf."""
+    """Per row of ``passes`` (draws, sizes), the smallest size from which all pass, or infinity."""
     from_above = np.logical_and.accumulate(passes[:, ::-1], axis=1)
     n_passed = from_above.sum(axis=1)
     smallest = np.array([np.inf, *sizes[::-1]])

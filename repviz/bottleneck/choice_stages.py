@@ -1,4 +1,4 @@
-"""The stages of a sweep that look for a good size: one for its criteria, one for its knee."""
+"""The stages of a sweep that choose a size: one by its criteria, one by the knee of the error."""
 
 from __future__ import annotations
 

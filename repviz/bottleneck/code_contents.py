@@ -1,4 +1,4 @@
-"""What a code holds: the label, the known factors, and how many degrees of freedom."""
+"""Probes of codes: label and known factors predicted from them, and their intrinsic dimension."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _same_label(codes: np.ndarray, plan: Plan) -> dict[str, float]:
 
 
 def _factor(codes: np.ndarray, values: np.ndarray, plan: Plan) -> dict[str, float]:
-    """R2 of the probe "factor" on the test rows, fitted on the training rows; 0 is the mean's."""
+    """R2 of a ridge regression on the test rows, with its interval; the mean scores 0."""
     train, test = plan.parts.train, plan.parts.test
     if values[train].std() == 0 or values[test].std() == 0:
         return {}

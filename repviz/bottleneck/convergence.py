@@ -1,10 +1,9 @@
-"""Whether a training had converged when it ended, as far as its learning curve can tell.
+"""Convergence of trainings, diagnosed from the validation error after each epoch.
 
-The errors are those on the validation images, after each epoch. The learning rate falls to zero
-along a cosine, so every curve is flat in its last tenth, however short the training was; hence the
-fall over the whole second half. Measured on ORL at 32x32: convolutional trainings whose error fell
-there by 4 to 13 % would have gained 5 to 27 % from twice the epochs; those that fell by less than
-1 % gained less than 1 %.
+The learning rate falls to zero along a cosine, so every learning curve is flat in its last tenth,
+however short the training was. The diagnosis therefore uses the decrease over the whole second
+half. Measured on ORL at 32x32: convolutional trainings whose error decreased there by 4 to 13 %
+would have gained 5 to 27 % from twice the epochs; those below 1 % gained less than 1 %.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def learning_curve_array(engine: Engine, history: pd.DataFrame) -> np.ndarray:
 
 
 def learning_curves(fits: Fits) -> pd.DataFrame:
-    """One row per training and epoch: learning_curves.csv."""
+    """The table learning_curves.csv: one row per training and epoch."""
     columns = [*("engine", "engine_title", "engine_label", "colour_role"), "bottleneck", "seed"]
     tables = [pd.DataFrame(columns=[*columns, *CURVE])]
     for job in fits.plan.jobs:
@@ -59,16 +58,16 @@ def learning_curves(fits: Fits) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class LateFall:
-    """How far the validation error fell over the second half of a training's steps.
+    """The decrease of the validation error over the second half of a training's steps.
 
     Attributes
     ----------
     relative : float
-        As a share of the error at the end of the first half, in [0, 1]; 0 where the lowest error
-        came before, and NaN where the curve's errors cannot be compared with each other (those of
-        "prefix", whose code shrinks meanwhile).
+        Relative to the error at the end of the first half, in [0, 1]; 0 where the lowest error came
+        before, and NaN where the errors of the epochs are not comparable (those of "prefix", whose
+        code shrinks during training).
     of_all : float
-        As a share of the fall from the start to the lowest error, in [0, 1].
+        Relative to the decrease from the start to the lowest error, in [0, 1].
     """
 
     relative: float
@@ -76,12 +75,12 @@ class LateFall:
 
     @property
     def converged(self) -> bool:
-        """Whether neither share is beyond what is allowed; True where they are not known."""
+        """Whether both decreases are within their limits; True where they are NaN."""
         return not (self.relative > LARGEST_FALL or self.of_all > LARGEST_SHARE)
 
 
 def late_fall(curve: pd.DataFrame) -> LateFall:
-    """The fall over the second half of one training: some rows of learning_curves.csv."""
+    """The late decrease of one training, from its rows of learning_curves.csv."""
     if curve["is_relative"].any():
         return LateFall(float("nan"), float("nan"))
     errors, step = curve["validation_mse"].to_numpy(), curve["step"].to_numpy()
@@ -96,7 +95,7 @@ def late_fall(curve: pd.DataFrame) -> LateFall:
 
 
 def convergence_warning(curves: pd.DataFrame) -> str:
-    """What is to be said of the trainings of one engine and size, one per seed; "" if nothing."""
+    """The warning that trainings of one engine and size did not converge; "" if all seeds did."""
     falls = [late_fall(curve) for _, curve in curves.groupby("seed")]
     falling = [fall for fall in falls if not fall.converged]
     if not falling:

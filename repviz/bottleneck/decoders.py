@@ -1,4 +1,4 @@
-"""What a report needs to decode codes in the browser: 8-bit decoders, codes, and known images.
+"""Data for decoding in the browser: 8-bit decoders, codes, and the known images.
 
 A linear-start decoder of 64 x 64 pixels takes 0.4 MB with 8-bit weights, and the principal
 components that all sizes share take 1 MB. Other decoders do not fit into a page.
@@ -54,7 +54,7 @@ COLUMNS = (
 
 
 def decoder_stage(study: Study, plan: Plan) -> None:
-    """The decoders of the engine that starts at PCA, or the reason why the report has none."""
+    """Write the decoders of the linear-start engine, or the reason why the report has none."""
     if not plan.data.are_images:
         return
     engine, paths = _trained(study, plan)
@@ -234,7 +234,7 @@ def _write_known(
 
 
 def _test_distances(plan: Plan, known: np.ndarray) -> tuple[float, float]:
-    """Where the middle 90 % of the test images lie: RMS grey level to the nearest known image."""
+    """The 5 % and 95 % quantiles of the test images' RMS distance to the nearest known image."""
     X = _pixels(plan, plan.parts.test)
     distances = neighbors_between(X, _pixels(plan, known))[1][:, 0] / np.sqrt(X.shape[1])
     low, high = np.quantile(distances, [0.05, 0.95])

@@ -105,7 +105,7 @@ def export_encoder(
 
 
 def _encoder(autoencoder: Model, k: int) -> Model:
-    """Its encoder; of a :class:`repviz.models.prefix.PrefixAutoencoder` the one of size ``k``."""
+    """The encoder; of a :class:`repviz.models.prefix.PrefixAutoencoder` that for size ``k``."""
     module, options = autoencoder.module, {**autoencoder.options, "decoder": False}
     if isinstance(module, PrefixAutoencoder):
         k = checks.integer("export_encoder", "bottleneck", k, low=1, high=module.bottleneck)

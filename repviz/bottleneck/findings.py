@@ -1,4 +1,4 @@
-"""What a sweep found, one sentence per engine and criterion; each number is in its tables."""
+"""The findings of a sweep, one sentence per engine and criterion; each number is in its tables."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sweep_findings(study: Study, k: int | None = None) -> list[str]:
 
 
 def found_size_findings(study: Study) -> list[str]:
-    """The size that each engine found by itself, and what others need for its error."""
+    """One sentence per engine that finds a size: that size, and what others need for its error."""
     if not study.has("results/found_sizes.csv"):
         return []
     table = study.result("found_sizes")
@@ -54,7 +54,7 @@ def found_size_findings(study: Study) -> list[str]:
 
 
 def found_size_sentence(rows: pd.DataFrame) -> str:
-    """What the rows of found_sizes.csv of one engine say: its size, and what others need."""
+    """The rows of found_sizes.csv of one engine as a sentence: its size, and what others need."""
     first: Any = rows.iloc[0]
     own = rows.drop_duplicates("seed")
     needed = [
@@ -121,7 +121,7 @@ def choice_findings(study: Study, engine: str = "linear-start") -> list[str]:
 
 
 def choice_sentence(row: dict[str, Any]) -> str:
-    """What one row of choices.csv says: the size, its interval, and whether a test confirms it."""
+    """One row of choices.csv as a sentence: size, interval, and whether the test confirms it."""
     rule = f"by the criterion “{row['title']}”, losses up to {percent(row['margin'])} allowed"
     if missing(row["observed"]):
         return f"No size of the sweep is enough {rule}"
@@ -141,7 +141,7 @@ def _size(value: float) -> str:
 
 
 def _alone(row: Any) -> str:
-    """What the baseline leaves, where nothing was set beside it."""
+    """The error of the baseline as a sentence, where no other engine was fitted."""
     known = row.mse_low == row.mse_low
     interval = f"95 % CI {plain(row.mse_low)} to {plain(row.mse_high)}; " if known else ""
     return (
@@ -151,7 +151,7 @@ def _alone(row: Any) -> str:
 
 
 def _beside_pca(row: Any) -> str:
-    """The error beside the best PCA's, chosen by the interval of their ratio."""
+    """The error compared with the best PCA's, worded by the interval of their ratio."""
     times = f"{row.ratio:.2f} times the squared error of {row.baseline_title}"
     if row.ratio_low != row.ratio_low:  # NaN: one label in the test says nothing about others
         return f"{times}, with no interval"

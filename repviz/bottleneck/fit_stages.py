@@ -1,4 +1,4 @@
-"""Stages that fit: those that wait for no other run at once, on all cores or on a cluster."""
+"""Stages that fit engines: independent ones run in parallel, on all cores or on a cluster."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FitStage:
 
 
 def run_stages(study: Study, stages: Sequence[FitStage]) -> None:
-    """Do each stage that is not finished, in order; the independent ones start together."""
+    """Run each stage that is not finished, in order, the independent ones in parallel."""
     manifest = study.manifest
     calls = {
         stage.name: partial(_files, study.folder, stage.work)

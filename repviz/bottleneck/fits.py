@@ -1,4 +1,4 @@
-"""The fits of a sweep, one stage each: fit, encode and decode the test rows, keep the errors."""
+"""The fits of a sweep, one stage each: fit, encode and decode the test rows, store the errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_DECODED = 16  # sizes of an engine that serves all sizes whose codes and ima
 
 
 def fit_stages(study: Study, plan: Plan) -> None:
-    """One stage per fit, one per size of a fit that serves all, then the tables over all fits."""
+    """Run a stage per fit (and per size, of a fit that serves all sizes), then write the tables."""
     data = plan.training_data()
     test = data.rows(plan.data.X[plan.parts.test])
     fits = [_Fit(study, plan, plan.context(data, job.seed), test, job.engine) for job in plan.jobs]
@@ -41,7 +41,7 @@ def fit_stages(study: Study, plan: Plan) -> None:
 
 
 def _stages(job: Job, fit: _Fit) -> list[FitStage]:
-    """The stages of one fit: the training, and each size that it serves; or one per size."""
+    """The stages of one job: one per size, after that of the training where it serves all sizes."""
     engine = job.engine
     about = {"engine": engine.name, "seed": job.seed}
     own = {"engine": engine.identity}
@@ -107,7 +107,7 @@ class _Fit:
             draft.array(f"{name}_found_size", np.array(codec.found_size))
 
     def decode_trained(self, draft: Draft, k: int) -> None:
-        """Take a code of ``k`` numbers from the training for all sizes."""
+        """Encode and decode with codes of ``k`` numbers, by the network trained for all sizes."""
         path = self.study.folder / self.plan.model_path(self.engine.name, self.context.seed)
         codec = codec_of(open_checkpoint(path), k)
         self._write_arrays(

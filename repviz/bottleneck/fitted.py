@@ -1,4 +1,4 @@
-"""What the fits of a sweep left on disk, by engine, size and seed."""
+"""Reading the stored results of a sweep's fits, by engine, size and seed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from repviz.study_folder import Study
 
 
 def stem(engine: str, k: int, seed: int) -> str:
-    """The beginning of the names of a fit's files in arrays/."""
+    """The prefix of the names of a fit's files in arrays/."""
     return f"sweep_{engine}_{k}_{seed}"
 
 
 def split_stem(engine: str, k: int, seed: int, split: int) -> str:
-    """The same of a fit in a split after the first, which is split 0."""
+    """The prefix for a fit in a further split, counted from 1; the first split is 0."""
     return stem(engine, k, seed) + (f"_split{split}" if split else "")
 
 
@@ -30,12 +30,12 @@ class Fits:
 
     @property
     def all(self) -> list[tuple[Engine, int]]:
-        """Engine and size of each, sizes within engines."""
+        """Engine and size of every fit, ordered by engine, then size."""
         pairs = {(job.engine.name, k): (job.engine, k) for job in self.plan.jobs for k in job.sizes}
         return list(pairs.values())
 
     def array(self, engine: str, k: int, seed: int, kind: str) -> np.ndarray | None:
-        """One array of one fit, or None where the fit left none of that kind."""
+        """One stored array of one fit, or None where it has none of that kind."""
         name = f"{stem(engine, k, seed)}_{kind}"
         exists = (self.study.folder / "arrays" / f"{name}.npy").exists()
         return self.study.array(name) if exists else None

@@ -1,4 +1,4 @@
-"""The sizes that engines found by themselves, and what others need for the same error."""
+"""The sizes that engines found in training, and the sizes that others need for the same error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many components PCA needs for an error: an engine's gain in the unit of the baseline."""
+"""The number of PCA components with the same error as an engine: its gain, in components."""
 
 from __future__ import annotations
 

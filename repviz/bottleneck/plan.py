@@ -1,4 +1,4 @@
-"""What a sweep fits: which sizes, engines and seeds, on which rows."""
+"""The plan of a sweep: which engines are fitted, at which sizes and seeds, on which rows."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Plan:
         )
 
     def context(self, data: TrainingData, seed: int) -> FitContext:
-        """What an engine is given to be fitted to ``data``."""
+        """The context in which an engine is fitted to ``data``."""
         return FitContext(data, self.effort, seed, self.convolutional)
 
     @property

@@ -15,7 +15,7 @@ from repviz.study_folder import Study
 
 @dataclass(frozen=True, eq=False)
 class Reconstructions:
-    """The originals of the test images, and access to what each engine made of them.
+    """The originals of the test images, and their reconstructions by each engine.
 
     Attributes
     ----------

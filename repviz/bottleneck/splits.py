@@ -1,4 +1,4 @@
-"""Further splits of a sweep: everything fitted and tested again on other images."""
+"""Further random splits of a sweep: everything is fitted and tested again on other images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def further_partitions(
 
 
 def split_stages(study: Study, plan: Plan) -> None:
-    """One stage per further split and fit; each keeps the squared errors of its test images."""
+    """Run a stage per further split and fit; each stores the squared errors of its test images."""
     stages = []
     for split in range(1, plan.splits):
         refit = _Refit(plan, split)

@@ -44,7 +44,7 @@ ENGINES = (*BASELINES, "pca-augmented", "conv", "linear-start")
 
 @dataclass(frozen=True)
 class SweepSetup:
-    """What a sweep holds fixed over its sizes and engines.
+    """Settings of a sweep that are the same for all its sizes and engines.
 
     Attributes
     ----------
@@ -224,7 +224,7 @@ def _plan(
     setup: SweepSetup,
     before: dict[str, Any],
 ) -> Plan:
-    """The fits that are requested now, with those that the folder had ``before``."""
+    """The plan of the requested fits and of those of the sweep that the folder already holds."""
     requested = [get_engine(engine) for engine in (*BASELINES, *checks.as_list(engines))]
     requested = _with_earlier(requested, before.get("engines", []))
     seeds = [checks.seed("sweep", s) for s in checks.as_list(seed)]
@@ -257,7 +257,7 @@ def _plan(
 
 
 def write_images(draft: Draft, data: SweepData, parts: Partition, **columns: np.ndarray) -> None:
-    """Write images.csv, with the part of the split that each row is in, and the thumbnails."""
+    """Write images.csv, including the part of the split of each row, and the thumbnails."""
     table = {
         "row": np.arange(len(data)),
         "id": data.ids,
@@ -285,7 +285,7 @@ def _before(folder: Path) -> dict[str, Any]:
 
 
 def _check_convolutional(plan: Plan) -> None:
-    """Refuse options that none of the engines takes; a user's own function may take them."""
+    """Refuse options that no engine uses; a user's own function may use them."""
     given = list(plan.convolutional.given)
     if given and not any(e.is_convolutional or callable(e.function) for e in plan.engines):
         able = ", ".join(engine.name for engine in ENGINE_TABLE.values() if engine.is_convolutional)
@@ -315,7 +315,7 @@ def _check_distinct(what: str, names: list[str]) -> None:
 
 
 def _with_earlier_criteria(criteria: list[Criterion], before: list[str]) -> list[Criterion]:
-    """Those that the sweep had before, then ``criteria``; one that changed replaces the earlier."""
+    """The existing sweep's criteria, then ``criteria``; a changed one replaces its old version."""
     names = {criterion.name for criterion in criteria}
     earlier = []
     for identity in before:
@@ -332,7 +332,7 @@ def _with_earlier_criteria(criteria: list[Criterion], before: list[str]) -> list
 
 
 def _with_earlier(engines: list[Engine], before: list[str]) -> list[Engine]:
-    """``engines``, each once, with those that the sweep had before; baselines first."""
+    """``engines`` and those of the existing sweep, each once; baselines first."""
     by_identity = {engine.identity: engine for engine in engines}
     for identity in before:
         if identity in by_identity:

@@ -114,7 +114,7 @@ def error_ratio(
 def _on_log_scale(
     values: np.ndarray, groups: np.ndarray, log_statistic: Any
 ) -> tuple[float, float, float]:
-    """A statistic of the means over seeds and images; its interval is taken of its logarithm."""
+    """A statistic of the means over seeds and images, with an interval on the log scale."""
     if len(values) == 1:
         low, high = intervals.jackknife(values[0], groups, log_statistic)
     else:
@@ -200,7 +200,7 @@ def _baselines(fits: Fits, plan: Plan, exact_below: float) -> pd.DataFrame:
 
 
 def _audit(fits: Fits, plan: Plan, groups: np.ndarray) -> pd.DataFrame:
-    """Engines that serve all sizes beside one training per size."""
+    """The errors of engines that serve all sizes, compared with one training per size."""
     rows = []
     labels = {engine.name: engine.label for engine in (*plan.engines, *plan.audit_engines)}
     for engine in [engine for engine in plan.engines if engine.per_size_engine]:

@@ -1,4 +1,4 @@
-"""What varies along the directions of a code, and what lies between two images."""
+"""Latent traversals along the principal directions of a code, and interpolations of two images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Decode = Callable[[np.ndarray], np.ndarray]  # codes (n, k) -> uint8 images (n, 
 
 
 def traversal_stage(study: Study, plan: Plan) -> None:
-    """Traversals and an interpolation, by the last engine that kept a model."""
+    """Write traversals and an interpolation by the last engine whose model is stored."""
     if not plan.data.are_images:
         return
     fits = Fits(study, plan)

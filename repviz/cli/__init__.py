@@ -1,4 +1,4 @@
-"""The command line: each command is one library call, its result printed as text or as JSON."""
+"""The command line: each command makes one library call and prints its result as text or JSON."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _everywhere(
 
 
 class Ended(Exception):
-    """A command that Ctrl-C, a signal or a closed pipe ended; typer would exit without a word."""
+    """Raised for Ctrl-C, a signal or a closed pipe, for which typer would exit silently."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -86,10 +86,10 @@ class Ended(Exception):
 
 
 class Commands(typer.core.TyperGroup):
-    """The group of all commands, which leaves how they end to :func:`main`."""
+    """The typer group of all commands; :func:`main` turns exceptions into exit codes."""
 
     def invoke(self, ctx: Any) -> Any:
-        """What the command gives.
+        """Run the command and return its result.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Commands(typer.core.TyperGroup):
 
 
 def app() -> Any:
-    """The group of all commands. Those that are no function here are built once they are named."""
+    """The group of all commands; those of studies and sweeps are built when they are called."""
     plain = typer.Typer(
         name="repviz",
         cls=Commands,
@@ -131,7 +131,7 @@ def app() -> Any:
 
 
 class Signalled(KeyboardInterrupt):
-    """SIGTERM or SIGHUP: the work ends as at Ctrl-C, what is done of it is kept."""
+    """SIGTERM or SIGHUP: handled as Ctrl-C is, so that finished work is kept."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

@@ -1,4 +1,4 @@
-"""Commands about what there is: the families, and folders on disk."""
+"""Commands that list the families and check folders on disk."""
 
 from __future__ import annotations
 

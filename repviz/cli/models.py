@@ -1,4 +1,4 @@
-"""Commands about networks: train them, judge them, count them."""
+"""Commands about networks: train, evaluate and describe them."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def anatomy(
 
 
 def _counts(table: Any) -> Any:
-    """What of the anatomy fits on a screen: the CSV and the JSON have every column."""
+    """The columns of the anatomy that fit on a screen; the CSV and the JSON have all of them."""
     from repviz.number_format import count
 
     text = table[["layer", "kind", "kernel", "stride", "output"]].copy()

@@ -1,4 +1,4 @@
-"""The options that several commands share, each worded once."""
+"""Command-line options that several commands share, and functions that parse their values."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _span(first: int, last: str, step: str = "1") -> list[int]:
 
 
 def table(metadata: str | None, group: str | None) -> Any:
-    """What ``--metadata`` and ``--group`` name together; None where neither was given."""
+    """The metadata table of ``--metadata`` and ``--group``; None where neither was given."""
     if group is None:
         return metadata
     if metadata is None:
@@ -125,7 +125,7 @@ def table(metadata: str | None, group: str | None) -> Any:
 
 
 def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:
-    """The part that ``--rank`` and ``--of`` name; None where neither was given."""
+    """``(rank, size)`` of ``--rank`` and ``--of``; None where neither was given."""
     if rank == "auto" and of is None:
         return rank
     if rank is None and of is None:
@@ -141,7 +141,7 @@ def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:
 def tasks(
     cluster: str | None, cpus: float | None, gpus: float | None, *, device: str = "auto"
 ) -> dict[str, Any]:
-    """The keywords of a cluster's tasks that ``--cluster``, ``--cpus`` and ``--gpus`` give."""
+    """The keyword arguments of a cluster call, from ``--cluster``, ``--cpus`` and ``--gpus``."""
     if cluster is not None and device != "auto":
         raise InputError(
             "--device: must be auto with --cluster, whose tasks run on the GPUs that --gpus gives "
@@ -157,12 +157,12 @@ def tasks(
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were written on the command line; the library knows its own defaults."""
+    """The options that are not None: the others keep the library's defaults."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def named_values(written: list[str]) -> dict[str, Any]:
-    """``["k=20", "average=mean"]`` as names and values; what looks like a number is one."""
+    """``["k=20", "average=mean"]`` as a dict; values that look like numbers become numbers."""
     found: dict[str, Any] = {}
     for text in written:
         name, equals, value = text.partition("=")
@@ -186,7 +186,7 @@ def _value(text: str) -> bool | int | float | str:
 
 
 def by_layer(text: str) -> list[str] | dict[str, list[str]]:
-    """``mean,max`` for all layers, or ``conv*=mean,conv*=max,fc*=none`` as layers to reductions."""
+    """``mean,max`` (all layers), or ``conv*=mean,fc*=none`` as a dict of layers to reductions."""
     parts = text.split(",")
     if "=" not in text:
         return parts

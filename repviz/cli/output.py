@@ -1,4 +1,4 @@
-"""What a command leaves: text or one JSON object on standard output, progress on standard error."""
+"""Output of commands: text or one JSON object on standard output, progress on standard error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERBOSE: ContextVar[bool] = ContextVar("verbose", default=False)
 
 
 def first_process() -> bool:
-    """Whether this is the process that speaks, where ``torchrun`` started several."""
+    """Whether this process prints: of several that ``torchrun`` started, the one of rank 0."""
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
 
 

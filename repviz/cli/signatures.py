@@ -1,4 +1,4 @@
-"""A command's options, read off the library function that it calls: the two cannot drift apart."""
+"""Command-line options generated from the signature and docstring of a library function."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Parameter:
 
     @property
     def option(self) -> inspect.Parameter:
-        """The parameter of a typer command; None where nothing was written."""
+        """The option as a typer parameter, None by default."""
         flag = "--" + self.name.replace("_", "-")
         flags = (f"{flag}/--no-{flag[2:]}",) if self.kind is bool else (flag,)
         flags = ("--grey/--colour",) if self.name == "grey" else flags
@@ -63,15 +63,15 @@ class Parameter:
 
 
 def parameters(function: Callable[..., Any], *, leave_out: Iterable[str] = ()) -> list[Parameter]:
-    """The keyword parameters of ``function`` that can be written on a command line.
+    """The keyword-only parameters of ``function`` as command-line options.
 
     Parameters
     ----------
     function : callable
-        With annotations and numpydoc parameters. The fields of a dataclass count as parameters,
-        and those of a dataclass within it.
+        With annotations and a numpydoc docstring. A dataclass stands for its fields, nested ones
+        included.
     leave_out : iterable of str
-        Names that the command gives itself.
+        Parameters without an option.
     """
     hints, described = get_type_hints(function), documented(function)
     found: list[Parameter] = []
@@ -84,7 +84,7 @@ def parameters(function: Callable[..., Any], *, leave_out: Iterable[str] = ()) -
 
 
 def documented(thing: Any) -> dict[str, str]:
-    """The first sentence that a numpydoc text says of each parameter or attribute."""
+    """Parameter or attribute to the first sentence of its description in the docstring."""
     sections = re.split(r"\n(?=\w[\w ]*\n-{3,}\n)", inspect.getdoc(thing) or "")
     text = "\n".join(s for s in sections if s.startswith(("Parameters\n", "Attributes\n")))
     found = {}
@@ -96,7 +96,7 @@ def documented(thing: Any) -> dict[str, str]:
 
 
 def keywords(options: list[Parameter], values: dict[str, Any]) -> dict[str, Any]:
-    """The keywords among ``options`` that were written, each as the function takes it."""
+    """The keyword arguments of the function, from the values of the options that were given."""
     given = []
     for one in options:
         value = values.get(one.name)
@@ -109,7 +109,7 @@ def keywords(options: list[Parameter], values: dict[str, Any]) -> dict[str, Any]
 
 
 def _nested(given: list[tuple[tuple[tuple[str, type], ...], str, Any]]) -> dict[str, Any]:
-    """Keywords and their values; those within a dataclass as that dataclass."""
+    """Keyword arguments, in which the fields of a dataclass are gathered into an instance."""
     keywords = {name: value for records, name, value in given if not records}
     for keyword, record in dict.fromkeys(records[0] for records, _, _ in given if records):
         own = [(r[1:], name, value) for r, name, value in given if r[:1] == ((keyword, record),)]
@@ -124,16 +124,16 @@ def command(
     options: list[Parameter],
     **own: tuple[Any, Any],
 ) -> Any:
-    """The command ``name`` that calls ``run`` with ``own`` parameters and with ``options``.
+    """The command ``name``, which calls ``run`` with its ``own`` parameters and ``options``.
 
     Parameters
     ----------
     name, summary : str
-        What a user writes, and one line for the help.
+        Name and one-line help of the command.
     run : callable
         Takes each parameter by name.
     options : list of Parameter
-        Those of the library function.
+        The options generated from the library function.
     **own : (annotation, default)
         The command's own parameters, as typer annotates them.
     """
@@ -160,21 +160,21 @@ def command(
 
 
 class LazyCommand(TyperCommand):
-    """A command that is built once it is named, so that the list of commands loads nothing."""
+    """A command that is built when it is called, so that listing the commands imports nothing."""
 
     def __init__(self, name: str, summary: str, build: Callable[[], Any]) -> None:
         super().__init__(name=name, help=summary, callback=None)
         self.build = build
 
     def make_context(self, *args: Any, **options: Any) -> Any:
-        """The context of the command that is meant."""
+        """The context of the command itself, which is built here."""
         return self.build().make_context(*args, **options)
 
 
 def _flat(
     name: str, hint: Any, default: Any, described: str, records: tuple[tuple[str, type], ...] = ()
 ) -> list[Parameter]:
-    """One keyword, or the fields of the dataclass that it takes."""
+    """One parameter as an option, or each field of its dataclass as one."""
     members = _members(hint)
     record: Any = next((member for member in members if dataclasses.is_dataclass(member)), None)
     if record is None or str in members:
@@ -188,7 +188,7 @@ def _flat(
 
 
 def _distinct(one: Parameter) -> Parameter:
-    """The field of a dataclass with the keyword of that before its name."""
+    """The option of a field, prefixed with the keyword of its dataclass: a name used twice."""
     keyword, _ = one.records[-1]
     return dataclasses.replace(one, name=f"{keyword}_{one.name}", field=one.name)
 
@@ -203,7 +203,7 @@ def _parameter(name: str, hint: Any, default: Any, described: str) -> Parameter:
 
 
 def _kind(hint: Any) -> tuple[type, Parse | None]:
-    """What typer parses for an annotation, and what reads the text on where it is a list."""
+    """The type that typer parses for an annotation, and the parser of the text of a sequence."""
     origins, leaves = _parts(hint)
     if tuple in origins:
         return str, lambda text, name: option.size(text, option=name)
@@ -215,13 +215,13 @@ def _kind(hint: Any) -> tuple[type, Parse | None]:
 
 
 def _members(hint: Any) -> list[Any]:
-    """The types of a union, None left out."""
+    """The types of a union without None."""
     union = get_origin(hint) in (Union, types.UnionType)
     return [t for t in (get_args(hint) if union else (hint,)) if t is not type(None)]
 
 
 def _parts(hint: Any) -> tuple[set[Any], set[Any]]:
-    """The containers within an annotation, and the types that stand in no container or in one."""
+    """The container types within an annotation, and its types that are not containers."""
     origins: set[Any] = set()
     leaves: set[Any] = set()
     for member in _members(hint):

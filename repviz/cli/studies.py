@@ -1,4 +1,4 @@
-"""Commands that end in a report: a study or a sweep, the encoder of a sweep, a report anew."""
+"""Commands that write a report: a study, a sweep, a report anew; and the encoder of a sweep."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SWEPT_AT = {"size": 64, "grey": True}
 
 
 class Studies(TyperGroup):
-    """One command per study, its options read off the study's own function."""
+    """One command per study, with options generated from the study's function."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the studies of images; the others are run by ``repviz report``."""
@@ -148,17 +148,17 @@ sweep = LazyCommand("sweep", _SWEEP_HELP, _sweep_command)
 
 
 def _own(function: Callable[..., Any]) -> list[Parameter]:
-    """The options of the function itself."""
+    """The options of the study's function."""
     return parameters(function, leave_out=("out",))
 
 
 def _opening(own: list[Parameter]) -> list[Parameter]:
-    """The options of opening images that the function does not have itself."""
+    """The options of :func:`repviz.open_images` that the study's function does not have."""
     return parameters(repviz.open_images, leave_out=[one.name for one in own])
 
 
 def _opened(images: str, own: list[Parameter], values: dict[str, Any], group: str | None) -> Any:
-    """The images that were named."""
+    """The images that the command line names."""
     seed = checks.as_list(keywords(own, values).get("seed", 0))[0]
     opening = {"seed": seed, **keywords(_opening(own), values)}
     opening["metadata"] = option.table(opening.get("metadata"), group)

@@ -1,4 +1,4 @@
-"""How far one task is, line by line, where no bar can be drawn: in a log file or a pipe."""
+"""Progress of one task as log lines, where no bar can be drawn: in a file or a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upper bounds of the probability that noise is accepted, far below what counting can reach."""
+"""Analytic upper bounds of the probability that judges accept noise, too rare to sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from repviz.facespace.splitting import LN10
 
 
 def uniform_near(faces: np.ndarray, distance: float) -> float:
-    """log10 of a bound: that a uniform point of the cube lies within ``distance`` of some face.
+    """log10 of a bound on P(a uniform point of the cube lies within ``distance`` of some face).
 
     The sum over faces of Chernoff's bound for one ball. The point's pixels are independent, so
     P(|x - c|^2 <= R^2) <= exp(t R^2) prod_j E exp(-t (x_j - c_j)^2) for every t > 0, and for
@@ -52,7 +52,7 @@ def uniform_log_mean(faces: np.ndarray, t: float) -> np.ndarray:
 
 
 def face_space_volume(known: Known, within: float, residual: float) -> float:
-    """log10 of the volume of the points that lie in face space as faces do, in the cube or not.
+    """log10 of the volume of the points whose face-space statistics are within the limits.
 
     An ellipsoid in the k leading components times a ball in the other d - k directions.
 
@@ -72,7 +72,7 @@ def face_space_volume(known: Known, within: float, residual: float) -> float:
 
 
 def volume_near(count: int, d: int, distance: float) -> float:
-    """log10 of the volume of ``count`` balls: a looser bound that needs no more than the radius.
+    """log10 of the volume of ``count`` balls: a looser bound that depends on the radius alone.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _log_ball(d: int, radius: float) -> float:
 
 
 def pixelwise_tilt(known: Known, residual: float) -> tuple[float, float]:
-    """log10 of a bound: that pixel-wise Gaussian noise has as little residual as faces have.
+    """log10 of a bound on P(pixel-wise Gaussian noise has a residual as small as faces have).
 
     Chernoff's bound for a quadratic form: with S the variances of the pixels and W the leading
     components, E exp(-t r^2) = det(I + 2 t S (I - W W^T))^(-1/2). Before clipping to [0, 1]. It may

@@ -1,4 +1,4 @@
-"""What a judge accepts: bands of its statistics, set by faces of unseen people (conformal)."""
+"""Conformal calibration of judges: bands of their statistics, set by faces of unseen people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JOINT_TITLE = "All judges together"
 
 @dataclass(frozen=True, eq=False)
 class Bands:
-    """What one judge accepts: values of its statistics in a band around the median.
+    """The acceptance region of one judge: a band around the median of each statistic.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class CalibratedJudges:
 
     @property
     def used(self) -> list[int]:
-        """Places of the judges that the joint verdict uses."""
+        """The indices of the judges that the joint verdict uses."""
         return [i for i, band in enumerate(self.bands) if band.used]
 
     def asked(self, verdict: str = JOINT) -> tuple[list[int], float]:
@@ -122,13 +122,13 @@ class CalibratedJudges:
         return float("-inf"), float("inf")
 
     def values(self, place: int, X: np.ndarray) -> np.ndarray:
-        """Statistics of judge ``place``, shape (m, s)."""
+        """Statistics of the judge with index ``place``, shape (m, s)."""
         return self.statistics[place](X)
 
     def scores(
         self, place: int, X: np.ndarray, *, distances: np.ndarray | None = None
     ) -> np.ndarray:
-        """Scores of judge ``place``, shape (m,); 1 is the edge of its band.
+        """Scores of the judge with index ``place``, shape (m,); 1 is the edge of its band.
 
         ``distances``, shape (m,), are those to the nearest known face, where they are measured
         already.
@@ -326,7 +326,7 @@ def _quantiles(scores: np.ndarray, quantiles: Any) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """One judge's bands, and what laid them: its values of unseen faces and a quantile."""
+    """One judge's bands, with the statistics of unseen faces and the quantile that set them."""
 
     judge: Judge
     values: np.ndarray
@@ -334,14 +334,14 @@ class _Fitted:
     bands: Bands
 
     def scores_by(self, seen: np.ndarray) -> np.ndarray:
-        """Scores of all rows by bands that the rows ``seen`` lay."""
+        """Scores of all rows by bands that are set by the rows ``seen``."""
         bands = _bands(self.judge, self.values[seen])
         factor = _quantiles(bands.scores(self.values[seen]), self.quantile)
         return _widened(bands, float(factor)).scores(self.values)
 
 
 def _worst_score(fits: list[_Fitted], seen: np.ndarray) -> np.ndarray:
-    """The largest score of any judge, (n,), by bands that the rows ``seen`` lay."""
+    """The largest score of any judge, (n,), by bands that are set by the rows ``seen``."""
     return np.asarray(np.max([fit.scores_by(seen) for fit in fits], axis=0))
 
 
@@ -378,7 +378,7 @@ def _bands(judge: Judge, values: np.ndarray) -> Bands:
 
 
 def _widened(bands: Bands, factor: float) -> Bands:
-    """Bands that reach ``factor`` times as far; as they are where only a plain "no" is beyond."""
+    """The bands, ``factor`` times as wide; unchanged where the factor is beyond every limit."""
     if factor >= NO_LIMIT:
         return bands
     factor = max(factor, 1e-3)

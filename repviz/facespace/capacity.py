@@ -1,4 +1,4 @@
-"""How many people a code can tell apart at most: the ratio of two caps of its sphere."""
+"""An upper bound on the number of people that a code tells apart: the ratio of two caps."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def log_cap_share(angle: Any, d: float) -> np.ndarray:
 
 
 class _Pairs:
-    """The cosines of all pairs of images, of different people and of one, by whom they show."""
+    """The cosines of all pairs of images, of different people and of the same person."""
 
     def __init__(self, directions: np.ndarray, people: np.ndarray) -> None:
         names, member = np.unique(people, return_inverse=True)
@@ -201,7 +201,7 @@ class _Pairs:
         self.cosines, self.one, self.other = cosines[apart], one[apart], other[apart]
 
     def thresholds(self, weights: np.ndarray, rates: Sequence[float]) -> np.ndarray:
-        """The cosine down to which each share of the pairs of different people is accepted.
+        """The cosine threshold at which each given share of the impostor pairs is accepted.
 
         Person i counts ``weights[i]`` times; two copies of one person make no pair.
         """
@@ -225,7 +225,7 @@ class _Pairs:
         return float(np.quantile(counted, SPANNED) / 2)
 
     def genuine(self, threshold: float) -> dict[str, float]:
-        """The share of the pairs of one person that a threshold accepts, as table columns."""
+        """The share of genuine pairs (of one person) that a threshold accepts, as table columns."""
         known = len(self.own) > 0 and threshold == threshold
         hits = self.own >= threshold
         low, high = intervals.share_of_groups(hits, self.own_member) if known else (np.nan,) * 2

@@ -1,4 +1,4 @@
-"""How many images of a kind there are, at most: bits per pixel of lossless codecs.
+"""An upper bound on the number of typical images of a kind, from lossless compression.
 
 A code that needs b bits per image on average tells 2^b images apart, so that log2 of the number of
 typical images (the entropy of the kind) is at most b. It is an upper bound only: a better codec
@@ -219,7 +219,7 @@ class _PixelModel:
         return base.reshape(images.shape), bits
 
     def _residuals(self, images: np.ndarray, base: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What prediction leaves, modulo 256, and the local activity: both (m side^2,)."""
+        """Prediction residuals, modulo 256, and the local activity: both (m side^2,)."""
         _, neighbours = _causal(images - base)
         predicted = np.clip(np.rint(base + neighbours @ self.weights), 0, GREYS - 1)
         residual = (images.astype(np.int64) - predicted.astype(np.int64)) % GREYS

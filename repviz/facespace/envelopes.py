@@ -1,4 +1,4 @@
-"""Sets of known probability that hold the images that judges accept: splitting starts from them.
+"""Sets of known probability that contain every image that judges accept, to start splitting from.
 
 The probability of an accepted image is the envelope's, which is exact, times the share of the
 envelope that is accepted. What is left to estimate is far less rare than the event itself, and the

@@ -1,4 +1,4 @@
-"""How little of the space of pixels a set of images fills: directions around one, and volume."""
+"""The extent of a set of images in pixel space: local directions, and bounds on the volume."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def local_directions(
     nearest: Sequence[int] = NEIGHBORS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How many directions the nearest images of an image vary in, of all directions of a pixel.
+    """The number of directions in which an image's nearest images vary, of all d of pixel space.
 
     Around each of up to 200 images the fewest principal components of its k nearest neighbours that
     explain 95 % of their variance. k neighbours differ in at most k - 1 directions, so that a count
@@ -101,7 +101,7 @@ def local_directions(
 
 
 def _directions(points: np.ndarray) -> int:
-    """The fewest principal components with 95 % of the variance; 0 where the points are one."""
+    """The fewest principal components with 95 % of the variance; 0 where all points coincide."""
     if (points == points[0]).all():
         return 0
     centred = points - points.mean(axis=0, dtype=np.float64)

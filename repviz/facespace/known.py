@@ -1,4 +1,4 @@
-"""The faces that are known: what samplers learn from and judges are fitted to."""
+"""The known faces, to which samplers and judges are fitted."""
 
 from __future__ import annotations
 

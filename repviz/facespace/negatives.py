@@ -1,4 +1,4 @@
-"""Images that are made not to be faces: :data:`NEGATIVES`, a panel that judges the judges."""
+"""Images that are no faces, to measure the false-accept rate of judges: :data:`NEGATIVES`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Draw = Callable[[Known, np.random.Generator, int], np.ndarray]
 
 
 def panel(known: Known) -> list[Negative]:
-    """The kinds that are negatives for such images."""
+    """The kinds of negatives that apply to such images."""
     return [kind for kind in NEGATIVES.values() if known.oriented or not kind.faces_only]
 
 
@@ -63,7 +63,7 @@ def _clipped(draw: Draw) -> Draw:
 
 
 def _sampled(name: str) -> Draw:
-    """What the sampler of this name draws."""
+    """A kind of negatives drawn by the sampler of this name."""
     sampler = (SAMPLERS | CONTROLS)[name]
     return _clipped(lambda known, rng, m: sampler.fit(known)(rng, m))
 
@@ -107,7 +107,7 @@ def _zoomed_crop(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.nd
 
 
 def _shifted(rng: np.random.Generator, rows: np.ndarray, side: int) -> np.ndarray:
-    """Shifted along both axes by a fifth to two fifths of the side, the edge pixels repeated."""
+    """Images shifted along both axes by 0.2 to 0.4 of the side, edge pixels repeated."""
     out, reach = np.empty((len(rows), side, side), np.float32), side // 2
     for row, face in enumerate(rows.reshape(-1, side, side)):
         moves = rng.choice([-1, 1], 2) * rng.integers(side // 5, 2 * side // 5 + 1, size=2)

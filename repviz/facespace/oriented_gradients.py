@@ -1,4 +1,4 @@
-"""Oriented gradients: where in an image edges lie, and which way they run."""
+"""Histograms of oriented gradients: the positions and directions of edges in an image."""
 
 from __future__ import annotations
 

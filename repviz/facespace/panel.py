@@ -1,4 +1,4 @@
-"""Judging the judges: what they accept of images that are no faces, and how well they rank them."""
+"""Evaluation of judges on images that are no faces: false-accept rates and AUC."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 12
 def judge_negatives(
     judges: CalibratedJudges, faces: Known, *, seed: int = 0, nouns: Nouns = FACES
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """The false-accept rate of every judge on every kind of negatives, and what is let through.
+    """The false-accept rate of every judge on every kind of negatives, and accepted examples.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def judge_negatives(
 
 
 def judge_errors(negatives: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Each judge's errors over all kinds of the panel, from what :func:`judge_negatives` gives.
+    """Each judge's errors over all kinds of negatives, from the result of :func:`judge_negatives`.
 
     One row per judge: judge, judge_title, n, groups (people, and images made from no face),
     accepted, accepted_share, accepted_share_low, accepted_share_high (95 %, over groups), auc (the
@@ -135,7 +135,7 @@ def share_over_groups(accepted: np.ndarray, groups: np.ndarray) -> dict[str, flo
 
 
 def _scores(judges: CalibratedJudges, rows: np.ndarray) -> np.ndarray:
-    """Scores of every judge (m, judges); NaN where a slow one was not asked.
+    """Scores of every judge (m, judges); NaN where a slow judge was not run.
 
     Slow judges see the first 50 images, and all that the others accept together.
     """

@@ -1,4 +1,4 @@
-"""Paths from noise to a face and between two faces, and what the judges say of each step."""
+"""Paths from noise to a face and between two faces, with the verdict of the judges on each step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MADE = -1  # the row of an image that is neither known nor an end
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """The images on a way from one image to another.
+    """A sequence of images from one image to another.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Path:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of images of two people each; nobody is in pairs of two groups.
+    """Pairs of images of two people each; no person is in pairs of two groups.
 
     Attributes
     ----------
@@ -204,7 +204,7 @@ def _walk(X: np.ndarray) -> Path | None:
 
 
 def judge_paths(paths: list[Path], known: Known, judges: CalibratedJudges) -> pd.DataFrame:
-    """What the judges say of every step.
+    """The verdict and scores of the judges on every step.
 
     A known face has the distance 0 to itself, and judges that know it refuse it as too near. So a
     step that is one is judged as an unseen face is: its scores are those by the judges of its
@@ -346,7 +346,7 @@ def judge_midpoints(
 
 
 def _difference(hits: dict[str, np.ndarray], kind: str, pairs: Pairs) -> dict[str, Any]:
-    """How much oftener midpoints of codes are accepted than those of pixels, with its interval."""
+    """The difference of the accepted shares of code and pixel midpoints, with its interval."""
     if kind != "code":
         return dict.fromkeys(("difference", "difference_low", "difference_high"), np.nan)
     found = intervals.paired_difference(hits["code"], hits["pixels"], pairs.groups)

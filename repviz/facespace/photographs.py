@@ -1,4 +1,4 @@
-"""Crops of scikit-image's photographs, none of which shows a face at the scale of its crops."""
+"""Crops of scikit-image's photographs, which show no face at the scale of the crops."""
 
 from __future__ import annotations
 

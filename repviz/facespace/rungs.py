@@ -1,4 +1,4 @@
-"""One rung, judged chunk by chunk in bounded memory; costly judges see only what is still open."""
+"""Judging one rung chunk by chunk; costly judges see only images that the others accept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HALF, FEW = 0.5, 0.05
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """How one rung was judged.
+    """The verdicts of the judges on one rung.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def judge_rung(
     chunks: Iterator[np.ndarray],
     advance: Callable[[int], None],
 ) -> Rung:
-    """Count what each judge accepts, and what all together accept."""
+    """Count the images that each judge accepts, and those that all together accept."""
     quick = [i for i, judge in enumerate(judges.judges) if not judge.slow]
     joint = _JointCount(judges)
     distances: list[np.ndarray] = []
@@ -73,7 +73,7 @@ def judge_rung(
 
 @dataclass
 class _JointCount:
-    """How many images all judges of the joint verdict accept, of how many.
+    """Running count of the images that the joint verdict accepts.
 
     Together they accept what each accepts: an image that one refuses need not be shown to the
     next. Slow judges come last and see the first 100 images that all others accept; if there are
@@ -122,7 +122,7 @@ def _counts(
 def _sole(
     judges: CalibratedJudges, quick: list[int], scores: np.ndarray, joint: tuple[int, int]
 ) -> str:
-    """The one judge without which half or more would pass, if they are refused because of it."""
+    """The one judge because of which at least half of the images are refused, if there is one."""
     if joint[0] > FEW * joint[1]:
         return ""
     for place in quick:

@@ -1,4 +1,4 @@
-"""Ways to draw a random point of the pixel space, from no structure to codes of real faces.
+"""Samplers of random points in pixel space, from unstructured noise to decoded random codes.
 
 Each sampler is fitted to known faces and then draws rows in [0, 1]; what falls outside is clipped
 to the nearer end, as a screen would. Samples come in chunks, so memory stays bounded.
@@ -29,7 +29,7 @@ Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Latent:
-    """A sampler as a function of independent random numbers, so that rare images can be sought.
+    """A sampler as a function of independent random numbers, as splitting needs it.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def _shuffled_pixels(known: Known) -> Draw:
 
 
 def _natural_noise(known: Known) -> Draw:
-    """Amplitude falls as 1/f, as in photographs; mean and contrast of the faces."""
+    """Noise with amplitude 1/f, as in photographs, and the mean and contrast of the faces."""
     centre, contrast = known.faces.mean(), known.faces.std(axis=1).mean()
 
     def draw(rng: np.random.Generator, m: int) -> np.ndarray:
@@ -121,7 +121,7 @@ def _shuffled_blocks(known: Known) -> Draw:
 
 
 def _full_covariance(known: Known) -> Latent:
-    """Mean and covariance of the faces: random weights on the centred faces have both."""
+    """Gaussian with the mean and covariance of the faces: random sums of the centred faces."""
     n = len(known.faces)
     centred, scale = (known.faces - known.mean).astype(np.float32), np.float32(np.sqrt(n - 1))
     return Latent(GAUSSIAN, n, lambda numbers: known.mean + (numbers / scale) @ centred)

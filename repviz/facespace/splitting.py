@@ -1,8 +1,9 @@
-"""The probability of a rare event, far below what counting can reach: multilevel splitting.
+"""Probabilities of rare events by multilevel splitting (subset simulation).
 
-Populations of points are drawn, and again and again the worst half of each is replaced by moved
-copies of the better half, until half of it lies in the event. Independent populations give the
-interval: a point's descendants are alike, which formulas for one population do not see.
+Populations of points are drawn from the prior. Repeatedly, the half of each population farthest
+from the event is replaced by copies of the other half, moved by Markov chain Monte Carlo, until
+half of the population lies in the event. The interval comes from the variation between independent
+populations: descendants of one point are alike, which the variance within one does not include.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Score = Callable[[np.ndarray], np.ndarray]  # points (m, d) to (m,)
 
 @dataclass(frozen=True)
 class Rarity:
-    """log10 of the probability of an event.
+    """An estimate of log10 of the probability of a rare event, with its interval.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class Rarity:
 
 @dataclass(frozen=True)
 class Prior:
-    """What points are drawn from, and a move that leaves it as it is.
+    """The distribution of the points, and a Markov move under which it is invariant.
 
     Attributes
     ----------
@@ -92,7 +93,7 @@ def _move_in_cube(rng: np.random.Generator, points: np.ndarray, steps: np.ndarra
 
 
 def _move_gaussian(rng: np.random.Generator, points: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """The preconditioned Crank-Nicolson step, of which the standard Gaussian is invariant."""
+    """The preconditioned Crank-Nicolson step, under which the standard Gaussian is invariant."""
     moved = rng.standard_normal(points.shape, dtype=np.float32)
     moved *= steps
     moved += np.sqrt(1 - steps**2) * points
@@ -197,7 +198,7 @@ def rarity(
 
 
 class _Populations:
-    """Points (p, n, d) of p populations, their scores (p, n), and each population's account."""
+    """Points (p, n, d) of p populations, their scores (p, n), and each one's running -log P."""
 
     def __init__(
         self, score: Score, prior: Prior, rng: np.random.Generator, points: np.ndarray
@@ -220,7 +221,7 @@ class _Populations:
         return scores.reshape(points.shape[:2])
 
     def raise_levels(self, active: np.ndarray, limit: float) -> np.ndarray:
-        """Replace the worst half of each active population; which have not reached the limit."""
+        """Raise the level of each active population; whether each is still above the limit."""
         k = max(1, int(REPLACED * self.n))
         level = np.sort(self.scores[active], axis=1)[:, self.n - k]
         going_on = level > limit

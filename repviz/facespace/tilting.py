@@ -1,4 +1,4 @@
-"""The probability that noise comes near a known image, by importance sampling.
+"""The probability that noise lies near a known image, by importance sampling.
 
 Noise of independent pixels, tilted towards one known image, is noise of independent pixels again.
 Draws from the mixture over all known images, weighted, give the probability without bias, however
@@ -83,7 +83,7 @@ TILTS: dict[str, Callable[[Known], Tilt]] = {
 def log10_near(
     known: Known, sampler: str, low: float, high: float, *, draws: int = DRAWS, seed: int = 0
 ) -> Rarity:
-    """log10 of the probability that noise lies this far from the nearest known image.
+    """log10 of the probability that noise is at such a distance from the nearest known image.
 
     Parameters
     ----------

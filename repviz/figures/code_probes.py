@@ -1,4 +1,4 @@
-"""What can be read off the codes of each engine, against their size."""
+"""Scores of probes on the codes of each engine, against their size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sets two studies apart: one row per number, with its interval and the line of no effect."""
+"""The differences of two studies: one row per number, with its interval and a line at no effect."""
 
 from __future__ import annotations
 

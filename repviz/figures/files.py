@@ -1,4 +1,4 @@
-"""A figure as files for a paper: SVG, PDF and PNG, the same bytes each time."""
+"""Saving a figure for a paper as SVG, PDF and PNG, with reproducible bytes."""
 
 from __future__ import annotations
 

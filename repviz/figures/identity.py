@@ -51,5 +51,5 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
 
 
 def _start(lowest: float) -> float:
-    """Where the axis starts: at 0, or at the tenth below the data where these lie above a half."""
+    """The lower limit of the axis: 0, or the tenth below the data where all are above one half."""
     return math.floor(10 * lowest) / 10 if lowest > 0.5 else 0.0

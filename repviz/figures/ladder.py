@@ -59,13 +59,13 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
 
 
 def row_places(kinds: pd.Series) -> list[float]:
-    """Where the rows stand: one under another, controls and real images set apart."""
+    """The vertical positions of the rows, with gaps before controls and real images."""
     breaks = (kinds != kinds.shift()).cumsum() - 1
     return [row + GAP * float(group) for row, group in enumerate(breaks)]
 
 
 def name_rows(axes: Axes, titles: pd.Series, places: list[float], width: float) -> None:
-    """Put the titles at their rows, on two lines where there is little room."""
+    """Label the rows with their titles, on two lines where the figure is narrow."""
     letters = 18 if width < NARROW else 34
     axes.set_yticks(places, labels=[fold(str(title), letters) for title in titles])
     axes.set_ylim(max(places) + 0.6, -0.6)

@@ -1,4 +1,4 @@
-"""How far each training of a sweep came: the errors of its epochs, one panel per engine."""
+"""Learning curves of the trainings of a sweep: error by epoch, one panel per engine."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ _P = ParamSpec("_P")
 
 
 def themed(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
-    """``draw``, run with this look and without touching the user's own settings."""
+    """Decorator: ``draw`` with the settings of repviz, leaving matplotlib's global ones alone."""
 
     @wraps(draw)
     def inside(*args: _P.args, **options: _P.kwargs) -> Figure:
@@ -196,7 +196,7 @@ def note(axes: Axes, x: float, y: float, text: str, role: str = "muted", **where
 
 
 def fold(text: str, letters: float) -> str:
-    """``text`` on two lines, broken at the space nearest to its middle, where it is too long."""
+    """``text`` on two lines if it is too long, broken at the space nearest to its middle."""
     spaces = [place for place, letter in enumerate(text) if letter == " "]
     if len(text) <= letters or not spaces:
         return text

@@ -1,4 +1,4 @@
-"""Images decoded once: their pixels on the disk, as one array that every process may map."""
+"""A cache of decoded images: their pixels in one file that every process can map into memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 64  # images that are decoded side by side
 
 
 def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.ndarray:
-    """The pixels of ``images``, uint8 of shape (n, c, h, w), as a read-only map of a file.
+    """The pixels of ``images``, uint8 of shape (n, c, h, w), as a read-only memory map.
 
     The file is found again by what it holds: the images' contents and order, their size and
     colour, and the policy of decoding. It is written under another name and renamed once it is
@@ -63,7 +63,7 @@ def cached_pixels(images: Images, *, folder: str | Path | None = None) -> np.nda
 
 
 def cache_images(images: Images, *, folder: str | Path | None = None) -> Images:
-    """The same images, decoded once: later passes read their pixels from the disk.
+    """The same images with a cache of their decoded pixels on disk, which later passes read.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def cache_images(images: Images, *, folder: str | Path | None = None) -> Images:
 
 
 class _Decoded:
-    """Pixels from the file of the cache; what is hashed and named is the original."""
+    """A store that reads pixels from the cache, and names and hashes from the original store."""
 
     def __init__(self, images: Images, pixels: np.ndarray) -> None:
         self.images, self.pixels = images, pixels
@@ -146,7 +146,7 @@ def _write(images: Images, path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _reserved(path: Path, shape: tuple[int, ...]) -> np.memmap:
-    """A new array file, mapped to be written, whose space on the disk is reserved first.
+    """A new array file as a writable memory map, its disk space allocated beforehand.
 
     Without it a write to a full disk ends the process with a signal (SIGBUS), not with an error.
     """

@@ -20,10 +20,10 @@ Rows = Sequence[int] | np.ndarray | slice
 
 
 class Store(Protocol):
-    """Where the pictures lie. Rows are counted from 0."""
+    """The interface of what reads pictures by row, from files, arrays or a data set."""
 
     def where(self, row: int) -> str:
-        """What to call the picture in an error."""
+        """The name of the picture in error messages."""
 
     def stored_bytes(self, row: int) -> bytes:
         """The bytes that are hashed."""
@@ -169,7 +169,7 @@ class Images:
         return self._store.stored_bytes(int(self._index[row]))
 
     def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
-        """As :meth:`read`, in whatever memory order decoding left it: channels are often last.
+        """As :meth:`read`, in the memory order of the decoder: channels are often last.
 
         This saves a copy where the pixels are copied elsewhere anyway. ``stored`` are the
         :meth:`stored_bytes`, if they have been read already.
@@ -183,7 +183,7 @@ class Images:
         return pixels
 
     def where(self, row: int) -> str:
-        """Where the picture lies: the path of its file, or the name of its array and the place."""
+        """Where the picture is stored: the path of its file, or the name of its array and a row."""
         return self._store.where(int(self._index[row]))
 
     def content_hash(self, row: int) -> str:
@@ -261,7 +261,7 @@ class Images:
         size: int | tuple[int, int] | EllipsisType | None = ...,
         grey: bool | EllipsisType | None = ...,
     ) -> Images:
-        """The same images decoded otherwise; what is left out stays as it is.
+        """The same images decoded at another size or in grey; None leaves a setting as it is.
 
         Parameters
         ----------
@@ -310,7 +310,7 @@ class Images:
 
     @cached_property
     def ids_key(self) -> str:
-        """One SHA-256 for the ids in this order; unlike :attr:`key` it asks for no picture."""
+        """One SHA-256 for the ids in this order; unlike :attr:`key` it reads no picture."""
         return provenance.key(list(self.ids))
 
     @property
@@ -326,7 +326,7 @@ class Images:
 
     @property
     def label_indices(self) -> np.ndarray:
-        """The place of each image's label in :attr:`classes`, int64 of shape (n,).
+        """The index of each image's label in :attr:`classes`, int64 of shape (n,).
 
         Raises
         ------

@@ -22,17 +22,17 @@ class ConcatenatedStore:
     n: int  # pictures in the first
 
     def where(self, row: int) -> str:
-        """As the store it lies in calls it."""
+        """Its name in the store that holds it."""
         store, at = self._place(row)
         return store.where(at)
 
     def stored_bytes(self, row: int) -> bytes:
-        """The bytes in the store it lies in."""
+        """Its bytes in the store that holds it."""
         store, at = self._place(row)
         return store.stored_bytes(at)
 
     def decode(self, row: int, stored: bytes | None = None) -> np.ndarray:
-        """As the store it lies in decodes it."""
+        """The picture as decoded by the store that holds it."""
         store, at = self._place(row)
         return store.decode(at, stored)
 

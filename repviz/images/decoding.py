@@ -1,4 +1,4 @@
-"""Bytes of an image file to uint8 pixels, strictly: a whole picture comes back, or one sentence.
+"""Strict decoding of image files to uint8 pixels: a complete picture, or an error in one sentence.
 
 The policy, which :data:`POLICY` counts:
 

@@ -1,4 +1,4 @@
-"""A face as a formula: an ellipsoid with smooth hills on it, lit and drawn at 64x64 pixels.
+"""Rendering of synthetic faces: an ellipsoid with smooth hills, lit and drawn at 64x64 pixels.
 
 Every step is smooth in every factor (Gaussians, sigmoids, rotations; edges are as soft as a
 pixel), so the pictures that d factors make are a smooth d-dimensional manifold in pixel space.
@@ -72,7 +72,7 @@ def draw(factors: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _features(f: Mapping[str, Number]) -> tuple[Number, Number, Number, Number, Number]:
-    """How far out the eyes are, where the nose ends, the mouth lies, how it is bent and open."""
+    """Positions of eyes, nose tip and mouth, and how far the mouth is bent and open."""
     eyes = 0.36 + 0.05 * f["eyes"]
     tip = -0.13 - 0.07 * f["nose"]
     lips = -0.48 - 0.05 * f["nose"]
@@ -108,7 +108,7 @@ def _hills(f: Mapping[str, Number]) -> list[Hill]:
 
 
 def _stains(f: Mapping[str, Number]) -> list[Hill]:
-    """What darkens (below 0) or lightens the skin: the logarithm of its reflectance."""
+    """The logarithm of the skin's reflectance: below 0 darker, above 0 lighter."""
     eyes, tip, lips, bend, gape = _features(f)
     smile, brows = f["smile"], 0.32 + 0.06 * f["brows"]
     both = [
@@ -187,7 +187,7 @@ def _behind(
     turned: np.ndarray,
     axes: tuple[Number, ...],
 ) -> np.ndarray:
-    """What the head stands before: wall, shoulders, neck and ears."""
+    """The background: wall, shoulders, neck and ears."""
     picture = 0.50 + 0.10 * y + 0.05 * light[0] * x
     soft = 0.5 * PIXEL
     neck = _step(0.30 - np.abs(x), soft) * _step(-0.40 - y, 0.04)

@@ -1,4 +1,4 @@
-"""``drawn-faces:N@D``: faces that are drawn from D known numbers, so that the truth is known."""
+"""``drawn-faces:N@D``: synthetic faces with D known factors, for tests against the truth."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BATCH = 16  # faces drawn at a time: their arrays stay in the processor's cache
 
 
 def open_drawn_faces(argument: str, *, label: str | None = None, seed: int = 0) -> Images:
-    """N grey 64x64 faces that D independent factors make: a D-dimensional manifold, and known.
+    """N synthetic grey 64x64 faces of D independent factors: a manifold of known dimension D.
 
     The first D of :data:`FACTORS` are drawn uniformly from [-1, 1] for each image; the others
     stay 0. All else is fixed and everything is smooth, so the pictures lie on one connected

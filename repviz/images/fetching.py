@@ -1,4 +1,4 @@
-"""Sets that are downloaded once: from the user's cache, or from the network within seconds."""
+"""Data sets that are downloaded once: read from the user's cache, else from the network."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def load_or_download(
 
 
 def _why_out_of_reach(url: str) -> str | None:
-    """None if a server answers, whatever it says; else the reason, after a few seconds at most."""
+    """Why no server answers, known within a few seconds; None if one answers, whatever it says."""
     reason: list[str | None] = [f"no answer within {TIMEOUT:g} seconds"]
 
     def ask() -> None:
@@ -88,7 +88,7 @@ def _one_line(error: Exception) -> str:
 
 @contextmanager
 def _limited_silence() -> Iterator[None]:
-    """Within the block, a connection that falls silent for half a minute fails."""
+    """Within the block a connection times out after half a minute without data."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(30)
     try:

@@ -1,4 +1,4 @@
-"""Pictures that a program holds already: a list of arrays or tensors, a torch ``Dataset``."""
+"""Images from Python objects: a list of arrays or tensors, a torch ``Dataset``."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _targets(items: Any, n: int) -> list[Any] | np.ndarray | None:
 
 
 def _second_parts(items: Any, n: int) -> list[Any] | None:
-    """What stands beside the picture in each item; None where an item is no pair, or unreadable."""
+    """The second element of each item; None where an item is not a pair, or cannot be read."""
     found = []
     for row in range(n):
         try:

@@ -1,4 +1,4 @@
-"""The one way that image and array files are looked up and read: regular ones, of bounded size."""
+"""Looking up and reading image and array files: regular files of bounded size only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = {
 
 
 def kind_of(path: Path) -> str:
-    """What lies at ``path``: "a file", "a folder", "nothing", or why it cannot be read."""
+    """What ``path`` is: "a file", "a folder", "nothing", or why it cannot be read."""
     try:
         return _KINDS[stat.S_IFMT(path.stat().st_mode)]
     except (FileNotFoundError, NotADirectoryError):

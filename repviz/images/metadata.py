@@ -1,4 +1,4 @@
-"""A table beside the images: a CSV file whose rows are matched to them by a key column."""
+"""Metadata of images from a CSV file, whose rows are matched to the images by a key column."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Table = dict[str, dict[str, str]]  # key -> column -> text
 
 @dataclass(frozen=True)
 class Metadata:
-    """A CSV file beside the images, and which of its columns says what belongs together.
+    """A CSV file with metadata of the images, and the names of its key, label and group columns.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ def add_metadata(
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """What a table says of rows that lie in its order.
+    """Labels, groups and factors of rows that are in the order of the table.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Described:
 def read_metadata(
     table: str | Path | Metadata, *, key: str | None = None, label: str | None = None
 ) -> Described:
-    """What a CSV file says of the rows of a matrix, in its order.
+    """Labels, groups and factors of the rows of a matrix, from a CSV file in the same order.
 
     The parameters and the errors are those of :func:`add_metadata`.
     """
@@ -124,7 +124,7 @@ def read_metadata(
 
 @dataclass(frozen=True)
 class _Opened:
-    """A file: what it is called, its columns besides the key, its rows, and the groups' column."""
+    """An opened CSV file: its name, columns without the key, rows by key, and group column."""
 
     shown: str
     columns: list[str]
@@ -206,7 +206,7 @@ def _read(path: Path, key: str | None) -> tuple[list[str], Table]:
 
 
 def _match(images: Images, table: Table, shown: str) -> list[dict[str, str]]:
-    """The row of each image, found by its id, else by its file's name, else by that without end."""
+    """The row of each image, matched by its id, else by its file name, else without the suffix."""
     paths = [PurePosixPath(name) for name in images.ids]
     spellings: list[Sequence[str]] = [
         images.ids,
@@ -243,7 +243,7 @@ def _match(images: Images, table: Table, shown: str) -> list[dict[str, str]]:
 
 
 def _places(names: Sequence[str]) -> dict[str, list[int]]:
-    """Name -> where it stands."""
+    """Name to its position."""
     places: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         places.setdefault(name, []).append(place)

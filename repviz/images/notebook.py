@@ -1,4 +1,4 @@
-"""How images show themselves in a notebook: what they are, and the first of them."""
+"""The HTML that shows a set of images in a notebook: a description, and the first images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN, SIDE = 9, 64  # pictures; pixels
 
 
 def page(images: Images) -> str:
-    """A table of what ``images`` are, and a sheet of the first nine (broken ones are grey)."""
+    """HTML: a table that describes ``images``, and thumbnails of the first nine."""
     rows = {
         "images": f"{len(images):,}",
         "size": "each its own" if images.size is None else f"{images.size[1]}x{images.size[0]}",

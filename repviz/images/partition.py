@@ -1,4 +1,4 @@
-"""Which images a study trains, validates and tests on."""
+"""The split of a study's images into training, validation and test set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALONE = "\0"  # begins the name of a cluster of one image
 
 @dataclass(frozen=True)
 class Partition:
-    """Three sets of rows that share no image, and no group or label where ``by`` says so.
+    """Training, validation and test rows, disjoint; so are their groups or labels, by ``by``.
 
     Attributes
     ----------
@@ -38,15 +38,15 @@ class Partition:
 
     @property
     def clusters(self) -> np.ndarray | None:
-        """Which rows are no independent draws, ``(n,)``: those of one group or label that is split.
+        """The cluster of each row, ``(n,)``: rows of one cluster are not independent draws.
 
-        None where images are split one by one: there a label is a kind, of which any number of
-        images can be drawn, and the interval is over images.
+        The groups or labels that were split; None where single images were: a label is then a
+        class, of which any number of images can be drawn, and intervals are over images.
         """
         return None if self.by == "image" else self.groups
 
     def names(self) -> np.ndarray:
-        """The part of each row, ``(n,)`` of "train", "validation" or "test"."""
+        """The set that each row is in, ``(n,)``: "train", "validation" or "test"."""
         names = np.empty(len(self.groups), dtype=object)
         for part in ("train", "validation", "test"):
             names[getattr(self, part)] = part
@@ -54,7 +54,7 @@ class Partition:
 
 
 def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Partition:
-    """Rows to train on (70 %), to validate on (15 %) and to test on (15 %).
+    """Rows for training (70 %), validation (15 %) and testing (15 %).
 
     Parameters
     ----------
@@ -99,15 +99,16 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
 
 
 def clusters_of(labels: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray | None:
-    """Which images are no independent draws, ``(n,)``; None where each is one.
+    """The cluster of each image, ``(n,)``, for intervals; None where images are independent.
 
-    Images of one person are more alike than those of two, and intervals take them together.
+    Images of one person are more alike than those of two: intervals resample them together.
 
     Parameters
     ----------
     labels : ndarray of str, shape (n,), or None
-        Taken where no groups are declared and there are at least 20 labels: each is then one
-        thing, a person, and not a kind. An image without a label ("") is a cluster of its own.
+        Used where no groups are declared and there are at least 20 labels: each label is then
+        taken for one individual, not for a class. An image without a label ("") is a cluster of
+        its own.
     groups : ndarray of str, shape (n,), or None
         The declared groups; an image without one ("") is a cluster of its own.
     """
@@ -121,14 +122,14 @@ def clusters_of(labels: np.ndarray | None, groups: np.ndarray | None) -> np.ndar
 
 
 def alone(n: int) -> np.ndarray:
-    """The names of n clusters of one image each, ``(n,)`` of str, which no label or group has."""
+    """Names for n clusters of one image each, ``(n,)`` of str, that no label or group can have."""
     return np.array([f"{ALONE}{row}" for row in range(n)], dtype=str)  # np.char.add loses a NUL
 
 
 def labels_cross(labels: np.ndarray | None, clusters: np.ndarray) -> bool:
-    """Whether every label is of two clusters or more, so that it can be learned from the others.
+    """Whether every label occurs in two clusters or more.
 
-    A label that is all of one person could otherwise not be both learned and asked for.
+    Only then can clusters be split and every label be both in the training and in the test set.
     """
     if labels is None:
         return True
@@ -138,9 +139,9 @@ def labels_cross(labels: np.ndarray | None, clusters: np.ndarray) -> bool:
 
 
 def by_for_labels(images: Labelled) -> str:
-    """How to split images to learn labels of some and ask for those of others: "group" or "image".
+    """How to split images for a classifier: "group", or "image" if a label has only one group.
 
-    Groups stay together unless some label is of one group alone.
+    A label that occurs in a single group could not be in the training and in the test set.
     """
     if images.groups is None or not labels_cross(images.labels, images.groups):
         return "image"

@@ -76,7 +76,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
 
 
 class _PerturbedStore:
-    """A store that changes what another set of images decodes."""
+    """A store that perturbs the decoded images of another."""
 
     def __init__(self, images: Images, name: str, seed: int) -> None:
         self.images, self.name, self.seed = images, name, seed

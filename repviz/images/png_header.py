@@ -1,4 +1,4 @@
-"""What a PNG file says of its samples before the first pixel; Pillow does not pass it on."""
+"""The PNG header fields about samples that Pillow does not expose: bit depth, sBIT, tRNS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of a set of images: every label in all of them, or no label, or no group, in two."""
+"""Splitting a set of images: stratified by label, or with disjoint labels or groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ METHODS = ("image", "label", "group")
 
 
 class Labelled(Protocol):
-    """What can be split: :class:`repviz.images.collection.Images`, or rows with labels."""
+    """Interface of what can be split: :class:`repviz.images.collection.Images`, labelled rows."""
 
     @property
     def name(self) -> str:
@@ -34,7 +34,7 @@ class Labelled(Protocol):
 
     @property
     def label_indices(self) -> np.ndarray:
-        """The place of each row's label among them."""
+        """The index of each row's label among :attr:`classes`."""
 
     def __len__(self) -> int: ...
 
@@ -113,7 +113,7 @@ def _stratified(
 
 
 def _apportion(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` items apportioned by the largest remainder, and what each part is owed."""
+    """``count`` items apportioned by the largest-remainder method, and the exact quotas."""
     due = np.round(shares * count + owed, 9)
     counts = np.maximum(np.floor(due), 0).astype(np.int64)
     while counts.sum() > count:  # where a part was owed less than nothing, another takes less

@@ -17,7 +17,7 @@ from repviz.images.collection import Images
 
 @dataclass(frozen=True)
 class Set:
-    """How torchvision's class of the same name is asked for its training images.
+    """How the training images of torchvision's class of the same name are selected.
 
     Attributes
     ----------

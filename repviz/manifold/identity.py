@@ -1,4 +1,4 @@
-"""How often the nearest image carries the same label: what a representation keeps of identity."""
+"""Nearest-neighbour identity: how often the nearest image has the same label."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NearestIdentity:
 def nearest_identity(
     X: Any, labels: Any, *, known: Any = None, queries: Any = None, groups: Any = None
 ) -> NearestIdentity:
-    """How often a row's nearest known row, other than itself, carries the same label.
+    """The share of rows whose nearest known row, other than themselves, has the same label.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far a representation moves when an image is changed, beside how far images lie apart."""
+"""Invariance of a representation to changes of the image: displacement relative to distances."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from repviz.manifold.stored_rows import matching_rows
 
 @dataclass(frozen=True)
 class Invariance:
-    """What a change of the images does to a representation.
+    """The effect of a change of the images on their representation.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Invariance:
 
 
 def invariance(X: Any, X_perturbed: Any, *, groups: Any = None) -> Invariance:
-    """How far rows move when their images are changed, relative to how much images differ.
+    """How far rows move when their images change, relative to the distances between images.
 
     Parameters
     ----------

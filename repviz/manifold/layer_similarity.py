@@ -170,10 +170,10 @@ def layer_similarity(
 
 
 def _calibrated(found: np.ndarray) -> dict[str, np.ndarray]:
-    """What the similarities (1 + permutations, l, m), the first unshuffled, say of each pair.
+    """Calibrated values and p of each pair, from similarities (1 + permutations, l, m).
 
-    The level is the mean over all orders, the given one included: then all orders are
-    exchangeable where the rows are unrelated, and both p hold exactly.
+    The first similarities are those of the unshuffled rows. The level is the mean over all orders,
+    the given one included: for unrelated rows all orders are then exchangeable, and both p exact.
     """
     level = found.mean(axis=0)
     if (level >= 1 - ROUNDING).any():
@@ -193,7 +193,7 @@ def _calibrated(found: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _layers_of(side: str, layers: Any) -> dict[str, Any]:
-    """Name to layer; one matrix is called as its side."""
+    """Name to layer; a single matrix is named "X" or "Y"."""
     if hasattr(layers, "layers") and hasattr(layers, "manifest"):
         return {name: layers[name] for name in layers.layers}
     found = dict(layers) if isinstance(layers, Mapping) else {side: layers}

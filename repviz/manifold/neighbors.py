@@ -1,4 +1,4 @@
-"""The nearest rows of every row, exact, computed once for all methods that need them."""
+"""The k-nearest-neighbour graph, computed once and shared by all methods that need it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Neighbors:
         The share of true neighbours that were found, in [0, 1]: 1.0 where the search was exact,
         else as 400 rows that were also searched exactly tell.
     groups : ndarray of int64, shape (n,), or None
-        What rows belong together (augmentations of one image, frames of one film): intervals take
-        whole groups for the independent draws. None where every row is one.
+        The group of each row (augmentations of one image, frames of one film): in intervals,
+        groups are the independent draws. None where every row is independent.
     """
 
     indices: np.ndarray = field(repr=False)
@@ -67,23 +67,23 @@ class Neighbors:
 
     @property
     def duplicates(self) -> int:
-        """How many rows have an identical row elsewhere (a neighbour at distance 0)."""
+        """The number of rows that are identical to another row (a neighbour at distance 0)."""
         return int((self.distances[:, 0] == 0).sum())
 
     @property
     def ties(self) -> int:
-        """How many rows have two nearest neighbours at the same distance, greater than 0."""
+        """The number of rows whose two nearest neighbours are equally far, at more than 0."""
         first, second = self.distances[:, 0], self.distances[:, min(1, self.k - 1)]
         return int(((first == second) & (first > 0)).sum()) if self.k > 1 else 0
 
     @cached_property
     def constant_columns(self) -> np.ndarray:
-        """Which features are the same in every row, (any number,): no distance sees them."""
+        """The indices of features that are the same in every row: they add to no distance."""
         return np.flatnonzero(self.X.min(axis=0) == self.X.max(axis=0))
 
     @cached_property
     def constant_rows(self) -> np.ndarray:
-        """Which rows hold one value in all features, (any number,): blank images, dead layers."""
+        """The indices of rows with one value in all features: blank images, dead layers."""
         one_value = self.X.min(axis=1) == self.X.max(axis=1)
         return np.flatnonzero(one_value & (self.d > 1))
 
@@ -99,14 +99,14 @@ class Neighbors:
         return provenance.key([_content(self.X), self.k, self.metric, *how])
 
     def with_groups(self, groups: Any, *, who: str = "with_groups") -> Neighbors:
-        """The same graph, whose rows belong together in ``groups``: intervals take them whole.
+        """The same graph with groups of rows, which intervals take as the independent draws.
 
         Parameters
         ----------
         groups : array_like, shape (n,), or None
             The group of each row; None leaves the graph as it is.
         who : str
-            Who is named where ``groups`` is not what it must be.
+            The name of the caller in error messages.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Neighbors:
 
 
 def encode_groups(who: str, groups: Any, n: int) -> np.ndarray:
-    """Groups as whole numbers from 0, shape (n,), int64.
+    """The index of each row's group, int64 of shape (n,).
 
     Raises
     ------
@@ -141,7 +141,7 @@ def neighbors(
     cache: str | Path | None = None,
     seed: int = 0,
 ) -> Neighbors:
-    """The k nearest other rows of every row of X, exact by default.
+    """The k-nearest-neighbour graph of the rows of X, exact by default.
 
     All pairs are compared in float32 on centred rows, each pair once, and a few more than k are
     proposed. Their distances are computed anew in float64, from differences, and ranked. A row for
@@ -207,7 +207,7 @@ def neighbors(
 def neighbors_between(
     queries: Any, X: Any, *, k: int = 1, metric: str = "euclidean"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest rows of X for every row of queries, exactly: (indices, distances).
+    """Indices and distances of the k nearest rows of X to every row of ``queries``, exactly.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ def _enough(who: str, available: int, k: int) -> None:
 
 
 def _comparable(who: str, X: np.ndarray, metric: str) -> Rows:
-    """Rows whose euclidean distance is the metric's: themselves, or their unit vectors."""
+    """The rows or, for cosine, their unit vectors, whose euclidean distances are then compared."""
     checks.one_of(who, "metric", metric, METRICS)
     X = np.ascontiguousarray(X)
     if metric == "euclidean":

@@ -1,4 +1,4 @@
-"""How far a map keeps the neighbourhoods that it was drawn from, in all and at each point.
+"""Quality of a map: how far it preserves neighbourhoods, overall and at each point.
 
 Venna and Kaski 2001, "Neighborhood preservation in nonlinear projection methods", ICANN. Both
 measures count the intruders among k neighbours, each by how far beyond k its true rank lies:
@@ -26,7 +26,7 @@ OTHERS = 100  # rows that each point's own Shepard correlation compares it with
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """How far a map can be trusted.
+    """Measures of how faithful a map is.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Quality:
     n : int
         The number of rows.
     points : dict of str to ndarray of float64, shape (n,)
-        The first four a row, and "shepard" against 100 random others.
+        The first four measures for each row, and "shepard" against 100 random others.
     """
 
     trustworthiness: float
@@ -63,7 +63,7 @@ class Quality:
 def quality(
     graph: Neighbors, embedding: Any, *, k: int = 15, labels: Any = None, seed: int = 0
 ) -> Quality:
-    """Five measures of a map against the graph that it was drawn from, also a point.
+    """Five measures of a map against the neighbour graph of its rows, overall and per point.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def quality(
 
 
 def trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
-    """The share of map neighbours to be trusted, in [0, 1]: 1 where all are true neighbours.
+    """Trustworthiness of a map, in [0, 1]: 1 where all neighbours on the map are true ones.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
 
 
 def local_trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> np.ndarray:
-    """How far each row's map neighbours are to be trusted, (n,), in [0, 1].
+    """The trustworthiness of each row's neighbours on the map, (n,), in [0, 1].
 
     The mean over the rows is :func:`trustworthiness`, whose parameters and errors these are.
     """
@@ -136,7 +136,7 @@ def local_trustworthiness(graph: Neighbors, embedding: Any, *, k: int = 15) -> n
 
 
 def continuity(graph: Neighbors, embedding: Any, *, k: int = 15) -> float:
-    """The share of true neighbours that stay neighbours on the map, in [0, 1].
+    """Continuity of a map, in [0, 1]: 1 where all true neighbours are neighbours on the map.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _mapped(who: str, graph: Neighbors, embedding: Any, k: int) -> Neighbors:
 
 
 def _rank_preservation(truth: Neighbors, shown: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Of each row (n,), one less the penalty of its ``shown`` neighbours that are not ``true``.
+    """1 minus the rank penalty of each row's ``shown`` neighbours that are not ``true``, (n,).
 
     The penalties are scaled so that the mean over the rows is the measure.
     """
@@ -227,7 +227,7 @@ def _shepard(graph: Neighbors, mapped: Neighbors, seed: int) -> tuple[float, np.
 
 
 def _apart(X: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The distances of pairs of rows, (pairs,), each pair computed once however often it comes."""
+    """The distances of pairs of rows, (pairs,); repeated pairs are computed once."""
     low, high = np.minimum(first, second), np.maximum(first, second)
     pairs, place = np.unique(low * len(X) + high, return_inverse=True)
     low, high = np.divmod(pairs, len(X))

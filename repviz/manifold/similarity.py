@@ -127,7 +127,7 @@ def similarity(
 
 
 def prepare(who: str, name: str, X: np.ndarray, method: str, k: int) -> np.ndarray:
-    """What ``method`` compares of X (n, d), float64.
+    """The form of X (n, d) that ``method`` compares, float64.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def _nearest(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
 
 
 def _relabelled(indices: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The nearest rows after the rows were put in ``order``."""
+    """The neighbour lists of the rows, permuted by ``order``."""
     position = np.empty(len(order), np.int64)
     position[order] = np.arange(len(order))
     return position[indices[order]]
@@ -309,7 +309,7 @@ def minibatch_cka(X: Any, Y: Any, *, batch: int = 256, epochs: int = 1, seed: in
 
 
 def _is_sliceable(M: Any) -> bool:
-    """Whether ``M`` is a matrix that gives some of its rows at a time: an array, a stored layer."""
+    """Whether ``M`` can be read in blocks of rows: an array or a stored layer."""
     return hasattr(M, "blocks") or (isinstance(M, np.ndarray) and M.ndim == 2)
 
 

@@ -1,4 +1,4 @@
-"""Rows of stored layers: which hold activations, and which rows of two layers belong together.
+"""Rows of stored layers: which are readable, and which rows of two layers are of the same image.
 
 A stored layer says which of its rows are readable, the ids of its rows, and the hash of the image
 that each was computed from. A plain array says nothing, and is taken as it is.
@@ -15,7 +15,7 @@ from repviz.errors import InputError
 
 
 def readable_rows(X: Any, groups: Any = None) -> tuple[Any, Any, tuple[str, ...]]:
-    """X and ``groups`` (n,) without the rows that hold no activations, and a warning of these.
+    """X and ``groups`` (n,) without unreadable rows, and a warning if there are any.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def readable_rows(X: Any, groups: Any = None) -> tuple[Any, Any, tuple[str, ...]
 
 
 def left_out(readable: np.ndarray) -> str:
-    """The sentence about the rows that are not ``readable``, a mask (n,)."""
+    """The warning about the rows that are not ``readable``, a mask (n,)."""
     n = len(readable)
     return f"{n - int(readable.sum())} of {n} rows hold no activations: they are left out."
 
@@ -41,7 +41,7 @@ def left_out(readable: np.ndarray) -> str:
 def matching_rows(
     who: str, X: Any, Y: Any, *, by: str = "image"
 ) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
-    """The rows of X and of Y that belong together, (m,) each, and warnings.
+    """The rows of X and of Y that are of the same images, (m,) each, and warnings.
 
     Both are None where X or Y is no stored layer: then the order of the rows is the caller's.
 
@@ -84,7 +84,7 @@ def matching_rows(
 
 
 def joined_rows(layers: Sequence[Any]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each stored layer its readable rows, and the number of each one's image, (m,) each.
+    """Per stored layer: the indices of its readable rows, and of their images, (m,) each.
 
     An image has one number in all layers: rows are of the same image if their contents are the
     same; of a layer that was imported, whose contents are not known, if their ids are.

@@ -23,7 +23,7 @@ STDS = {"conv3": 0.03, "conv4": 0.03, "conv5": 0.03}  # initW; 0.01 elsewhere
 
 
 class MapResponseNorm(nn.Module):
-    """Divides each value by the activity around it in its own map: ``rnorm`` of the code.
+    """Local response normalisation within each map, over space: ``rnorm`` of the code.
 
     ``y = x / (1 + alpha / n**2 * sum of x**2 over the n x n pixels around it) ** beta``
 
@@ -50,7 +50,7 @@ class MapResponseNorm(nn.Module):
 
 
 class UnscaledDropout(nn.Module):
-    """Dropout as in 2012: training leaves the scale, evaluation multiplies by the share kept.
+    """Dropout as in 2012: unscaled in training; evaluation multiplies by the share kept.
 
     ``torch.nn.Dropout`` divides by it in training instead, which gives outputs twice as large for
     the same weights.

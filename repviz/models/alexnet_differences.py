@@ -47,7 +47,7 @@ class Aspect:
 
     @property
     def agree(self) -> bool:
-        """Whether paper and code say the same."""
+        """Whether paper and code agree."""
         return self.paper == self.code
 
 

@@ -47,7 +47,7 @@ class Autoencoder(nn.Module):
 
     @property
     def found_size(self) -> int | None:
-        """The length of code that its training found to be enough; None where it looks for none."""
+        """The code length that its training determined; None for forms of a fixed length."""
         return None
 
     def encode_prefix(self, x: Tensor, sizes: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ def build(
 
 
 def _refuse_what_does_not_fit(who: str, make: Callable[[], nn.Module]) -> None:
-    """End here where the tensors of the network would not fit in the memory that is free."""
+    """Raise before building a network whose tensors do not fit in the free memory."""
     free = memory.free_bytes()
     try:
         with torch.device("meta"):  # shapes without contents, and no random numbers

@@ -18,7 +18,7 @@ def build(
     pretrained: bool | str = False,
     seed: int = 0,
 ) -> Model:
-    """The model ``name`` in evaluation mode, with the options that it was built with.
+    """The model ``name`` in evaluation mode, and the options that it was built with.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class DecoderArrays:
-    """What draws images from codes of k numbers: PCA's reconstruction plus a correction.
+    """A decoder of codes of k numbers as arrays: PCA's reconstruction plus a correction.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class DecoderArrays:
         return np.clip(scores @ self.basis + self.mean, 0, 1)
 
     def rounded(self) -> DecoderArrays:
-        """The same with each row of each matrix rounded to 255 levels."""
+        """The same decoder with each row of each matrix rounded to 255 levels."""
         layers = tuple(replace(one, weight=_rounded(one.weight)) for one in self.layers)
         return replace(self, layers=layers, basis=_rounded(self.basis))
 

@@ -1,4 +1,4 @@
-"""Which layers of a network stand for its depth, where none are named."""
+"""The default choice of layers: evenly spaced over the depth of a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
 def layers_over_depth(module: nn.Module, *, most: int = MOST) -> tuple[str, ...]:
-    """Names of at most ``most`` layers, evenly over the order in which ``module`` holds them.
+    """Names of at most ``most`` layers, evenly spaced in the order of ``module``'s definition.
 
     The children of the network, without activation functions, dropout and normalisation. Of fewer
     than six, containers are replaced by what they hold, and then the child with most parameters,

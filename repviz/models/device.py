@@ -42,7 +42,7 @@ def find_device(who: str, name: str) -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """What files record of a device: its kind and, of an NVIDIA or AMD card, its name."""
+    """The description of a device in files: its kind and, of an NVIDIA or AMD card, its name."""
     if device.type != "cuda" or provenance.is_private():
         return device.type
     return f"{device.type} ({torch.cuda.get_device_name(device)})"
@@ -82,13 +82,13 @@ def on_device(name: str = AUTO) -> Iterator[None]:
 
 
 def chosen_device() -> str | None:
-    """What :func:`on_device` was told; None outside of its blocks."""
+    """The device that :func:`on_device` set; None outside of its blocks."""
     return _chosen.get()
 
 
 @contextmanager
 def placed(who: str, module: nn.Module, *, default: str | None = None) -> Iterator[None]:
-    """Within the block the weights of ``module`` lie on the device that was chosen.
+    """Within the block the weights of ``module`` are on the chosen device.
 
     There they compute in full float32, as on the processor. A network that is spread over several
     devices stays as it is.
@@ -129,7 +129,7 @@ def placed(who: str, module: nn.Module, *, default: str | None = None) -> Iterat
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Within the block float32 is not rounded to 19 bits (TF32), as GPUs do in convolutions."""
+    """Within the block TF32 is off: GPUs else round float32 to 19 bits in convolutions."""
     matmul, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False

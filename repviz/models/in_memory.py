@@ -1,4 +1,4 @@
-"""A network that stands in memory, taken as it is: its weights are named by where they are from."""
+"""A user's network object as a model, with a name for the origin of its weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def from_module(
     size: int = 224,
     channels: int = 3,
 ) -> Model:
-    """``module`` as a model; neither its weights nor its training mode are changed.
+    """``module`` as a :class:`Model`; neither its weights nor its training mode are changed.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def default_preprocessing(who: str, size: int, channels: int) -> Preprocessing:
 
 
 def origin(module: nn.Module, *, pretrained: bool | str = False) -> str:
-    """Where the weights of a user's network are from, as far as the network says."""
+    """The origin of the weights of a user's network, as far as the object records it."""
     declared = getattr(module, "weights_from", None)
     source = "as the module gave them" + ", asked for pretrained ones" * bool(pretrained)
     source = declared if isinstance(declared, str) and declared else source
@@ -87,7 +87,7 @@ def check_materialised(who: str, module: Any) -> None:
 
 
 def open_module(model: Any, weights: str, options: dict[str, Any]) -> Model:
-    """The model that :func:`repviz.open_model` gives for something that is no name."""
+    """The model of a network object, for :func:`repviz.open_model`."""
     if not isinstance(model, nn.Module):
         raise InputError(
             f"open_model: model must be a name or a torch.nn.Module, got {type(model).__name__}. "

@@ -46,7 +46,7 @@ class LatentAutoencoder(ComponentAutoencoder):
 
 
 class LeastVolumeAutoencoder(LatentAutoencoder):
-    """Its decoder's Lipschitz constant is at most 9: 1 of a linear map plus 8 of a network."""
+    """Autoencoder whose decoder has a Lipschitz constant of at most 9: 1 (linear) plus 8 (MLP)."""
 
     def make_decoder(self, m: int, width: int, depth: int) -> nn.Module:
         """A Lipschitz decoder."""
@@ -54,7 +54,7 @@ class LeastVolumeAutoencoder(LatentAutoencoder):
 
 
 class RankReductionAutoencoder(LatentAutoencoder):
-    """Its codes have no more numbers than the rank that its training found."""
+    """Autoencoder whose codes have at most as many numbers as the rank that its training found."""
 
     def make_decoder(self, m: int, width: int, depth: int) -> nn.Module:
         """A plain decoder."""

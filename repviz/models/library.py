@@ -1,4 +1,4 @@
-"""Networks of others: torchvision's, timm's, and any function or module in Python."""
+"""Networks from torchvision, timm, and a user's own functions and modules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from repviz.references import resolve_own
 
 
 def published_names() -> list[str]:
-    """What :func:`repviz.open_model` takes of torchvision, and of timm where it is installed."""
+    """The names for :func:`repviz.open_model` from torchvision and, if it is installed, timm."""
     names = [f"torchvision:{name}" for name in zoo.list_models(zoo)]
     try:
         import timm
@@ -158,7 +158,7 @@ def _names(published: Any) -> list[str]:
 
 
 def _shorter_side(resize: int, crop: int, side: int) -> int | None:
-    """What the shorter side is scaled to for inputs of ``side``, as ``resize`` to ``crop``."""
+    """The length of the shorter side before cropping to ``side``, in the ratio resize : crop."""
     scaled = side * resize // crop
     return scaled if scaled > side else None
 

@@ -27,7 +27,7 @@ INTERPOLATIONS = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How uint8 pixels become a network's input.
+    """The preprocessing that turns uint8 pixels into a network's input.
 
     Attributes
     ----------
@@ -173,11 +173,11 @@ class Model:
 
     @cached_property
     def _opened(self) -> str:
-        """A sum of the weights as they were when this record was made."""
+        """A checksum of the weights when this record was made."""
         return tensors_sum(self.module.state_dict())
 
     def current(self) -> Model:
-        """The same model, or, where its weights were changed in place, one that says so.
+        """The model itself or, if its weights were changed in place, a record of their new origin.
 
         A network that was opened and then trained or loaded in place is no longer random.
         """

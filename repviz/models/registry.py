@@ -1,4 +1,4 @@
-"""The family of networks: :data:`MODELS`, and how an entry of it is found by what a user wrote."""
+"""The family of networks, :data:`MODELS`, and the lookup of an entry by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Untrained controls: the same architecture with weights drawn anew."""
+"""Untrained controls: the same architecture with new random weights."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def _without_prefix(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[st
 def _implied(
     module: nn.Module, own: dict[str, Tensor], state: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The entries that the file need not hold: tied weights, and batches that were counted."""
+    """The entries that may be missing: tied weights, and the batch counts of batch norm."""
     implied: dict[str, Tensor] = {}
     place = {name: (value.data_ptr(), value.shape) for name, value in own.items()}
     saved = {place[name]: state[name] for name in state if name in own and own[name].numel()}

@@ -55,7 +55,7 @@ def columns_gram(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def _column_directions(X: np.ndarray, mean: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Directions among the columns (k, d) that belong to directions among the rows (n, k)."""
+    """Right singular vectors (k, d) from left ones (n, k)."""
     out = np.empty((vectors.shape[1], X.shape[1]))
     for part in block_slices(X.shape[1], len(X)):
         out[:, part] = vectors.T @ (X[:, part] - mean[part])

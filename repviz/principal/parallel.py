@@ -1,4 +1,4 @@
-"""Which principal components exceed those of independently shuffled columns."""
+"""Parallel analysis: principal components that exceed those of independently shuffled columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a principal component analysis returns."""
+"""The record that a principal component analysis returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of data in a page: zlib in base64, whose letters cannot close the element around them."""
+"""Blocks of binary data in a page, as zlib in base64, which cannot contain HTML markup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from repviz.report.html import Markup, tag
 
 
 def block(name: str, content: bytes) -> Markup:
-    """The element ``name`` with ``content``, which a script of the page unpacks."""
+    """The element ``name`` with compressed ``content``, which a script of the page unpacks."""
     packed = base64.b64encode(zlib.compress(content, 9)).decode()
     return tag("script", Markup(packed), type="application/octet-stream", id=name)
 

@@ -1,4 +1,4 @@
-"""HTML by construction: what is not markup already is escaped, so no label can break out."""
+"""Building HTML from elements: text that is not already markup is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The explorer inside a notebook: a frame that holds its whole page and needs no server."""
+"""The explorer in a notebook: an iframe that contains the whole page and needs no server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One study folder, one HTML file that needs nothing else."""
+"""Writing the report of a study folder as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def _breakable(title: str) -> list[Child]:
 
 
 def _cards(study: Study, shown: dict[str, Section]) -> Markup | None:
-    """The first screen: one card per section that claims something, linked to its evidence."""
+    """The first screen: one card per section with a claim, linked to that section."""
     claims = []
     for name, section in shown.items():
         written = study.has(*section.needs)

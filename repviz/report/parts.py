@@ -1,4 +1,4 @@
-"""What sections are built of: a figure with its caption, a table in its own scrolling box."""
+"""Building blocks of sections: figures with captions, tables in scrolling boxes."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def series_keys(table: pd.DataFrame) -> list[Markup]:
 
 
 def resampled(study: Study, n: int, groups: int) -> str:
-    """What an interval resamples: ``40 people (all faces of a person together)``."""
+    """The units that an interval resamples: ``40 people (all faces of a person together)``."""
     nouns = study.nouns
     if groups == n:
         return nouns.images

@@ -22,7 +22,7 @@ _LEAST = 16  # pixels: below this a thumbnail shows nothing
 
 @dataclass(frozen=True)
 class Grid:
-    """Where pictures stand in a sheet: picture i in column i % columns, row i // columns."""
+    """The layout of a sprite sheet: picture i is in column i % columns, row i // columns."""
 
     columns: int
     width: int  # of one picture, pixels

@@ -1,4 +1,4 @@
-"""Words of a manifest without the folders of the machine that wrote it."""
+"""Removing the folders of a machine from texts of a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A selection that was made in a report, back in Python."""
+"""Reading a selection of images that was made in a report."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ ID = "thumbnails"  # of the sheet in the page
 
 
 def thumbnail_grid(study: Study) -> Grid | None:
-    """Where each image's thumbnail stands in the page's sheet; None where the page has none."""
+    """The layout of the page's sheet of thumbnails; None where the page has none."""
     pixels = _pixels(study)
     return None if pixels is None else grid(len(pixels), *pixels.shape[-2:])
 
 
 def thumbnail_sheet(study: Study) -> Markup | None:
-    """The sheet, of which nothing shows where it stands; None where the study has no pictures."""
+    """The sheet of thumbnails as a hidden element; None where the study has no pictures."""
     pixels = _pixels(study)
     if pixels is None:
         return None

@@ -1,4 +1,4 @@
-"""What the study ``activations`` found, in sentences with the numbers first."""
+"""The findings of the study ``activations``, in sentences with the numbers first."""
 
 from __future__ import annotations
 

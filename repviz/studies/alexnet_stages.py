@@ -1,4 +1,4 @@
-"""AlexNet in a study: counted, extracted as training starts, trained within a budget, extracted."""
+"""The stages of AlexNet in a study: anatomy, training within a budget, and extraction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HELD_OUT = 2000  # images that accuracy is scored on after each epoch, at most
 
 @dataclass(frozen=True, eq=False)
 class AlexNetTraining:
-    """What AlexNet is trained on, and for how long.
+    """The training set of AlexNet, and the number of epochs.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ def alexnet_stages(
 
 
 def _announce(training: AlexNetTraining) -> None:
-    """Say what the budget leaves out."""
+    """Report what the budget leaves out."""
     n, available = len(training.split[0]), len(training.identity[0])
     epochs = training.epochs
     if (n, epochs) != (available, training.usual_epochs):

@@ -1,4 +1,4 @@
-"""The contact sheet of a recipe: what training will see, as one picture."""
+"""The contact sheet of a recipe: its augmentations of some images as one picture."""
 
 from __future__ import annotations
 

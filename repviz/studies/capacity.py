@@ -1,4 +1,4 @@
-"""The stage "capacity" of a study: how many people its code tells apart, and how thin the set is.
+"""The stage "capacity" of a study: how many people its code tells apart, and the set's extent.
 
 The codes are of images on which the encoder was not trained; half of them, the validation images,
 chose when its training stopped.
@@ -27,14 +27,14 @@ MOST = 2000  # images whose pairs are compared: their cost grows with the square
 
 
 def unseen_rows(parts: Partition, *, seed: int) -> np.ndarray:
-    """The rows that the encoder was not trained on, ascending; of more than 2,000 so many."""
+    """The rows that the encoder was not trained on, ascending; at most 2,000."""
     rows = np.sort(np.concatenate([parts.validation, parts.test]))
     people = None if parts.clusters is None else parts.clusters[rows]
     return rows[draw_by_label(people, len(rows), MOST, stream(seed, "capacity", "unseen"))]
 
 
 def why_no_capacity(parts: Partition, rows: np.ndarray, nouns: Nouns, *, k: int) -> str:
-    """Why the capacity of a code of k numbers cannot be told from these rows, as a clause.
+    """Why these rows do not determine the capacity of a code of k numbers, as a clause.
 
     Empty if it can.
     """

@@ -1,4 +1,4 @@
-"""What two studies are compared in: from both studies' tables to rows of comparison.csv."""
+"""The quantities in which two studies are compared, from their tables to comparison.csv."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _studies(draft: Draft, named: dict[str, Study], pair: PairedStudies) -> None
 
 
 def _facts(manifest: dict[str, Any]) -> dict[str, str]:
-    """What a study asked and of what, as texts, for a comparison with another's."""
+    """A study's parameters, images and versions as texts, for comparison with another's."""
     about = manifest["images"]
     facts = {"study": manifest["study"], **manifest["parameters"]}
     facts |= {f"images: {name}": about.get(name) for name in ("n", "labels", "size", "grey")}

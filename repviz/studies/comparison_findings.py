@@ -1,4 +1,4 @@
-"""What the study ``comparison`` found: a claim per kind of number, chosen by the intervals."""
+"""The findings of the study ``comparison``: a claim per kind of number, chosen by the intervals."""
 
 from __future__ import annotations
 

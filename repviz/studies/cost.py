@@ -1,4 +1,4 @@
-"""What a study of a network's layers will take: disk, memory and time, before it starts."""
+"""Estimating the disk, memory and time of a study of a network's layers, before it starts."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Cost:
 
 
 def seen_layers(model: Model, names: list[str]) -> tuple[list[Layer], float]:
-    """The layers that ``names`` fit, and the seconds that a pass takes for one image."""
+    """The layers that match ``names``, and the seconds of a forward pass per image."""
     with (
         placed("study layers", model.module),
         evaluating(model.module),
@@ -60,7 +60,7 @@ def seen_layers(model: Model, names: list[str]) -> tuple[list[Layer], float]:
 
 
 def default_reductions(layers: list[Layer]) -> dict[str, str]:
-    """For each layer how it is reduced to at most 4,096 numbers: maps to means over a grid.
+    """The reduction of each layer to at most 4,096 numbers: maps to means over a grid.
 
     What is neither maps nor features, such as tokens, is projected at random.
     """
@@ -78,7 +78,7 @@ def _reduction(layer: Layer) -> str:
 
 
 def estimate(widths: list[int], *, n: int, networks: int, perturbed: int, seconds: float) -> Cost:
-    """What a study will take.
+    """The estimated :class:`Cost` of a study.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def estimate(widths: list[int], *, n: int, networks: int, perturbed: int, second
 
 
 def refuse_what_does_not_fit(who: str, cost: Cost, out: str | Path) -> None:
-    """End here where less disk or memory is free than the estimate.
+    """Raise if less disk or memory is free than estimated.
 
     Raises
     ------

@@ -131,7 +131,7 @@ def feature_maps(
 
 
 def _layers_with_maps(model: Model, layers: Iterable[str] | str | None) -> list[str]:
-    """The layers to show, those whose output has height and width; an error where none has."""
+    """The layers whose output has height and width; an error if there are none."""
     if layers is not None:
         names = list(matching(model.module, checks.as_list(layers)))
     else:
@@ -155,7 +155,7 @@ def _layers_with_maps(model: Model, layers: Iterable[str] | str | None) -> list[
 
 
 def _positions(layer: Layer) -> int:
-    """How many positions a layer's maps have; 0 where its output is no maps."""
+    """The number of positions of a layer's maps; 0 where its output has no maps."""
     if "h" not in layer.axes:
         return 0
     return prod(layer.shape[layer.axes.index(axis)] for axis in "hw")

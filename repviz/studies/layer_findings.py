@@ -1,4 +1,4 @@
-"""What the study ``layers`` found, in sentences with the numbers first."""
+"""The findings of the study ``layers``, in sentences with the numbers first."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _probe_finding(table: Any, differences: Any) -> str:
 
 
 def _difference(row: Any, cause: str) -> str:
-    """What a paired difference shows of a benefit of ``cause``, such as training."""
+    """A paired difference as a statement about the benefit of ``cause``, such as training."""
     if row.difference == row.low == row.high == 0:
         return f" (right and wrong on the same images, so no benefit of {cause} is shown)"
     gain = points_with_interval(row.difference, row.low, row.high)

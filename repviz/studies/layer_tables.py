@@ -45,7 +45,7 @@ def profile_row(
 def factor_rows(
     representation: Representation, factors: dict[str, np.ndarray], seed: int
 ) -> list[dict[str, Any]]:
-    """The rows of factors.csv: how well each factor is read off the images where it is known.
+    """The rows of factors.csv: how well each factor is predicted where it is known.
 
     A factor that is known of fewer than 20 images, or does not vary among them, is left out. No
     fold separates the images of a group or person; only where a factor is known of fewer than three
@@ -173,7 +173,7 @@ def _dimensions(representation: Representation, seed: int) -> dict[str, Any]:
 def _label_probes(
     representation: Representation, labels: np.ndarray | None, seed: int
 ) -> tuple[dict[str, float], pd.Series | None]:
-    """How well labels are read, and shuffled ones; which images the linear probe gets right."""
+    """Accuracy of label probes and of shuffled labels; which images the linear probe gets right."""
     if labels is None or len(np.unique(labels)) < 2:
         return {}, None
     labelled = np.flatnonzero(labels != "")

@@ -1,4 +1,4 @@
-"""The study ``layers``: what each layer of a network holds of the images, trained and untrained.
+"""The study ``layers``: what each layer of a network represents, trained and untrained.
 
 Over the depth of a network: the intrinsic dimension of the images, how well labels and known
 factors are predicted by probes, how similar the layers are, and how far each moves when an image is
@@ -160,7 +160,7 @@ def layers(
 
 @dataclass(frozen=True)
 class _Plan:
-    """Which layers are extracted, and what is kept of each.
+    """Which layers are extracted, and how each is reduced.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ def _plan(
 
 
 def _announce_cost(plan: _Plan, n: int, networks: int, out: str | Path) -> None:
-    """Say what the study will take, and refuse what is not free."""
+    """Report the cost of the study, and refuse one for which disk or memory do not suffice."""
     perturbed = len(PERTURBATIONS) * min(n, PERTURBED)
     cost = estimate(plan.widths, n=n, networks=networks, perturbed=perturbed, seconds=plan.seconds)
     refuse_what_does_not_fit("study layers", cost, out)
@@ -258,7 +258,7 @@ def _networks(
 
 
 def control_network(model: Model, images: Images, seed: int) -> Model:
-    """The network with random weights; of a training that scaled them first, as it began."""
+    """The same network with random weights, scaled as before training where the recipe did so."""
     if model.recipe.get("init") != "data-dependent":
         return untrained_copy(model, seed)
     trained_on = np.setdiff1d(np.arange(len(images)), unseen(model, images))

@@ -1,4 +1,4 @@
-"""The stages that every study of representations shares: their profile, and their similarity."""
+"""Measuring all representations of a study and writing the tables: maps, profile, factors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Read = Callable[[], Iterator[Representation]]  # every representation, read anew
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What is known of the images of a study, beside their representations.
+    """Labels, factors and split of the images of a study.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Known:
     factors : dict of str to ndarray of float64, shape (n,)
         Known factors; NaN where one is not known.
     split : (ndarray, ndarray)
-        Rows that are known, and held-out rows that are looked up among them.
+        Rows that are known, and held-out rows whose nearest neighbours are searched among them.
     """
 
     labels: np.ndarray | None
@@ -46,10 +46,10 @@ class Known:
     split: Split = (np.empty(0, np.int64), np.empty(0, np.int64))
 
     def of(self, images: np.ndarray) -> Known:
-        """The same of the images (m,) of one representation, whose rows the split then holds.
+        """The labels, factors and split of a subset of the images, by their indices (m,).
 
-        Images without a label are in no part of the split. Labels that cannot be told apart, or not
-        looked up, are left out.
+        Images without a label are in no part of the split. The labels are None where there is only
+        one, or where a part of the split is empty.
         """
         factors = {name: values[images] for name, values in self.factors.items()}
         if self.labels is None:
@@ -91,13 +91,13 @@ def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
 
 
 def probe_pairs(rows: Any) -> list[tuple[str, str]]:
-    """Each trained layer beside its controls: the pixels, and itself untrained."""
+    """Pairs of each trained layer and a control: the pixels, or the same layer untrained."""
     studied = {row["representation"] for row in rows if row["weights"] in STUDIED}
     return [pair for pair in control_pairs(rows) if pair[0] in studied]
 
 
 def map_images(draft: Draft, read: Read, known: Known, *, seed: int) -> None:
-    """Write layers.csv, spectrum.csv, map.csv and the neighbours: what a map shows, no profile.
+    """Write layers.csv, spectrum.csv, map.csv and the neighbours: the data of maps alone.
 
     Parameters
     ----------

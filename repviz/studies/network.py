@@ -1,7 +1,7 @@
-"""The study ``network``: one network from its parameters to its units.
+"""The study ``network``: anatomy, training, accuracy, filters and top images of one network.
 
-What is it made of, how did it learn, how accurate is it on images new to it, which filters does its
-first layer have, and which images activate its units most?
+What is it made of, how did it learn, how accurate is it on new images, which filters does its first
+layer have, and which images activate its units most?
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _opened(model: str | None, weights: str | Path | None, seed: int) -> tuple[M
 
 
 def _unanswerable(model: Model, images: Images) -> str:
-    """Why accuracy cannot be determined; empty where it can."""
+    """The reason why accuracy cannot be determined; "" where it can."""
     if images.labels is None:
         return f"the {images.nouns.images} carry no labels"
     if model.classes is None:

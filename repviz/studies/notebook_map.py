@@ -1,4 +1,4 @@
-"""The map of activations in a notebook: measured where they lie, nothing is left on the disk."""
+"""The map of activations in a notebook, computed in a temporary study folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a classifier answers for each image of an evaluation, and which labels it confuses."""
+"""The predictions of a classifier for each image of an evaluation, and its confusion matrix."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def write_outcomes(
 
 
 def _chosen(table: pd.DataFrame, seed: int) -> np.ndarray:
-    """The places of the images to show: the wrong ones by falling probability, then the right."""
+    """The indices of images to show: wrong ones by decreasing probability, then correct ones."""
     correct = table["correct"].to_numpy() == 1
     wrong, right = np.flatnonzero(~correct), np.flatnonzero(correct)
     order = np.argsort(-table["probability"].to_numpy()[wrong], kind="stable")

@@ -1,4 +1,4 @@
-"""Which representations of a study are compared with which, and their differences by image."""
+"""Pairs of representations that a study compares, and their differences, paired by image."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ Pairs = Callable[[Sequence[dict[str, Any]]], list[tuple[str, str]]]
 
 
 def control_pairs(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Each representation beside its controls: the pixels and, of a trained one, its untrained
-    self.
+    """Pairs of a representation and a control: the pixels, or a trained layer's untrained copy.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Two studies and the images that both are of, for comparisons image by image."""
+"""Two studies and the images that they share, for comparisons paired by image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from repviz.study_folder import Study
 
 @dataclass(frozen=True)
 class Effect:
-    """What sets the second study apart from the first in one number.
+    """The effect, in one number, of the second study relative to the first.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Effect:
 
 @dataclass(frozen=True, eq=False)
 class PairedStudies:
-    """Two studies, and which rows of their images.csv are of the same image.
+    """Two studies with the pairs of rows of their images.csv that are of the same image.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class PairedStudies:
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """The images that both are of: row_a, row_b, id, label, and group ("" without groups)."""
+        """The images that both share: row_a, row_b, id, label, and group ("" without groups)."""
         columns = ["row", "id", "label", "group"]
         tables = [
             study.result("images", "row id label")

@@ -1,4 +1,4 @@
-"""The stage "ladder" of a study: random images, judged beside real ones, and what that shows."""
+"""The stage "ladder" of a study: random images of each kind, judged, and the findings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Codec = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndar
 def known_images(
     X: np.ndarray, parts: Partition, rows: np.ndarray, nouns: Nouns, codec: Codec
 ) -> Known:
-    """The images that judges and samplers may know.
+    """The images that judges and samplers are fitted to.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ def known_images(
 
 
 def known_rows(parts: Partition, *, seed: int) -> np.ndarray:
-    """The rows that are not tested on, ascending; of more than :data:`KNOWN`, so many by label."""
+    """The rows that are not tested on, ascending; at most :data:`KNOWN`, drawn by label."""
     rows = np.sort(np.concatenate([parts.train, parts.validation]))
     clusters = None if parts.clusters is None else parts.clusters[rows]
     return rows[draw_by_label(clusters, len(rows), KNOWN, stream(seed, "ladder", "known"))]
 
 
 def held_out_images(X: np.ndarray, parts: Partition, known: Known, codec: Codec) -> Known:
-    """The images that are tested on, which no judge knows, with their codes."""
+    """The test images, to which no judge is fitted, with their codes."""
     faces = np.ascontiguousarray(X[parts.test], dtype=np.float32)
     people = None if parts.clusters is None else parts.clusters[parts.test]
     return replace(known, faces=faces, people=people, codes=codec[0](faces))
@@ -80,7 +80,7 @@ def ladder_stage(
     samples: int,
     seed: int,
 ) -> None:
-    """Draw, judge, and write down the ladder, its judges and the panel that tests them."""
+    """Write the tables of the ladder, of its judges, and of their errors on negatives."""
     found = ladder(
         known,
         held_out.faces,
@@ -157,7 +157,7 @@ def ladder_findings(study: Study) -> list[str]:
 
 
 def claim(study: Study) -> str:
-    """The ladder's main result in one sentence, without a full stop: the section's title too."""
+    """The ladder's main result in one sentence, without a full stop, as for a section's title."""
     rungs = study.result("ladder").set_index("rung")
     noise: Any = rungs.loc["uniform-pixels"]
     held: Any = rungs.loc[HELD_OUT]

@@ -1,4 +1,4 @@
-"""The report of folders on disk, whatever they hold: a study, two studies, or activations."""
+"""The report of a study, of two studies side by side, or of folders of activations."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def build_report(
 
 
 def _kind(folders: tuple[str | Path, ...]) -> str:
-    """What the folders hold: "activations" or "study"."""
+    """The kind of the folders: "activations" or "study"."""
     kinds: dict[str, Path] = {}
     for folder in folders:
         if is_address(folder):

@@ -1,4 +1,4 @@
-"""What is measured of each representation: spectrum, dimension, map, nearest-neighbour identity."""
+"""Measuring one representation: spectrum, dimension, map, nearest-neighbour identity."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Representation:
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """The rows in the directions in which they vary, (n, at most n - 1): the same distances."""
+        """The scores on all principal components, (n, at most n - 1): the same distances."""
         return self.spectrum.scores[:, self.spectrum.explained_variance > 0]
 
     @cached_property
@@ -133,7 +133,7 @@ class Description:
 
     @property
     def measured(self) -> bool:
-        """Whether the representation tells its images apart."""
+        """Whether it could be measured, which needs rows that differ."""
         return self.spectrum is not None
 
 
@@ -147,9 +147,9 @@ def describe(
     representation : Representation
         What is measured.
     labels : ndarray, shape (n,), or None
-        Who or what is on each image; None leaves nearest-neighbour identity out.
+        The label of each image; None leaves nearest-neighbour identity out.
     split : (ndarray, ndarray)
-        Rows that are known, and held-out rows that are looked up among them.
+        Rows that are known, and held-out rows whose nearest neighbours are searched among them.
     seed : int
         Seed of the map.
     """
@@ -244,7 +244,7 @@ def compare_identity(
 def draw_by_label(
     labels: np.ndarray | None, n: int, most: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """At most ``most`` of n rows, ascending: from each label in proportion, at random within it.
+    """At most ``most`` of n rows, ascending: a random sample stratified by label.
 
     Parameters
     ----------
@@ -357,7 +357,7 @@ def _local_dimension(graph: Neighbors) -> tuple[np.ndarray, str]:
 def _identity(
     representation: Representation, labels: np.ndarray | None, split: Split
 ) -> NearestIdentity | None:
-    """How often a held-out image's nearest known image carries the same label."""
+    """How often the nearest known image of a held-out image has the same label."""
     if labels is None or len(np.unique(labels)) < 2:
         return None
     known, queries = split

@@ -1,4 +1,4 @@
-"""The study ``activations``: what saved activations hold of their images, store beside store.
+"""The study ``activations``: the representations in one or several folders of activations.
 
 Activations that were extracted before, or made elsewhere and imported: their intrinsic dimension,
 spectrum, map, nearest neighbours and probes, layer by layer, and how similar the layers are.
@@ -126,7 +126,7 @@ def saved_activations(
 
 
 def _announce_cost(stores: Sequence[Store], out: str | Path) -> None:
-    """Say what the study will take, and refuse what is not free."""
+    """Report the cost of the study, and refuse one for which disk or memory do not suffice."""
     n = max(len(one.rows) for one in stores)
     widths = [one.acts[layer].shape[1] for one in stores for layer in one.layers]
     cost = estimate(widths, n=n, networks=1, perturbed=0, seconds=0.0)
@@ -138,7 +138,7 @@ def _announce_cost(stores: Sequence[Store], out: str | Path) -> None:
 def describe_stores(
     stores: Sequence[Store], images: StoredImages, shown: Images | None
 ) -> dict[str, Any]:
-    """What a manifest says of the images of stores.
+    """The description of the images of stores in a study's manifest.
 
     Parameters
     ----------

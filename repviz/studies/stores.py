@@ -1,4 +1,4 @@
-"""Folders of activations side by side: which rows are of one image, and what is known of it."""
+"""Several folders of activations: their images, and which rows are of the same image."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Store:
 
     @property
     def nouns(self) -> Nouns:
-        """What its images and labels are called."""
+        """The nouns for its images and labels."""
         if self.imported:
             return ROWS
         return Nouns(**self.acts.manifest.get("nouns", {}))
@@ -97,7 +97,7 @@ class StoredImages:
 
     @property
     def label_indices(self) -> np.ndarray:
-        """The place of each image's label among the distinct ones, and of "" before them."""
+        """The index of each image's label among the distinct ones, of which "" is the first."""
         labels = np.array([]) if self.labels is None else self.labels
         return np.unique(labels, return_inverse=True)[1]
 
@@ -188,7 +188,7 @@ def representations(
 
 
 def depths(stores: Sequence[Store]) -> dict[str, int]:
-    """The place of each layer: that of its network, stores with other layers merged in order."""
+    """The depth of each layer in its network, the layers of all stores merged in order."""
     order: list[str] = []
     for store in stores:
         place = 0 if set(order) & set(store.layers) else len(order)
@@ -200,9 +200,7 @@ def depths(stores: Sequence[Store]) -> dict[str, int]:
 
 
 def store_pairs(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The pairs that are compared: a layer with itself in an earlier store, and with its store's
-    first layer.
-    """
+    """The pairs to compare: a layer and itself in earlier stores, and its store's first layer."""
     pairs = []
     for place, row in enumerate(rows):
         before = rows[:place]
@@ -257,7 +255,7 @@ def shared_table(stores: Sequence[Store]) -> pd.DataFrame:
 
 
 def nouns_of_stores(stores: Sequence[Store]) -> Nouns:
-    """What the images of all stores are called; in general words where the stores differ."""
+    """The nouns for the images of all stores; general ones where the stores differ."""
     nouns = {store.nouns for store in stores}
     return nouns.pop() if len(nouns) == 1 else IMAGES
 
@@ -284,7 +282,7 @@ def _layers(names: Sequence[str], opened: Sequence[Activations], layers: Any) ->
 
 
 def _distinct_names(paths: Sequence[Path]) -> list[str]:
-    """The shortest ends of some paths that tell them apart."""
+    """The shortest suffixes of some paths that are distinct."""
     parts = [path.resolve().parts for path in paths]
     for place, own in enumerate(parts):
         if own in parts[:place]:

@@ -73,7 +73,7 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
 
 
 def _patch(pixels: np.ndarray, box: np.ndarray, side: int) -> np.ndarray:
-    """What lies in ``box`` of ``pixels`` (c, h, w), in a square of ``side``, grey beyond the edge.
+    """The ``box`` of ``pixels`` (c, h, w) as a square of ``side``, grey beyond the edge.
 
     All of ``pixels`` where the box is unknown.
     """

@@ -1,4 +1,4 @@
-"""How strongly each unit responds to each image, and where in the image it responds most."""
+"""The largest activation of each unit for each image, and its position."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def peaks(model: Model, images: Images, layers: list[str]) -> dict[str, Peaks]:
 
 
 def as_seen(preprocessing: Preprocessing, image: np.ndarray) -> np.ndarray:
-    """The pixels (c, h, w), uint8, that the network sees of ``image`` (c, h, w) or (h, w)."""
+    """The pixels (c, h, w), uint8, of ``image`` at the network's size, cropped as its input."""
     pixels = torch.from_numpy(image.reshape(1, -1, *image.shape[-2:]))
     (centre,) = crops(pixels, preprocessing.size, "centre")
     return preprocessing.fit(centre)[0].numpy()

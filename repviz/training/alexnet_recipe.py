@@ -135,7 +135,7 @@ def train_on_labels(
 
 
 def untrained_control(model: Model, images: Images, rows: np.ndarray, *, seed: int = 0) -> Model:
-    """The network from which training on ``rows`` starts: random weights, scaled on the images.
+    """The network as training on ``rows`` starts: random weights, initialised on the images.
 
     It has seen no label and made no step: what a trained network has beyond it was learned.
 
@@ -196,7 +196,7 @@ def _initialised(
 def _validation(
     images: Images, rows: np.ndarray, settings: Settings, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to fit, and those that decide when the rate falls: none for a fixed schedule.
+    """The rows to fit, and those whose accuracy lowers the learning rate: none if it is fixed.
 
     They share groups where there are fewer than ten, too few for a part of their own.
     """

@@ -1,4 +1,4 @@
-"""How autoencoders are trained: from PCA where the form allows, never worse than its start."""
+"""The recipe of autoencoders: training from PCA where the form allows, with the best epoch kept."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class _BestEpoch:
         return self.history[-1]
 
     def restore(self, clipped: Callable[[], float]) -> None:
-        """Load the best weights; the start, where that has the smaller error after clipping."""
+        """Load the best weights, or the initial ones if their clipped error is smaller."""
         self.module.load_state_dict(self.start)
         start = clipped()
         self.module.load_state_dict(self.state)

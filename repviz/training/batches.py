@@ -1,4 +1,4 @@
-"""The batches of a training: which images each step sees, and which random numbers change them.
+"""The batches of a training: the images of each step, and their random augmentation.
 
 Both follow from the seed, the epoch and the step alone. So a training that was interrupted anywhere
 resumes with exactly the batches it would have had, and several processes share each batch without

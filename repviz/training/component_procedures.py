@@ -1,4 +1,4 @@
-"""Training on principal components: no pixel is needed once their scores are computed."""
+"""Training on the scores of principal components instead of pixels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DROPOUT = 0.2  # of few images
 def on_components(
     module: ComponentAutoencoder, data: TrainingData, epochs: int, batch: int, seed: int
 ) -> Procedure:
-    """The training of ``module``, set to PCA."""
+    """The procedure that trains ``module`` on PCA scores; the module is first set to PCA."""
     linear = data.linear
     module.start_at(linear.mean, linear.basis, linear.spread)
     for part in module.modules():
@@ -79,7 +79,7 @@ class _Scores:
 
     @classmethod
     def of(cls, module: ComponentAutoencoder, data: TrainingData) -> _Scores:
-        """Those of ``data`` on the components of ``module``."""
+        """The scores of ``data`` on the components of ``module``."""
         linear, components = data.linear, len(module.basis)
         m = min(components, len(linear.basis))
         rows = data.rows(data.validation)

@@ -60,7 +60,7 @@ class TrainingData:
 
     @property
     def is_pixels(self) -> bool:
-        """Whether these are uint8 pixels, with a black and a white."""
+        """Whether the rows are uint8 pixels."""
         return self.train.dtype == np.uint8
 
     def rows(self, part: np.ndarray) -> np.ndarray:

@@ -70,7 +70,7 @@ def probabilities(
 
 
 def crops(images: Tensor, size: tuple[int, int], views: str) -> list[Tensor]:
-    """The crops of ``images`` (b, c, h, w) that ``views`` names, each (b, c, *size)."""
+    """The crops of ``images`` (b, c, h, w) called ``views``, each (b, c, *size)."""
     (height, width), (h, w) = images.shape[-2:], size
     down, right = height - h, width - w
     centre = (round(down / 2), round(right / 2))

@@ -1,4 +1,4 @@
-"""The rule by which a training finds a size: the same for every method that finds one.
+"""The criterion by which trainings find a code size.
 
 The size is the smallest length of code with which the squared error of the validation images
 exceeds that of the complete code by at most :data:`TOLERANCE` of their variance.

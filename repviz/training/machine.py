@@ -28,7 +28,7 @@ PRECISIONS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Machine:
-    """How the hardware is used.
+    """The device, precision and processes of a training.
 
     Attributes
     ----------

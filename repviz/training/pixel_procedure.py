@@ -21,7 +21,7 @@ DIVERGENCE = 0.1  # weight of a variational code's divergence, in grey level² p
 def on_pixels(
     module: ConvAutoencoder, data: TrainingData, batch: int, noise: float, seed: int
 ) -> Procedure:
-    """The training of ``module`` from the mean image; ``noise`` is added to its input."""
+    """The procedure that trains ``module`` on pixels; its output starts as the mean image."""
     from repviz.training.shifts import shift_and_mirror  # needs a compiler
 
     rows = data.rows(data.train)

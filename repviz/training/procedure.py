@@ -1,4 +1,4 @@
-"""What the recipe of autoencoders runs: the network that is trained, its batches, loss and error.
+"""The training procedure of an autoencoder: network, batches, loss and validation error.
 
 One file builds it for networks of pixels, one for networks of principal components; what is special
 to a form is in the record, so that the recipe treats all forms alike.
@@ -23,7 +23,7 @@ FEW = 2000  # images below which batches are small and networks are regularised 
 
 @dataclass(frozen=True, eq=False)
 class Procedure:
-    """How one network is trained.
+    """The network to train, with its batches, loss, optimizer and validation error.
 
     Attributes
     ----------

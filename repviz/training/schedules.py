@@ -1,4 +1,4 @@
-"""Schedules: by how much the learning rate is multiplied at each step."""
+"""Learning-rate schedules: the multiplier of the learning rate at each step."""
 
 from __future__ import annotations
 

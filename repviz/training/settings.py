@@ -1,4 +1,4 @@
-"""The settings of a training: one record of everything that a recipe decides."""
+"""The settings of a training: optimizer, schedule, augmentation and initialisation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REAL_RANGES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a recipe decides; ``dataclasses.replace`` gives a changed copy.
+    """The settings of a recipe; ``dataclasses.replace`` gives a changed copy.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Settings:
 
     @property
     def decisions(self) -> dict[str, Any]:
-        """What decides the outcome, as JSON values: not how often it is saved or plotted."""
+        """The settings that affect the result, as JSON values: not how often it is saved."""
         values = asdict(self) | {"augment": dict(self.augment)}
         return {name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}
 
@@ -130,7 +130,7 @@ class ConvolutionalOptions:
 
     @property
     def given(self) -> dict[str, int]:
-        """Those that are not None."""
+        """The options that are not None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 

@@ -58,7 +58,7 @@ class Criterion:
 
     @property
     def title(self) -> str:
-        """What is true of an image that it accepts."""
+        """What holds for an image that it accepts, as a clause."""
         return self.statement.replace("{argument}", self.argument)
 
     @property
@@ -202,7 +202,7 @@ def get_criterion(criterion: str | Score | Criterion) -> Criterion:
 
 
 def argument_as_number(family: str, argument: str, *, low: float, high: float) -> float:
-    """What follows the colon, as a number from ``low`` to ``high``."""
+    """The argument after the colon, as a number from ``low`` to ``high``."""
     try:
         value = float(argument)
     except ValueError:

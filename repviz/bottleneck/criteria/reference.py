@@ -1,4 +1,4 @@
-"""What a criterion may know besides the images that it scores."""
+"""The data that a criterion may use besides the images that it scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a classifier decides on a reconstruction as it did on the original."""
+"""Whether a classifier predicts the same label for a reconstruction as for the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine is given (:class:`FitContext`) and what it returns (:class:`Codec`)."""
+"""The argument of an engine (:class:`FitContext`) and its result (:class:`Codec`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FitContext:
-    """What an engine fits.
+    """The data and settings that an engine is fitted with.
 
     Attributes
     ----------

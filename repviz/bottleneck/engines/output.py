@@ -1,4 +1,4 @@
-"""What an engine's functions return, checked: a user's own may return anything."""
+"""Checks of the arrays that an engine's encoder and decoder return."""
 
 from __future__ import annotations
 

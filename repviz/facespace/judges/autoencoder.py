@@ -1,4 +1,4 @@
-"""What an autoencoder leaves of an image: one trained for this judge alone, on known faces."""
+"""The reconstruction error of an autoencoder that is trained on known faces for this judge."""
 
 from __future__ import annotations
 

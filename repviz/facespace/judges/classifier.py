@@ -1,4 +1,4 @@
-"""A linear classifier of edges: known faces against images that are made not to be faces."""
+"""A linear classifier on oriented gradients: known faces against the kinds of non-faces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PENALTY = 3.0
 
 
 def fit(known: Known, seed: int, *, leave_out: tuple[str, ...] = ()) -> Statistics:
-    """How little an image is like a face, as minus the classifier's score: (m, 1).
+    """The negative decision value of the classifier, larger for non-faces: (m, 1).
 
     Ridge regression of +1 (face) and -1 on oriented gradients, both classes weighted alike. The
     negatives are all of :data:`~repviz.facespace.negatives.NEGATIVES` that apply, made from the

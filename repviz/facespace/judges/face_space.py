@@ -46,6 +46,6 @@ def leading_components(known: Known) -> PCA:
 
 
 def deviations(space: PCA) -> np.ndarray:
-    """What the scores of each component are divided by, shape (k,)."""
+    """The standard deviation by which the scores of each component are divided, shape (k,)."""
     variance = space.explained_variance
     return np.sqrt(np.maximum(variance, NEGLIGIBLE * variance[0]))

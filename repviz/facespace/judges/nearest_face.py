@@ -1,4 +1,4 @@
-"""Distance to the nearest known face: too near is as unlike a new face as too far."""
+"""Distance to the nearest known face; new faces are neither too far from it nor too near."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def dimension_by_label(
 
 
 def _estimator(method: Method) -> Estimator:
-    """The estimator of that name, or the one that a function of the user's is."""
+    """The estimator of that name, or a user's function as an estimator."""
     if isinstance(method, Estimator):
         return method
     if callable(method):
@@ -209,7 +209,7 @@ def _estimator(method: Method) -> Estimator:
 
 
 def _estimated(estimator: Estimator, data: Any, **options: Any) -> Dimension:
-    """What the estimator returns, which must be a Dimension."""
+    """The result of the estimator, checked to be a Dimension."""
     found = estimator.estimate(data, **estimator.preset, **options)
     if isinstance(found, Dimension):
         return found

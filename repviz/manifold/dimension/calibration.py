@@ -88,7 +88,7 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
 
 
 def trend(n: int, near: float, far: float) -> tuple[float, float]:
-    """How far a rise of the dimension with the scale is extrapolated to distance 0.
+    """The correction of a dimension that rises with the scale, by extrapolation to distance 0.
 
     The distance to the m-th neighbour grows as m^(1/d). With x = m^(2/d), the log of the dimension
     is taken to be linear in x, from x = 1 for TwoNN to 16^(2/d) for GRIDE at m = 16.

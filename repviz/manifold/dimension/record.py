@@ -1,4 +1,4 @@
-"""What every estimator of intrinsic dimension returns."""
+"""The record that every estimator of intrinsic dimension returns."""
 
 from __future__ import annotations
 

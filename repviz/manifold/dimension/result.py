@@ -1,4 +1,4 @@
-"""From the raw estimate of an estimator that reads the graph to its :class:`Dimension`."""
+"""Building a :class:`Dimension` from the raw estimate of a method that reads the graph."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def result(
     log_se: float | None = None,
     far: float | None = None,
 ) -> Dimension:
-    """The record of an estimate from a graph.
+    """The :class:`Dimension` of a raw estimate from a graph, calibrated and with its interval.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def calibrated_result(
     most: float,
     warnings: tuple[str, ...],
 ) -> Dimension:
-    """The record of an estimate that is calibrated by its nature, from a graph.
+    """The :class:`Dimension` of an estimate from a graph that needs no calibration.
 
     Parameters
     ----------

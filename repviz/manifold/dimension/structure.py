@@ -1,4 +1,4 @@
-"""Warnings of structure that no calibration on balls allows for.
+"""Warnings of structure that calibration on uniform balls does not correct.
 
 Curvature, noise, mixed dimensions and clusters bias every local estimator. The thresholds let about
 one uniform ball or cube in a hundred pass each test, from n = 200 to 5,000 and d = 1 to 40.
@@ -47,7 +47,7 @@ def structure_warnings(graph: Neighbors, k: int) -> tuple[str, ...]:
 
 
 def _trend(graph: Neighbors) -> str:
-    """Curvature makes the dimension rise with the scale; noise and thin directions make it fall."""
+    """Warnings of a dimension that changes with scale: rising by curvature, falling by noise."""
     scales = [(near, far) for near, far in SCALES if PART * far <= graph.n]
     pairs = ((near, far, distinct_or_none(graph, 2 * far)) for near, far in scales)
     near, far, rows = next((pair for pair in pairs if pair[2] is not None), (0, 0, None))
@@ -73,7 +73,7 @@ def _trend(graph: Neighbors) -> str:
 
 
 def _curvature(graph: Neighbors) -> str:
-    """How well squares and products of tangent coordinates explain the first normal coordinate.
+    """Warnings of curvature: R2 of the first normal coordinate on squares of tangent coordinates.
 
     On a curved set all of it, on a flat one nothing. Where all directions are taken for tangent
     ones, the last is tested: the dimension of a sphere may be read too high by one.

@@ -74,7 +74,7 @@ def _ties(rows: Distinct) -> str:
 
 
 def _rounding(graph: Neighbors, rows: Distinct) -> str:
-    """Values on a grid of step s carry noise of variance s^2 / 12, twice that in a difference."""
+    """Warnings of rounded values: a grid of step s adds noise of variance s^2 / 12 to each."""
     if "grid step" not in graph.cache:
         graph.cache["grid step"] = _grid_step(graph.X) if graph.metric == "euclidean" else 0.0
     step = graph.cache["grid step"]
@@ -98,7 +98,7 @@ def _grid_step(X: np.ndarray) -> float:
 
 
 def _skew(rows: Distinct) -> str:
-    """Median against mean: log(r2 / r1) is exponential where the density is uniform."""
+    """Warnings of uneven density: log(r2 / r1) is exponential where it is uniform."""
     ratios = np.log(rows.distances[:, 1] / rows.distances[:, 0])
     middle, mean = float(np.median(ratios)), float(ratios.mean())
     if middle == 0:
@@ -127,7 +127,7 @@ def _outliers(rows: Distinct) -> str:
 
 
 def _adjacent_rows(graph: Neighbors, rows: Distinct) -> str:
-    """Frames of a video and augmentations of an image are adjacent, in the file and in space."""
+    """Warnings of dependent rows: frames of a video are adjacent, in the file and in space."""
     if graph.groups is not None:
         return ""
     own, nearest = rows.representatives[rows.neighborhoods[:, :2]].T

@@ -1,4 +1,4 @@
-"""One layer for Embedding Atlas (Ren et al. 2025): its map, its neighbours and its rows' index."""
+"""Export of one layer to Embedding Atlas (Ren et al. 2025): map, neighbours and metadata."""
 
 from __future__ import annotations
 

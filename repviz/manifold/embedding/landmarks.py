@@ -1,4 +1,4 @@
-"""UMAP of sets too large to draw at once: some rows make the map, the others are placed on it."""
+"""UMAP of large sets: fitted to randomly drawn landmarks, then extended to all other rows."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ BLOCK = 20_000  # rows that are placed at a time
 
 @dataclass(frozen=True, eq=False)
 class LandmarkMap:
-    """A map that was drawn from some of the rows, and takes others.
+    """A UMAP embedding fitted to some of the rows; :meth:`transform` embeds new ones.
 
     Attributes
     ----------
     embedding : ndarray of float32, shape (n, components)
-        Every row's place.
+        The coordinates of every row.
     landmarks : ndarray of int64, shape (m,)
-        The rows that the map was drawn from, ascending.
+        The rows that UMAP was fitted to, ascending.
     """
 
     embedding: np.ndarray = field(repr=False)
@@ -39,7 +39,7 @@ class LandmarkMap:
     _seed: int = field(repr=False)
 
     def transform(self, X: Any) -> np.ndarray:
-        """Places (m, components) of other rows X (m, d) on the map, which does not move.
+        """The coordinates (m, components) of new rows X (m, d); the embedding itself stays fixed.
 
         Raises
         ------
@@ -65,17 +65,18 @@ def umap_by_landmarks(
     min_dist: float = 0.1,
     seed: int = 0,
 ) -> LandmarkMap:
-    """A UMAP map of rows drawn at random, with all others placed among their nearest of these.
+    """A UMAP embedding fitted to random landmarks, in which all other rows are then placed.
 
-    A placed row starts at its landmarks' mean place, weighted as UMAP ties rows, and is then moved
-    for a few epochs with the landmarks held. Structure that the landmarks miss cannot appear.
+    A row starts at the mean of its nearest landmarks, weighted by UMAP's membership strengths, and
+    is optimised for a few epochs with the landmarks fixed. Structure that the landmarks miss cannot
+    appear.
 
     Parameters
     ----------
     X : array_like, shape (n, d)
         An array, or a stored layer, which is read in blocks.
     landmarks : int
-        How many rows draw the map, from 3; all rows where there are no more.
+        How many rows UMAP is fitted to, from 3; all rows where there are no more.
     components, neighbors, min_dist, seed
         As in :func:`repviz.umap`; the seed also draws the landmarks.
 
@@ -117,10 +118,10 @@ def place_on_map(
     min_dist: float = 0.1,
     seed: int = 0,
 ) -> np.ndarray:
-    """Places (m, components) of other rows on a UMAP map that exists and does not move.
+    """The coordinates (m, components) of new rows in an existing UMAP embedding, which stays fixed.
 
-    A placed row starts at its nearest rows' mean place, weighted as UMAP ties rows, and is then
-    moved for a few epochs. However far it lies from all rows, its place is among theirs: the map
+    A row starts at the mean of its nearest rows, weighted by UMAP's membership strengths, and is
+    optimised for a few epochs. However far it is from all rows, it is placed among them: the map
     cannot show that distance.
 
     Parameters
@@ -130,9 +131,9 @@ def place_on_map(
     rows : array_like, shape (n, d)
         The rows of the map, n >= 2.
     embedding : array_like, shape (n, components)
-        Their places.
+        Their coordinates.
     neighbors, min_dist, seed
-        As in :func:`repviz.umap`: those with which the map was drawn.
+        As in :func:`repviz.umap`: those with which the embedding was made.
 
     Raises
     ------

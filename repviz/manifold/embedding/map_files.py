@@ -1,4 +1,4 @@
-"""A landmark map on disk: one file with all that places rows which come later."""
+"""Saving and opening a landmark map: one file with everything that placing new rows needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARRAYS = ("embedding", "landmarks", "rows", "options")
 
 
 def save_map(found: LandmarkMap, path: str | Path, *, overwrite: bool = False) -> Path:
-    """The file that :func:`open_map` reads: ``found`` with the rows that it was drawn from.
+    """The path of the file that :func:`open_map` reads: the map with the landmarks' rows.
 
     Parameters
     ----------

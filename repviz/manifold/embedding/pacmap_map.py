@@ -15,7 +15,7 @@ from repviz.manifold.neighbors import neighbors as nearest
 def pacmap(
     graph: Neighbors | Any, *, components: int = 2, neighbors: int = 10, seed: int = 0
 ) -> np.ndarray:
-    """A PaCMAP map of the graph's rows: near pairs from the graph, middling and far ones drawn.
+    """A PaCMAP map of the graph's rows: near pairs from the graph, mid-near and far ones drawn.
 
     Wang, Huang, Rudin, Shaposhnik 2021, "Understanding how dimension reduction tools work", JMLR
     22, by the authors' package.
@@ -23,7 +23,7 @@ def pacmap(
     Parameters
     ----------
     graph : Neighbors or array_like, shape (n, d)
-        With ``neighbors`` neighbours a row. Of a matrix the graph is made here.
+        With ``neighbors`` neighbours per row. Of a matrix the graph is made here.
     components : int
         Coordinates of the map, from 1 to 10.
     neighbors : int

@@ -1,4 +1,4 @@
-"""The linear map: principal components, the baseline of every other."""
+"""The linear map: principal components, the baseline of every other embedding."""
 
 from __future__ import annotations
 

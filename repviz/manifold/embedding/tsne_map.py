@@ -24,7 +24,7 @@ def tsne(
     Parameters
     ----------
     graph : Neighbors or array_like, shape (n, d)
-        With three times ``perplexity`` neighbours a row. Of a matrix the graph is made here.
+        With three times ``perplexity`` neighbours per row. Of a matrix the graph is made here.
     components : int
         Coordinates of the map, 1 or 2: openTSNE's fast methods know no more.
     perplexity : float

@@ -1,4 +1,4 @@
-"""UMAP: a map in which rows that are near lie near, drawn from the neighbour graph alone."""
+"""UMAP embeddings, computed from the neighbour graph alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from repviz.principal import pca
 EPOCHS_SMALL, EPOCHS_LARGE, LARGE = 500, 200, 10_000  # umap-learn's own schedule
 DENSITY_EPOCHS = 200  # more for densMAP, as umap-learn adds
 MOST_NEIGHBORS = 10_000  # of a row; more make no neighbourhood
-TELEPORT = 1e-2  # weight, beside a row's own, of the thread that ties every row to every other
+TELEPORT = 1e-2  # total weight of the weak edges from a row to all others that join components
 
 
 def umap(
@@ -37,7 +37,7 @@ def umap(
     densmap: bool = False,
     seed: int = 0,
 ) -> np.ndarray:
-    """A map of the graph's rows, the same to the bit for the same seed on one machine.
+    """A UMAP embedding of the graph's rows, bit-identical for the same seed on one machine.
 
     Distances within a neighbourhood mean something, distances between far groups and the axes
     themselves do not. McInnes, Healy, Melville 2018, "UMAP", arXiv:1802.03426, by umap-learn;
@@ -46,8 +46,8 @@ def umap(
     Parameters
     ----------
     graph : Neighbors or array_like, shape (n, d)
-        With at least ``neighbors - 1`` neighbours a row; fewer rows than that use what there is.
-        Of a matrix the graph is made here.
+        With at least ``neighbors - 1`` neighbours per row, or all other rows where there are fewer.
+        The graph of a matrix is computed here.
     components : int
         Coordinates of the map, from 1 to 10.
     neighbors : int
@@ -58,8 +58,8 @@ def umap(
         Where the points start: the rows' principal components, or any map. The graph's spectral
         layout if None.
     labels : array_like, shape (n,), optional
-        What each row shows: ties between labels are weakened, so that the map shows what the labels
-        say beside what the rows say. Such a map must not be used to judge whether labels separate.
+        For supervised UMAP: edges between rows of different labels are weakened. Such a map must
+        not be used to judge whether labels separate.
     densmap : bool
         Whether crowded neighbourhoods are drawn small and sparse ones large (Narayan, Berger, Cho
         2021, "Assessing single-cell transcriptomic variability through density-preserving data
@@ -126,7 +126,7 @@ def umap(
 
 
 def _labelled(ties: scipy.sparse.coo_matrix, labels: np.ndarray) -> scipy.sparse.coo_matrix:
-    """The ties with those between labels weakened, at umap-learn's own weight of the target."""
+    """The edges, weakened between different labels, with umap-learn's default target weight."""
     numbered = np.unique(labels, return_inverse=True)[1].astype(np.float32)
     return discrete_metric_simplicial_set_intersection(ties, numbered, far_dist=5.0)
 
@@ -134,9 +134,9 @@ def _labelled(ties: scipy.sparse.coo_matrix, labels: np.ndarray) -> scipy.sparse
 def _fuzzy(
     graph: Neighbors, near: int, rng: np.random.RandomState
 ) -> tuple[scipy.sparse.coo_matrix, Any]:
-    """The weighted ties between rows, and the ties' lengths.
+    """The weighted edges of the fuzzy simplicial set, and their lengths.
 
-    umap-learn wants each row as its own first neighbour.
+    umap-learn expects each row as its own first neighbour.
     """
     own = np.arange(graph.n)[:, None]
     ties, _, _, lengths = fuzzy_simplicial_set(
@@ -154,9 +154,9 @@ def _fuzzy(
 
 
 def in_float32(distances: np.ndarray) -> np.ndarray:
-    """Distances as float32, over a power of two where it would not hold them: maps have no unit.
+    """Distances as float32, scaled by a power of two if out of its range: maps have no unit.
 
-    What is still over 1e30 counts as 1e30: sums of infinities would be no weights.
+    Values that are still over 1e30 are set to 1e30, since sums of infinities give no weights.
     """
     middle = float(np.median(distances))
     scale = 1.0 if middle == 0 or 1e-12 < middle < 1e12 else 2.0 ** np.round(np.log2(middle))
@@ -164,9 +164,9 @@ def in_float32(distances: np.ndarray) -> np.ndarray:
 
 
 def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.ndarray:
-    """The slowest ways in which a value can vary over the graph, (n, components).
+    """The spectral layout: leading nontrivial eigenvectors of the random walk, (n, components).
 
-    A weak thread between all rows keeps groups that nothing else ties apart instead of on one spot.
+    Weak edges between all rows keep unconnected components apart instead of at one point.
     """
     n = ties.shape[0]
     if n <= components + 2:

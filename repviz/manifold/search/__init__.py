@@ -16,7 +16,7 @@ MARGIN = 8  # candidates proposed beyond k, at most
 def nearest(
     queries: Rows, base: Rows, k: int, *, exclude_self: bool, device: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers (m, k) and squared distances (m, k) of the nearest rows of base, nearest first.
+    """Indices (m, k) and squared distances (m, k) of the nearest rows of base, nearest first.
 
     Among equal distances the lower number comes first. Where float32 could have missed a row, all
     rows that could be among the nearest are compared again.

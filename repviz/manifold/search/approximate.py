@@ -57,7 +57,7 @@ def _exact_neighbors(rows: Rows, sample: np.ndarray, k: int) -> np.ndarray:
 
 
 def _drop_self(numbers: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """The numbers (m, k + 1) without each row's own, or the last where it is absent."""
+    """The indices (m, k + 1) without each row's own, or without the last where it is absent."""
     mask = numbers != own[:, None]
     mask[mask.all(axis=1), -1] = False
     return numbers[mask].reshape(len(numbers), -1)

@@ -1,4 +1,4 @@
-"""Proposals from blocks of products on a device of torch, such as a GPU.
+"""Candidate neighbours from block matrix products on a torch device, such as a GPU.
 
 The same products as on the processor, in full float32, and the same guard against what rounding
 could have hidden: the resulting neighbours are the same.
@@ -21,7 +21,7 @@ TILE = 4096  # rows
 def propose(
     queries: Rows, base: Rows, frame: Frame, n_proposed: int, *, exclude_self: bool, device: str
 ) -> Proposal:
-    """The rows of base that float32 finds nearest to each query, (m, n_proposed).
+    """The candidates: rows of base that are nearest to each query in float32, (m, n_proposed).
 
     Raises
     ------

@@ -29,7 +29,7 @@ def column_statistics(X, scale, begin, end, sums, low, high):  # type: ignore[no
 
 @_compiled
 def centre_rows(X, scale, centre, unit, begin, end, out, sizes):  # type: ignore[no-untyped-def]
-    """Write the rows, less the centre and over the unit, to ``out`` and their squared lengths."""
+    """Write the centred and scaled rows to ``out``, and their squared lengths to ``sizes``."""
     for i in range(begin, end):
         factor, size = scale[i], np.float32(0)
         for j in range(X.shape[1]):
@@ -67,7 +67,7 @@ def select_smallest(values, numbers, count, keep):  # type: ignore[no-untyped-de
 
 @_compiled
 def update_lists(products, sizes, first, keep, bound, count, values, numbers):  # type: ignore[no-untyped-def]
-    """Add to each row's list what lies nearer than its bound, which falls as the list fills up.
+    """Add rows nearer than each list's bound to the list; the bound falls as the list fills up.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Proposals from all products of rows, tile by tile, on the processor.
+"""Candidate neighbours from matrix products, tile by tile, on the CPU.
 
 A tile of products serves the rows on both of its sides, so that all pairs of n rows cost n^2 d
 operations and not 2 n^2 d. Each thread multiplies its own tile and updates the rows' lists while
@@ -19,7 +19,7 @@ PADDING = 16  # values between two rows of products, so that rows do not share a
 
 
 class Lists:
-    """The nearest candidates of each row so far, tile by tile.
+    """The nearest candidates of each row so far.
 
     A tile is changed by one thread at a time; the order does not affect the result.
     """
@@ -55,7 +55,7 @@ class Lists:
 def propose(
     queries: Rows, base: Rows, frame: Frame, n_proposed: int, *, exclude_self: bool
 ) -> Proposal:
-    """The rows of base that float32 finds nearest to each query, (m, n_proposed)."""
+    """The candidates: rows of base that are nearest to each query in float32, (m, n_proposed)."""
     m, n, d = len(queries), len(base), base.X.shape[1]
     tile, wide = tile_rows(m, d), tile_rows(n, d)
     lists = Lists(m, n_proposed, tile)

@@ -1,4 +1,4 @@
-"""What a search proposes: the nearest rows in float32 precision."""
+"""The candidates of a search: the nearest rows in float32 precision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """A few more rows than needed, for each of m queries.
+    """Candidate neighbours of m queries, a few more than needed.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ from repviz.manifold.search.rows import (
 
 @dataclass(frozen=True, eq=False)
 class Near:
-    """What float32 shows about the rows within a radius of a block of queries.
+    """The rows within a radius of a block of queries, as far as float32 can decide.
 
     Attributes
     ----------

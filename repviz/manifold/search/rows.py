@@ -1,4 +1,4 @@
-"""Rows as a search compares them: float64 to decide, centred and scaled float32 to propose."""
+"""The rows of a search: float64 for exact distances, centred and scaled float32 for candidates."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """The origin and unit in which rows are rounded to float32.
+    """The origin and unit with which rows are converted to float32.
 
     Without centring, an offset of 100 changes float32 distances by per cents; without a unit, the
     squares of very large or small values leave the range of float32.
@@ -101,13 +101,13 @@ def _surveyed(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def tile_rows(rows: int, features: int) -> int:
-    """How many rows make a tile: enough tiles for the threads, and not too many bytes in one."""
+    """The number of rows of a tile: enough tiles for all threads, each of limited size."""
     most = min(TILE, TILE_BYTES // (4 * features), -(-rows // (2 * threads())))
     return max(1, -(-most // kernels.CHUNK)) * kernels.CHUNK
 
 
 def threads() -> int:
-    """How many threads search: the usable cores, at most NUMBA_NUM_THREADS."""
+    """The number of search threads: the usable cores, at most NUMBA_NUM_THREADS."""
     return min(usable_cores(), int(numba.get_num_threads()))
 
 

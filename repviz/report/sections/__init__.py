@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Content:
-    """What a section says: its figures and tables, how to read them, what they cannot show.
+    """The content of a section: figures and tables, how to read them, what they cannot show.
 
     ``title`` is what the study found, where the section can say it in one sentence; it takes the
     place of the section's own title.

@@ -1,4 +1,4 @@
-"""What one training for every size costs: beside a training of its own for each."""
+"""The error of one training for all sizes, compared with one training per size."""
 
 from __future__ import annotations
 

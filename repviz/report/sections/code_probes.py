@@ -1,4 +1,4 @@
-"""What a code holds: the label, the known factors, the degrees of freedom."""
+"""Probes of codes: the label and known factors predicted from them, and their dimension."""
 
 from __future__ import annotations
 

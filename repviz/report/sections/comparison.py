@@ -1,4 +1,4 @@
-"""What sets two studies apart: every number that both have, kind by kind."""
+"""The differences of two studies in every number that both have, by kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which images are classified wrongly, what they are taken for, and how sure the network is."""
+"""The confusion matrix, and wrongly classified images with the network's probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The autoencoder at work in the page: its decoders draw whatever code the reader sets."""
+"""Interactive decoder: the page decodes any code that the reader sets."""
 
 from __future__ import annotations
 

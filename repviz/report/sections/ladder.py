@@ -1,4 +1,4 @@
-"""Whether a random image is ever a face: from noise to face, rung by rung, and who says so."""
+"""The ladder from noise to face: which share of random images of each kind the judges accept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each size keeps: the same images, drawn again from more and more numbers."""
+"""Reconstructions of the same images from codes of increasing size."""
 
 from __future__ import annotations
 
