@@ -1,15 +1,14 @@
-"""Parts of one piece of work as tasks of a Ray cluster, on one machine or many.
+"""Running an extraction or a sweep as tasks of a Ray cluster, on one machine or many.
 
-Each task runs one part and commits its own files to a folder that all machines share, so it may be
-repeated: those of a worker or a machine that dies are run elsewhere. Nothing but the work goes out,
-and nothing comes back; whoever called ends with the same call without a part, which finds all
-parts done and finishes the folder::
+Each task computes one part and writes its files to a folder that all machines share. Tasks are
+repeatable: those of a worker or machine that dies are run elsewhere. They return no data. The
+caller ends with the same call without a part, which finds all parts done and finishes the folder::
 
     call = functools.partial(repviz.extract, "alexnet", images, "/shared/acts")
     run_parts(call, 16, address="auto")
     acts = call()
 
-Of a sweep each fit is a task, of one engine, size and seed::
+In a sweep each fit (one engine, size and seed) is a task::
 
     with on_cluster("auto"):
         repviz.sweep(images, out="/shared/sweep")
@@ -48,7 +47,7 @@ def run_parts(
     cpus: float = 1,
     gpus: float = 0,
 ) -> int:
-    """The number of parts that were run: ``call(part=(rank, size))`` for each rank.
+    """Run ``call(part=(rank, size))`` for every rank as Ray tasks; returns the number of parts.
 
     A part whose worker or machine dies is run elsewhere. So is one that takes more than three times
     the median of the finished ones (and a minute) while a worker is free: it is issued a second
@@ -91,7 +90,7 @@ def run_parts(
 
 @contextmanager
 def on_cluster(address: str = "auto", *, cpus: float = 1, gpus: float = 0) -> Iterator[None]:
-    """Within the block the fits of a sweep run on a cluster, each as :func:`run_parts` says.
+    """Within the block the fits of a sweep are tasks of a cluster, as in :func:`run_parts`.
 
     A fit whose worker dies is run elsewhere; a slow one is waited for, since fits of different
     engines and sizes take different times.
@@ -124,13 +123,13 @@ def _called(call: Callable[[], Any], gpus: float) -> Any:
 
 
 def _hide_gpus(reserved: float) -> None:
-    """Hide the GPUs of a worker whose task has none; Ray does so in some releases only."""
+    """Hide the GPUs from a task that reserved none; not every release of Ray does so."""
     if not reserved:  # read when CUDA or HIP is first used
         os.environ.update(CUDA_VISIBLE_DEVICES="", HIP_VISIBLE_DEVICES="")
 
 
 def _run(call: Callable[..., Any], part: tuple[int, int], gpus: float) -> float:
-    """Run one part, on a worker; the seconds that it took."""
+    """Compute one part on a worker, and return the seconds that it took."""
     from repviz.models.device import on_device  # loads torch
 
     _hide_gpus(gpus)
@@ -148,7 +147,7 @@ def _run(call: Callable[..., Any], part: tuple[int, int], gpus: float) -> float:
 
 
 class _Parts:
-    """The tasks that compute parts: one for each part, and a second one for each that is slow.
+    """The tasks of all parts, with a second task for each part that is slow.
 
     Parameters
     ----------
@@ -171,7 +170,7 @@ class _Parts:
         self.free_since: float | None = None  # when a worker first had nothing to do
 
     def wait(self) -> None:
-        """Wait for all; an error or Ctrl-C ends those that are left."""
+        """Wait for all parts; an error or Ctrl-C cancels the remaining tasks."""
         try:
             with progress.task("cluster", len(self.left), "parts") as advance:
                 while self.left:
@@ -184,7 +183,7 @@ class _Parts:
                 self._stop(task)
 
     def _ended(self, task: Any) -> int:
-        """How many parts are done by ``task``: 1, or 0 where it failed or came second."""
+        """The number of parts that ``task`` completes by ending: 0 if it failed or came second."""
         rank = self.tasks.pop(task)
         if rank not in self.left:
             return 0
@@ -206,7 +205,7 @@ class _Parts:
         return 1
 
     def _issue_slow_ones_again(self) -> None:
-        """While a worker is free, start the slow parts anew, and take them from their workers."""
+        """While a worker is free, restart slow parts on it and stop their first tasks."""
         if not self.seconds or len(self.left) >= self.workers:
             return
         now = time.monotonic()
@@ -245,7 +244,7 @@ def _result(ray: Any, task: Any) -> Any:
 
 
 def _workers(ray: Any, cpus: float, gpus: float) -> int:
-    """How many parts the machines of the cluster run at a time.
+    """The number of parts that the cluster can run at the same time.
 
     Raises
     ------
@@ -290,7 +289,7 @@ def _ray() -> Any:
 
 @contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
-    """Within the block Ray is connected to a cluster: a new connection, or that of the caller."""
+    """Connect Ray to a cluster within the block, unless the caller has already done so."""
     if ray.is_initialized():
         yield
         return

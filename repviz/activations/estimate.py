@@ -1,4 +1,4 @@
-"""What an extraction will take, before it starts: bytes on disk, memory, and time."""
+"""Estimating the disk space, memory and time of an extraction before it starts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from repviz.models.opening import as_model
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an extraction will take on this machine.
+    """The estimated cost of an extraction on this machine.
 
     Attributes
     ----------

@@ -190,7 +190,7 @@ def extract(
 
 @dataclass(frozen=True)
 class _Run:
-    """What is applied to the images of every folder that a call fills."""
+    """Model, layers and reductions of one call, the same for every folder that it fills."""
 
     model: Model
     capture: Capture
@@ -201,7 +201,7 @@ class _Run:
 
 
 def _complete(extent: Extent, run: _Run, *, fit: bool) -> bool:
-    """Compute what is missing of a folder, or of our part of it; whether it is finished then."""
+    """Compute the missing shards of a folder, or of one part of it; whether it is then complete."""
     path, images, manifest = extent.path, extent.images, extent.manifest
     part, model, capture = run.part, run.model, run.capture
     with locked_file(path / "manifest.json", wait=True) if part else nullcontext():
@@ -225,7 +225,7 @@ def _complete(extent: Extent, run: _Run, *, fit: bool) -> bool:
 
 
 def dry_run(model: Model, capture: Capture, *, strict: bool = True) -> list[Layer]:
-    """The shape that each layer gives for one image, found with two grey and three random images.
+    """The output shape of each layer for one image, from a pass of five artificial images.
 
     Two batch sizes tell the axis of the images from others of the same length. Two of the random
     images are passed again, and must give the values that they gave beside the third.
@@ -294,7 +294,7 @@ def manifest_of(
     dtype: str,
     seed: int,
 ) -> dict[str, Any]:
-    """What the manifest of an extraction says, but for its key and the versions."""
+    """The manifest of an extraction without its key and the versions."""
     features = {name: prod(one.reduction.shape) for name, one in reduced.items()}
     size = np.dtype(dtype).itemsize
     if batch is None:

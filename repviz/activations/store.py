@@ -1,4 +1,4 @@
-"""Activations on disk: a folder that is complete, or says what is missing. Needs no torch.
+"""Reading activations from disk: a folder with one lazy matrix per layer. Needs no torch.
 
 ::
 
@@ -42,7 +42,7 @@ WIDE = 4096  # bytes from which on rows are copied one by one
 
 
 class Matrix:
-    """The (n, d) matrix of one layer, read from disk row by row, on demand.
+    """The (n, d) matrix of one layer; rows are read from disk when they are indexed.
 
     ``m[3]``, ``m[10:20]``, ``m[[5, 1]]``, ``m[mask]`` give rows as arrays of the stored type;
     ``np.asarray(m)`` reads it whole; :meth:`blocks` goes through it in little memory. A row whose
@@ -92,7 +92,7 @@ class Matrix:
 
     @property
     def readable(self) -> np.ndarray:
-        """Mask of the rows that hold activations, bool of shape (n,); the others are NaN."""
+        """Mask of the rows with activations, bool of shape (n,); the others are NaN."""
         return self._acts.readable
 
     @property
@@ -109,7 +109,7 @@ class Matrix:
         return self._acts.rows["content_hash"].to_numpy() if known else None
 
     def blocks(self, rows: int = 1024) -> Iterator[tuple[int, np.ndarray]]:
-        """Pairs of a first row and the block (m, d) that starts there, in order, m <= ``rows``."""
+        """Iterator over the matrix: pairs of a row index and the block (m, d) from there on."""
         rows = checks.integer("blocks", "rows", rows, low=1)
         for start in range(0, len(self), rows):
             yield start, self[start : start + rows]
@@ -156,7 +156,7 @@ class Activations:
 
     @property
     def network(self) -> str:
-        """The model's name, and what is ablated of it: ``"alexnet, conv3 ablated (mean)"``."""
+        """The model's name with its ablations: ``"alexnet, conv3 ablated (mean)"``."""
         ablated = self.manifest.get("ablated", {})
         parts = [f"{layer} ablated ({kind})" for layer, kind in ablated.items()]
         return ", ".join([str(self.manifest["model"]), *parts])
@@ -174,7 +174,7 @@ class Activations:
 
     @property
     def finished(self) -> bool:
-        """Whether every row is there; of an extraction by several jobs, once all have ended."""
+        """Whether every row is stored: of an extraction by several jobs, once all have ended."""
         return (self.path / "rows.parquet").is_file()
 
     @cached_property
@@ -207,7 +207,7 @@ class Activations:
 
     @property
     def overflow(self) -> dict[str, int]:
-        """Layer name to the number of values beyond the range of its type: they are infinite."""
+        """Layer name to the number of values that overflowed to infinity in its type."""
         counts = dict.fromkeys(self.layers, 0)
         for number in range(layout.shards(self.manifest)):
             for layer, count in layout.read_commit(self.path, number).get("overflow", {}).items():
@@ -218,13 +218,13 @@ class Activations:
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Who or what each image shows, (n,), or None where that is not known."""
+        """The label of each image, (n,), or None where labels are not known."""
         labels = self.rows["label"]
         return None if labels.isna().all() else labels.astype(str).to_numpy()
 
     @property
     def groups(self) -> np.ndarray | None:
-        """The declared group of each image, (n,); None where one has none."""
+        """The declared group of each image, (n,); None where an image has none."""
         rows = self.rows
         known = "group" in rows and rows["group"].notna().all()
         return rows["group"].astype(str).to_numpy() if known else None

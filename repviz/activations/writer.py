@@ -28,7 +28,7 @@ LISTED = 8  # differences that a refusal names
 
 
 def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest as stored, once ``path`` is ready for a new or a resumed extraction.
+    """Prepare ``path`` for a new or resumed extraction, and return the manifest as stored.
 
     The caller holds the folder's lock.
 
@@ -71,7 +71,7 @@ def begin(path: str | Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def delete_leftovers(path: Path) -> None:
-    """Delete temporary files and locks of killed processes; no other one may write to ``path``."""
+    """Delete temporary files and locks of killed processes; ``path`` must be locked by this one."""
     for file in [*durable.leftovers(path), *path.glob(".*.repviz.lock")]:
         with durable.named_errors(file):
             file.unlink()
@@ -161,7 +161,7 @@ class Shard:
             progress.announce(progress.Event("shard", str(self.number), "appended"))
 
     def save(self, rows: int, record: dict[str, Any]) -> None:
-        """Make the first ``rows`` rows, all that were appended, survive whatever ends the process.
+        """Flush the ``rows`` rows appended so far, so that a killed process does not lose them.
 
         Not :meth:`commit`: only a process that continues the extraction uses them.
         """
@@ -194,7 +194,7 @@ class Shard:
 
 
 def saved_record(path: Path, manifest: dict[str, Any], number: int) -> dict[str, Any]:
-    """What an earlier process saved of shard ``number``, unfinished; empty where nothing is.
+    """The record of what an earlier process saved of unfinished shard ``number``; {} if nothing.
 
     Where the files are not as they were saved, one line says so, and their rows are computed again.
     """
@@ -220,12 +220,12 @@ def saved_record(path: Path, manifest: dict[str, Any], number: int) -> dict[str,
 
 
 def unfinished_file(path: Path, layer: str, number: int) -> Path:
-    """The file of a layer of shard ``number`` while it is written."""
+    """The file of a layer of the unfinished shard ``number``."""
     return layout.unfinished_path(path, number) / f"{layout.file_name(layer)}.npy"
 
 
 def discard_unfinished(path: Path, number: int) -> None:
-    """Delete what there is of shard ``number``, unfinished, and the record of what was saved."""
+    """Delete the unfinished shard ``number`` and the record of what was saved of it."""
     folder = layout.unfinished_path(path, number)
     if folder.is_dir():
         layers = layout.read_manifest(path)["order"]
@@ -234,7 +234,7 @@ def discard_unfinished(path: Path, number: int) -> None:
 
 
 def clear_unfinished(path: Path) -> None:
-    """Delete all that unfinished shards left, and the record and the locks of parts."""
+    """Delete all files of unfinished shards, and the record and the locks of parts."""
     folder = layout.unfinished_path(path)
     if folder.is_dir():
         for number in range(layout.shards(layout.read_manifest(path))):
@@ -244,7 +244,7 @@ def clear_unfinished(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete the activations in ``path``, where there are any; files of the user's stay."""
+    """Delete the activations in ``path``, if there are any, but no file of the user's."""
     if (path / "manifest.json").is_file():
         clear_unfinished(path)
         # The manifest last: it proves that the rest is ours.
@@ -256,7 +256,7 @@ def remove(path: Path) -> None:
 
 
 def _remove_empty(path: Path) -> None:
-    """Remove the empty folders of ours below ``path``.
+    """Remove the empty folders that repviz made below ``path``.
 
     A run that was killed between a file and the folder around it leaves one, and without a manifest
     it would pass for the user's.

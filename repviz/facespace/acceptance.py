@@ -1,7 +1,8 @@
-"""How rare an accepted image is: log10 of the probability that judges accept a random point.
+"""log10 of the probability that judges accept a random image.
 
-Noise near a known image is drawn there and weighted. What all judges accept of noise is found by
-splitting, from an envelope of known probability that holds it; of other samplers, by splitting.
+For noise and the judge "nearest-face": importance sampling around the known images. For noise and
+the joint verdict: splitting that starts from an envelope, a set of known probability that contains
+every accepted image. For other samplers: splitting from the sampler itself.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def accepted_bound(
 def _envelope(
     judges: CalibratedJudges, known: Known, sampler: str, places: list[int], limit: float
 ) -> Envelope | None:
-    """The envelope of what the judges at these places accept, if there is one."""
+    """The envelope of what the judges with these indices accept, if there is one."""
     for place in places if sampler in ENVELOPES else []:
         if judges.judges[place].statistics == ("within", "residual"):
             within, residual = (float(one) for one in judges.bands[place].limits(limit)[1])
@@ -129,7 +130,7 @@ def _envelope(
 
 
 def _counts(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Every row counts where the envelope is the sampler itself."""
+    """The excess of an envelope that is the sampler itself: every row is inside."""
     return np.full(len(rows), -np.inf)
 
 
@@ -138,7 +139,7 @@ def _clipped(rows: np.ndarray) -> np.ndarray:
 
 
 def _score(judges: CalibratedJudges, places: list[int], envelope: Envelope, limit: float) -> Score:
-    """The largest score of the judges at these places, and of what does not count."""
+    """The score function of splitting: the largest of these judges' scores and of the excess."""
 
     def score(numbers: np.ndarray) -> np.ndarray:
         rows = envelope.latent.rows(numbers)
@@ -152,7 +153,7 @@ def _score(judges: CalibratedJudges, places: list[int], envelope: Envelope, limi
 
 
 def _shifted(found: Rarity, logs: tuple[float, float, float]) -> Rarity:
-    """The probability times another, whose log10 is given: low, estimate, high."""
+    """``found`` times another probability, given by log10 of its low end, estimate and high end."""
     return replace(
         found,
         log10=min(0.0, found.log10 + logs[1]),
@@ -165,7 +166,7 @@ def _shifted(found: Rarity, logs: tuple[float, float, float]) -> Rarity:
 def _times_share(
     found: Rarity, judges: CalibratedJudges, places: list[int], envelope: Envelope
 ) -> Rarity:
-    """The probability times the share of the points that the judges at these places accept."""
+    """``found`` times the share of its points that the judges at these places accept."""
     X = _clipped(envelope.latent.rows(found.points))
     accepted = judges.accepts_jointly(X, places=places)
     low, high = intervals.share_of_groups(accepted, found.groups)

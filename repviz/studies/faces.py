@@ -1,4 +1,4 @@
-"""The study ``faces``: the whole walk, from real faces to one report.
+"""The study ``faces``: bottleneck, network, manifold and random images of faces in one report.
 
 How small can a face's code be? What do AlexNet's layers hold before and after training? What shape
 is the set of faces in each of them, and how far from it is a random point?
@@ -67,7 +67,7 @@ CODE = 32  # the bottleneck whose codes are looked at closer: the size swept tha
 
 @dataclass(frozen=True)
 class FacesSetup:
-    """How the networks of the study are fitted and tested, and what is estimated.
+    """Settings of the networks of the study, of their tests and of what is estimated.
 
     Attributes
     ----------
@@ -260,7 +260,7 @@ def _described(
     rows: np.ndarray,
     **options: Any,
 ) -> Description:
-    """What is measured of one representation, which is let go at the end of the call."""
+    """The description of one representation, whose memory is freed at the end of the call."""
     return describe(Representation(*one, clusters, rows), **options)
 
 
@@ -335,7 +335,7 @@ def _identity_findings(study: Study) -> list[str]:
 
 
 def _benefit(differences: Any, trained: str, untrained: str, pixels: str) -> str:
-    """What the paired differences from both controls show of a benefit of training."""
+    """The paired differences from both controls as a statement about the benefit of training."""
     first, second = (differences.loc[(trained, other)] for other in (untrained, pixels))
     _, verdict = benefit((first.low, first.high), (second.low, second.high), "training")
     gains = [points_with_interval(row.difference, row.low, row.high) for row in (first, second)]
