@@ -8,7 +8,7 @@ from typing import Any
 
 NOTHING = "–"
 SMALL = 1e-6  # below it, zeros would have to be counted
-LEAST_SHARE = 5e-9  # below it, or as near to 1, six decimals of a percentage are all alike
+LEAST_SHARE = 5e-9  # nearer to 0 or 1, six decimals of a percentage show no difference
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

@@ -17,7 +17,7 @@ P = ParamSpec("P")
 A = TypeVar("A")
 T = TypeVar("T")
 
-LIMIT = 120.0  # seconds that reading a file may take: a share that does not answer takes for ever
+LIMIT = 120.0  # seconds that reading a file may take: a dead network share would block for ever
 GRACE = 1.0  # seconds that threads are waited for at the end
 
 
@@ -105,7 +105,7 @@ def read(future: Future[T], now_read: Callable[[], tuple[str, float]]) -> T:
             return future.result(max(left, GRACE))
         except TimeoutError:
             if future.done():
-                return future.result()  # that came just now; or raises the call's own error
+                return future.result()  # it came just now, or the call raised TimeoutError
         if left <= 0 and now_read() == (name, since):
             raise ImageError(
                 f"{name}: an image must be read within {LIMIT:g} s, got no answer. Copy it to "

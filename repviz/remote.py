@@ -118,12 +118,12 @@ def _received(outputs: Iterator[Any], advance: progress.Advance) -> Iterator[Any
     except pickle.PicklingError as error:
         lines = [line for line in str(error.__cause__ or error).splitlines() if line.strip('" ')]
         raise InputError(
-            "processes: what runs in processes of its own must be picklable, got "
+            "processes: calls that run in worker processes must be picklable, got "
             f"'{lines[-1]}'. Define it in a module, or set OMP_NUM_THREADS=1."
         ) from error
     except TerminatedWorkerError as error:
         raise Unavailable(
-            "processes: one that works on a part must run to its end, got one that was killed "
+            "processes: every worker process must run to its end, got one that was killed "
             "(out of memory?). Run the same command again: what is finished is kept. With "
             "OMP_NUM_THREADS=1 set, one part runs at a time."
         ) from error

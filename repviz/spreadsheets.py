@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SENTENCE_SEPARATOR = " | "  # between the sentences of one cell
-TEXT = "'"  # before a text that a spreadsheet would run, or that itself begins so
+TEXT = "'"  # before text that a spreadsheet would run, or that begins with an apostrophe
 _ESCAPED = re.compile(r"[=+\-@\t\r\n']")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 

@@ -167,7 +167,7 @@ def test_parts_then_more_images_are_extracted_into_one_folder(run, tmp_path):
     code, out, _ = extract(9, "--append")
     assert (code, out.splitlines()[0]) == (0, "code: 9 x 32")
     assert run("verify", acts)[0] == 0
-    refused(extract(9, "--rank", 1), "--rank, --of: must be a number and how many there are")
+    refused(extract(9, "--rank", 1), "--rank, --of: must be the number of this part")
 
 
 @pytest.mark.slow

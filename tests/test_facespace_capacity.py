@@ -220,8 +220,8 @@ def test_points_that_are_one_have_no_directions() -> None:
         ),
         (
             lambda: local_directions(codes(2), nearest=[8, 16]),
-            "local_directions: nearest must hold a number below the 8 rows, got 8 at least. Use "
-            "more images or fewer neighbours.",
+            "local_directions: nearest must contain a number below 8, the number of rows, got at "
+            "least 8. Use more images or fewer neighbours.",
         ),
         (
             lambda: near_volume(2 * np.ones((3, 4)), distance=0.1),

@@ -235,8 +235,8 @@ X = np.random.default_rng(9).standard_normal((12, 3))
             (np.eye(4), np.eye(4)),
             {"method": "procrustes"},
             InputError,
-            "layer_similarity: shuffled rows must be less similar than equal ones, got 1 in every "
-            "order, as of rows that are all equally far apart. Leave such layers out.",
+            "layer_similarity: the similarity of shuffled rows must be below 1, got 1 for every "
+            "shuffle, as where all rows are equally far apart. Leave such layers out.",
         ),
         (
             (X, X),

@@ -22,12 +22,12 @@ ONE_UNIT[7] = 1  # fires for one image
     [
         (
             lambda: repviz.similarity(ONE_UNIT, X),
-            "similarity: the rows of X must not be identical but for one, nor all equally far "
+            "similarity: the rows of X must not be identical except one, nor all equally far "
             "apart: debiased CKA would be 0 / 0. Use method='procrustes'.",
         ),
         (
             lambda: repviz.similarity(X, np.eye(80)),
-            "similarity: the rows of Y must not be identical but for one, nor all equally far "
+            "similarity: the rows of Y must not be identical except one, nor all equally far "
             "apart: debiased CKA would be 0 / 0. Use method='procrustes'.",
         ),
         (

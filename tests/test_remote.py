@@ -101,7 +101,7 @@ def test_a_process_that_is_killed_is_named():
     with pytest.raises(Unavailable) as caught:
         results([_die])
     assert str(caught.value) == (
-        "processes: one that works on a part must run to its end, got one that was killed "
+        "processes: every worker process must run to its end, got one that was killed "
         "(out of memory?). Run the same command again: what is finished is kept. With "
         "OMP_NUM_THREADS=1 set, one part runs at a time."
     )
@@ -112,7 +112,7 @@ def test_what_cannot_be_pickled_is_refused():
     with pytest.raises(InputError) as caught:
         results([partial(print, threading.Lock())])
     assert str(caught.value) == (
-        "processes: what runs in processes of its own must be picklable, got 'TypeError: cannot "
+        "processes: calls that run in worker processes must be picklable, got 'TypeError: cannot "
         "pickle '_thread.lock' object'. Define it in a module, or set OMP_NUM_THREADS=1."
     )
 

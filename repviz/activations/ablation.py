@@ -27,7 +27,7 @@ ABLATIONS: dict[str, str] = {
     ZERO: "every number of the layer's output becomes 0",
     MEAN: "every number of the layer's output becomes its mean over the images",
 }
-MEANS = "means"  # how they are called among the fitted arrays
+MEANS = "means"  # their kind among the fitted arrays
 
 
 class Ablation:

@@ -15,7 +15,7 @@ from repviz.errors import InputError
 from repviz.images.collection import Images
 from repviz.models.model import Model
 
-COMPONENTS = "components"  # how they are called among the fitted arrays
+COMPONENTS = "components"  # their kind among the fitted arrays
 OVERSAMPLING = 16  # extra components tracked beyond those requested, at least
 LEAST_ROWS = 256  # rows per update, at least; more rows come closer to an exact PCA
 

@@ -69,7 +69,7 @@ class Buffers:
 def _empty(shape: tuple[int, int], dtype: str, pinned: bool) -> Tensor:
     if pinned:
         return torch.empty(shape, dtype=getattr(torch, dtype), pin_memory=True)
-    # numpy asks for huge pages and torch does not; where a page begins writing costs least.
+    # numpy allocates huge pages and torch does not; writes to page-aligned memory are fastest.
     room = np.empty(prod(shape) * np.dtype(dtype).itemsize + layout.PAGE, np.uint8)
     start = -room.ctypes.data % layout.PAGE
     return torch.from_numpy(room[start:][: len(room) - layout.PAGE].view(dtype).reshape(shape))
@@ -147,7 +147,7 @@ def check_contents(
             try:
                 now = images.content_hash(row)
             except ImageError:
-                continue  # an image that is gone takes nothing from what was extracted of it
+                continue  # the activations of an image that was deleted since remain valid
             if now != before:
                 changed.append(images.where(row))
     if changed:

@@ -123,7 +123,7 @@ class Matrix:
             shard, wanted = self._shards[int(number)], rows[here] - self._shards.starts[number]
             if len(here) == len(rows):
                 np.take(shard, wanted, axis=0, out=out)
-            elif wide:  # row by row: picking them out first would copy each twice
+            elif wide:  # row by row: fancy indexing first would copy each row twice
                 for place, row in zip(here.tolist(), wanted.tolist(), strict=True):
                     out[place] = shard[row]
             else:

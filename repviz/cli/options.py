@@ -132,8 +132,8 @@ def part(rank: str | None, of: int | None) -> tuple[int, int] | str | None:
         return None
     if rank is None or of is None or not rank.isdecimal():
         raise InputError(
-            f"--rank, --of: must be a number and how many there are, or 'auto', got rank {rank} "
-            f"and of {of}. For example: --rank 0 --of 4."
+            "--rank, --of: must be the number of this part and the number of all parts, or 'auto', "
+            f"got rank {rank} and of {of}. For example: --rank 0 --of 4."
         )
     return int(rank), of
 

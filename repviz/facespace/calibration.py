@@ -21,7 +21,7 @@ LEAST = 16  # known images
 PARTS = 50  # of the people, each left out once, at most
 STEPS = 201  # quantiles that are tried
 WIDEST = 3.0  # times the largest score that a band reaches, at most
-NO_LIMIT = 1e5  # a score that only a plain "no" reaches, not a value somewhat beyond its band
+NO_LIMIT = 1e5  # scores above this are the refusals of judges that only say yes or no
 JOINT = "joint"  # the name of the verdict of all judges together
 JOINT_TITLE = "All judges together"
 

@@ -78,8 +78,8 @@ def local_directions(
     usable = [k for k in wanted if k < n]
     if not usable:
         raise InputError(
-            f"{who}: nearest must hold a number below the {n} rows, got {min(wanted)} at least. "
-            "Use more images or fewer neighbours."
+            f"{who}: nearest must contain a number below {n}, the number of rows, got at least "
+            f"{min(wanted)}. Use more images or fewer neighbours."
         )
     graph = neighbors(X, k=max(usable))
     rows = stream(seed, who, "images").permutation(n)[:LOOKED_AT]

@@ -116,7 +116,7 @@ def _apportion(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.nda
     """``count`` items apportioned by the largest-remainder method, and the exact quotas."""
     due = np.round(shares * count + owed, 9)
     counts = np.maximum(np.floor(due), 0).astype(np.int64)
-    while counts.sum() > count:  # where a part was owed less than nothing, another takes less
+    while counts.sum() > count:  # a negative quota of one part is taken from the others
         counts[np.argmax(np.where(counts > 0, counts - due, -np.inf))] -= 1
     while counts.sum() < count:
         counts[np.argmax(due - counts)] += 1

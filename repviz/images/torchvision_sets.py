@@ -75,7 +75,7 @@ class Items:
         """The item's picture."""
         try:
             picture = self.dataset[row][0]
-        except Exception as error:  # each set has a reader of its own, which raises what it likes
+        except Exception as error:  # the readers of the sets raise different exceptions
             reason = " ".join(str(error).split())
             raise ImageError(
                 f"{self.where(row)}: the image must be complete, got '{reason}'. Delete the set's "

@@ -178,8 +178,8 @@ def _calibrated(found: np.ndarray) -> dict[str, np.ndarray]:
     level = found.mean(axis=0)
     if (level >= 1 - ROUNDING).any():
         raise InputError(
-            f"{WHO}: shuffled rows must be less similar than equal ones, got 1 in every order, as "
-            "of rows that are all equally far apart. Leave such layers out."
+            f"{WHO}: the similarity of shuffled rows must be below 1, got 1 for every shuffle, as "
+            "where all rows are equally far apart. Leave such layers out."
         )
     calibrated = (found - level) / (1 - level)
     largest = calibrated.max(axis=(1, 2))

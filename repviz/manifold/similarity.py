@@ -156,7 +156,7 @@ def _gram(who: str, name: str, X: np.ndarray, k: int) -> np.ndarray:
     square = np.square(K).sum()
     if not square > ROUNDING * total:
         raise Degenerate(
-            f"{who}: the rows of {name} must not be identical but for one, nor all equally far "
+            f"{who}: the rows of {name} must not be identical except one, nor all equally far "
             "apart: debiased CKA would be 0 / 0. Use method='procrustes'."
         )
     K /= np.sqrt(square)

@@ -31,7 +31,7 @@ def open_with_weights(name: str, *, weights: str, seed: int, options: dict[str, 
     if weights == "default" or (architecture.published and not Path(weights).exists()):
         published = True if weights == "default" else weights
         model = build(name, options, pretrained=published, seed=seed)
-        if architecture.imports_user_code:  # whose word on its weights is all that there is
+        if architecture.imports_user_code:  # only the object itself tells the origin
             return model
         return replace(model, weights=weights, weights_kind="trained")
     checkpoints.must_be_of(weights, name, options)

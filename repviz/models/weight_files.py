@@ -88,9 +88,9 @@ def _read(path: str | Path) -> dict[str, Tensor]:
             found: Any = load_file(path)
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's unpickler raises what a damaged file leads it to
+    except Exception as error:  # torch's unpickler raises any exception for a damaged file
         reason = str(error).split("\n")[0].rstrip(".")
-        if isinstance(error, pickle.UnpicklingError):  # torch's own text advises to run the code
+        if isinstance(error, pickle.UnpicklingError):  # torch's own message advises to run the code
             reason = "it contains Python objects other than tensors, and loading those can run code"
         raise Damaged(
             f"{path}: this file is not a complete state dict of tensors ({reason}). Write it with "

@@ -66,7 +66,7 @@ def _render(function: Callable[[Study], Any], name: str, study: Study) -> Conten
         made = function(study)
     except RepvizError:
         raise
-    except Exception as error:  # the user's own code raises what it likes
+    except Exception as error:  # the user's code may raise any exception
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
             f"{WHO}: the section '{name}' must return its content, and it failed ({reason}). Call "

@@ -77,7 +77,7 @@ def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
     part = np.full(n, "held-out", dtype=object)
     part[split[0]] = "train"
     groups = images.groups
-    if groups is not None:  # of an image without a group nothing is written
+    if groups is not None:  # blank for an image without a group
         groups = np.array(["" if one.startswith(ALONE) else one for one in groups])
     columns = {
         "row": np.arange(n),

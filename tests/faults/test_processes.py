@@ -133,7 +133,7 @@ def test_a_worker_that_is_killed_ends_the_sweep_in_one_sentence(
     _, said = process.communicate(timeout=120)
     assert process.returncode == 2, said
     assert said == (
-        "repviz: processes: one that works on a part must run to its end, got one that was "
+        "repviz: processes: every worker process must run to its end, got one that was "
         "killed (out of memory?). Run the same command again: what is finished is kept. With "
         "OMP_NUM_THREADS=1 set, one part runs at a time.\n"
     )

@@ -102,7 +102,7 @@ def _skew(rows: Distinct) -> str:
     ratios = np.log(rows.distances[:, 1] / rows.distances[:, 0])
     middle, mean = float(np.median(ratios)), float(ratios.mean())
     if middle == 0:
-        return ""  # half the rows are tied: another warning
+        return ""  # half the rows are tied, of which another warning tells
     by_middle, by_mean = math.log(2) / middle, 1 / mean
     chance = 4 / math.sqrt(len(ratios))
     if abs(math.log(by_middle / by_mean)) <= MAX_SKEW + chance:

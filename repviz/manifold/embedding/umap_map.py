@@ -22,7 +22,7 @@ from repviz.principal import pca
 
 EPOCHS_SMALL, EPOCHS_LARGE, LARGE = 500, 200, 10_000  # umap-learn's own schedule
 DENSITY_EPOCHS = 200  # more for densMAP, as umap-learn adds
-MOST_NEIGHBORS = 10_000  # of a row; more make no neighbourhood
+MOST_NEIGHBORS = 10_000  # of a row: with more, the graph is not local
 TELEPORT = 1e-2  # total weight of the weak edges from a row to all others that join components
 
 

@@ -97,7 +97,7 @@ def update_lists(products, sizes, first, keep, bound, count, values, numbers):  
             for j in range(CHUNK):
                 nearer += max(limit - (size[j] - np.float32(2) * product[j]), np.float32(0))
             if nearer > 0:
-                for j in range(CHUNK):  # branch-free: every value is written, few stay
+                for j in range(CHUNK):  # branch-free: values not kept are overwritten
                     value = size[j] - np.float32(2) * product[j]
                     list_values[filled], list_numbers[filled] = value, first + start + j
                     filled += value < limit
