@@ -245,9 +245,8 @@ def _uncompiled(module: nn.Module) -> AbstractContextManager[Any]:
         hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
         for part in module.modules()
     )
-    # torch < 2.6 has no such switch; asking for it loads the compiler, which takes seconds.
-    stance = getattr(torch.compiler, "set_stance", None) if compiled else None
-    return nullcontext() if stance is None else stance("force_eager")
+    # Setting a stance loads the compiler, which takes seconds.
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 class Address(NamedTuple):

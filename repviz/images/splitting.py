@@ -113,7 +113,7 @@ def _stratified(
 
 
 def _apportion(count: int, shares: np.ndarray, owed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` items apportioned by the largest-remainder method, and the exact quotas."""
+    """``count`` items apportioned by largest remainders, and what each part is still owed."""
     due = np.round(shares * count + owed, 9)
     counts = np.maximum(np.floor(due), 0).astype(np.int64)
     while counts.sum() > count:  # a negative quota of one part is taken from the others

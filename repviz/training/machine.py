@@ -111,7 +111,7 @@ def native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        queries = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # of torch >= 2.4
+        queries = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # private, may be renamed
         return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in queries)
     return False
 
