@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch.nn import functional
 
 from repviz.models.latent import LeastVolumeAutoencoder, RankReductionAutoencoder
 from repviz.models.prefix import PrefixAutoencoder
-from repviz.models.scores import ComponentAutoencoder
+from repviz.models.scores import ComponentAutoencoder, ScoreAutoencoder
 from repviz.training import prefix
 from repviz.training.batches import BatchStream
 from repviz.training.data import TrainingData
@@ -35,19 +37,8 @@ def on_components(
             part.p = DROPOUT if len(data.train) < FEW else 0.0
     scores = _Scores.of(module, data)
     batches = BatchStream(len(data.train), batch, seed, scores.load_batch, label(module))
-    if isinstance(module, PrefixAutoencoder):
-        return _prefix(module, data, scores, batches, epochs)
-    if isinstance(module, LeastVolumeAutoencoder):
-        return _least_volume(module, scores, batches)
-    if isinstance(module, RankReductionAutoencoder):
-        return _rank_reduction(module, scores, batches)
-    return Procedure(
-        module.core,
-        batches,
-        squared_error(scores.d),
-        lambda: scores.pixel_error(scores.residual(module.core)),
-        adamw(module.core, RATE, 0.0 if len(data.train) < FEW else DECAY),
-    )
+    form = next(kind for kind in type(module).mro() if kind in PROCEDURES)
+    return PROCEDURES[form](module, _Run(data, scores, batches, epochs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +115,30 @@ class _Scores:
         return functional.pad(x, (0, self.validation.shape[1] - x.shape[1]))
 
 
-def _prefix(
-    module: PrefixAutoencoder,
-    data: TrainingData,
-    scores: _Scores,
-    batches: BatchStream,
-    epochs: int,
-) -> Procedure:
-    network = prefix.PrefixTraining(module.core, epochs * batches.steps)
-    targets = scores.validation
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """The data, batches and length of one training."""
+
+    data: TrainingData
+    scores: _Scores
+    batches: BatchStream
+    epochs: int
+
+
+def _linear_start(module: ScoreAutoencoder, run: _Run) -> Procedure:
+    scores = run.scores
+    return Procedure(
+        module.core,
+        run.batches,
+        squared_error(scores.d),
+        lambda: scores.pixel_error(scores.residual(module.core)),
+        adamw(module.core, RATE, 0.0 if len(run.data.train) < FEW else DECAY),
+    )
+
+
+def _prefix(module: PrefixAutoencoder, run: _Run) -> Procedure:
+    network = prefix.PrefixTraining(module.core, run.epochs * run.batches.steps)
+    scores, targets = run.scores, run.scores.validation
 
     def error() -> float:
         """As a multiple of PCA's at the present size."""
@@ -142,12 +148,12 @@ def _prefix(
 
     def finish() -> None:
         network.finish()
-        rows = torch.from_numpy(data.rows(data.validation))
+        rows = torch.from_numpy(run.data.rows(run.data.validation))
         prefix.find_gains(module, module.scores(rows))
 
     return Procedure(
         network,
-        batches,
+        run.batches,
         prefix.relative_loss(network),
         error,
         adamw(network, prefix.RATE, prefix.DECAY),
@@ -158,13 +164,11 @@ def _prefix(
     )
 
 
-def _least_volume(
-    module: LeastVolumeAutoencoder, scores: _Scores, batches: BatchStream
-) -> Procedure:
-    network = LeastVolumeTraining(module.core)
+def _least_volume(module: LeastVolumeAutoencoder, run: _Run) -> Procedure:
+    network, scores = LeastVolumeTraining(module.core), run.scores
     return Procedure(
         network,
-        batches,
+        run.batches,
         network.loss,
         lambda: scores.pixel_error(scores.residual(network)),
         adamw(network, RATE, 0.0),
@@ -174,15 +178,14 @@ def _least_volume(
     )
 
 
-def _rank_reduction(
-    module: RankReductionAutoencoder, scores: _Scores, batches: BatchStream
-) -> Procedure:
+def _rank_reduction(module: RankReductionAutoencoder, run: _Run) -> Procedure:
+    scores = run.scores
     network = RankReductionTraining(
         module.core, scores.train, scores.validation, TOLERANCE * scores.variance
     )
     return Procedure(
         network,
-        batches,
+        run.batches,
         network.loss,
         lambda: scores.pixel_error(network.after_epoch()),
         adamw(network, RATE, 0.0),
@@ -190,3 +193,11 @@ def _rank_reduction(
         precision="fp32",
         finish=network.finish,
     )
+
+
+PROCEDURES: dict[type[ComponentAutoencoder], Callable[[Any, _Run], Procedure]] = {
+    ScoreAutoencoder: _linear_start,
+    PrefixAutoencoder: _prefix,
+    LeastVolumeAutoencoder: _least_volume,
+    RankReductionAutoencoder: _rank_reduction,
+}
