@@ -12,6 +12,7 @@ from repviz import intervals
 from repviz.bottleneck.fitted import Fits
 from repviz.bottleneck.plan import Plan
 from repviz.errors import InputError
+from repviz.images.partition import clusters_of
 from repviz.manifold.dimension import dimension
 from repviz.manifold.identity import nearest_identity
 from repviz.manifold.neighbors import neighbors
@@ -62,8 +63,8 @@ def _same_label(codes: np.ndarray, plan: Plan) -> dict[str, float]:
     """How often the nearest other test row has the same label; chance is random guessing."""
     assert plan.data.labels is not None
     labels, test = plan.data.labels, plan.parts.test
-    groups = labels if plan.data.groups is None else plan.data.groups
-    nearest = nearest_identity(codes, labels, known=test, queries=test, groups=groups)
+    clusters = clusters_of(labels, plan.data.groups)
+    nearest = nearest_identity(codes, labels, known=test, queries=test, groups=clusters)
     return {
         "score": nearest.share,
         "low": nearest.low,

@@ -59,7 +59,7 @@ SUMMARY = (
 FEWEST = 40  # images
 PERTURBED = 200  # images that are perturbed, at most
 THUMBNAIL = 64  # pixels per side
-MIN_CLUSTERS = 6  # of a jackknife over labels
+MIN_CLUSTERS = 6  # of a jackknife over groups
 
 
 def layers(
@@ -303,10 +303,10 @@ def _invariance(
     The activations of perturbed images lie on the disk one perturbation at a time.
     """
     some = evenly_spaced(len(images), PERTURBED)
-    groups = images.labels if images.groups is None else images.groups
-    groups = None if groups is None else groups[some]
-    if groups is not None and len(np.unique(groups)) < MIN_CLUSTERS:
-        groups = None  # a jackknife over so few labels says next to nothing
+    clusters = clusters_of(images.labels, images.groups)
+    clusters = None if clusters is None else clusters[some]
+    if clusters is not None and len(np.unique(clusters)) < MIN_CLUSTERS:
+        clusters = None  # a jackknife over so few groups says next to nothing
     rows = []
     for state, network in networks.items():
         acts = open_activations(study.folder / "acts" / state)
@@ -323,7 +323,7 @@ def _invariance(
                         "layer": layer,
                         "depth": depth,
                     }
-                    rows.append({**names, **invariance_row(*pair, groups)})
+                    rows.append({**names, **invariance_row(*pair, clusters)})
     draft.table("invariance", pd.DataFrame(rows))
 
 
