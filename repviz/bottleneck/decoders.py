@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 
 from repviz.bottleneck.engines import Engine
-from repviz.bottleneck.fits import evenly_spaced
+from repviz.bottleneck.fits import log_spaced
 from repviz.bottleneck.fitted import Fits
 from repviz.bottleneck.plan import Plan
 from repviz.manifold.neighbors import neighbors_between
@@ -101,7 +101,7 @@ def _write(
             f"{BYTES / 1e6:.0f} MB that a page may hold"
         )
         return _leave_out(draft, reason)
-    decoders = {k: decoders[k] for k in sorted(evenly_spaced(list(decoders), fitting))}
+    decoders = {k: decoders[k] for k in sorted(log_spaced(list(decoders), fitting))}
     shown, known = _drawn(plan.parts.test, SHOWN), _known(plan)
     codes = {
         k: np.asarray(Fits(study, plan).array(engine.name, k, plan.seeds[0], "codes"))

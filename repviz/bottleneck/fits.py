@@ -110,9 +110,7 @@ class _Fit:
         """Encode and decode with codes of ``k`` numbers, by the network trained for all sizes."""
         path = self.study.folder / self.plan.model_path(self.engine.name, self.context.seed)
         codec = codec_of(open_checkpoint(path), k)
-        self._write_arrays(
-            draft, codec, k, decoded=k in evenly_spaced(self.plan.sizes, MAX_DECODED)
-        )
+        self._write_arrays(draft, codec, k, decoded=k in log_spaced(self.plan.sizes, MAX_DECODED))
 
     def _save_model(self, draft: Draft, codec: Codec, name: str, k: int) -> None:
         assert codec.model is not None
@@ -150,7 +148,7 @@ class _Fit:
             draft.array(f"{name}_codes", codes.astype(np.float32))
 
 
-def evenly_spaced(sizes: list[int], most: int) -> set[int]:
+def log_spaced(sizes: list[int], most: int) -> set[int]:
     """All of ``sizes``, or ``most`` of them, evenly spaced on a logarithmic scale."""
     if len(sizes) <= most:
         return set(sizes)

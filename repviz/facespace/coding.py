@@ -34,7 +34,7 @@ Bits = Callable[[np.ndarray], float]  # images uint8 (m, side, side) to the bits
 
 
 @dataclass(frozen=True)
-class Codec:
+class LosslessCodec:
     """A lossless codec.
 
     Attributes
@@ -245,11 +245,11 @@ def _causal(left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return left, np.stack(neighbours, axis=-1)
 
 
-CODECS: dict[str, Codec] = {
+CODECS: dict[str, LosslessCodec] = {
     codec.name: codec
     for codec in (
-        Codec("png", "PNG", _png),
-        Codec("webp", "WebP, lossless", _webp),
-        Codec("pca-residual", "Principal components and residuals", _pca_residual),
+        LosslessCodec("png", "PNG", _png),
+        LosslessCodec("webp", "WebP, lossless", _webp),
+        LosslessCodec("pca-residual", "Principal components and residuals", _pca_residual),
     )
 }

@@ -132,7 +132,7 @@ def log10_bound(
     within: float = np.inf,
     residual: float = np.inf,
 ) -> float:
-    """log10 of an upper bound: that a sampler's image has no larger statistics; NaN if unknown.
+    """log10 of an upper bound on P(an image's statistics are within limits); NaN if unknown.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from repviz.nouns import IMAGES, Nouns
 Rows = Sequence[int] | np.ndarray | slice
 
 
-class Store(Protocol):
+class PictureStore(Protocol):
     """The interface of what reads pictures by row, from files, arrays or a data set."""
 
     def where(self, row: int) -> str:
@@ -117,7 +117,7 @@ class Images:
     from_known_manifold: bool = False
     nouns: Nouns = IMAGES
     groups: np.ndarray | None = None
-    _store: Store = field(kw_only=True, repr=False)
+    _store: PictureStore = field(kw_only=True, repr=False)
     _index: np.ndarray = field(kw_only=True, repr=False)  # row here -> row in the store
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from repviz import checks
 from repviz.errors import InputError
-from repviz.images.collection import Images, Store
+from repviz.images.collection import Images, PictureStore
 from repviz.nouns import IMAGES
 from repviz.provenance import portable
 
@@ -17,8 +17,8 @@ from repviz.provenance import portable
 class ConcatenatedStore:
     """The pictures of one store after those of another."""
 
-    first: Store
-    second: Store
+    first: PictureStore
+    second: PictureStore
     n: int  # pictures in the first
 
     def where(self, row: int) -> str:
@@ -36,7 +36,7 @@ class ConcatenatedStore:
         store, at = self._place(row)
         return store.decode(at, stored)
 
-    def _place(self, row: int) -> tuple[Store, int]:
+    def _place(self, row: int) -> tuple[PictureStore, int]:
         return (self.first, row) if row < self.n else (self.second, row - self.n)
 
 

@@ -13,7 +13,7 @@ from repviz.cores import usable_cores
 from repviz.errors import InputError
 from repviz.images.collection import Files, Images
 from repviz.images.decoding import is_grey
-from repviz.images.local_files import kind_of, open_regular, printable
+from repviz.images.local_files import kind_of, open_if_regular, printable
 from repviz.reading import ReadingThreads
 
 ENDINGS = (
@@ -171,7 +171,7 @@ def _shared_colour(paths: list[Path], shown: str) -> bool | None:
 
 
 def _is_grey(path: Path) -> bool | None:
-    file = open_regular(path)
+    file = open_if_regular(path)
     if file is None:
         return None
     with file:

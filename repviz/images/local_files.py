@@ -62,7 +62,7 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def open_regular(path: Path) -> BinaryIO | None:
+def open_if_regular(path: Path) -> BinaryIO | None:
     """A regular file, opened to be read; None for anything else."""
     try:
         file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  the caller closes it

@@ -46,7 +46,7 @@ from repviz.studies.cost import (
 )
 from repviz.studies.layer_findings import layer_findings
 from repviz.studies.layer_tables import evenly_spaced, invariance_row, similarity_table
-from repviz.studies.measurement import Known, Read, images_table, measure
+from repviz.studies.measurement import Read, Targets, images_table, measure
 from repviz.studies.representations import Representation, Split, draw_by_label
 from repviz.study_folder import Draft, Study, begin
 from repviz.training.alexnet_recipe import untrained_control
@@ -144,8 +144,8 @@ def layers(
                 partial(_extract, network=network, images=images, plan=plan, where=f"acts/{state}"),
             )
         read = partial(_representations, study, thumbnails, studied.name, list(networks))
-        about = Known(images.labels, images.factors, identity)
-        study.stage("manifold", partial(measure, read=read, known=about, seed=seed))
+        targets = Targets(images.labels, images.factors, identity)
+        study.stage("manifold", partial(measure, read=read, targets=targets, seed=seed))
         if not no_control:
             study.stage("similarity", partial(_similarity, read=read, seed=seed))
         study.stage(

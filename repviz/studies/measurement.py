@@ -28,7 +28,7 @@ Read = Callable[[], Iterator[Representation]]  # every representation, read anew
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Targets:
     """Labels, factors and split of the images of a study.
 
     Attributes
@@ -45,7 +45,7 @@ class Known:
     factors: dict[str, np.ndarray] = field(default_factory=dict)
     split: Split = (np.empty(0, np.int64), np.empty(0, np.int64))
 
-    def of(self, images: np.ndarray) -> Known:
+    def subset(self, images: np.ndarray) -> Targets:
         """The labels, factors and split of a subset of the images, by their indices (m,).
 
         Images without a label are in no part of the split. The labels are None where there is only
@@ -53,14 +53,14 @@ class Known:
         """
         factors = {name: values[images] for name, values in self.factors.items()}
         if self.labels is None:
-            return Known(None, factors)
+            return Targets(None, factors)
         labels = self.labels[images]
         known, held_out = (
             np.flatnonzero(np.isin(images, part) & (labels != "")) for part in self.split
         )
         distinct = np.unique(labels[labels != ""])
         usable = len(distinct) > 1 and len(known) > 0 and len(held_out) > 0
-        return Known(labels if usable else None, factors, (known, held_out))
+        return Targets(labels if usable else None, factors, (known, held_out))
 
 
 def images_table(images: Images | StoredImages, split: Split) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def probe_pairs(rows: Any) -> list[tuple[str, str]]:
     return [pair for pair in control_pairs(rows) if pair[0] in studied]
 
 
-def map_images(draft: Draft, read: Read, known: Known, *, seed: int) -> None:
+def map_images(draft: Draft, read: Read, targets: Targets, *, seed: int) -> None:
     """Write layers.csv, spectrum.csv, map.csv and the neighbours: the data of maps alone.
 
     Parameters
@@ -105,14 +105,14 @@ def map_images(draft: Draft, read: Read, known: Known, *, seed: int) -> None:
         Where the stage writes.
     read : callable
         Gives every representation, one at a time.
-    known : Known
+    targets : Targets
         Labels and split of the images.
     seed : int
         Seed of the maps.
     """
     described = []
     for one in read():
-        own = known.of(one.image_rows)
+        own = targets.subset(one.image_rows)
         described.append(describe(one, labels=own.labels, split=own.split, seed=seed))
     write_descriptions(draft, described)
 
@@ -120,7 +120,7 @@ def map_images(draft: Draft, read: Read, known: Known, *, seed: int) -> None:
 def measure(
     draft: Draft,
     read: Read,
-    known: Known,
+    targets: Targets,
     *,
     seed: int,
     depths: dict[str, int] | None = None,
@@ -134,7 +134,7 @@ def measure(
         Where the stage writes.
     read : callable
         Gives every representation, one at a time.
-    known : Known
+    targets : Targets
         Labels, factors and split of the images.
     seed : int
         Seed of maps, probes and controls.
@@ -150,7 +150,7 @@ def measure(
     total = sum(1 for _ in read())
     with progress.task("manifold", total, "layers") as advance:
         for one in read():
-            own = known.of(one.image_rows)
+            own = targets.subset(one.image_rows)
             described.append(describe(one, labels=own.labels, split=own.split, seed=seed))
             depth = depths.setdefault(one.layer, len(depths))
             names = {**one.identify(), "depth": depth, "n": len(one.matrix)}

@@ -15,7 +15,7 @@ from repviz.images.partition import by_for_labels
 from repviz.report.notebook import HEIGHT, Explorer, show
 from repviz.streams import stream
 from repviz.studies import stores as stored
-from repviz.studies.measurement import Known, map_images
+from repviz.studies.measurement import Targets, map_images
 from repviz.studies.saved_activations import THUMBNAIL, describe_stores, write_stored_images
 from repviz.study_folder import begin
 
@@ -41,9 +41,9 @@ def map_activations(
             Path(folder) / "map", study="map", title=title, parameters={}, images=about
         ) as study:
             parts = split(images, (0.7, 0.3), by=by_for_labels(images), seed=seed)
-            known = Known(images.labels, images.factors, (parts[0], parts[1]))
-            work = partial(write_stored_images, images=images, split=known.split, shown=shown)
+            targets = Targets(images.labels, images.factors, (parts[0], parts[1]))
+            work = partial(write_stored_images, images=images, split=targets.split, shown=shown)
             study.stage("images", work)
             read = partial(stored.representations, stores, images.clusters)
-            study.stage("manifold", partial(map_images, read=read, known=known, seed=seed))
+            study.stage("manifold", partial(map_images, read=read, targets=targets, seed=seed))
         return show(study, height=height)

@@ -22,11 +22,11 @@ from repviz.study_folder import Draft, Study
 
 KNOWN = 4000  # images that the judges know, at most: their cost is linear in it
 
-Codec = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
+CodecPair = tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]
 
 
 def known_images(
-    X: np.ndarray, parts: Partition, rows: np.ndarray, nouns: Nouns, codec: Codec
+    X: np.ndarray, parts: Partition, rows: np.ndarray, nouns: Nouns, codec: CodecPair
 ) -> Known:
     """The images that judges and samplers are fitted to.
 
@@ -62,7 +62,7 @@ def known_rows(parts: Partition, *, seed: int) -> np.ndarray:
     return rows[draw_by_label(clusters, len(rows), KNOWN, stream(seed, "ladder", "known"))]
 
 
-def held_out_images(X: np.ndarray, parts: Partition, known: Known, codec: Codec) -> Known:
+def held_out_images(X: np.ndarray, parts: Partition, known: Known, codec: CodecPair) -> Known:
     """The test images, to which no judge is fitted, with their codes."""
     faces = np.ascontiguousarray(X[parts.test], dtype=np.float32)
     people = None if parts.clusters is None else parts.clusters[parts.test]

@@ -27,7 +27,7 @@ from repviz.studies import stores as stored
 from repviz.studies.activation_findings import activation_findings
 from repviz.studies.cost import estimate, refuse_what_does_not_fit
 from repviz.studies.layer_tables import similarity_table
-from repviz.studies.measurement import Known, images_table, measure
+from repviz.studies.measurement import Targets, images_table, measure
 from repviz.studies.representations import Split
 from repviz.studies.stores import Store, StoredImages
 from repviz.study_folder import Draft, Study, begin
@@ -109,9 +109,11 @@ def saved_activations(
         )
         study.stage("stores", partial(_stores, stores=stores))
         read = partial(stored.representations, stores, images.clusters)
-        known = Known(images.labels, images.factors, halves)
+        targets = Targets(images.labels, images.factors, halves)
         pairs = stored.store_pairs, stored.store_pairs
-        work = partial(measure, read=read, known=known, depths=stored.depths(stores), pairs=pairs)
+        work = partial(
+            measure, read=read, targets=targets, depths=stored.depths(stores), pairs=pairs
+        )
         study.stage("manifold", partial(work, seed=seed))
         if sum(len(one.layers) for one in stores) > 1:
             study.stage(
