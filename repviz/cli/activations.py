@@ -14,58 +14,64 @@ from repviz.activations.layout import unfinished_sentence
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
 
+_Network = Annotated[
+    str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
+]
+_Activations = Annotated[str, typer.Option(help="Folder for the activations, or an address.")]
+_Layers = Annotated[
+    str | None,
+    typer.Option(
+        help="Layers: names, globs or type:Conv2d, comma-separated (default: the model's)."
+    ),
+]
+_Reduce = Annotated[
+    str,
+    typer.Option(help="Kept of a layer: mean, max, cls+mean, grid:3, ...; or conv*=mean,fc*=none."),
+]
+_Ablate = Annotated[
+    list[str] | None,
+    typer.Option(help="Replace a layer's output: LAYER=mean or LAYER=zero; repeatable."),
+]
+_Dtype = Annotated[str, typer.Option(help="Type of the stored numbers: float32 or float16.")]
+_Batch = Annotated[int | None, typer.Option(help="Batch size.")]
+_Strict = Annotated[bool, typer.Option(help="Stop at the first unreadable image.")]
+_Rank = Annotated[str | None, typer.Option(help="Compute one part: its number from 0, or auto.")]
+_Of = Annotated[int | None, typer.Option(help="Number of parts.")]
+_Append = Annotated[
+    bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
+]
+_Estimate = Annotated[
+    bool,
+    typer.Option("--estimate", help="Print bytes, memory and time, and extract nothing."),
+]
+_Cache = Annotated[
+    bool,
+    typer.Option(help="Decode images once for all passes; needs --size and --grey or --colour."),
+]
+
 
 def extract(
-    model: Annotated[
-        str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
-    ],
+    model: _Network,
     images: option.ImagesName,
-    out: Annotated[str, typer.Option(help="Folder for the activations, or an address.")],
-    layers: Annotated[
-        str | None,
-        typer.Option(
-            help="Layers: names, globs or type:Conv2d, comma-separated (default: the model's)."
-        ),
-    ] = None,
+    out: _Activations,
+    layers: _Layers = None,
     weights: option.Weights = "random",
     variant: option.Variant = None,
     classes: option.Classes = None,
-    reduce: Annotated[
-        str,
-        typer.Option(
-            help="Kept of a layer: mean, max, cls+mean, grid:3, ...; or conv*=mean,fc*=none."
-        ),
-    ] = "none",
-    ablate: Annotated[
-        list[str] | None,
-        typer.Option(help="Replace a layer's output: LAYER=mean or LAYER=zero; repeatable."),
-    ] = None,
-    dtype: Annotated[
-        str, typer.Option(help="Type of the stored numbers: float32 or float16.")
-    ] = "float32",
-    batch: Annotated[int | None, typer.Option(help="Batch size.")] = None,
-    strict: Annotated[bool, typer.Option(help="Stop at the first unreadable image.")] = False,
-    rank: Annotated[
-        str | None, typer.Option(help="Compute one part: its number from 0, or auto.")
-    ] = None,
-    of: Annotated[int | None, typer.Option(help="Number of parts.")] = None,
-    append: Annotated[
-        bool, typer.Option("--append", help="Add images that the folder does not hold yet.")
-    ] = False,
+    reduce: _Reduce = "none",
+    ablate: _Ablate = None,
+    dtype: _Dtype = "float32",
+    batch: _Batch = None,
+    strict: _Strict = False,
+    rank: _Rank = None,
+    of: _Of = None,
+    append: _Append = False,
     device: option.Device = "auto",
     cluster: option.Cluster = None,
     cpus: option.Cpus = None,
     gpus: option.Gpus = None,
-    estimate: Annotated[
-        bool,
-        typer.Option("--estimate", help="Print bytes, memory and time, and extract nothing."),
-    ] = False,
-    cache: Annotated[
-        bool,
-        typer.Option(
-            help="Decode images once for all passes; needs --size and --grey or --colour."
-        ),
-    ] = False,
+    estimate: _Estimate = False,
+    cache: _Cache = False,
     size: option.Size = None,
     grey: option.Grey = None,
     limit: option.Limit = None,
@@ -79,23 +85,14 @@ def extract(
     """Extract and store the activations of layers."""
     tasks = option.tasks(cluster, cpus, gpus, device=device)
     with progress_bars(), repviz.on_device(device):
-        opened = repviz.open_images(
-            images,
-            size=option.side(size),
-            grey=grey,
-            limit=limit,
-            label=label,
-            metadata=option.table(metadata, group),
-            key=key,
-            seed=seed,
-        )
-        network = repviz.open_model(
-            model,
-            weights=weights,
-            seed=seed,
-            **option.given({"variant": variant, "classes": classes}),
-        )
-        pictures = repviz.cache_images(opened) if cache else opened
+        table = option.table(metadata, group)
+        pictures = repviz.open_images(
+            images, size=option.side(size), grey=grey, limit=limit, label=label, metadata=table,
+            key=key, seed=seed,
+        )  # fmt: skip
+        pictures = repviz.cache_images(pictures) if cache else pictures
+        options = option.given({"variant": variant, "classes": classes})
+        network = repviz.open_model(model, weights=weights, seed=seed, **options)
         same: dict[str, Any] = {
             "layers": layers.split(",") if layers else None,
             "reduce": option.by_layer(reduce),

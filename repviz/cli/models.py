@@ -13,56 +13,69 @@ from repviz.cli import options as option
 from repviz.cli.output import progress_bars, save_figure, write, write_table
 from repviz.locking import reserved
 
+_Network = Annotated[
+    str, typer.Argument(help="Network: alexnet, autoencoder, torchvision:NAME, ...")
+]
+_Checkpoint = Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")]
+_Init = Annotated[
+    str | None,
+    typer.Option(help="alexnet: how the first weights are drawn: robust, paper or code2012."),
+]
+_MapDropout = Annotated[
+    float | None,
+    typer.Option(
+        help="alexnet: fraction of complete feature maps dropped out after each convolution."
+    ),
+]
+_Recipe = Annotated[
+    str | None,
+    typer.Option(help="Recipe: labels, paper, code2012 or pixels; see repviz list recipes."),
+]
+_Epochs = Annotated[int | None, typer.Option(help="Number of epochs.")]
+_Batch = Annotated[int | None, typer.Option(help="Batch size, over all processes.")]
+_Rate = Annotated[float | None, typer.Option(help="Peak learning rate.")]
+_Augment = Annotated[
+    str | None, typer.Option(help="Augmentation: crop,flip,rotation=15, for example; or none.")
+]
+_TrainingPrecision = Annotated[
+    str | None, typer.Option(help="Precision of training: fp32, tf32, bf16 or auto.")
+]
+_Compile = Annotated[
+    bool | None, typer.Option("--compile", help="Compile the network with torch.compile.")
+]
+_Validation = Annotated[str | None, typer.Option(help="Separate source of held-out images.")]
+_HeldOut = Annotated[float, typer.Option(help="Fraction of the images held out.")]
+_SplitSeed = Annotated[int | None, typer.Option(help="Seed of the split (default: --seed).")]
+_ShowAugmentation = Annotated[
+    bool,
+    typer.Option("--show-augmentation", help="Draw examples of the augmentation and stop."),
+]
+_Tensorboard = Annotated[
+    bool | None, typer.Option("--tensorboard", help="Also write TensorBoard logs.")
+]
+
 
 def train(
-    model: Annotated[
-        str, typer.Argument(help="Network: alexnet, autoencoder, torchvision:NAME, ...")
-    ],
+    model: _Network,
     images: option.ImagesName,
-    out: Annotated[Path, typer.Option(help="Checkpoint to write (.safetensors).")],
+    out: _Checkpoint,
     weights: option.Weights = "random",
     variant: option.Variant = None,
-    init: Annotated[
-        str | None,
-        typer.Option(help="alexnet: how the first weights are drawn: robust, paper or code2012."),
-    ] = None,
-    map_dropout: Annotated[
-        float | None,
-        typer.Option(
-            help="alexnet: fraction of complete feature maps dropped out after each convolution."
-        ),
-    ] = None,
+    init: _Init = None,
+    map_dropout: _MapDropout = None,
     bottleneck: option.Bottleneck = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="Recipe: labels, paper, code2012 or pixels; see repviz list recipes."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Number of epochs.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Batch size, over all processes.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    augment: Annotated[
-        str | None, typer.Option(help="Augmentation: crop,flip,rotation=15, for example; or none.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="Precision of training: fp32, tf32, bf16 or auto.")
-    ] = None,
-    compile_: Annotated[
-        bool | None, typer.Option("--compile", help="Compile the network with torch.compile.")
-    ] = None,
-    validation: Annotated[
-        str | None, typer.Option(help="Separate source of held-out images.")
-    ] = None,
-    held_out: Annotated[float, typer.Option(help="Fraction of the images held out.")] = 0.3,
-    split_seed: Annotated[
-        int | None, typer.Option(help="Seed of the split (default: --seed).")
-    ] = None,
-    show_augmentation: Annotated[
-        bool,
-        typer.Option("--show-augmentation", help="Draw examples of the augmentation and stop."),
-    ] = False,
-    tensorboard: Annotated[
-        bool | None, typer.Option("--tensorboard", help="Also write TensorBoard logs.")
-    ] = None,
+    recipe: _Recipe = None,
+    epochs: _Epochs = None,
+    batch: _Batch = None,
+    rate: _Rate = None,
+    augment: _Augment = None,
+    precision: _TrainingPrecision = None,
+    compile_: _Compile = None,
+    validation: _Validation = None,
+    held_out: _HeldOut = 0.3,
+    split_seed: _SplitSeed = None,
+    show_augmentation: _ShowAugmentation = False,
+    tensorboard: _Tensorboard = None,
     limit: option.Limit = None,
     label: option.Label = None,
     metadata: option.Metadata = None,
@@ -92,33 +105,25 @@ def train(
         table = option.table(metadata, group)
         joined: dict[str, Any] = {"label": label, "metadata": table, "key": key}
         opened = repviz.open_images(images, limit=limit, seed=seed, **joined)
-        rows: tuple[Any, ...] | None = None
+        parts: Any = held_out
         if validation is not None:
-            opened, rows = repviz.concatenate(opened, repviz.open_images(validation, **joined))
+            opened, parts = repviz.concatenate(opened, repviz.open_images(validation, **joined))
         elif split_seed is not None:
-            rows = repviz.split(opened, (1 - held_out, held_out), seed=split_seed)
+            parts = repviz.split(opened, (1 - held_out, held_out), seed=split_seed)
         if model != "autoencoder" and opened.classes:
             network["classes"] = len(opened.classes)
         start = repviz.open_model(model, weights=weights, seed=seed, **option.given(network))
         settings = recipe_settings(recipe or start.task, **option.given(decided))
         if show_augmentation:
-            sheet = Path(out).with_suffix(".png")
-            path = repviz.plot_augmentation(
-                start, opened, settings, out=sheet, seed=seed, overwrite=overwrite
+            sheet = repviz.plot_augmentation(
+                start, opened, settings, out=out.with_suffix(".png"), seed=seed, overwrite=overwrite
             )
-            write({"sheet": str(path)}, as_json, [f"The changes: {path}"])
+            write({"sheet": str(sheet)}, as_json, [f"The changes: {sheet}"])
             return
         made = repviz.train(
-            start,
-            opened,
-            out=out,
-            epochs=epochs,
-            held_out=held_out if rows is None else rows,
-            batch=batch,
-            seed=seed,
-            recipe=settings,
-            overwrite=overwrite,
-        )
+            start, opened, out=out, epochs=epochs, held_out=parts, batch=batch, seed=seed,
+            recipe=settings, overwrite=overwrite,
+        )  # fmt: skip
     write_table(made.table, as_json, checkpoint=str(made.checkpoint))
 
 
