@@ -14,6 +14,7 @@ import repviz
 from repviz import cli
 from repviz.bottleneck.sweep import SweepSetup
 from repviz.cli.signatures import keywords, parameters
+from repviz.errors import InputError
 from repviz.references import resolve
 from repviz.studies import STUDIES
 from repviz.training.settings import ConvolutionalOptions
@@ -360,6 +361,19 @@ def test_images_of_any_shape_are_swept(run, faces, tmp_path):
 def done(found):
     code, _, err = found
     assert code == 0, err
+
+
+def test_both_commands_of_a_sweep_open_images_alike(run, faces, monkeypatch):
+    opened = []
+
+    def stop(name, images, **options):
+        opened.append((name, images.size, images.grey))
+        raise InputError("stopped")
+
+    monkeypatch.setattr(repviz, "study", stop)
+    for words in (("sweep",), ("study", "bottleneck")):
+        assert run(*words, "--images", f"array:{faces}") == (2, "", "repviz: stopped\n")
+    assert opened == 2 * [("bottleneck", (64, 64), True)]
 
 
 @pytest.mark.slow

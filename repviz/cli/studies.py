@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +20,11 @@ from repviz.errors import InputError
 from repviz.references import resolve
 from repviz.studies import STUDIES
 
-# What the command assumes where the function leaves images as they are: sources of many sizes.
-SWEPT_AT = {"size": 64, "grey": True}
+# Images are swept at one size: the commands' defaults, where the function takes them as they are.
+SWEPT_AT: dict[str, tuple[Any, str]] = {
+    "size": (64, "Resize to this many pixels per side, or HEIGHTxWIDTH (default: 64)."),
+    "grey": (True, "Convert the images to grey or colour (default: grey)."),
+}
 
 
 class Studies(TyperGroup):
@@ -47,7 +51,7 @@ study = Studies(
 
 def _study_command(name: str) -> Any:
     function = resolve(STUDIES[name].function)
-    own = _own(function)
+    own, defaults = _own(function), SWEPT_AT if name == "bottleneck" else {}
 
     def run(
         images: str,
@@ -60,6 +64,7 @@ def _study_command(name: str) -> Any:
     ) -> None:
         folder = out or Path("reports") / name
         with progress_bars(), repviz.on_device(device):
+            values = _with_defaults(values, defaults)
             opened = _opened(images, own, values, group)
             done = repviz.study(name, opened, out=folder, title=title, **keywords(own, values))
         findings = done.result("findings")["sentence"].tolist()
@@ -73,7 +78,7 @@ def _study_command(name: str) -> Any:
         name,
         run,
         STUDIES[name].summary,
-        [*own, *_opening(own)],
+        _described([*own, *_opening(own)], defaults),
         images=(option.ImagesName, "orl"),
         out=(_OptionalFolder, None),
         title=(_Title, None),
@@ -118,7 +123,7 @@ def _sweep_command() -> Any:
         with progress_bars(), on_cluster(**tasks) if cluster else nullcontext():
             source_is_images = not is_store(given)
             if source_is_images:
-                values = {**SWEPT_AT, **option.given(values)}
+                values = _with_defaults(values, SWEPT_AT)
             rows = _opened(given, own, values, group) if source_is_images else given
             done = repviz.study("bottleneck", rows, out=out, title=title, **keywords(own, values))
         extras = {"sweep": str(done.folder), "report": str(done.report)}
@@ -131,7 +136,7 @@ def _sweep_command() -> Any:
         "sweep",
         run,
         _SWEEP_HELP,
-        [*own, *_opening(own)],
+        _described([*own, *_opening(own)], SWEPT_AT),
         source=(_Source, None),
         images=(_SameSource, None),
         out=(_SweepFolder, Path("reports/sweep")),
@@ -155,6 +160,17 @@ def _own(function: Callable[..., Any]) -> list[Parameter]:
 def _opening(own: list[Parameter]) -> list[Parameter]:
     """The options of :func:`repviz.open_images` that the study's function does not have."""
     return parameters(repviz.open_images, leave_out=[one.name for one in own])
+
+
+def _described(options: list[Parameter], defaults: dict[str, tuple[Any, str]]) -> list[Parameter]:
+    """The options, with the help of the commands' own defaults."""
+    return [
+        replace(one, help=defaults[one.name][1]) if one.name in defaults else one for one in options
+    ]
+
+
+def _with_defaults(values: dict[str, Any], defaults: dict[str, tuple[Any, str]]) -> dict[str, Any]:
+    return {**{name: value for name, (value, _) in defaults.items()}, **option.given(values)}
 
 
 def _opened(images: str, own: list[Parameter], values: dict[str, Any], group: str | None) -> Any:
