@@ -33,14 +33,14 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.ones(58),
             np.ones(58),
             np.arange(58),
-            "ruling out a loss of 5 % takes at least 59 independent images, and 58 are",
+            "the test needs at least 59 independent images to rule out a loss of 5 %, and has 58",
         ),
         (np.ones(59), np.ones(59), np.arange(59), ""),
         (
             np.ones(600),
             np.ones(600),
             np.repeat(np.arange(6), 100),
-            "ruling out a loss of 5 % takes at least 59 independent people, and the ",
+            "the test needs at least 59 independent people to rule out a loss of 5 %, and has 6",
         ),
         (
             np.zeros(100),
@@ -53,13 +53,13 @@ def test_the_chosen_size_is_the_one_from_which_nothing_is_lost():
             np.arange(5.0),
             np.arange(5.0) + 0.1,
             np.arange(5),
-            "a test takes at least 12 independent images, and 5 are",
+            "the test needs at least 12 independent images, and has 5",
         ),
         (
             np.arange(40.0),
             np.arange(40.0),
             np.repeat(np.arange(5), 8),
-            "a test takes at least 12 independent people, and the 40",
+            "the test needs at least 12 independent people, and has 5",
         ),
     ],
 )
@@ -124,6 +124,9 @@ def test_at_the_margin_few_right_skewed_losses_are_accepted_one_time_in_twenty(d
 def test_a_smooth_curve_has_no_knee_and_a_bent_one_has():
     sizes = [2**e for e in range(9)]
     assert not knee(sizes, [0.1 * k**-0.5 for k in sizes]).stable
-    bent = knee(sizes, [1.0, 0.7, 0.4, 0.1, 0.099, 0.098, 0.097, 0.096, 0.095])
+    errors = [1.0, 0.7, 0.4, 0.1, 0.099, 0.098, 0.097, 0.096, 0.095]
+    alone = knee(sizes[:5], errors[:5])
+    assert (alone.ranges, alone.with_knee, alone.low, alone.stable) == (1, 1, sizes[3], False)
+    bent = knee(sizes, errors)
     assert bent.low == bent.high == 8
     assert bent.stable

@@ -67,15 +67,15 @@ def test_the_range_over_all_sizes_stands_beside_the_one_that_was_fixed():
         (
             {"observed": 16, "size": 32, "low": 4, "high": 64},
             "16 numbers per image (95 % interval 4 to 64) are enough by the criterion “same”, "
-            "losses up to 5.0 % allowed; the test confirms 32",
+            "a loss below 5.0 % allowed; the test confirms 32",
         ),
         (
             {"observed": 16, "low": 4, "high": inf, "undecided": "59 people are needed, 6 are"},
             "16 numbers per image (95 % interval 4 to beyond the sweep) are enough by the "
-            "criterion “same”, losses up to 5.0 % allowed; no test confirms it: 59 people are "
-            "needed, 6 are",
+            "criterion “same”, a loss below 5.0 % allowed; not confirmed: 59 people are needed, "
+            "6 are",
         ),
-        ({}, "No size of the sweep is enough by the criterion “same”, losses up to 5.0 % allowed"),
+        ({}, "No size of the sweep is enough by the criterion “same”, a loss below 5.0 % allowed"),
     ],
 )
 def test_a_choice_says_what_was_seen_and_what_the_test_confirms(found, words):

@@ -86,7 +86,7 @@ def test_one_label_alone_is_judged_over_its_images(tmp_path):
     choices = made.result("choices")
     assert choices["observed"].tolist() == [2]
     assert choices["undecided"].tolist() == [
-        "ruling out a loss of 5 % takes at least 59 independent images, and 9 are tested"
+        "the test needs at least 59 independent images to rule out a loss of 5 %, and has 9"
     ]
     assert made.table["mse_low"].notna().all()
 

@@ -100,8 +100,7 @@ def test_the_smallest_code_is_tested_and_resampled_over_groups(swept):
     assert (choice.groups, choice.n) == (groups, n)
     assert groups < n
     assert choice.undecided == (
-        f"ruling out a loss of 5 % takes at least 59 independent groups, and the {n} test images "
-        f"show {groups}"
+        f"the test needs at least 59 independent groups to rule out a loss of 5 %, and has {groups}"
     )
 
 

@@ -194,9 +194,7 @@ def _undecided(
 ) -> str:
     """The reason why these scores (originals first) cannot decide; "" where they can."""
     n_groups = len(np.unique(groups))
-    unit, tested = "images", f"and {n_groups} are tested"
-    if n_groups < scores.shape[1]:
-        unit, tested = units, f"and the {scores.shape[1]} test images show {n_groups}"
+    unit = units if n_groups < scores.shape[1] else "images"
     original = scores[0]
     if len(np.unique(scores)) == 1:
         if set(original) <= {1.0} and n_groups >= groups_needed(margin, level):
@@ -207,13 +205,16 @@ def _undecided(
         return f"the criterion accepts only {100 * original.mean():.0f} % of the originals"
     if not is_discrete(scores):
         if n_groups < MIN_GROUPS:
-            return f"a test takes at least {MIN_GROUPS} independent {unit}, {tested}"
+            return f"the test needs at least {MIN_GROUPS} independent {unit}, and has {n_groups}"
         return ""
     score_range = _range(scores)
     needed = groups_needed(margin, level, score_range=score_range)
     if n_groups < needed:
         loss = f"{100 * margin:g} %" if score_range == 1 else f"{margin:g}"
-        return f"ruling out a loss of {loss} takes at least {needed} independent {unit}, {tested}"
+        return (
+            f"the test needs at least {needed} independent {unit} to rule out a loss of {loss}, "
+            f"and has {n_groups}"
+        )
     return ""
 
 

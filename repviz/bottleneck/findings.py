@@ -122,7 +122,7 @@ def choice_findings(study: Study, engine: str = "linear-start") -> list[str]:
 
 def choice_sentence(row: dict[str, Any]) -> str:
     """One row of choices.csv as a sentence: size, interval, and whether the test confirms it."""
-    rule = f"by the criterion “{row['title']}”, losses up to {percent(row['margin'])} allowed"
+    rule = f"by the criterion “{row['title']}”, a loss below {percent(row['margin'])} allowed"
     if missing(row["observed"]):
         return f"No size of the sweep is enough {rule}"
     interval = ""
@@ -132,7 +132,7 @@ def choice_sentence(row: dict[str, Any]) -> str:
     if not missing(row["size"]):
         tested = f"the test confirms {row['size']:.0f}"
     else:
-        tested = f"no test confirms it: {row['undecided'] or 'the loss may be larger'}"
+        tested = f"not confirmed: {row['undecided'] or 'the loss may be larger'}"
     return f"{row['observed']:.0f} numbers per image{interval} are enough {rule}; {tested}"
 
 

@@ -24,7 +24,7 @@ class Knee:
         The number of ranges of at least five sizes, and of those with a knee.
     stable : bool
         Whether two ranges of three have a knee and it moves by less than a factor of two;
-        otherwise the answer is "no knee".
+        otherwise the answer is "no knee". One range alone cannot show that it stays: False.
     """
 
     low: float
@@ -52,9 +52,10 @@ def knee(sizes: Sequence[int], errors: Sequence[float]) -> Knee:
     for a, b in ranges:
         at = KneeLocator(x[a:b], y[a:b], curve="convex", direction="decreasing").knee
         if at is not None:
-            knees.append(2.0 ** float(at))
+            knees.append(float(round(2.0 ** float(at))))
     if not knees:
         return Knee(float("nan"), float("nan"), len(ranges), 0, False)
     low, high = min(knees), max(knees)
-    stable = len(knees) >= MIN_SHARE * len(ranges) and high / low < MAX_RATIO
+    often = len(ranges) > 1 and len(knees) >= MIN_SHARE * len(ranges)
+    stable = often and high / low < MAX_RATIO
     return Knee(low, high, len(ranges), len(knees), stable)

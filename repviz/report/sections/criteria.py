@@ -28,6 +28,14 @@ TABLES = {
 
 SAME_LABEL = "same label nearest"  # in the column "probe", where the others are factors
 
+
+def _elbow(row: dict[str, Any]) -> str:
+    """Whether the curve has an elbow; of one range of sizes it cannot be told."""
+    if row["with_knee"] and row["ranges"] < 2:
+        return "cannot be told: one range of sizes"
+    return "an elbow" if row["stable"] else "no elbow"
+
+
 _SCORES = (
     field("criterion", "criterion", text),
     field("engine", "engine_label", text),
@@ -43,9 +51,9 @@ _ELBOWS = (
     field("sizes", "sizes", count),
     field("ranges", "ranges", count),
     field("with an elbow", "with_knee", count),
-    Column("from", lambda row: plain(row["low"])),
-    Column("to", lambda row: plain(row["high"])),
-    Column("so", lambda row: "an elbow" if row["stable"] else "no elbow", numeric=False),
+    field("from", "low", count),
+    field("to", "high", count),
+    Column("so", _elbow, numeric=False),
 )
 _FACTORS = (
     " Factors are read off the pixels by linear weights that were fitted to originals: what a "
@@ -82,6 +90,9 @@ def render(study: Study) -> Content | None:
                 field("independent", "groups_test", count),
             )
             parts.append(table(done, columns, label="Smallest reasonable sizes"))
+            for reason, rows in done[done["undecided"] != ""].groupby("undecided", sort=False):
+                words = f"{listed(list(rows['criterion'].unique()))}: {reason}."
+                parts.append(tag("p", f"Cannot be told by {words}", class_="left-out"))
         if "factors" in set(done["criterion"]):
             limits += _FACTORS
         for row in records(choices[choices["left_out"] != ""]):
@@ -105,7 +116,7 @@ def render(study: Study) -> Content | None:
         "loss are needed to rule out a loss of 5 %. Observed is the same without a test; its "
         f"interval resamples test {nouns.images}, or {nouns.units}, for these trained models, and "
         "∞ is beyond the sizes of the sweep. We report an elbow only if it stays in place when "
-        "the range of sizes changes.",
+        "the range of sizes changes; one range alone cannot show that.",
         limits=limits,
         title=_title(study, claim(study)),
     )
@@ -119,7 +130,7 @@ def _title(study: Study, found: Claim | None) -> str:
 
 def _size(row: dict[str, Any]) -> str:
     if row["undecided"]:
-        return f"cannot be told: {row['undecided']}"
+        return "cannot be told"
     return "none of these" if missing(row["size"]) else count(row["size"])
 
 
@@ -150,9 +161,12 @@ def claim(study: Study) -> Claim | None:
     row = next(one for one in found if one["engine"] == last)
     points = f"{100 * row['margin']:.0f}"
     n = f"{count(row['n_test'])} test images"
-    criterion = f"the criterion “{row['title']}”{_factor_names(study, row)} loses"
+    criterion = f"the criterion “{row['title']}”{_factor_names(study, row)}"
     if missing(row["observed"]):
-        answer = f"At each size {criterion} more than {points} points against the originals ({n})."
+        answer = (
+            f"At each size the score by {criterion} falls by {points} points or more against the "
+            f"originals ({n})."
+        )
         answer += " So few test images may show that by chance." if row["undecided"] else ""
         return Claim(question, "none tried was enough", answer, rank=1)
     size = count(row["observed"])
@@ -160,8 +174,8 @@ def claim(study: Study) -> Claim | None:
     return Claim(
         question,
         f"{'≈ ' if row['undecided'] else ''}{size} numbers",
-        f"With {size} or more numbers per image {criterion} at most {points} points against the "
-        f"originals ({n}).{doubt}{_tried(study, row)}",
+        f"With {size} or more numbers per image the score by {criterion} falls by less than "
+        f"{points} points against the originals ({n}).{doubt}{_tried(study, row)}",
         _examples(study, row),
         interval=_stated(row),
         rank=1,
