@@ -90,6 +90,13 @@ def exponent(value: Any) -> str:
     return (f"{value:.1f}" if abs(value) >= 10 else plain(value)).replace("-", "−")
 
 
+def exponent_above(value: Any) -> str:
+    """A log10 that is an upper bound, rounded up so that it remains one: ``−1,191.8``."""
+    if missing(value) or math.isinf(value):
+        return exponent(value)
+    return f"{math.ceil(10 * value) / 10:,.1f}".replace("-", "−")
+
+
 def vague(low: Any, high: Any) -> bool:
     """Whether the ends of an interval of a dimension are a factor of 10 or more apart.
 

@@ -230,7 +230,7 @@ SAMPLERS: dict[str, Sampler] = _by_name(
     _of_numbers(
         "full-covariance-gaussian", "Gaussian with the covariance of {images}", _full_covariance
     ),
-    Sampler("pixel-mixtures", "Weighted average of two {images}", _mixtures),
+    Sampler("pixel-mixtures", "Weighted average of two known {images}", _mixtures),
     Sampler("decoded-codes", "Decoded random codes (Gaussian)", _decoded_codes, needs_codes=True),
     Sampler(
         "decoded-mixtures",
@@ -243,5 +243,5 @@ SAMPLERS: dict[str, Sampler] = _by_name(
 # Apart from the ladder: a mean face that is no face to a careful eye, and real images of others.
 CONTROLS: dict[str, Sampler] = _by_name(
     Sampler("mean-face-plus-noise", "Mean {image} plus noise", _mean_and_noise),
-    Sampler("photographs", "Photographs of other things", _photographs),
+    Sampler("photographs", "Crops of photographs of other things", _photographs),
 )

@@ -126,7 +126,8 @@ def capacity_findings(study: Study) -> list[str]:
     row: Any = quoted.iloc[0]
     around: Any = study.result("local_directions").iloc[-1]
     volume: Any = study.result("near_volume").iloc[-1]
-    return [_room(row, nouns) + _genuine(row, nouns), _around(around, nouns), _near(volume, nouns)]
+    room = f"{_room(row, nouns)}{_genuine(row, nouns)} {_confused(row, nouns)}"
+    return [room, _around(around, nouns), _near(volume, nouns)]
 
 
 def _room(row: Any, nouns: Nouns) -> str:
@@ -154,6 +155,13 @@ def _genuine(row: Any, nouns: Nouns) -> str:
     return (
         f", and matches two {nouns.images} of one {nouns.unit} in "
         f"{percent(row.genuine_share)} of cases [{low}, {high}]."
+    )
+
+
+def _confused(row: Any, nouns: Nouns) -> str:
+    return (
+        f"Of {count(row.random_people)} {nouns.units} drawn at random one pair is already expected "
+        "to be confused."
     )
 
 

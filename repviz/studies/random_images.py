@@ -150,8 +150,9 @@ def ladder_findings(study: Study) -> list[str]:
         worst: Any = missed.sort_values("accepted_share").iloc[-1]
         sentences.append(
             f"The judges are not infallible: of {count(_total(negatives))} images made not to be "
-            f"{nouns.several} they accepted {count(missed['accepted'].sum())}, most often "
-            f"“{worst.title.lower()}” ({percent(worst.accepted_share)}, {_interval(worst)})."
+            f"{nouns.several} they accepted {count(missed['accepted'].sum())}, "
+            f"{'all' if len(missed) == 1 else 'most often'} “{worst.title.lower()}” "
+            f"({percent(worst.accepted_share)}, {_interval(worst)})."
         )
     return sentences
 
@@ -188,9 +189,11 @@ def _structure(rungs: pd.DataFrame, nouns: Nouns) -> str:
         return f"On no rung of the ladder are clearly more than 5 % accepted as {nouns.images}."
     first: Any = passing.iloc[0]
     return (
-        f"The judges begin to accept at “{first.title}”: {percent(first.accepted_share)} "
-        f"({_interval(first)}; {count(first.n)} images, median distance to the nearest known "
-        f"{nouns.image} {plain(first.distance_median)})."
+        f"Random images with more structure do pass: of “{first.title}” "
+        f"{percent(first.accepted_share)} are accepted ({_interval(first)}; {count(first.n)} "
+        f"images, median distance to the nearest known {nouns.image} "
+        f"{plain(first.distance_median)}). The judges refuse noise, they do not certify "
+        f"{nouns.one}."
     )
 
 

@@ -6,7 +6,15 @@ import math
 from typing import Any
 
 from repviz.nouns import Nouns
-from repviz.number_format import count, from_log10, missing, percent, plain, power_of_ten
+from repviz.number_format import (
+    count,
+    exponent_above,
+    from_log10,
+    missing,
+    percent,
+    plain,
+    power_of_ten,
+)
 from repviz.report.html import join, tag
 from repviz.report.parts import Column, chart, field, interval, key, numbers_of
 from repviz.report.sections import Content, Section
@@ -40,7 +48,7 @@ _DIRECTIONS = (
 )
 _VOLUME = (
     field("distance (RMS grey level)", "distance", plain),
-    field("log10 of the share of all images is below", "log10_volume", plain),
+    field("log10 of the share of all images is below", "log10_volume", exponent_above),
     field("known images", "n", count),
 )
 
@@ -65,7 +73,7 @@ def render(study: Study) -> Content | None:
     alt = f"Largest number of {nouns.units} against the false-accept rate."
     body = join(
         [
-            tag("p", _genuine(row, nouns), class_="facts"),
+            tag("p", f"{_genuine(row, nouns)} {_confused(row, nouns)}", class_="facts"),
             chart("capacity", table, caption=caption, alt=alt, keys=_keys(row)),
             numbers_of("results/capacity.csv", table, _capacity(nouns)),
             tag("h3", f"How few directions lead from {nouns.one} to another"),
@@ -78,7 +86,7 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading=f"One {nouns.unit} fills a cap of the sphere of the codes’ directions: all within "
+        reading=f"Each {nouns.unit} occupies a cap on the sphere of code directions: all within "
         "the angle at which the stated share of pairs of different "
         f"{nouns.units} is accepted. The capacity is how often that cap fits into the one that "
         f"all {nouns.images} span. The dashed line is 1 / rate, what directions spread evenly "
@@ -86,8 +94,7 @@ def render(study: Study) -> Content | None:
         f"{nouns.image} is.",
         limits=f"An upper bound that assumes caps without gaps and filled by their {nouns.units}: "
         f"a code that does not match the {nouns.images} of one {nouns.unit} holds none. The span "
-        f"grows with the number of {nouns.images}. Of {count(row['random_people'])} {nouns.units} "
-        "drawn at random one pair is already expected to be confused. The ratio in the intrinsic "
+        f"grows with the number of {nouns.images}. The ratio in the intrinsic "
         "dimension is no bound: a curved set reaches more dimensions than it has. The published "
         "figures are of another network and other images (ArcFace; Boddeti et al. 2023).",
         title=_title(row, nouns),
@@ -163,20 +170,30 @@ def _genuine(row: dict[str, Any], nouns: Nouns) -> str:
     )
 
 
+def _confused(row: dict[str, Any], nouns: Nouns) -> str:
+    return (
+        f"Of {count(row['random_people'])} {nouns.units} drawn at random one pair is already "
+        f"expected to be confused: the capacity says how many {nouns.units} could lie apart, not "
+        "how many do."
+    )
+
+
 def _around(rows: list[dict[str, Any]], nouns: Nouns) -> str:
     row = rows[-1]
     fewer = [
-        f" With {count(one['neighbors'])} neighbours the count is {plain(one['directions'])}: as "
-        "long as it grows with their number, it is a lower limit."
+        f" With {count(one['neighbors'])} neighbours it is {plain(one['directions'])}: as long as "
+        "it grows with their number, it is a lower limit."
         for one in rows[-2:-1]
     ]
     return (
         f"The {count(row['neighbors'])} nearest {nouns.images} of {nouns.one} vary in "
         f"{plain(row['directions'])} of {count(row['d'])} directions, {percent(row['share'])} "
         f"(local PCA, 95 % of the variance; 95 % CI {plain(row['directions_low'])} to "
-        f"{plain(row['directions_high'])}; mean of {count(row['n'])} {nouns.images}). So many "
-        f"neighbours show {count(row['directions_most'])} at most, and isotropic points "
-        f"{plain(row['directions_isotropic'])}.{''.join(fewer)}"
+        f"{plain(row['directions_high'])}; mean of {count(row['n'])} {nouns.images}). "
+        f"{count(row['neighbors'])} neighbours can span {count(row['directions_most'])} directions "
+        f"at most, and isotropic points would vary in {plain(row['directions_isotropic'])}."
+        f"{''.join(fewer)} Linear directions count the bends of the set as well: their number is "
+        "larger than the intrinsic dimension."
     )
 
 

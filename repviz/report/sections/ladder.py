@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repviz.nouns import Nouns
-from repviz.number_format import count, percent, plain, text
+from repviz.number_format import count, exponent_above, percent, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of, table
 from repviz.report.pictures import Grid, captioned, image
@@ -19,8 +19,8 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "ladder": (
-        "rung order kind title n accepted accepted_share accepted_share_low accepted_share_high "
-        "sole_refusing_judge log10_bound distance_q05 distance_median distance_q95 "
+        "rung order kind title n groups accepted accepted_share accepted_share_low "
+        "accepted_share_high sole_refusing_judge log10_bound distance_q05 distance_median distance_q95 "
         "distance_limit_low distance_limit_high joint_limit calibration_level calibration_n "
         "calibration_groups seed"
     ),
@@ -55,7 +55,7 @@ _RUNGS = (
     field("median distance", "distance_median", plain),
     interval("middle 90 %", "distance_q05", "distance_q95", plain),
     field("refused by this judge alone", "sole_refusing_judge", text),
-    field("log10 of the probability is below", "log10_bound", plain),
+    field("log10 of the probability is below", "log10_bound", exponent_above),
     field("seed", "seed", count),
 )
 _VERDICTS = (
@@ -94,9 +94,10 @@ def render(study: Study) -> Content | None:
     negatives = study.result("negatives", TABLES["negatives"])
     nouns, first = study.nouns, records(rungs)[0]
     calibrated = (
-        f"Frames: solid where all judges together accept, dashed where they refuse. Under each "
-        f"image, the nearest of a rung first, its nearest known {nouns.image} and the distance to "
-        "it (RMS grey level). What the judges "
+        "Frames: solid where all judges together accept, dashed where they refuse. Up to six "
+        "accepted and six refused images of each rung, not a random sample of them, sorted by "
+        f"distance; under each its nearest known {nouns.image} and the distance to it (RMS grey "
+        "level). What the judges "
         f"accept was set by {count(first['calibration_n'])} {nouns.images} of "
         f"{count(first['calibration_groups'])} {nouns.units if _by_people(rungs) else 'images'} "
         f"that had not been used to fit them{_drawn(study, rungs)}, so that on average "
@@ -256,7 +257,9 @@ def _reading(study: Study) -> str:
     nouns = study.nouns
     return (
         f"Rung by rung the random images share more with {nouns.images}: the brightness of each "
-        "pixel, the spectrum, how pixels vary together, the code of an autoencoder. Where none was "
+        "pixel, the spectrum, how pixels vary together, the code of an autoencoder. Acceptance "
+        "need not rise with it: averages of images that the judges know are refused as too near, "
+        "decoded codes often because the decoder blurs. Where none was "
         "accepted, the probability is not zero but at most the limit given (95 %); a bound from "
         "theory, in the table, lies far below it. Slow judges see the first 100 images of a rung "
         "that all others accept: counting ends there, so that n is smaller. Distance to the "
@@ -272,6 +275,10 @@ def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
         f"errors count images made from the {nouns.images} of one {nouns.unit} once. "
         if _by_people(rungs)
         else f"The intervals of the judges’ errors count images made from one {nouns.image} once. "
+    )
+    counted += (
+        f"Those of the rungs are over further images made in the same way, of the same known "
+        f"{nouns.images} and crops of the same photographs. "
     )
     met = count(negatives[negatives["in_classifier_training"]]["kind"].nunique())
     kinds = count(negatives["kind"].nunique())
@@ -297,8 +304,8 @@ def claim(study: Study) -> Claim | None:
     answer = (
         f"{verdict} of {count(noise['n'])} images of independent random pixels passed the judges "
         f"(tests of what {nouns.one} looks like), which accept {_accepted(real)} real "
-        f"{nouns.images} that they had not seen (95 % CI {_interval(real)}).{_rare(study)}"
-        f"{_harder(study)}"
+        f"{nouns.images} that they had not seen ({_real_interval(real, nouns)}).{_rare(study)}"
+        f"{_structured(rungs, nouns)}"
     )
     picture = None
     if study.has("arrays/ladder.npy"):
@@ -345,14 +352,23 @@ def _rare(study: Study) -> str:
     return said and f" They accept one with a probability {said}."
 
 
-def _harder(study: Study) -> str:
-    """How many of the images that are no such images, but look more like them, passed as well."""
-    table = study.result("negatives", TABLES["negatives"])
-    joint = table[(table["judge"] == JOINT) & (table["kind"] != "uniform-pixels")]
-    if joint.empty:
+def _real_interval(real: dict[str, Any], nouns: Nouns) -> str:
+    """The interval of the real images, and of how many people they are."""
+    whose = f", {count(real['groups'])} {nouns.units}" if real["groups"] < real["n"] else ""
+    return f"95 % CI {_interval(real)}{whose}"
+
+
+def _structured(rungs: list[dict[str, Any]], nouns: Nouns) -> str:
+    """The rung of the ladder that passes most often, where more than 5 % of it do."""
+    rung = max(
+        (row for row in rungs if row["kind"] == "ladder"), key=lambda row: row["accepted_share"]
+    )
+    if not rung["accepted_share_low"] > 0.05:
         return ""
-    accepted, n = count(joint["accepted"].sum()), count(joint["n"].sum())
-    return f" Of {n} harder images (shuffled, turned, blurred, other things) {accepted} passed."
+    return (
+        f" Random images with more structure do pass ({_accepted(rung)} of “{rung['title']}”): "
+        f"the judges refuse noise, they do not certify {nouns.one}."
+    )
 
 
 SECTION = Section(

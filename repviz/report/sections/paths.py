@@ -38,6 +38,7 @@ _STEPS = (
 _SHARES = (
     field("images", "title", text),
     field("n", "n", count),
+    field("independent", "groups", count),
     field("accepted", "accepted", count),
     field("share", "accepted_share", percent),
     interval("95 % interval", "accepted_share_low", "accepted_share_high", percent),
@@ -188,8 +189,10 @@ def _reading(study: Study, by_kind: dict[str, dict[str, Any]]) -> str:
     if "code" not in by_kind:
         return words
     return (
-        f"{words} Decoding alone, without mixing, leaves {_of(by_kind['decoded'])} accepted, "
-        f"mixed codes {_of(by_kind['code'])}: only what sets these two apart is due to mixing."
+        f"{words} Of {nouns.images} that are decoded without mixing {_of(by_kind['decoded'])} are "
+        f"accepted, of mixed codes {_of(by_kind['code'])}: only the difference of these two is due "
+        f"to mixing. The ladder’s averages are of {nouns.images} that the judges know, and most "
+        "are refused as too near; these two are new to the judges."
     )
 
 
@@ -210,9 +213,7 @@ def _title(study: Study, by_kind: dict[str, dict[str, Any]]) -> str:
     if "code" not in by_kind:
         return claim
     code, decoded = by_kind["code"], by_kind["decoded"]
-    return (
-        f"{claim}, {_of(code)} of codes ({_difference(code)}); decoding alone leaves {_of(decoded)}"
-    )
+    return f"{claim}, {_of(code)} of codes ({_difference(code)}); of {images} merely decoded {_of(decoded)}"
 
 
 def _difference(code: dict[str, Any]) -> str:
