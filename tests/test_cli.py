@@ -358,6 +358,25 @@ def test_images_of_any_shape_are_swept(run, faces, tmp_path):
     assert {row["bottleneck"] for row in rows} == {2, 4}
 
 
+def test_help_of_a_sweep_says_at_which_size_and_in_which_colours(run):
+    """The function leaves images as they are; the command does not."""
+    code, out, _ = run("sweep", "-h")
+    words = " ".join(out.split())
+    assert code == 0
+    assert "or HEIGHTxWIDTH (default: 64)." in words
+    assert "to grey or colour (default: grey)." in words
+
+
+def test_the_table_of_a_sweep_has_no_column_that_only_a_figure_needs(run, faces, tmp_path):
+    words = ["--images", f"array:{faces}", "--size", 16, "--engines", "pca", "--bottlenecks", 2]
+    code, out, err = run("sweep", *words, "--criteria", "psnr:20", "--out", tmp_path / "s")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].split()[:3] == ["engine_label", "bottleneck", "n_test"]
+    assert max(map(len, lines[:3])) <= 100
+    assert "colour_role" not in out
+
+
 def done(found):
     code, _, err = found
     assert code == 0, err

@@ -25,6 +25,11 @@ SWEPT_AT: dict[str, tuple[Any, str]] = {
     "size": (64, "Resize to this many pixels per side, or HEIGHTxWIDTH (default: 64)."),
     "grey": (True, "Convert the images to grey or colour (default: grey)."),
 }
+# What a line of a terminal has room for; --json prints every column.
+SHOWN = {
+    "sweep": "engine_label bottleneck n_test mse mse_low mse_high ratio ratio_low ratio_high",
+    "choices": "criterion engine_label size observed low high undecided",
+}
 
 
 class Studies(TyperGroup):
@@ -100,7 +105,6 @@ _SWEEP_HELP = "Compare autoencoders with PCA at each bottleneck size."
 
 def _sweep_command() -> Any:
     own = _own(repviz.sweep)
-
     def run(
         source: str | None,
         images: str | None,
@@ -129,8 +133,8 @@ def _sweep_command() -> Any:
         extras = {"sweep": str(done.folder), "report": str(done.report)}
         for name in ("audit", "choices"):
             if done.has(f"results/{name}.csv"):
-                extras[name] = "\n" + done.result(name).to_string(index=False)
-        write_table(done.result("sweep"), as_json, **extras)
+                extras[name] = "\n" + _shown(done, name).to_string(index=False)
+        write_table(done.result("sweep"), as_json, text=_shown(done, "sweep"), **extras)
 
     return command(
         "sweep",
@@ -147,6 +151,12 @@ def _sweep_command() -> Any:
         gpus=(option.Gpus, None),
         as_json=(option.Json, False),
     )
+
+
+def _shown(done: Any, name: str) -> Any:
+    """The columns of a table that a person is shown."""
+    table = done.result(name)
+    return table[SHOWN[name].split()] if name in SHOWN else table
 
 
 sweep = LazyCommand("sweep", _SWEEP_HELP, _sweep_command)
