@@ -11,6 +11,9 @@ SMALL = 1e-6  # below it, zeros would have to be counted
 LEAST_SHARE = 5e-9  # nearer to 0 or 1, six decimals of a percentage show no difference
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+# What the warnings of a dimension say where larger ones would give the same estimate.
+LOWER_LIMIT = "the calibrated value is a lower limit"
+
 
 def missing(value: Any) -> bool:
     """Whether ``value`` is None, NaN or an empty text."""
@@ -104,6 +107,11 @@ def vague(low: Any, high: Any) -> bool:
     unless it says that the dimension is small, at most 2.
     """
     return not missing(low) and not missing(high) and high > 2 and high >= 10 * low
+
+
+def is_lower_limit(warnings: Any) -> bool:
+    """Whether the warnings of a dimension say that the rows are too few for more than a limit."""
+    return isinstance(warnings, str) and LOWER_LIMIT in warnings
 
 
 def points(difference: Any) -> str:

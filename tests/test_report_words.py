@@ -11,6 +11,7 @@ import pytest
 from study_folder import build
 
 from repviz.nouns import DIGITS, FACES, IMAGES, indefinite
+from repviz.number_format import LOWER_LIMIT
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
 from repviz.report.sections import get_section
@@ -64,16 +65,25 @@ def test_sections_speak_of_groups_where_groups_are_the_unit(
         # Zou and Donner's interval of 2, whose logarithm is 0.693: it reaches down by
         # sqrt(2) log 1.5 = 0.573, and up by as much.
         ((4.0, 4 / 1.5, 6.0), (8.0, 8 / 1.5, 12.0), " (2.0 times [1.1, 3.5])"),
-        ((8.0, 8 / 1.5, 12.0), (4.0, 4 / 1.5, 6.0), " (0.5 times [0.3, 0.9])"),
-        ((4.0, 2.0, 8.0), (8.0, 4.0, 16.0), " (2.0 times [0.8, 5.3]: no change is shown)"),
+        ((8.0, 8 / 1.5, 12.0), (4.0, 4 / 1.5, 6.0), " (0.50 times [0.28, 0.89])"),
+        ((80.0, 80 / 1.5, 120.0), (4.0, 4 / 1.5, 6.0), " (0.050 times [0.028, 0.089])"),
+        ((4.0, 2.0, 8.0), (8.0, 4.0, 16.0), " (2.0 times [0.75, 5.3]: no change is shown)"),
         ((4.0, 0.0, 8.0), (8.0, 4.0, 16.0), ""),
         ((4.0, 2.0, 8.0), (np.nan, np.nan, np.nan), ""),
     ],
 )
 def test_a_change_of_the_dimension_is_a_ratio_with_its_interval(first, last, words) -> None:
     names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
-    rows = [pd.Series(dict(zip(names, one, strict=True))) for one in (first, last)]
+    none = {"dimension_warnings": ""}
+    rows = [pd.Series(dict(zip(names, one, strict=True)) | none) for one in (first, last)]
     assert change(*rows) == words
+
+
+def test_a_lower_limit_of_the_dimension_has_no_multiple() -> None:
+    names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
+    row = dict(zip(names, (8.0, 6.0, 12.0), strict=True)) | {"dimension_warnings": ""}
+    limit = row | {"dimension_warnings": f"so {LOWER_LIMIT}."}
+    assert change(pd.Series(row), pd.Series(limit)) == ""
 
 
 @pytest.mark.parametrize(("noun", "words"), [("face", "a face"), ("image", "an image")])

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
+from repviz.manifold.dimension import dimension
 from repviz.studies.representations import (
     Description,
     Representation,
@@ -122,4 +123,15 @@ def test_where_the_dimension_around_an_image_is_not_defined_a_warning_says_why()
 )
 def test_a_dimension_is_quoted_as_a_number_only_where_its_interval_names_one(ends, words):
     names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
-    assert quoted_dimension(pd.Series(dict(zip(names, ends, strict=True)))) == words
+    row = dict(zip(names, ends, strict=True)) | {"dimension_warnings": ""}
+    assert quoted_dimension(pd.Series(row)) == words
+
+
+def test_a_dimension_of_too_few_rows_is_quoted_as_a_lower_limit():
+    found = dimension(np.random.default_rng(0).normal(size=(112, 12_000)))
+    row = {"dimension_warnings": " ".join(found.warnings)}
+    row |= {
+        f"dimension_{name}": getattr(found, name)
+        for name in ("calibrated", "calibrated_low", "calibrated_high")
+    }
+    assert quoted_dimension(pd.Series(row)) == f"at least {found.calibrated_low:.1f}"

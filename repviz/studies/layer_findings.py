@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import percent, points_with_interval
+from repviz.number_format import is_lower_limit, percent, plain, points_with_interval
 from repviz.studies.paired_studies import unpaired_ratio
 from repviz.studies.representations import quoted_dimension
 from repviz.study_folder import Study
@@ -55,16 +55,20 @@ def _weights_findings(table: Any, weights: str, no_control: str) -> list[str]:
 def change(first: Any, last: Any) -> str:
     """The second dimension as a multiple of the first, in brackets; "" where it has no interval.
 
+    Also where one of the two is a lower limit, which has no multiple.
+
     The interval takes the two as independent. Both are of the same images, whose peculiarities
     they share, so that it is wide rather than narrow.
     """
     names = [f"dimension_calibrated{end}" for end in ("", "_low", "_high")]
     ends = [tuple(float(one[name]) for name in names) for one in (first, last)]
-    if not all(value > 0 for one in ends for value in one):  # as NaN is not
+    limits = any(is_lower_limit(one["dimension_warnings"]) for one in (first, last))
+    if limits or not all(value > 0 for one in ends for value in one):  # as NaN is not
         return ""
     ratio = unpaired_ratio(*ends)
     shown = "" if ratio.low > 1 or ratio.high < 1 else ": no change is shown"
-    return f" ({ratio.value:.1f} times [{ratio.low:.1f}, {ratio.high:.1f}]{shown})"
+    value, low, high = (plain(one, 2) for one in (ratio.value, ratio.low, ratio.high))
+    return f" ({value} times [{low}, {high}]{shown})"
 
 
 def _dimension_finding(table: Any) -> str:

@@ -16,7 +16,7 @@ from repviz.manifold.embedding.umap_map import umap
 from repviz.manifold.identity import NearestIdentity, nearest_identity
 from repviz.manifold.neighbors import Neighbors, neighbors
 from repviz.manifold.quality import local_trustworthiness
-from repviz.number_format import missing, vague
+from repviz.number_format import is_lower_limit, missing, vague
 from repviz.principal import pca
 from repviz.principal.parallel import parallel_analysis
 from repviz.principal.spectrum import Spectrum, spectrum
@@ -373,11 +373,13 @@ def _identity(
 def quoted_dimension(row: Any) -> str:
     """The calibrated dimension of a row of layers.csv: "4.1 [3.1, 7.7]".
 
-    Where the interval is too wide to name one it is "an unknown number [0.2, 106.7]".
+    Too wide an interval is "an unknown number [0.2, 106.7]", one without an end "at least 35.1".
     """
     low, high = row.dimension_calibrated_low, row.dimension_calibrated_high
     if missing(row.dimension_calibrated):
         return "not measured"
+    if is_lower_limit(row.dimension_warnings):
+        return f"at least {low:.1f}"
     if vague(low, high):
         return f"an unknown number [{low:.1f}, {high:.1f}]"
     return f"{row.dimension_calibrated:.1f} [{low:.1f}, {high:.1f}]"

@@ -26,6 +26,8 @@ from importlib import resources
 
 import numpy as np
 
+from repviz.number_format import LOWER_LIMIT
+
 TABLE, ERRORS = "calibration.csv", "model_error.csv"
 TWO_INVERSES = 0.1  # relative distance from the falling branch at which it may be the true one
 LARGE_CORRECTION = 0.2  # of the calibrated value, beyond which there is a warning
@@ -68,7 +70,7 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     if other is not None:
         warnings.append(
             f"'{method}' gives this value for uniform balls of {calibrated:.3g} and of {other:.3g} "
-            f"dimensions at n = {n}: the calibrated value is a lower limit."
+            f"dimensions at n = {n}: {LOWER_LIMIT}."
         )
     if n < sizes[0]:
         warnings.append(
@@ -77,7 +79,7 @@ def calibrate(method: str, n: int, value: float) -> tuple[float, tuple[str, ...]
     if value >= means[-1]:
         warnings.append(
             f"{n} rows are too few for this dimension: uniform balls of {dimensions[-1]:g} and "
-            "more dimensions give this value, so the calibrated value is a lower limit."
+            f"more dimensions give this value, so {LOWER_LIMIT}."
         )
     elif value < (1 - LARGE_CORRECTION) * calibrated:
         warnings.append(

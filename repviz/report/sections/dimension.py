@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, missing, plain, text, vague
+from repviz.number_format import count, is_lower_limit, missing, plain, text, vague
 from repviz.report.html import join
 from repviz.report.parts import (
     Estimate,
@@ -98,7 +98,7 @@ def _headline(study: Study) -> str:
     if row is None:
         return ""
     _, low, high = (plain(row[name], 2) for name in ENDS)
-    interval = "95 % CI" if _wide(row) else f"95 % CI {low} to {high}"
+    interval = "95 % CI" if _wide(row) or _limited(row) else f"95 % CI {low} to {high}"
     return f"The {study.nouns.images} vary in {_about(row)} directions{_place(row)} ({interval})"
 
 
@@ -107,9 +107,16 @@ def _wide(row: dict[str, Any]) -> bool:
     return vague(row[ENDS[1]], row[ENDS[2]])
 
 
+def _limited(row: dict[str, Any]) -> bool:
+    """Whether the rows are too few for more than a lower limit."""
+    return is_lower_limit(row["dimension_warnings"])
+
+
 def _about(row: dict[str, Any]) -> str:
     """The dimension before a noun: "about 4.1", or its interval where that names no number."""
     value, low, high = (plain(row[name], 2) for name in ENDS)
+    if _limited(row):
+        return f"at least {low}"
     return f"an unknown number ({low} to {high}) of" if _wide(row) else f"about {value}"
 
 
@@ -125,9 +132,11 @@ def claim(study: Study) -> Claim | None:
     if row is None:
         return None
     value, low, high = (plain(row[name], 2) for name in ENDS)
-    wide = _wide(row)
+    limited, wide = _limited(row), _wide(row)
     consequence = "A code for all of them may need more numbers."
-    if wide:
+    if limited:
+        consequence = f"{count(row['n'])} {nouns.images} are too few for an upper limit."
+    elif wide:
         consequence = "So wide an interval names no number."
     sentence = (
         f"Near any one of them the {nouns.images} vary in {_about(row)} independent directions"
@@ -149,8 +158,9 @@ def claim(study: Study) -> Claim | None:
     ]
     picture = intervals(estimates, lambda top: plain(top, 2), alt=sentence) if estimates else None
     question = f"What is the intrinsic dimension of the {nouns.images}?"
-    answer = "cannot be told" if wide else f"≈ {value}"
-    return Claim(question, answer, sentence, picture, f"{low} to {high}", rank=2)
+    answer = f"≥ {low}" if limited else "cannot be told" if wide else f"≈ {value}"
+    ends = f"{low} or more" if limited else f"{low} to {high}"
+    return Claim(question, answer, sentence, picture, ends, rank=2)
 
 
 SECTION = Section(
