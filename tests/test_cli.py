@@ -358,6 +358,23 @@ def test_images_of_any_shape_are_swept(run, faces, tmp_path):
     assert {row["bottleneck"] for row in rows} == {2, 4}
 
 
+def test_images_that_a_network_cannot_take_were_read(run, faces, tmp_path, monkeypatch):
+    (tmp_path / "logs.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Log(nn.Module):\n    def forward(self, x):\n        return torch.log(-1 - x.abs())\n"
+        "net = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), Log())\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words = ["--images", f"array:{faces}", "--limit", 3, "--out", tmp_path / "acts"]
+    code, out, err = run("extract", "logs:net", *words)
+    assert code == 0, err
+    assert "could not be read" not in out
+    assert (
+        "The network's output is not finite for 3 images, and the row index names the layers.\n"
+        in out
+    )
+
+
 def test_help_of_a_sweep_says_at_which_size_and_in_which_colours(run):
     """The function leaves images as they are; the command does not."""
     code, out, _ = run("sweep", "-h")

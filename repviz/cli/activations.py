@@ -13,6 +13,7 @@ import repviz
 from repviz.activations.layout import unfinished_sentence
 from repviz.cli import options as option
 from repviz.cli.output import progress_bars, write, write_table
+from repviz.number_format import counted
 
 _Network = Annotated[
     str, typer.Argument(help="Network: alexnet, torchvision:NAME, module:attribute, ...")
@@ -124,10 +125,16 @@ def _write_extracted(acts: Any, out: str, as_json: bool) -> None:
     shapes = {name: list(acts[name].shape) for name in acts.layers}
     bad = acts.rows[~acts.readable]
     lines = [f"{name}: {n} x {d}" for name, (n, d) in shapes.items()]
-    if len(bad):
+    unreadable = int((bad["status"] == "unreadable").sum())
+    if unreadable:
         lines.append(
-            f"{len(bad)} images could not be read; their rows are NaN, and the row index gives "
-            "the reasons."
+            f"{counted(unreadable, 'image')} could not be read; their rows are NaN, and the row "
+            "index gives the reasons."
+        )
+    if strange := len(bad) - unreadable:
+        lines.append(
+            f"The network's output is not finite for {counted(strange, 'image')}, and the row "
+            "index names the layers."
         )
     write(
         {

@@ -9,6 +9,7 @@ import typer
 import repviz
 from repviz.cli import options as option
 from repviz.cli.output import write
+from repviz.number_format import counted
 
 
 def catalog(
@@ -33,4 +34,8 @@ def verify(
 ) -> None:
     """Check that files on disk are as they were written."""
     files = repviz.verify(folder)
-    write({"folder": folder, "files": files, "sound": True}, as_json, [f"{files} files, sound"])
+    write(
+        {"folder": folder, "files": files, "sound": True},
+        as_json,
+        [f"{counted(files, 'file')}, sound"],
+    )
