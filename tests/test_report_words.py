@@ -15,6 +15,7 @@ from repviz.number_format import LOWER_LIMIT
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
 from repviz.report.sections import get_section
+from repviz.report.sections.criteria import _elbow
 from repviz.report.sections.images import SECTION
 from repviz.studies.layer_findings import change
 from repviz.study_folder import open_study
@@ -96,3 +97,11 @@ def test_nouns_fill_a_sentence():
         "a digit: the mean digit of all digits"
     )
     assert IMAGES.fill("{one} and other {images}") == "an image like these and other images"
+
+
+@pytest.mark.parametrize(
+    ("ranges", "stable", "words"),
+    [(0, False, "too few sizes to tell"), (3, False, "no elbow"), (3, True, "an elbow")],
+)
+def test_of_too_few_sizes_no_elbow_is_denied(ranges, stable, words) -> None:
+    assert _elbow({"ranges": ranges, "stable": stable}) == words

@@ -105,6 +105,7 @@ _SWEEP_HELP = "Compare autoencoders with PCA at each bottleneck size."
 
 def _sweep_command() -> Any:
     own = _own(repviz.sweep)
+
     def run(
         source: str | None,
         images: str | None,

@@ -59,7 +59,10 @@ def render(study: Study) -> Content | None:
             numbers_of("results/code_probes.csv", probes, _PROBES),
         ]
     if len(dimensions):
-        names = [f"{row['engine_label']} {_size(row)}" for row in records(dimensions)]
+        names = [
+            row["engine_label"] + ("" if missing(row["bottleneck"]) else f" {_size(row)}")
+            for row in records(dimensions)
+        ]
         parts += [
             tag("h3", "Degrees of freedom of the codes, beside those of the images"),
             warnings(names, dimensions["warnings"]),
@@ -69,8 +72,8 @@ def render(study: Study) -> Content | None:
         join(parts),
         reading="Same label nearest: how often the nearest other test image, by code, shows the "
         "same label. A factor’s score is R², the share of its variance that a ridge fit from the "
-        "training codes reads off test codes. Where who it is rises before light and pose do, the "
-        "code keeps what is intrinsic first; where it is the other way round, it does not.",
+        "training codes reads off test codes. What scores high at a small size already is among "
+        "the first that the code holds.",
         limits="A linear reader may miss what a code keeps in a curved way. The dimension is "
         "TwoNN’s, over at most 4,000 rows, training rows included; of k numbers it is at most k. "
         "The interval of the raw value holds sampling error alone; that of the calibrated one "

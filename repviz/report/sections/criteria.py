@@ -30,9 +30,9 @@ SAME_LABEL = "same label nearest"  # in the column "probe", where the others are
 
 
 def _elbow(row: dict[str, Any]) -> str:
-    """Whether the curve has an elbow; of one range of sizes it cannot be told."""
-    if row["with_knee"] and row["ranges"] < 2:
-        return "cannot be told: one range of sizes"
+    """Whether the curve has an elbow, which a single range of sizes cannot show to stay."""
+    if row["ranges"] == 0 or (row["ranges"] == 1 and row["with_knee"]):
+        return "too few sizes to tell"
     return "an elbow" if row["stable"] else "no elbow"
 
 

@@ -20,8 +20,8 @@ from repviz.study_folder import Study, records
 TABLES = {
     "ladder": (
         "rung order kind title n groups accepted accepted_share accepted_share_low "
-        "accepted_share_high sole_refusing_judge log10_bound distance_q05 distance_median distance_q95 "
-        "distance_limit_low distance_limit_high joint_limit calibration_level calibration_n "
+        "accepted_share_high sole_refusing_judge log10_bound distance_q05 distance_median "
+        "distance_q95 distance_limit_low distance_limit_high joint_limit calibration_level calibration_n "
         "calibration_groups seed"
     ),
     "ladder_judges": (

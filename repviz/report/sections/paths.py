@@ -213,7 +213,10 @@ def _title(study: Study, by_kind: dict[str, dict[str, Any]]) -> str:
     if "code" not in by_kind:
         return claim
     code, decoded = by_kind["code"], by_kind["decoded"]
-    return f"{claim}, {_of(code)} of codes ({_difference(code)}); of {images} merely decoded {_of(decoded)}"
+    return (
+        f"{claim}, {_of(code)} of codes ({_difference(code)}); of {images} merely decoded "
+        f"{_of(decoded)}"
+    )
 
 
 def _difference(code: dict[str, Any]) -> str:
