@@ -1,4 +1,4 @@
-"""`python -m repviz`: the command line of the interpreter at hand."""
+"""`python -m repviz`: the command line."""
 
 from repviz.cli import main
 

@@ -55,7 +55,7 @@ def catalog(family: str | None = None) -> dict[str, dict[str, str]]:
         "probes": {name: entry.summary for name, entry in PROBES.items()},
         "perturbations": {name: entry.title for name, entry in PERTURBATIONS.items()},
         "engines": {name: engine.summary for name, engine in ENGINES.items()},
-        "criteria": {name: judge.summary for name, judge in CRITERIA.items()},
+        "criteria": {name: entry.summary for name, entry in CRITERIA.items()},
         "samplers": {
             name: FACES.fill(entry.title) for name, entry in (SAMPLERS | CONTROLS).items()
         },

@@ -14,7 +14,7 @@ CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 
 @dataclass(frozen=True)
 class Layer:
-    """What a reduction may know of a layer.
+    """Name, output shape and axes of a layer, as reductions need them.
 
     Attributes
     ----------

@@ -88,7 +88,7 @@ def _verify(acts: store.Activations) -> Verification:
 
 
 def _needed(manifest: dict[str, Any]) -> set[str]:
-    """What a folder must have fitted; appended rows have what the first rows have."""
+    """The kinds of fitted arrays that a folder must have; appended rows use those of the first."""
     if layout.first_row(manifest):
         return set()
     reductions = [str(card.get("reduce")) for card in manifest["layers"].values()]

@@ -133,7 +133,7 @@ def unfinished_sentence(path: Path, manifest: dict[str, Any]) -> str:
 
 
 def file_name(layer: str) -> str:
-    """What the folder or the file of a layer is called: its name, quoted; a long one is hashed."""
+    """The name of the folder or file of a layer: the layer's name, quoted; a long one is hashed."""
     quoted = quote(layer, safe="")
     if quoted.strip("."):  # "." and ".." are other folders
         if len(quoted) <= LONG_NAME:

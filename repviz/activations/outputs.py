@@ -93,7 +93,7 @@ def replace_tensor(output: Any, path: str, value: Tensor) -> Any:
 
 
 def _entries(output: Any) -> dict[Any, Any]:
-    """What a container holds, by key, field or place; nothing for what is no container."""
+    """The entries of a container by key, field or index; empty for what is no container."""
     if isinstance(output, Mapping):
         return dict(output)
     if is_dataclass(output) and not isinstance(output, type):

@@ -32,7 +32,7 @@ ORIGINAL = {
 
 
 def code_contents_stages(study: Study, plan: Plan) -> None:
-    """Probes of every code that was kept, and their dimension beside that of the images."""
+    """Write the scores of probes on every stored code, and the codes' intrinsic dimension."""
     fits = Fits(study, plan)
     engines = [engine.name for engine in plan.decoding_engines]
     inputs = {"engines": engines, "sizes": plan.sizes}

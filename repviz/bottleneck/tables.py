@@ -29,7 +29,7 @@ Interval = tuple[float, float, float]
 def write_tables(
     draft: Draft, *, study: Study, plan: Plan, data: TrainingData, test: np.ndarray
 ) -> None:
-    """Write sweep.csv and the tables beside it: by baseline, image and split; audit; panels."""
+    """Write sweep.csv, the errors by baseline, image and split, the audit and the panels."""
     groups = plan.parts.groups[plan.parts.test]
     are_images = plan.data.are_images
     curve = PCACurve(data.linear, test, clip=are_images)

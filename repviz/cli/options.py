@@ -95,7 +95,7 @@ def size(text: str, *, option: str = "--size") -> int | tuple[int, int]:
 
 
 def side(text: str | None) -> int | tuple[int, int] | None:
-    """What ``--size`` was given, or None."""
+    """The parsed value of ``--size``, or None."""
     return None if text is None else size(text)
 
 

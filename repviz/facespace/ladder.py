@@ -76,7 +76,7 @@ def ladder(
     seed: int = 0,
     nouns: Nouns = FACES,
 ) -> Ladder:
-    """What share of random images, rung by rung, is accepted as a face.
+    """The share of random images of each rung that the judges accept as faces.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ def unseen_images(study: Study) -> str:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval, as a small figure shows it beside others."""
+    """A number with its interval, in a small figure of several."""
 
     label: str
     value: float

@@ -21,7 +21,7 @@ KINDS = {layout.FORMAT: "activations", study_manifest.FORMAT: "study"}
 
 @dataclass(frozen=True)
 class ActivationsSetup:
-    """How folders of activations are measured for their report.
+    """Settings of the report of folders of activations.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class ActivationsSetup:
 
     @property
     def given(self) -> dict[str, Any]:
-        """Those that are not None."""
+        """The settings that are not None."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 

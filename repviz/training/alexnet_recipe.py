@@ -1,4 +1,4 @@
-"""How classifiers are trained: the recipes of 2012, and a variant for few images.
+"""The recipes of classifiers: those of 2012, and a variant for few images.
 
 Krizhevsky et al. (2012) train 90 epochs on 1.2 million images: stochastic gradient descent with
 momentum 0.9, weight decay 0.0005, dropout in the network, random crops. On some hundred images

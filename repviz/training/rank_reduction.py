@@ -66,7 +66,7 @@ class RankReductionTraining(nn.Module):
         return self.core.error(self.validation, k)
 
     def after_epoch(self) -> float:
-        """The validation error at the present rank, which falls as far as the error allows."""
+        """The validation error, after lowering the rank as far as the error allows."""
         self._set_basis()
         rank = smallest_size(self.error, self.rank, self.allowed)
         rank = self.rank if rank is None else max(1, rank)

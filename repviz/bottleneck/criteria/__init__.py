@@ -63,7 +63,7 @@ class Criterion:
 
     @property
     def identity(self) -> str:
-        """What its scores depend on besides the images: its name, and a user's own source code."""
+        """The name and, of a user's function, a hash of its source, as manifests record it."""
         if isinstance(self.function, str):
             return self.name
         return f"{self.name} {provenance.source_key(self.function)}"
@@ -104,7 +104,7 @@ class Criterion:
         return scores
 
     def missing(self, reference: Reference) -> str:
-        """What the images lack for this criterion, in words; "" where they lack nothing."""
+        """The reason why the criterion cannot be applied to these images; "" if it can."""
         labels = reference.labels
         if self.needs == "labels" and (labels is None or len(np.unique(labels)) < 2):
             return "the images have fewer than two labels"

@@ -99,7 +99,7 @@ class Engine:
 
     @property
     def identity(self) -> str:
-        """What its results depend on besides the context: its name, and a user's own source code.
+        """The name and, of a user's function, a hash of its source, as manifests record it.
 
         Two functions of one name are two engines, so that a sweep never mixes them.
         """

@@ -94,18 +94,18 @@ def umap(
         labels = checks.labels("umap", "labels", labels, graph.n)
     start = None if init is None else _given(init, graph, components)
     rng = np.random.RandomState(seed)
-    ties, lengths = _fuzzy(graph, near, rng)
+    edges, lengths = _fuzzy(graph, near, rng)
     if labels is not None:
-        ties = _labelled(ties, labels)
+        edges = _labelled(edges, labels)
     if start is None:
-        start = _spectral(ties, components, seed)
+        start = _spectral(edges, components, seed)
     if np.ptp(start, axis=0).min() == 0:
         start = start + rng.normal(scale=1e-4 * max(1.0, float(np.ptp(start))), size=start.shape)
     a, b = find_ab_params(1.0, min_dist)
     density = {"lambda": 2.0, "frac": 0.3, "var_shift": 0.1, "n_neighbors": near + 1}
     placed, _ = simplicial_set_embedding(
         data=None,
-        graph=ties,
+        graph=edges,
         n_components=components,
         initial_alpha=1.0,
         a=a,
@@ -125,10 +125,10 @@ def umap(
     return np.ascontiguousarray(placed, dtype=np.float32)
 
 
-def _labelled(ties: scipy.sparse.coo_matrix, labels: np.ndarray) -> scipy.sparse.coo_matrix:
+def _labelled(edges: scipy.sparse.coo_matrix, labels: np.ndarray) -> scipy.sparse.coo_matrix:
     """The edges, weakened between different labels, with umap-learn's default target weight."""
     numbered = np.unique(labels, return_inverse=True)[1].astype(np.float32)
-    return discrete_metric_simplicial_set_intersection(ties, numbered, far_dist=5.0)
+    return discrete_metric_simplicial_set_intersection(edges, numbered, far_dist=5.0)
 
 
 def _fuzzy(
@@ -139,7 +139,7 @@ def _fuzzy(
     umap-learn expects each row as its own first neighbour.
     """
     own = np.arange(graph.n)[:, None]
-    ties, _, _, lengths = fuzzy_simplicial_set(
+    edges, _, _, lengths = fuzzy_simplicial_set(
         X=np.empty((graph.n, 1), np.float32),  # only its length is read when the graph is given
         n_neighbors=near + 1,
         random_state=rng,
@@ -150,7 +150,7 @@ def _fuzzy(
         ),
         return_dists=True,
     )
-    return ties, lengths
+    return edges, lengths
 
 
 def in_float32(distances: np.ndarray) -> np.ndarray:
@@ -163,20 +163,20 @@ def in_float32(distances: np.ndarray) -> np.ndarray:
     return np.minimum(distances / scale, 1e30).astype(np.float32)
 
 
-def _spectral(ties: scipy.sparse.coo_matrix, components: int, seed: int) -> np.ndarray:
+def _spectral(edges: scipy.sparse.coo_matrix, components: int, seed: int) -> np.ndarray:
     """The spectral layout: leading nontrivial eigenvectors of the random walk, (n, components).
 
     Weak edges between all rows keep unconnected components apart instead of at one point.
     """
-    n = ties.shape[0]
+    n = edges.shape[0]
     if n <= components + 2:
         return np.random.default_rng(seed).standard_normal((n, components))
-    weights = np.asarray(ties.sum(axis=1)).ravel() + TELEPORT
+    weights = np.asarray(edges.sum(axis=1)).ravel() + TELEPORT
     root = 1 / np.sqrt(weights)
 
     def spread(x: np.ndarray) -> np.ndarray:
         scaled = root * x.ravel()
-        return root * (ties @ scaled + TELEPORT * scaled.mean())
+        return root * (edges @ scaled + TELEPORT * scaled.mean())
 
     walk = scipy.sparse.linalg.LinearOperator((n, n), matvec=spread, dtype=np.float64)
     start = np.random.default_rng(seed).random(n)

@@ -159,7 +159,7 @@ def _unresolved(rows: list[dict[str, Any]], nouns: Nouns) -> str:
 
 
 def _genuine(row: dict[str, Any], nouns: Nouns) -> str:
-    """What a threshold makes of the images of one person, in words."""
+    """The share of genuine pairs that a threshold accepts, in words."""
     at = f"At the threshold of {plain(row['threshold'])}° (false-accept rate {_rate(row)})"
     if missing(row["genuine_share"]):
         return f"{at} it is not known how many pairs of {nouns.images} of one {nouns.unit} match."

@@ -20,7 +20,7 @@ SEEDS = ("seed", "seeds")
 
 
 def render(study: Study) -> Content | None:
-    """What the two studies are, and each option, image and version that differs."""
+    """The two studies, and each option, image and version in which they differ."""
     studies = study.result("compared_studies", TABLES["compared_studies"])
     different = study.result("option_differences", TABLES["option_differences"])
     columns = (
@@ -73,7 +73,7 @@ def _pairing(row: dict[str, Any]) -> str:
 
 
 def _not_concluded(options: list[str]) -> str:
-    """What the comparison cannot say, from what differs."""
+    """The limits of the comparison, given what differs."""
     sentences = []
     real = [name for name in options if not name.startswith(("version: ", "images: "))]
     chosen = [name for name in real if name not in (*SEEDS, "images_key", "labels_key")]

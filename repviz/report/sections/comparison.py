@@ -57,7 +57,7 @@ def render(study: Study) -> Content | None:
 
 
 def claim_of(rows: pd.DataFrame) -> str:
-    """What the intervals of one kind of number show, in one sentence without its stop."""
+    """The claim that the intervals of one kind of number support, without a full stop."""
     title, n = rows["title"].iloc[0], len(rows)
     higher, lower = (int((rows["verdict"] == verdict).sum()) for verdict in ("higher", "lower"))
     if n == 1:

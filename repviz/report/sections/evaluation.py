@@ -42,7 +42,7 @@ def render(study: Study) -> Content | None:
 
 
 def _drawn(study: Study) -> str:
-    """What the interval takes as independent draws."""
+    """The independent units of the interval, in words."""
     nouns = study.nouns
     if nouns.grouped:
         return f"The interval treats {nouns.units} as the independent draws."

@@ -1,4 +1,4 @@
-"""The sizes that engines find by themselves, beside what others need for the same error."""
+"""The sizes that engines found in training, and the sizes that others need for the same error."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def claim(study: Study) -> Claim | None:
 def _verdict(
     study: Study, studied: dict[str, Any], untrained: dict[str, Any], pixels: dict[str, Any]
 ) -> tuple[str, str, str]:
-    """What both paired differences show: in a word, as a clause, and the differences themselves."""
+    """The verdict of both paired differences: a word, a clause, and the differences themselves."""
     table = study.result("identity_differences", TABLES["identity_differences"])
     pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
     name, cause = studied["representation"], WEIGHT_KINDS[studied["weights"]].cause

@@ -58,7 +58,7 @@ def _contact_sheet(pixels: np.ndarray) -> np.ndarray:
 
 
 def _held_out(study: Study) -> str:
-    """Which images scores use, as far as the study has scores."""
+    """Which images the scores are computed on, in sentences."""
     labels = study.nouns.labels
     sentences = ["Every score uses held-out images."]
     if study.has("results/sweep.csv"):

@@ -37,7 +37,7 @@ _SHARED = (
 
 
 def render(study: Study) -> Content | None:
-    """What each folder holds, and how many images every two of them share."""
+    """The contents of each folder, and the number of images that every two of them share."""
     stores = study.result("stores", TABLES["stores"])
     shared = study.result("shared_images", TABLES["shared_images"])
     parts: list[Markup] = [table(stores, _STORES, label="Folders of activations")]

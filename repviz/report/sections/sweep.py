@@ -1,4 +1,4 @@
-"""How few numbers can hold an image: error against the size of the bottleneck."""
+"""Reconstruction error against the size of the bottleneck."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def render(study: Study) -> Content | None:
 
 
 def claim(study: Study) -> Claim | None:
-    """The middle size's error beside PCA's, as in the findings; None where a criterion chooses."""
+    """The error at the middle size relative to PCA's; None where a criterion chooses the size."""
     table = study.result("sweep", TABLES["sweep"])
     compared = table[~table["is_baseline"] & table["ratio"].notna() & table["ratio_low"].notna()]
     if compared.empty or study.has("results/choices.csv"):
