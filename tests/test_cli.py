@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from noisy_patterns import noisy_patterns
 from PIL import Image
 
 import repviz
@@ -39,13 +40,9 @@ def run(monkeypatch, capsys):
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
     """A .npz of 24 noisy images of 8 people, enough for every command."""
-    rng = np.random.default_rng(0)
-    people = rng.integers(60, 190, size=(8, 1, 4, 4))
-    noise = rng.integers(-20, 20, size=(8, 3, 16, 16))
-    images = np.kron(people, np.ones((1, 1, 4, 4), int)) + noise
+    images, labels = noisy_patterns(8, 3, blocks=4, noise=20)
     path = tmp_path_factory.mktemp("cli") / "faces.npz"
-    labels = np.repeat([f"p{i}" for i in range(8)], 3)
-    np.savez(path, images=images.reshape(24, 16, 16).astype(np.uint8), labels=labels)
+    np.savez(path, images=images, labels=labels)
     return path
 
 
@@ -403,13 +400,13 @@ def test_both_commands_of_a_sweep_open_images_alike(run, faces, monkeypatch):
     opened = []
 
     def stop(name, images, **options):
-        opened.append((name, images.size, images.grey))
+        opened.append((name, options["size"], images.grey))
         raise InputError("stopped")
 
     monkeypatch.setattr(repviz, "study", stop)
     for words in (("sweep",), ("study", "bottleneck")):
         assert run(*words, "--images", f"array:{faces}") == (2, "", "repviz: stopped\n")
-    assert opened == 2 * [("bottleneck", (64, 64), True)]
+    assert opened == 2 * [("bottleneck", 64, True)]
 
 
 @pytest.mark.slow

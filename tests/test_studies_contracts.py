@@ -8,6 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from noisy_patterns import noisy_patterns
 from study_folder import build
 
 import repviz
@@ -99,11 +100,8 @@ def studies(tmp_path_factory):
 def images(tmp_path_factory):
     """The name of a source in a folder whose path no headline may show: 40 images of 4 labels."""
     folder = tmp_path_factory.mktemp("private")
-    rng = np.random.default_rng(0)
-    patterns = np.kron(rng.integers(60, 190, size=(4, 1, 8, 8)), np.ones((1, 1, 2, 2), int))
-    pixels = (patterns + rng.integers(-25, 25, size=(4, 10, 16, 16))).reshape(40, 16, 16)
-    labels = np.repeat(list("abcd"), 10)
-    np.savez(folder / "set.npz", images=pixels.astype(np.uint8), labels=labels)
+    pixels, labels = noisy_patterns(4, 10)
+    np.savez(folder / "set.npz", images=pixels, labels=labels)
     return f"array:{folder / 'set.npz'}"
 
 

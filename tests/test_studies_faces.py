@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from noisy_patterns import noisy_patterns
 from study_folder import files_of
 from table_dictionary import undocumented
 
@@ -58,12 +59,9 @@ KILLED = [stage for stage in STAGES if " 4, " not in stage]  # one size per engi
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     """A .npz of 60 images of 20 people, each a pattern of its own under noise."""
-    rng = np.random.default_rng(0)
-    patterns = np.kron(rng.integers(60, 190, size=(20, 1, 8, 8)), np.ones((1, 1, 2, 2), int))
-    images = patterns + rng.integers(-25, 25, size=(20, 3, 16, 16))
+    images, labels = noisy_patterns(20, 3)
     path = tmp_path_factory.mktemp("people") / "people.npz"
-    labels = np.repeat([f"p{i}" for i in range(20)], 3)
-    np.savez(path, images=images.reshape(60, 16, 16).astype(np.uint8), labels=labels)
+    np.savez(path, images=images, labels=labels)
     return path
 
 

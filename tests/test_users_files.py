@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from noisy_patterns import noisy_patterns
 from PIL import Image
 
 import repviz
@@ -64,12 +65,9 @@ def states(folder: Path) -> dict[str, tuple[bytes, int]]:
 def work(tmp_path_factory):
     """Images, a checkpoint, a store, a sweep: what commands read."""
     work = tmp_path_factory.mktemp("work")
-    rng = np.random.default_rng(0)
-    patterns = np.kron(rng.integers(60, 190, size=(4, 1, 8, 8)), np.ones((1, 1, 2, 2), int))
-    pixels = (patterns + rng.integers(-25, 25, size=(4, 10, 16, 16))).reshape(40, 16, 16)
-    labels = np.repeat(list("abcd"), 10)
-    np.savez(work / "images.npz", images=pixels.astype(np.uint8), labels=labels)
-    np.save(work / "matrix.npy", rng.normal(size=(40, 6)))
+    pixels, labels = noisy_patterns(4, 10)
+    np.savez(work / "images.npz", images=pixels, labels=labels)
+    np.save(work / "matrix.npy", np.random.default_rng(0).normal(size=(40, 6)))
     model = repviz.open_model("autoencoder", size=16, bottleneck=2)
     save_checkpoint(model, work / "model.safetensors")
     (work / "users_nets.py").write_text(NETWORK)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from noisy_patterns import noisy_patterns
 
 import repviz
 from repviz import cli
@@ -71,11 +72,9 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
-    rng = np.random.default_rng(0)
-    patterns = np.kron(rng.integers(60, 190, size=(4, 1, 8, 8)), np.ones((1, 1, 8, 8), int))
-    pixels = (patterns + rng.integers(-25, 25, size=(4, 10, 64, 64))).reshape(40, 64, 64)
-    np.savez(work / "images.npz", images=pixels.astype(np.uint8), labels=np.arange(40) // 10)
-    np.save(work / "matrix.npy", rng.normal(size=(2000, 40)))
+    pixels, labels = noisy_patterns(4, 10, side=64)
+    np.savez(work / "images.npz", images=pixels, labels=labels)
+    np.save(work / "matrix.npy", np.random.default_rng(0).normal(size=(2000, 40)))
     (work / "full_disk_nets.py").write_text(CLASSIFIER)
     model = repviz.open_model("autoencoder", form="conv", size=16, bottleneck=2)
     save_checkpoint(model, work / "model.safetensors")
