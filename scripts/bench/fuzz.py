@@ -22,7 +22,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 from argparse import ArgumentParser
@@ -36,6 +35,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # a forked child cannot use its parent's threads
 os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # which starts threads of its own after a fork
 
+from forked import limit_cpu, silence, wait_for
 from fuzz_readers import NETWORK, TARGETS, Target, check_sentence, read_report, valid_files
 from hostile_files import REACHES, RUNS, snapshot
 from mutations import mutated, reseal
@@ -82,14 +82,7 @@ def _in_child(read: Callable[[], Any], work: Path) -> tuple[str, str]:
     pid = os.fork()
     if not pid:
         _child(read, result)
-    start = time.monotonic()
-    while True:
-        waited, status, usage = os.wait4(pid, os.WNOHANG)
-        if waited:
-            break
-        if time.monotonic() - start > 10 * SECONDS:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)
+    status, usage = wait_for(pid, 10 * SECONDS)
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         late = number in (signal.SIGXCPU, signal.SIGKILL)
@@ -110,11 +103,8 @@ def _child(read: Callable[[], Any], result: Path) -> None:
     end, said = "FAULT exit", ""
     events: list[str] = []
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(null, stream)
+        limit_cpu(SECONDS)
+        silence()
         sys.addaudithook(
             lambda event, args: events.append(event) if event in RUNS + REACHES else None
         )

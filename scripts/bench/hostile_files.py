@@ -11,21 +11,19 @@ memory than on a valid file, tracebacks, and errors that are no sentence of repv
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from forked import import_everything, limit_cpu, wait_for
 
 TESTS = Path(__file__).parents[2] / "tests"
 sys.path.insert(0, str(TESTS))
@@ -144,19 +142,10 @@ def run(words: list[str], folder: Path, limit: float) -> Run:
     printed, events = folder / "printed", folder / "events"
     for path in (printed, events):
         path.write_bytes(b"")
-    start = time.perf_counter()
     child = os.fork()
     if not child:
         _child(words, folder, printed, events, limit)
-    status = usage = None
-    while usage is None:
-        waited, status, usage = os.wait4(child, os.WNOHANG)
-        if waited == child:
-            break
-        usage = None
-        if time.perf_counter() - start > 10 * limit:
-            os.kill(child, signal.SIGKILL)
-        time.sleep(0.01)
+    status, usage = wait_for(child, 10 * limit)
     return Run(
         status,
         printed.read_text(errors="backslashreplace"),
@@ -170,8 +159,7 @@ def _child(words: list[str], folder: Path, printed: Path, events: Path, limit: f
     """Never returns."""
     code = 99
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (round(limit), round(limit) + 1))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limit_cpu(round(limit))
         output = os.open(printed, os.O_WRONLY)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -246,11 +234,7 @@ def main() -> int:
 
 
 def _all(folder: Path, given: object) -> int:
-    import repviz
-
-    for module in pkgutil.walk_packages(repviz.__path__, "repviz."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    import_everything()
     counts: Counter[str] = Counter()
     slowest, out = 0.0, folder / "out"
     number = 0

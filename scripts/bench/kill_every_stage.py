@@ -23,7 +23,6 @@ import importlib
 import json
 import math
 import os
-import pkgutil
 import random
 import re
 import shutil
@@ -42,6 +41,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a forked child cannot use its parent's th
 os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # which starts threads of its own after a fork
 
 import numpy as np
+from forked import import_everything, run_forked, silence
 from measuring import parser
 
 import repviz
@@ -99,9 +99,7 @@ def make_inputs(folder: Path) -> Inputs:
 
 def warm(inputs: Inputs, folder: Path) -> None:
     """Import and compile here, once, what the jobs need; nothing here trains a network."""
-    for module in pkgutil.walk_packages(repviz.__path__, "repviz."):
-        if not module.name.startswith(("repviz.cli", "repviz.__main__")):  # which would run
-            importlib.import_module(module.name)
+    import_everything()
     for name in ("skimage.feature", "sklearn.linear_model", "umap"):
         importlib.import_module(name)
     folder.mkdir()
@@ -184,22 +182,18 @@ def child(job: Job, folder: Path, log: Path, *, after: float | None, at: int) ->
 
     The child is killed ``after`` so many seconds, or before operation ``at`` on files (0: never).
     """
-    pid = os.fork()
-    if not pid:
-        status = 1
+
+    def work() -> None:
+        silence()
+        log.with_suffix(".error").unlink(missing_ok=True)
         try:
-            _quietly(log)
             _count_operations(folder, log, at)
             _run(job, folder)
-            status = 0
         except BaseException as error:
             log.with_suffix(".error").write_text(f"{type(error).__name__}: {error}")
-        finally:
-            os._exit(status)
-    if after is not None:
-        time.sleep(after)
-        os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            raise
+
+    return run_forked(work, after=after)
 
 
 def _run(job: Job, folder: Path) -> None:
@@ -211,13 +205,6 @@ def _run(job: Job, folder: Path) -> None:
         if "this file already exists" not in str(error):
             raise
         job(folder, True)
-
-
-def _quietly(log: Path) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
-    log.with_suffix(".error").unlink(missing_ok=True)
 
 
 def _count_operations(folder: Path, log: Path, at: int) -> None:

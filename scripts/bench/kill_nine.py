@@ -25,10 +25,12 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # a forked child cannot use its parent's threads
 
+from forked import run_forked
 from measuring import parser
 
 import repviz
@@ -84,18 +86,7 @@ def extract(out: Path, log: Path, die_at: int) -> None:
 
 def child(out: Path, log: Path, die_at: int = 0, after: float | None = None) -> int:
     """Run :func:`extract` in a child; its exit status, negative where a signal ended it."""
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            extract(out, log, die_at)
-            status = 0
-        finally:
-            os._exit(status)
-    if after is not None:
-        time.sleep(after)
-        os.kill(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return run_forked(partial(extract, out, log, die_at), after=after)
 
 
 def files(folder: Path) -> dict[str, bytes]:
