@@ -87,6 +87,14 @@ def test_a_strict_policy_has_nothing_to_refuse() -> None:
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
 
 
+@pytest.mark.parametrize("name", ["figure", "rarity", "learning_curves"])
+def test_every_mark_that_is_used_is_there_whatever_the_figures_name(name: str) -> None:
+    drawing = theme.svg(drawn(), name)
+    used = re.findall(r'href="#([^"]+)"', drawing)
+    assert used
+    assert set(used) <= set(re.findall(r' id="([^"]+)"', drawing))
+
+
 def test_text_stays_text_and_the_pages_font_is_used() -> None:
     root = ElementTree.fromstring(theme.svg(drawn(), "one"))
     words = ["".join(element.itertext()) for element in root.iter() if element.tag.endswith("text")]

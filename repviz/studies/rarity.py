@@ -77,8 +77,8 @@ def rarity_findings(study: Study) -> list[str]:
     if not clauses:
         return []
     return [
-        f"A uniformly random image is accepted by {', by '.join(clauses)}: what these judges "
-        f"accept, not how rare {nouns.one} is, for they accept other images too."
+        f"A uniformly random image is accepted by {', and by '.join(clauses)}: the probability of "
+        f"these judges' verdict, not of {nouns.one}, for they accept other images too."
     ]
 
 

@@ -97,8 +97,8 @@ def _left_out(table: pd.DataFrame) -> str:
     if lacking.empty:
         return ""
     reasons = [
-        f"{listed([f'{row.title} ({row.verdict_title})' for row in own.itertuples()])}: {reason}"
-        for reason, own in lacking.groupby("left_out", sort=False)
+        f"{listed(list(own['title']))} ({verdict}): {reason}"
+        for (verdict, reason), own in lacking.groupby(["verdict_title", "left_out"], sort=False)
     ]
     return f"Not estimated: {'; '.join(reasons)}."
 
