@@ -400,10 +400,11 @@ def _rarity(draft: Draft, images: Images) -> None:
         ("uniform-pixels", "joint", -1323.9, -1324.5, -1322.4, -1298.3, "splitting"),
         ("pixelwise-gaussian", "joint", np.nan, np.nan, np.nan, -104.3, "splitting"),
     )
+    titles = {"nearest-face": "distance to the nearest", "joint": "all judges together"}
     reason = "splitting takes minutes and was not asked for"
     rows = [
         {"sampler": sampler, "title": sampler.replace("-", " "), "verdict": verdict, "n": 280}
-        | {"verdict_title": verdict, "log10_probability": value, "log10_floor": low}
+        | {"verdict_title": titles[verdict], "log10_probability": value, "log10_floor": low}
         | {"log10_probability_low": low, "log10_probability_high": high, "log10_bound": bound}
         | {"method": method, "left_out": "" if value == value else reason, "evaluations": 4000}
         | {"populations": np.nan, "particles": np.nan, "moves": np.nan}
