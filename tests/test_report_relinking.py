@@ -209,6 +209,28 @@ def test_the_table_lists_twenty_and_says_how_many_are_left(
     assert text(page, "#map-tables details:first-of-type p") == "and 4 more, all in the CSV"
 
 
+# ---- neighbours ---------------------------------------------------------------------------------
+
+
+def test_each_neighbour_is_drawn_under_its_button(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    page.fill("#map-search", "image/3")
+    settle(page)
+    boxes = [one.bounding_box() for one in page.locator("#map-true button").all()]
+    assert len(boxes) == 5
+    whole = page.locator("#map-true canvas").bounding_box()
+    assert whole is not None
+    shown = pixels(page, "#map-true canvas")
+    painted_columns = np.flatnonzero(shown.any(axis=0)) * whole["width"] / shown.shape[1]
+    for place, box in enumerate(boxes):
+        assert box is not None
+        left = box["x"] - whole["x"]
+        inside = (painted_columns >= left) & (painted_columns < left + box["width"])
+        assert inside.sum() > 30, place
+        assert box["width"] == pytest.approx(box["height"], abs=1)
+    assert painted_columns.max() < left + box["width"]
+
+
 # ---- the map's place ----------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from repviz.report.sections import Content, Section
 from repviz.report.thumbnails import ARRAY, PICTURED, thumbnail_grid
 from repviz.study_folder import Study
 
-THUMBNAIL = 48  # pixels of one in the lists of neighbours
+STRIP = (480, 48)  # pixels of a list of neighbours: ten thumbnails have room in it
 
 
 def render(study: Study) -> Content | None:
@@ -171,7 +171,7 @@ def _panel(data: MapData) -> Markup:
     """The image in focus with its neighbours, and the selection."""
     k, label = data.words["neighbors"], data.words["label_noun"]
     strip = [
-        tag("canvas", width=THUMBNAIL * k, height=THUMBNAIL, aria_hidden="true"),
+        tag("canvas", width=STRIP[0], height=STRIP[1], aria_hidden="true"),
         [tag("button", type="button")] * k,
     ]
     neighbours = [
