@@ -264,8 +264,8 @@ const copyReconstructions = () => {
       return element("figure", {}, canvas, element("figcaption", {}, `${shown[image]}: MSE ${error(0, image)}, PCA ${error(1, image)}`));
     });
     const rest = chosen.length - drawn.length;
-    const held = `the selection holds ${count(chosen.length)} of the ${count(shown.length)} test ${images} with codes in the page`;
-    say("map-drawn-said", `Original, autoencoder, PCA: ${held}${rest > 0 ? `, ${count(rest)} more than are shown` : ""}.`);
+    const held = `the selection holds ${chosen.length} of the ${shown.length} test ${images} with codes in the page`;
+    say("map-drawn-said", `Original, autoencoder, PCA: ${held}${rest > 0 ? `, ${rest} more than are shown` : ""}.`);
     by("map-drawn-pictures").replaceChildren(...drawn);
   };
   selected = () => {

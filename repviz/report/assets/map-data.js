@@ -166,24 +166,29 @@ class Grid {
     return found.map(([, i]) => i);
   }
 
-  // Marks with 1 the points inside a polygon [[x, y], ...]; the even-odd rule decides. The points
-  // of a row of cells are compared with the few edges that reach into the row.
+  // Marks with 1 the points inside a polygon [[x, y], ...]; the even-odd rule decides. A cell that
+  // no edge meets lies inside or outside as a whole, so its centre decides for all of it.
   inside(polygon, mask) {
     const { side, width, start, rows, x, y } = this;
     const edges = polygon.map((point, i) => [...point, ...polygon[(i + 1) % polygon.length]]);
-    const ends = (axis) => ["min", "max"].map((end) => this.cell(Math[end](...polygon.map((point) => point[axis]))));
-    const [[left, right], [top, bottom]] = [ends(0), ends(1)];
-    for (let row = top; row <= bottom; row++) {
+    for (let row = 0; row < side; row++) {
       const [low, high] = [row * width, (row + 1) * width];
-      const near = Float64Array.from(edges.filter(([, ay, , by]) => Math.max(ay, by) >= low && Math.min(ay, by) <= high).flat());
-      for (let at = start[row * side + left]; at < start[row * side + right + 1]; at++) {
-        const [px, py] = [x[rows[at]], y[rows[at]]];
+      const near = edges.filter(([, ay, , by]) => Math.max(ay, by) >= low && Math.min(ay, by) <= high);
+      const holds = (px, py) => {
         let odd = false;
-        for (let edge = 0; edge < near.length; edge += 4) {
-          const [ay, by] = [near[edge + 1], near[edge + 3]];
-          if (ay > py !== by > py && px < near[edge] + ((py - ay) / (by - ay)) * (near[edge + 2] - near[edge])) odd = !odd;
-        }
-        if (odd) mask[rows[at]] = 1;
+        for (const [ax, ay, bx, by] of near)
+          if (ay > py !== by > py && px < ax + ((py - ay) / (by - ay)) * (bx - ax)) odd = !odd;
+        return odd;
+      };
+      const met = new Uint8Array(side);
+      for (const [ax, , bx] of near) met.fill(1, this.cell(Math.min(ax, bx)), this.cell(Math.max(ax, bx)) + 1);
+      for (let column = 0; column < side; column++) {
+        const cell = row * side + column;
+        if (start[cell] === start[cell + 1]) continue;
+        const whole = !met[column] && holds((column + 0.5) * width, low + width / 2);
+        if (!met[column] && !whole) continue;
+        for (let at = start[cell]; at < start[cell + 1]; at++)
+          if (whole || holds(x[rows[at]], y[rows[at]])) mask[rows[at]] = 1;
       }
     }
   }

@@ -139,13 +139,12 @@ class LargeMap {
     this.state.zoom = { scale, x: inside(x - dx / span), y: inside(y + dy / span) };
   }
 
-  // Moves the map where an image lies outside of what is seen; whether it did.
+  // Moves the map to an image that lies outside of what is seen; whether it did.
   reveal(i) {
     const { x, y } = this.data.views[this.state.view];
-    if (i < 0 || x[i] === ABSENT) return false;
     const inside = (value) => value >= 0 && value <= this.canvas.width;
-    if (this.pixel(i).every(inside)) return false;
-    this.state.zoom = { scale: this.state.zoom.scale, x: x[i] / SPAN, y: y[i] / SPAN };
+    if (i < 0 || x[i] === ABSENT || this.pixel(i).every(inside)) return false;
+    this.state.zoom = { ...this.state.zoom, x: x[i] / SPAN, y: y[i] / SPAN };
     return true;
   }
 

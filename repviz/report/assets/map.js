@@ -243,8 +243,8 @@
     event.preventDefault();
   });
   on(canvas, "blur", () => hover(-1));
-  on(document, "keydown", (event) => {
-    if (event.key !== "Escape") return;
+  on(document, "keydown", ({ key }) => {
+    if (key !== "Escape") return;
     if (state.pin >= 0) pin(-1);
     else pick([]);
   });
@@ -290,8 +290,7 @@
   on(by("map-colour"), "change", ({ target }) => recolour(Number(target.value)));
 
   let found = [];
-  on(by("map-search"), "input", (event) => {
-    const text = event.target.value;
+  on(by("map-search"), "input", ({ target: { value: text } }) => {
     found = search(data, text, state.view);
     by("map-found").hidden = found.length < 2;
     say("map-found", `Select all ${count(found.length)}`);
@@ -300,8 +299,8 @@
       requestAnimationFrame(() => say("map-said", "No image has this in its id, label or numbers."));
   });
   click("found", () => pick(found));
-  on(by("map-search"), "keydown", (event) => {
-    if (event.key === "Enter" && found.length > 0) pick(found);
+  on(by("map-search"), "keydown", ({ key }) => {
+    if (key === "Enter" && found.length > 0) pick(found);
   });
 
   // ---- what changes from outside ----
