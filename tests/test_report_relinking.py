@@ -261,3 +261,47 @@ def test_the_right_button_leaves_pointing_as_it_was(browser: Browser, report: Pa
         if page.locator("#map-card").is_visible():
             return
     raise AssertionError("no image answers after a press of the right button")
+
+
+# ---- the grid that finds points by place ---------------------------------------------------------
+
+
+def test_a_lasso_holds_what_the_even_odd_rule_says(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    rng = np.random.default_rng(0)
+    points = rng.integers(0, 65535, (4000, 2))
+    for corners in (3, 8, 60):
+        polygon = rng.integers(-5000, 70000, (corners, 2)) + 0.5  # no point lies on an edge
+        found = page.evaluate(
+            """([points, polygon]) => {
+                const mask = new Uint8Array(points.length);
+                const axis = (k) => Uint16Array.from(points, (point) => point[k]);
+                new Grid({ x: axis(0), y: axis(1) }).inside(polygon, mask);
+                return [...mask];
+            }""",
+            [points.tolist(), polygon.tolist()],
+        )
+        (px, py), (ax, ay), (bx, by) = points.T, polygon.T, np.roll(polygon, -1, axis=0).T
+        crossed = (ay > py[:, None]) != (by > py[:, None])
+        at = ax + (py[:, None] - ay) / np.where(ay == by, 1, by - ay) * (bx - ax)
+        inside = (crossed & (px[:, None] < at)).sum(axis=1) % 2
+        assert found == inside.tolist()
+        assert 0 < sum(found) < len(points)
+
+
+def test_the_nearest_points_are_those_of_all(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    rng = np.random.default_rng(1)
+    points = np.clip(rng.normal(30000, 9000, (3000, 2)), 0, 65534).astype(int)
+    places = rng.integers(0, 65535, (20, 2))
+    found = page.evaluate(
+        """([points, places]) => {
+            const axis = (k) => Uint16Array.from(points, (point) => point[k]);
+            const grid = new Grid({ x: axis(0), y: axis(1) });
+            return places.map(([x, y]) => grid.near(x, y, 10));
+        }""",
+        [points.tolist(), places.tolist()],
+    )
+    for place, rows in zip(places, found, strict=True):
+        far = np.square(points - place).sum(axis=1)
+        assert far[rows].tolist() == np.sort(far)[:10].tolist()
