@@ -72,7 +72,7 @@ def run_parts(
     ------
     Unavailable
         Ray is not installed, there is no cluster at ``address``, or none of its machines has so
-        many CPUs and GPUs.
+        many CPUs and GPUs; or a worker had too little memory.
     RepvizError
         What a part raised. Parts that are done stay done.
     """
@@ -240,6 +240,12 @@ def _result(ray: Any, task: Any) -> Any:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, RepvizError):
             raise error.cause from error
+        if isinstance(error.cause, MemoryError):
+            raise Unavailable(
+                "cluster: a worker must have memory enough for its part, and one had too little "
+                f"('{error.cause}'). Reserve more CPUs for each (--cpus), so that fewer share a "
+                "machine, and run the same again: what is finished is kept."
+            ) from error
         raise
 
 

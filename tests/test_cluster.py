@@ -59,8 +59,8 @@ def test_a_machine_that_dies_costs_nothing(tmp_path):
 @needs_ray
 @pytest.mark.slow
 def test_a_worker_that_hangs_costs_nothing(tmp_path):
-    found = trial("cluster.py", tmp_path, "--rows", "320", "--hang")
-    assert found["hung"]
+    found = trial("cluster.py", tmp_path, "--rows", "320", "--fault", "hang")
+    assert found["failed"]
     assert found["equal"]
 
 
