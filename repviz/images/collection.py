@@ -15,8 +15,10 @@ from repviz import checks, progress, provenance
 from repviz.errors import ImageError, InputError
 from repviz.images import decoding, local_files
 from repviz.nouns import IMAGES, Nouns
+from repviz.reading import ReadingThreads
 
 Rows = Sequence[int] | np.ndarray | slice
+CHUNK = 64  # images that are read ahead of the array that they go into
 
 
 class PictureStore(Protocol):
@@ -209,22 +211,24 @@ class Images:
         Raises
         ------
         ImageError
-            An image cannot be decoded.
+            An image cannot be decoded, or takes longer than :data:`repviz.reading.LIMIT`, 120 s.
         InputError
             The images differ in size or in channels, and no ``size`` or ``grey`` makes them equal.
         """
         chosen = self._rows(rows)
         if not len(chosen):
             raise InputError(f"images '{self.name}': at least one image must be requested, got 0.")
-        first = self.read(chosen[0])
-        block = np.empty((len(chosen), *first.shape), np.uint8)
-        with progress.task("decode", len(chosen)) as advance:
-            for place, row in enumerate(chosen):
-                image = self.read(row) if place else first
-                if image.shape != first.shape:
-                    raise self._unequal(chosen[0], first, row, image)
-                block[place] = image
-                advance(1)
+        with progress.task("decode", len(chosen)) as advance, ReadingThreads(1) as thread:
+            (first,) = thread.each(self.read, chosen[:1], self.where)
+            block = np.empty((len(chosen), *first.shape), np.uint8)
+            for start in range(0, len(chosen), CHUNK):
+                rows = chosen[start : start + CHUNK]
+                images = thread.each(self.read, rows, self.where)
+                for place, (row, image) in enumerate(zip(rows, images, strict=True), start):
+                    if image.shape != first.shape:
+                        raise self._unequal(chosen[0], first, row, image)
+                    block[place] = image
+                    advance(1)
         return block
 
     def matrix(self, rows: Rows | None = None) -> np.ndarray:

@@ -73,6 +73,17 @@ def test_a_cache_of_decoded_images_names_it_too_and_leaves_no_file(photographs, 
     assert [path.name for path in (tmp_path / "cache").rglob("*.npy")] == []
 
 
+def test_pixels_name_it_too(photographs, hanging):
+    images = repviz.open_images(f"folder:{photographs}", size=SIDE, grey=False)
+    start = time.monotonic()
+    with pytest.raises(
+        ImageError, match=r"c\.png: an image must be read within 2 s, got no answer"
+    ):
+        images.pixels()
+    assert time.monotonic() - start < 20
+    assert len(images.pixels([0, 1, 3])) == 3
+
+
 def test_the_process_ends_although_a_thread_reads_for_ever():
     program = (
         "import threading, time\n"
