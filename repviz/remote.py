@@ -77,7 +77,7 @@ def results(
     if start is not None:
         waiting = [start(call) for call in calls]
         yield (wait() for wait in waiting)
-    elif in_turn or not calls or (n_workers := _workers(worker_bytes)) < 2:
+    elif in_turn or not calls or (n_workers := workers(worker_bytes)) < 2:
         yield _in_turn(calls, unit)
     else:
         with joblib.parallel_config("loky", inner_max_num_threads=1, idle_worker_timeout=IDLE):
@@ -97,7 +97,8 @@ def cores() -> int:
     return min(usable_cores(), int(limit)) if limit.isdigit() else usable_cores()
 
 
-def _workers(worker_bytes: int) -> int:
+def workers(worker_bytes: int = WORKER_BYTES) -> int:
+    """How many processes run at once here: at most one per core, and with memory for each."""
     return min(cores(), int(memory.free_bytes() // worker_bytes))
 
 

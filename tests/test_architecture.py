@@ -24,6 +24,7 @@ ROOMS = {
         "errors",
         "checks",
         "cores",
+        "cost",
         "distortion",
         "durable",
         "array_files",

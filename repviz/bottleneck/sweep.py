@@ -171,7 +171,7 @@ def sweep(
     # Decoded before anything is written: a bad image ends it here.
     data = load_data(images, size=size, layer=setup.layer)
     _check_criteria(scored_by, data)
-    plan = _plan(data, bottlenecks, engines, seed, setup=setup, before=before)
+    plan = plan_sweep(data, bottlenecks, engines, seed, setup=setup, before=before)
     _check_convolutional(plan)
     with begin(
         out,
@@ -215,7 +215,7 @@ def sweep(
     return Sweep(out)
 
 
-def _plan(
+def plan_sweep(
     data: SweepData,
     bottlenecks: Iterable[int] | int | None,
     engines: Any,

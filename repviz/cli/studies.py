@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from repviz.cli.output import progress_bars, write, write_table
 from repviz.cli.signatures import LazyCommand, Parameter, command, keywords, parameters
 from repviz.errors import InputError
 from repviz.references import resolve
-from repviz.studies import STUDIES
+from repviz.studies import STUDIES, estimate_study
 
 # Images are swept at one size: the commands' defaults, where the function takes them as they are.
 SWEPT_AT: dict[str, tuple[Any, str]] = {
@@ -65,12 +65,16 @@ def _study_command(name: str) -> Any:
         group: str | None,
         device: str,
         as_json: bool,
+        estimate: bool = False,
         **values: Any,
     ) -> None:
         folder = out or Path("reports") / name
         with progress_bars(), repviz.on_device(device):
             values = _with_defaults(values, defaults)
             opened = _opened(images, own, values, group)
+            if estimate:
+                _write_estimate(name, opened, as_json, keywords(own, values))
+                return
             done = repviz.study(name, opened, out=folder, title=title, **keywords(own, values))
         findings = done.result("findings")["sentence"].tolist()
         write(
@@ -89,10 +93,19 @@ def _study_command(name: str) -> Any:
         title=(_Title, None),
         group=(option.Group, None),
         device=(option.Device, "auto"),
+        **({"estimate": (_Estimate, False)} if STUDIES[name].estimate else {}),
         as_json=(option.Json, False),
     )
 
 
+def _write_estimate(name: str, images: Any, as_json: bool, options: dict[str, Any]) -> None:
+    needed = estimate_study(name, images, **options)
+    write(asdict(needed), as_json, [str(needed)])
+
+
+_Estimate = Annotated[
+    bool, typer.Option("--estimate", help="Print bytes, memory and time, and write nothing.")
+]
 _OptionalFolder = Annotated[
     Path | None, typer.Option(help="Folder of the study (default: reports/NAME).")
 ]
@@ -115,6 +128,7 @@ def _sweep_command() -> Any:
         cluster: str | None,
         cpus: float | None,
         gpus: float | None,
+        estimate: bool,
         as_json: bool,
         **values: Any,
     ) -> None:
@@ -130,6 +144,9 @@ def _sweep_command() -> Any:
             if source_is_images:
                 values = _with_defaults(values, SWEPT_AT)
             rows = _opened(given, own, values, group) if source_is_images else given
+            if estimate:
+                _write_estimate("bottleneck", rows, as_json, keywords(own, values))
+                return
             done = repviz.study("bottleneck", rows, out=out, title=title, **keywords(own, values))
         extras = {"sweep": str(done.folder), "report": str(done.report)}
         for name in ("audit", "choices"):
@@ -150,6 +167,7 @@ def _sweep_command() -> Any:
         cluster=(option.Cluster, None),
         cpus=(option.Cpus, None),
         gpus=(option.Gpus, None),
+        estimate=(_Estimate, False),
         as_json=(option.Json, False),
     )
 

@@ -16,6 +16,7 @@ from repviz import checks
 from repviz.references import resolve
 
 if TYPE_CHECKING:
+    from repviz.cost import Cost
     from repviz.study_folder import Study
 
 
@@ -31,11 +32,15 @@ class Entry:
         Its question in one line, at most 55 characters.
     source : str
         The name of its function's first parameter: "images", "activations" or "studies".
+    estimate : str
+        The function that says what it will take, from the images and all options but ``out``; ""
+        where there is none.
     """
 
     function: str
     summary: str
     source: str = "images"
+    estimate: str = ""
 
 
 STUDIES: dict[str, Entry] = {
@@ -46,10 +51,12 @@ STUDIES: dict[str, Entry] = {
     "layers": Entry(
         "repviz.studies.layers:layers",
         "how representations change with depth, with controls",
+        estimate="repviz.studies.layers:estimate_layers",
     ),
     "bottleneck": Entry(
         "repviz.bottleneck.sweep:sweep",
         "how small the code can be: autoencoders against PCA",
+        estimate="repviz.bottleneck.estimate:estimate_sweep",
     ),
     "network": Entry(
         "repviz.studies.network:network",
@@ -115,6 +122,23 @@ def study(
 
         write_report(finished.folder, title=title)
     return finished
+
+
+def estimate_study(name: str, images: Any, **options: Any) -> Cost:
+    """What :func:`study` with the same options will take on this machine; writes nothing.
+
+    Bytes on disk and in memory, and wall time, from short trials. For the studies whose entry in
+    :data:`STUDIES` has an ``estimate``.
+    """
+    able = [one for one, entry in STUDIES.items() if entry.estimate]
+    entry = STUDIES[checks.one_of("estimate", "study", name, able)]
+    own = inspect.signature(resolve(entry.function)).parameters.values()
+    known = {p.name: p.default for p in own if p.kind is p.KEYWORD_ONLY and p.name != "out"}
+    for option in options:
+        checks.one_of(f"study {name}", "option", option, known)
+    with _network_device(entry.source):
+        found: Cost = resolve(entry.estimate)(images, **{**known, **options})
+    return found
 
 
 def _network_device(source: str) -> AbstractContextManager[None]:

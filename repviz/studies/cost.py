@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
 from math import isqrt, prod
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from repviz import checks, memory
 from repviz.activations.axes import Layer
 from repviz.activations.capture import Capture
 from repviz.activations.extraction import dry_run
+from repviz.cost import Cost, written
 from repviz.errors import InputError
 from repviz.models.device import placed
 from repviz.models.model import Model, evaluating
@@ -21,29 +21,6 @@ BASE_MEMORY = 1.0e9  # bytes that Python, torch and the compiled search hold by 
 COPIES = 6  # of the widest layer's rows, at once, in float64
 PAIRS = 4e-7  # seconds per pair of rows, on two cores: graphs, components, map, probes
 IMAGES = 16  # in the batch that is timed
-
-
-@dataclass(frozen=True)
-class Cost:
-    """An estimate, within a factor of about two.
-
-    Attributes
-    ----------
-    disk, memory : float
-        Bytes: the most at any time.
-    seconds : float
-        Wall time.
-    """
-
-    disk: float
-    memory: float
-    seconds: float
-
-    def __str__(self) -> str:
-        return (
-            f"about {_bytes(self.disk)} of disk, {_bytes(self.memory)} of memory and "
-            f"{self.seconds / 60:.0f} minutes"
-        )
 
 
 def seen_layers(model: Model, names: list[str]) -> tuple[list[Layer], float]:
@@ -114,10 +91,6 @@ def refuse_what_does_not_fit(who: str, cost: Cost, out: str | Path) -> None:
     disk, free = shutil.disk_usage(folder).free, memory.free_bytes()
     if cost.disk > disk or cost.memory > free:
         raise InputError(
-            f"{who}: {cost} must be free, got {_bytes(disk)} of disk at {folder} and "
-            f"{_bytes(free)} of memory. Use fewer images (sample=) or fewer layers."
+            f"{who}: {cost} must be free, got {written(disk)} of disk at {folder} and "
+            f"{written(free)} of memory. Use fewer images (sample=) or fewer layers."
         )
-
-
-def _bytes(count: float) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

@@ -25,6 +25,7 @@ from repviz.activations.extraction import extract
 from repviz.activations.reduction import reductions
 from repviz.activations.store import Activations, open_activations
 from repviz.bottleneck.data import as_stored, describe_images
+from repviz.cost import Cost
 from repviz.errors import InputError, Unavailable
 from repviz.images import as_images, split
 from repviz.images.collection import Images
@@ -104,17 +105,12 @@ def layers(
     Study
         The folder, opened.
     """
-    images = as_images(images)
-    if len(images) < FEWEST:
-        checks.integer("study layers", "the number of images", len(images), low=FEWEST)
-    sample = checks.integer("study layers", "sample", sample, low=FEWEST)
-    available = len(images)
-    rows = draw_by_label(images.labels, available, sample, stream(seed, "layers", "sample"))
-    images = images.take(rows)
-    networks, no_control = _networks(model, weights, classes, images, seed)
+    setting = _prepare(images, model, weights, layers, sample, classes, seed)
+    images, available, plan = setting.images, setting.available, setting.plan
+    networks, no_control = setting.networks, setting.no_control
     studied = next(iter(networks.values()))
-    plan = _plan(studied, layers, seed)
-    _announce_cost(plan, len(images), len(networks), out)
+    refuse_what_does_not_fit("study layers", setting.cost, out)
+    progress.say(f"study layers: {setting.cost}, as estimated")
     thumbnails = images.at(size=THUMBNAIL)
     parameters = {
         "images": portable(images.name),
@@ -195,6 +191,59 @@ class _Plan:
         )
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """What is studied, and what that will take."""
+
+    images: Images
+    available: int
+    networks: dict[str, Model]
+    no_control: str
+    plan: _Plan
+
+    @property
+    def cost(self) -> Cost:
+        n, plan = len(self.images), self.plan
+        perturbed = len(PERTURBATIONS) * min(n, PERTURBED)
+        about = {"n": n, "networks": len(self.networks), "perturbed": perturbed}
+        return estimate(plan.widths, seconds=plan.seconds, **about)
+
+
+def estimate_layers(
+    images: Images | str,
+    *,
+    model: AnyModel,
+    weights: str | None,
+    layers: Iterable[str] | str | None,
+    sample: int,
+    classes: int | None,
+    seed: int,
+) -> Cost:
+    """What :func:`layers` with the same options will take; a few images are passed to find it."""
+    return _prepare(images, model, weights, layers, sample, classes, seed).cost
+
+
+def _prepare(
+    images: Images | str,
+    model: AnyModel,
+    weights: str | None,
+    layers: Iterable[str] | str | None,
+    sample: int,
+    classes: int | None,
+    seed: int,
+) -> _Setting:
+    images = as_images(images)
+    if len(images) < FEWEST:
+        checks.integer("study layers", "the number of images", len(images), low=FEWEST)
+    sample = checks.integer("study layers", "sample", sample, low=FEWEST)
+    available = len(images)
+    rows = draw_by_label(images.labels, available, sample, stream(seed, "layers", "sample"))
+    images = images.take(rows)
+    networks, no_control = _networks(model, weights, classes, images, seed)
+    plan = _plan(next(iter(networks.values())), layers, seed)
+    return _Setting(images, available, networks, no_control, plan)
+
+
 def _plan(
     network: Model,
     layers: Iterable[str] | str | None,
@@ -210,14 +259,6 @@ def _plan(
     kept = default_reductions(seen)
     widths = [prod(one.reduction.shape) for one in reductions(seen, kept, seed).values()]
     return _Plan(names, kept, widths, seconds, seed)
-
-
-def _announce_cost(plan: _Plan, n: int, networks: int, out: str | Path) -> None:
-    """Report the cost of the study, and refuse one for which disk or memory do not suffice."""
-    perturbed = len(PERTURBATIONS) * min(n, PERTURBED)
-    cost = estimate(plan.widths, n=n, networks=networks, perturbed=perturbed, seconds=plan.seconds)
-    refuse_what_does_not_fit("study layers", cost, out)
-    progress.say(f"study layers: {cost}, as estimated")
 
 
 def _title(model: Model, images: Images, available: int) -> str:

@@ -21,8 +21,8 @@ TABLES = {
     "ladder": (
         "rung order kind title n groups accepted accepted_share accepted_share_low "
         "accepted_share_high sole_refusing_judge log10_bound distance_q05 distance_median "
-        "distance_q95 distance_limit_low distance_limit_high joint_limit calibration_level calibration_n "
-        "calibration_groups seed"
+        "distance_q95 distance_limit_low distance_limit_high joint_limit calibration_level "
+        "calibration_n calibration_groups seed"
     ),
     "ladder_judges": (
         "rung order kind title judge judge_title n accepted accepted_share accepted_share_low "
