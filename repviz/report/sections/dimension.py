@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from repviz.nouns import Nouns
 from repviz.number_format import count, is_lower_limit, missing, plain, text, vague
 from repviz.report.html import join
 from repviz.report.parts import (
@@ -74,9 +75,9 @@ def render(study: Study) -> Content | None:
         "manifold of few dimensions. TwoNN estimates that number from the ratio of each image’s "
         "distances to its two nearest neighbours. The dot is the estimate after calibration: the "
         "dimension of a uniform ball whose estimate, at this n, equals the raw value, the cross. "
-        "Its interval is wider than the raw one, which holds sampling error alone.",
+        "Its interval is wider than the raw one, which includes sampling error alone.",
         limits="With few images this is the dimension at the scale of their spacing. The interval "
-        "of the calibrated value holds the model error as far as twelve reference families of "
+        "of the calibrated value includes the model error as far as twelve reference families of "
         "known dimension show it; data unlike them all, or what a warning names, may lie outside. "
         "A dimension counts directions and does not say what they are.",
         title=_headline(study),
@@ -120,6 +121,18 @@ def _about(row: dict[str, Any]) -> str:
     return f"an unknown number ({low} to {high}) of" if _wide(row) else f"about {value}"
 
 
+def _qualified(row: dict[str, Any], nouns: Nouns) -> str:
+    """What qualifies the dimension: too few rows, a wide interval, or its first warning."""
+    if _limited(row):
+        return f"{count(row['n'])} {nouns.images} are too few for an upper limit."
+    if _wide(row):
+        return "So wide an interval names no number."
+    if missing(row["dimension_warnings"]):
+        return "A code for all of them may need more numbers."
+    first = row["dimension_warnings"].partition(" | ")[0]
+    return f"A warning qualifies it: {first.partition(': ')[0].rstrip('.')}."
+
+
 def _place(row: dict[str, Any]) -> str:
     """Where the images are said to vary; of the pixels it goes without saying."""
     return "" if row["representation"] == "pixels" else f" in {row['representation']}"
@@ -133,16 +146,11 @@ def claim(study: Study) -> Claim | None:
         return None
     value, low, high = (plain(row[name], 2) for name in ENDS)
     limited, wide = _limited(row), _wide(row)
-    consequence = "A code for all of them may need more numbers."
-    if limited:
-        consequence = f"{count(row['n'])} {nouns.images} are too few for an upper limit."
-    elif wide:
-        consequence = "So wide an interval names no number."
     sentence = (
-        f"Near any one of them the {nouns.images} vary in {_about(row)} independent directions"
-        f"{_place(row)}, of {count(row['d'])} {'features' if _place(row) else 'pixels'} (TwoNN, "
-        f"calibrated; n = {count(row['n'])}; the interval holds sampling and model error). "
-        f"{consequence}"
+        f"At the scale of nearest neighbours the {nouns.images} vary in {_about(row)} independent "
+        f"directions{_place(row)}, of {count(row['d'])} {'features' if _place(row) else 'pixels'} "
+        f"(TwoNN, calibrated; n = {count(row['n'])}; the interval includes sampling and model "
+        f"error). {_qualified(row, nouns)}"
     )
     codes = [one for one in records(table) if one["layer"] == "code"][:1]
     shown = [row["representation"], *(one["representation"] for one in codes)]
