@@ -102,6 +102,7 @@ def test_a_manifest_keeps_the_nouns():
 
 def test_the_rows_of_a_matrix_are_called_rows():
     manifest = {"images": describe_images(load_data(np.eye(9, dtype=np.float32)))}
+    assert not {"size", "grey"} & set(manifest["images"])  # they have no pixels
     assert nouns_of(manifest) == Nouns("row", "rows", "label", "labels")
 
 

@@ -105,8 +105,9 @@ def labels_key(labels: np.ndarray | None, groups: np.ndarray | None) -> str:
 
 
 def describe_images(data: Images | SweepData) -> dict[str, Any]:
-    """The description of the images in a manifest."""
+    """The description of the images in a manifest; of rows that are no images, without pixels."""
     channels, height, width = data.X.shape[1:] if isinstance(data, SweepData) else data[0].shape
+    have_pixels = not isinstance(data, SweepData) or data.are_images
     return {
         "name": provenance.portable(data.name),
         "credit": data.credit,
@@ -114,8 +115,7 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
         "labels_key": labels_key(data.labels, data.groups),
         "n": len(data),
         "labels": len(data.classes),
-        "size": [height, width],
-        "grey": channels == 1,
+        **({"size": [height, width], "grey": channels == 1} if have_pixels else {}),
         "nouns": data.nouns.as_json(),
         **({"left_out": data.left_out} if isinstance(data, SweepData) and data.left_out else {}),
     }
