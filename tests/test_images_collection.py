@@ -63,6 +63,14 @@ def test_a_files_hash_is_the_sha256_of_its_bytes(mixed, tmp_path):
     assert list(mixed.hashes()) == digests
 
 
+def test_a_set_is_described_in_one_line():
+    images = make(labels=list("abcabca"))
+    assert repr(images) == "<images 'made': 7, 3 labels>"
+    assert (
+        repr(images.at(size=(8, 6), grey=True)) == "<images 'made': 7, 8x6 pixels, grey, 3 labels>"
+    )
+
+
 def test_labels_as_classes_and_codes():
     images = make(labels=["b", "a", "c", "a", "b", "a", "a"])
     assert images.classes == ("a", "b", "c")

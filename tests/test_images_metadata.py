@@ -238,6 +238,11 @@ def test_messages_of_groups(photos, text, message):
             "the columns of {} must have distinct names, got ['file', 'age', 'age'].",
         ),
         ("", "{} must have a header, got an empty file."),
+        (
+            "file;age\na;7\n",
+            "the values of {} must be separated by commas, got the single column 'file;age'. Save "
+            "it with commas.",
+        ),
     ],
 )
 def test_messages(photos, text, message):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from table_dictionary import undocumented
+from torch import nn
 
 import repviz
 from repviz import intervals, memory
@@ -18,8 +19,11 @@ from repviz.activations.axes import Layer
 from repviz.errors import InputError
 from repviz.images.perturbations import PERTURBATIONS
 from repviz.models import open_model
+from repviz.models.model import Preprocessing
+from repviz.models.opening import as_model
 from repviz.studies import cost
 from repviz.studies.layer_findings import _difference
+from repviz.studies.layers import _plan
 from repviz.studies.measurement import probe_pairs
 from repviz.studies.paired_layers import paired_differences
 from repviz.studies.representations import draw_by_label
@@ -223,6 +227,23 @@ def test_a_dead_layer_ends_its_own_rows_and_not_the_study(study, tmp_path):
     page = made.report.read_text()
     assert "not measured: its rows do not distinguish" in page
     assert reason in page
+
+
+def test_of_a_layer_with_several_outputs_the_first_is_taken():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(32, 5, batch_first=True)
+            self.head = nn.Linear(5, 3)
+
+        def forward(self, x):
+            rows, _ = self.lstm(x.mean(1))
+            return self.head(rows[:, -1])
+
+    network = Recurrent()
+    network.preprocessing = Preprocessing((32, 32), 1, (0.5,), (0.5,))
+    network = as_model("study layers", network)
+    assert _plan(network, None, 0).layers == ["lstm[0]", "head"]
 
 
 def test_of_more_images_than_the_sample_some_are_drawn_and_the_headline_says_so(study, tmp_path):

@@ -132,6 +132,12 @@ class Images:
                     f"{len(values)}."
                 )
 
+    def __repr__(self) -> str:
+        side = "" if self.size is None else f", {self.size[0]}x{self.size[1]} pixels"
+        colour = "" if self.grey is None else ", grey" if self.grey else ", colour"
+        labels = "" if self.labels is None else f", {len(self.classes)} labels"
+        return f"<images '{self.name}': {len(self):,}{side}{colour}{labels}>"
+
     def __len__(self) -> int:
         return len(self.ids)
 

@@ -189,6 +189,11 @@ def _read(path: Path, key: str | None) -> tuple[list[str], Table]:
     header = [printable(name.strip()) for name in lines[0]]
     if len(set(header)) < len(header) or "" in header:
         raise InputError(f"{WHO}: the columns of {shown} must have distinct names, got {header}.")
+    if len(header) == 1 and any(separator in header[0] for separator in ";\t"):
+        raise InputError(
+            f"{WHO}: the values of {shown} must be separated by commas, got the single column "
+            f"'{header[0]}'. Save it with commas."
+        )
     key = header[0] if key is None else checks.one_of(WHO, f"column of {shown}", key, header)
     table: Table = {}
     for number, line in enumerate(lines[1:], 2):

@@ -22,6 +22,7 @@ import pandas as pd
 from repviz import checks, progress
 from repviz.activations import layout, writer
 from repviz.activations.extraction import extract
+from repviz.activations.layer_table import layers as layer_table
 from repviz.activations.reduction import reductions
 from repviz.activations.store import Activations, open_activations
 from repviz.bottleneck.data import as_stored, describe_images
@@ -252,13 +253,20 @@ def _plan(
     if layers is not None:
         names = checks.as_list(layers)
     elif len(network.layers) < ENOUGH:
-        names = list(layers_over_depth(network.module))
+        names = _with_output(network, layers_over_depth(network.module))
     else:
         names = list(network.layers)
     seen, seconds = seen_layers(network, names)
     kept = default_reductions(seen)
     widths = [prod(one.reduction.shape) for one in reductions(seen, kept, seed).values()]
     return _Plan(names, kept, widths, seconds, seed)
+
+
+def _with_output(network: Model, names: Iterable[str]) -> list[str]:
+    """The layers that have an output, one per name: of several the first, such as "lstm[0]"."""
+    outputs = layer_table(network)["layer"]
+    found = (outputs[(outputs == name) | outputs.str.startswith(f"{name}[")] for name in names)
+    return [own.iloc[0] for own in found if len(own)]
 
 
 def _title(model: Model, images: Images, available: int) -> str:
