@@ -128,6 +128,9 @@ def test_the_default_study_prints_on_twelve_pages(browser: Browser) -> None:
 def test_axe_finds_no_violation(browser: Browser, report: Path, width: int, scheme: Any) -> None:
     axe = pytest.importorskip("axe_core_python")
     page = visit(browser, report, width=width, color_scheme=scheme).page
+    page.fill("#map-search", "image/")
+    page.locator("#map-search").press("Enter")
+    page.locator("#map-drawn figure").first.wait_for()
     page.locator("#decode").scroll_into_view_if_needed()
     page.wait_for_selector("#decode[data-ready]")
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
