@@ -16,7 +16,6 @@ from typing import Any
 
 from repviz import checks, durable, provenance
 from repviz.errors import Damaged, InputError, Mismatch
-from repviz.images.cache import home
 
 STORES, STAGING = "stores", "staging"
 RECORD, FOLDER = "address.json", "acts"
@@ -94,4 +93,6 @@ def discard(folder: Path) -> None:
 
 
 def _home(kind: str) -> Path:
+    from repviz.images.cache import home  # loads numpy
+
     return home().absolute() / kind
