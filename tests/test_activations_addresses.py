@@ -407,3 +407,18 @@ def test_the_cache_may_be_deleted_at_any_time(model, images, folder, tmp_path):
     shutil.rmtree(tmp_path / "cache")
     assert same(repviz.open_activations(ADDRESS), folder)
     assert acts.layers == folder.layers
+
+
+def test_a_manifest_of_a_billion_shards_and_strange_names_cost_nothing(model, images, tmp_path):
+    from repviz import durable
+
+    acts = repviz.extract(model, images, ADDRESS, **LAYERS)
+    files, lying = fsspec.filesystem("memory"), tmp_path / "manifest.json"
+    about = acts.manifest["images"] | {"n": 10**9}
+    durable.write_record(lying, acts.manifest | {"images": about, "rows_per_shard": 1, "batch": 1})
+    files.pipe_file("/bucket/acts/manifest.json", lying.read_bytes())
+    for name in ("../../out.json", "1.json", "²²²²²².json", "other.json", "000000.json.json"):
+        files.pipe_file(f"/bucket/acts/commits/{name}", b"{}")
+    folder = object_store.opened("test", ADDRESS)
+    found = sorted(path.name for path in (folder / "commits").iterdir())
+    assert found == [*(f"{number:06d}.json" for number in range(SHARDS)), "rows.json"]

@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -199,21 +199,35 @@ def _update_one(folder: Path, place: str, *, writes: bool) -> bool:
         return False
     if not _holds(folder / MANIFEST, manifest):
         durable.write_bytes(folder / MANIFEST, manifest)
-    card, there = layout.read_manifest(folder), objects.names("commits")
-    wanted = {commit: _record_name(folder, commit) for commit in layout.commits(folder, card)}
-    found = [commit for commit, name in wanted.items() if Path(name).name in there]
+    card = layout.read_manifest(folder)
+    found = _commits(folder, card, objects.names("commits"))
     for start in range(0, len(found), AT_ONCE):
         some = found[start : start + AT_ONCE]
-        for commit, record in zip(some, objects.read([wanted[c] for c in some]), strict=True):
+        for commit, record in zip(
+            some, objects.read([_record_name(folder, c) for c in some]), strict=True
+        ):
             _keep(folder, card, commit, record)
-    for commit, name in wanted.items():
-        if commit not in found and (folder / name).is_file():
-            files = layout.data_files(folder, card, commit)
-            if writes and all(file.is_file() for file in files):
-                push(folder, commit)
-            else:
-                _unlink([*files, folder / name])
+    here = {path.name for path in (folder / "commits").glob("*.json")}
+    for commit in set(_commits(folder, card, here)) - set(found):
+        files = layout.data_files(folder, card, commit)
+        # The index of rows is written again, once all shards are there.
+        if writes and commit != "rows" and all(file.is_file() for file in files):
+            push(folder, commit)
+        else:
+            _unlink([*files, layout.commit_path(folder, commit)])
     return True
+
+
+def _commits(folder: Path, manifest: dict[str, Any], names: Iterable[str]) -> list[int | str]:
+    """Of the names of records those that a commit of this store has, however many it may have."""
+    count, found = layout.shards(manifest), []
+    for name in sorted(names):
+        stem = name.removesuffix(".json")
+        commit = int(stem) if re.fullmatch("[0-9]{1,18}", stem) else stem
+        known = commit < count if isinstance(commit, int) else commit in ("rows", *layout.FITTED)
+        if known and name == layout.commit_path(folder, commit).name:
+            found.append(commit)
+    return found
 
 
 def _keep(folder: Path, manifest: dict[str, Any], commit: int | str, record: bytes | None) -> None:
