@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from repviz.number_format import listed, points_with_interval
 
 
 @dataclass(frozen=True)
@@ -56,26 +59,44 @@ def studied_kind(kinds: Iterable[str]) -> str:
     return next((kind for kind in STUDIED if kind in present), "untrained")
 
 
-def benefit(
-    over_untrained: tuple[float, float], over_pixels: tuple[float, float], cause: str
-) -> tuple[str, str]:
-    """Whether two paired differences show a benefit of ``cause``: as a word, and as a clause.
+def benefit(differences: Iterable[Mapping[str, Any]], kind: str) -> tuple[str, str]:
+    """Whether weights of ``kind`` help: as a word, and as a clause with each gain's interval.
+
+    The deepest layer is claimed; the clause says in which earlier ones a gain is shown as well.
 
     Parameters
     ----------
-    over_untrained, over_pixels : pair of float
-        The interval of the gain over each control, low and high.
-    cause : str
-        :attr:`WeightKind.cause` of the weights that are studied.
+    differences : iterable of mapping
+        The rows of ``identity_differences.csv``: paired differences of shares, the layers by depth.
+    kind : str
+        The kind of the weights that are studied, of :data:`WEIGHT_KINDS`.
     """
-    if over_untrained[1] < 0:
-        return "no, worse", f"{cause} makes it worse"
-    gains, pixels_better = over_untrained[0] > 0, over_pixels[1] < 0
-    if gains and over_pixels[0] > 0:
-        return "yes", f"{cause} helps"
-    beside = "the pixels do better" if pixels_better else "no gain over the pixels is shown"
-    if gains:
-        word = "less than pixels" if pixels_better else "partly"
-        return word, f"{cause} improves on the untrained network, but {beside}"
-    end = f", and {beside}" if pixels_better else ""
-    return "no benefit shown", f"no benefit of {cause} is shown{end}"
+    pairs = {(row["representation_a"], row["representation_b"]): row for row in differences}
+    named = [(a.removeprefix(f"{kind} "), a, b) for a, b in pairs if a.startswith(f"{kind} ")]
+    gains = {layer: pairs[a, b] for layer, a, b in named if b == f"untrained {layer}"}
+    *earlier, layer = gains
+    own, pixels, cause = gains[layer], pairs[f"{kind} {layer}", "pixels"], WEIGHT_KINDS[kind].cause
+    also = [one for one in earlier if gains[one]["low"] > 0]
+    interval, beside = (
+        points_with_interval(row["difference"], row["low"], row["high"]) for row in (own, pixels)
+    )
+    pixels_better, over_pixels = pixels["high"] < 0, pixels["low"] > 0
+    if pixels_better:
+        control = f"the pixels do better ({beside})"
+    elif over_pixels:
+        control = f"the gain over the pixels is {beside}"
+    else:
+        control = f"no gain over the pixels is shown ({beside})"
+    if own["low"] <= 0:
+        worse = own["high"] < 0
+        said = f"{cause} makes it worse" if worse else f"no benefit of {cause} is shown"
+        but = f", but it helps in {listed(also)}" if also else ""
+        word = "no, worse" if worse else "no benefit shown"
+        return word, f"{said} in {layer} ({interval}){but}; {control}"
+    where = f"{cause} helps in {layer} ({interval})"
+    if earlier and not also:
+        where += "; no gain is shown in an earlier layer"
+    elif earlier:
+        where += f" and in {listed(also) if also != earlier else 'every earlier layer'}"
+    word = f"in {layer} only" if earlier and not also else "yes" if over_pixels else "partly"
+    return "less than pixels" if pixels_better else word, f"{where}; {control}"

@@ -23,6 +23,7 @@ from repviz.report.html import join
 from repviz.report.page import write_report
 from repviz.report.parts import unseen_images
 from repviz.report.sections import SECTIONS, get_section
+from repviz.weight_kinds import benefit
 
 
 @pytest.fixture(scope="module")
@@ -132,22 +133,49 @@ def test_a_benefit_is_claimed_only_where_both_paired_differences_show_it(
         assert claimed is not None
         return claimed.value, claimed.answer
 
+    no_gain = "no gain over the pixels is shown (+3.0 points [−1.3, +9.7])"
     word, neither = answer("neither", (-0.05, 0.095), (-0.013, 0.097))
     assert word == "no benefit shown"
-    assert "of the same person in fc7: no benefit of training is shown." in neither
-    assert neither.endswith(" points against pixels (95 % CI −1.3 to +9.7), paired by image.")
+    assert neither.endswith(
+        "of the same person: no benefit of training is shown in fc7 (+3.0 points [−5.0, +9.5]); "
+        f"{no_gain}. Differences are paired by image."
+    )
     word, half = answer("half", (0.005, 0.095), (-0.013, 0.097))
     assert word == "partly"
-    assert "improves on the untrained network, but no gain over the pixels is shown." in half
+    assert f"training helps in fc7 (+3.0 points [+0.5, +9.5]); {no_gain}." in half
     word, less = answer("less", (0.005, 0.095), (-0.097, -0.013))
     assert word == "less than pixels"
-    assert "improves on the untrained network, but the pixels do better." in less
+    assert "the pixels do better (+3.0 points [−9.7, −1.3])." in less
     word, better = answer("better", (0.005, 0.095), (0.01, 0.09))
     assert word == "yes"
-    assert "of the same person in fc7: training helps" in better
+    assert "the gain over the pixels is +3.0 points [+1.0, +9.0]." in better
     word, worse = answer("worse", (-0.2, -0.1), (-0.1, 0.1))
     assert word == "no, worse"
-    assert "of the same person in fc7: training makes it worse" in worse
+    assert "of the same person: training makes it worse in fc7 (" in worse
+
+
+def test_a_benefit_is_claimed_of_the_layers_that_show_it_alone() -> None:
+    def verdict(**lows: float) -> tuple[str, str]:
+        pairs = [(f"trained {layer}", f"untrained {layer}", low) for layer, low in lows.items()]
+        pairs.append(("trained fc7", "pixels", -0.05))
+        names = ("representation_a", "representation_b", "low")
+        rows = [dict(zip(names, pair, strict=True)) for pair in pairs]
+        return benefit([{**row, "difference": 0.04, "high": 0.06} for row in rows], "trained")
+
+    gain, end = "+4.0 points [+1.0, +6.0]", "no gain over the pixels is shown (+4.0 points [−5.0,"
+    helps = f"training helps in fc7 ({gain})"
+    assert verdict(pool1=0, pool2=-0.1, fc7=0.01) == (
+        "in fc7 only",
+        f"{helps}; no gain is shown in an earlier layer; {end} +6.0])",
+    )
+    word, clause = verdict(pool1=0, pool2=0.02, fc7=0.01)
+    assert (word, clause.partition("; ")[0]) == ("partly", f"{helps} and in pool2")
+    word, clause = verdict(pool1=0.01, pool2=0.02, fc7=0.01)
+    assert clause.startswith(f"{helps} and in every earlier layer; ")
+    word, clause = verdict(pool1=0, pool2=0.02, fc7=0)
+    assert word == "no benefit shown"
+    assert clause.startswith("no benefit of training is shown in fc7 (+4.0 points [+0.0, +6.0]), ")
+    assert ", but it helps in pool2; " in clause
 
 
 @pytest.mark.parametrize(
@@ -336,7 +364,8 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
         "80 % to 88 %; chance 2.5 %)",
         "confusion": "2 of 6 held-out faces are classified wrongly (95 % CI 12.5 % to 20.8 %), "
         "most often p3 as p0",
-        "identity": "Nearest neighbours: no benefit of training is shown",
+        "identity": "Nearest neighbours: no benefit of training is shown in fc7 (+3.0 points "
+        "[−1.0, +7.0]); no gain over the pixels is shown (+3.0 points [−1.0, +7.0])",
         "dimension": "The faces vary in about 8.9 directions (95 % CI 8.5 to 8.9)",
         "spectrum": "90 % of the variance of the pixels takes 60 components",
         "ladder": "A random image is not a face: 0 of 10,000 accepted (95 % CI 0 % to 0.037 %)",

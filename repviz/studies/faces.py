@@ -31,7 +31,7 @@ from repviz.images import as_images, split
 from repviz.images.collection import Images
 from repviz.images.partition import by_for_labels, partition
 from repviz.models import autoencoder
-from repviz.number_format import count, counted, percent, points_with_interval, share_interval
+from repviz.number_format import count, counted, percent, share_interval
 from repviz.provenance import portable
 from repviz.report.page import write_report
 from repviz.streams import stream
@@ -51,7 +51,7 @@ from repviz.studies.representations import (
     write_descriptions,
 )
 from repviz.studies.shown_images import shown_rows, shown_stage
-from repviz.study_folder import Draft, Study, begin
+from repviz.study_folder import Draft, Study, begin, records
 from repviz.training.settings import ConvolutionalOptions
 from repviz.weight_kinds import benefit
 
@@ -324,25 +324,12 @@ def _identity_findings(study: Study) -> list[str]:
     names = (f"trained {layers[-1]}", f"untrained {layers[-1]}", "pixels")
     trained, untrained, pixels = (_nearest(table.loc[name]) for name in names)
     n: Any = table.loc[names[0], "nearest_same_n"]
-    differences = study.result("identity_differences").set_index(
-        ["representation_a", "representation_b"]
-    )
+    _, verdict = benefit(records(study.result("identity_differences")), "trained")
     return [
         f"Nearest-neighbour identity is {trained} in the trained {layers[-1]}, {untrained} in the "
-        f"untrained one and {pixels} in the pixels ({n:.0f} held-out images): "
-        f"{_benefit(differences, *names)}."
+        f"untrained one and {pixels} in the pixels ({n:.0f} held-out images): {verdict}; "
+        "differences paired by image."
     ]
-
-
-def _benefit(differences: Any, trained: str, untrained: str, pixels: str) -> str:
-    """The paired differences from both controls as a statement about the benefit of training."""
-    first, second = (differences.loc[(trained, other)] for other in (untrained, pixels))
-    _, verdict = benefit((first.low, first.high), (second.low, second.high), "training")
-    gains = [points_with_interval(row.difference, row.low, row.high) for row in (first, second)]
-    return (
-        f"{verdict} ({gains[0]} against the untrained network, {gains[1]} against the pixels, "
-        "paired by image)"
-    )
 
 
 def _nearest(row: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from repviz.number_format import count, listed, percent, points, text
+from repviz.number_format import count, listed, percent, text
 from repviz.report.html import join
 from repviz.report.parts import (
     Estimate,
@@ -97,7 +97,7 @@ def _headline(study: Study) -> str:
     shown = _compared(study)
     if shown is None:
         return ""
-    _, verdict, _ = _verdict(study, *shown)
+    _, verdict = _verdict(study, shown[0]["weights"])
     return f"Nearest neighbours: {verdict}"
 
 
@@ -116,12 +116,11 @@ def claim(study: Study) -> Claim | None:
         )
         for row, role in zip(shown, ("first", "second", "third"), strict=True)
     )
-    value, verdict, gains = _verdict(study, *shown)
+    value, verdict = _verdict(study, shown[0]["weights"])
     label, n = study.nouns.label, count(shown[0]["nearest_same_n"])
     sentence = (
-        f"How many of {n} images have a nearest training image of the same {label} in "
-        f"{shown[0]['layer']}: {verdict}. "
-        f"{gains}, paired by image."
+        f"How many of {n} images have a nearest training image of the same {label}: {verdict}. "
+        "Differences are paired by image."
     )
     shares = [f"{percent(one.value)} in {one.label}" for one in (own, untrained, pixels)]
     picture = intervals(
@@ -135,24 +134,10 @@ def claim(study: Study) -> Claim | None:
     return Claim(title, value, sentence, picture, rank=4)
 
 
-def _verdict(
-    study: Study, studied: dict[str, Any], untrained: dict[str, Any], pixels: dict[str, Any]
-) -> tuple[str, str, str]:
-    """The verdict of both paired differences: a word, a clause, and the differences themselves."""
+def _verdict(study: Study, kind: str) -> tuple[str, str]:
+    """Whether the weights help, as a word and as a clause."""
     table = study.result("identity_differences", TABLES["identity_differences"])
-    pairs = {(row["representation_a"], row["representation_b"]): row for row in records(table)}
-    name, cause = studied["representation"], WEIGHT_KINDS[studied["weights"]].cause
-    controls = {"against untrained": untrained, "against pixels": pixels}
-    found = {where: pairs[name, row["representation"]] for where, row in controls.items()}
-    gains = listed(
-        [
-            f"{points(row['difference'])} points {where} (95 % CI {points(row['low'])} to "
-            f"{points(row['high'])})"
-            for where, row in found.items()
-        ]
-    )
-    over_untrained, over_pixels = ((row["low"], row["high"]) for row in found.values())
-    return *benefit(over_untrained, over_pixels, cause), gains
+    return benefit(records(table), kind)
 
 
 SECTION = Section(
