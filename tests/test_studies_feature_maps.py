@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,8 @@ from torch import nn
 import repviz
 from repviz.errors import InputError
 from repviz.figures.pictures import grey_levels, tiled
-from repviz.studies.feature_maps import feature_maps
+from repviz.studies.feature_maps import feature_maps, write_maps
+from repviz.study_folder import begin, open_study
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,29 @@ def test_maps_are_those_of_a_hand_written_hook_strongest_first(study):
     assert stored.shape == (4, 55, 55)
     np.testing.assert_allclose(stored, maps[rows["channel"]], atol=1e-5)
     np.testing.assert_allclose(rows["maximum"], stored.max(axis=(1, 2)), rtol=1e-6)
+
+
+def test_one_network_before_and_after_training_shows_the_same_channels(tmp_path):
+    images = repviz.open_images("orl").take(np.arange(2))
+    states, table = {}, {}
+    for seed, state in enumerate(("trained", "untrained")):
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Conv2d(3, 8, 5, stride=8), nn.Flatten(), nn.LazyLinear(3))
+        net(torch.zeros(1, 3, 224, 224))
+        states[state] = repviz.open_model(net)
+        repviz.extract(states[state], images, tmp_path / "acts" / state, layers=["0"])
+    for same in (True, False):
+        about = {"key": "k", "labels_key": ""}
+        write = partial(write_maps, folder=tmp_path / "acts", states=states, images=images)
+        with begin(
+            tmp_path / f"{same}", study="s", title="T", parameters={}, images=about
+        ) as study:
+            study.stage("maps", partial(write, channels=3, same_channels=same))
+        found = open_study(tmp_path / f"{same}").result("feature_maps")
+        table[same] = [rows["channel"].tolist() for _, rows in found.groupby("state")]
+    own_trained, own_untrained = table[False]
+    assert own_trained != own_untrained
+    assert table[True] == [own_trained, own_trained]
 
 
 def test_grey_levels_are_black_at_zero_and_white_at_the_largest():

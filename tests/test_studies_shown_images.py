@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from report_pages import changed
 from study_folder import build, reseal
 
 from repviz.report.sections import get_section
@@ -80,6 +81,17 @@ def test_each_nearest_image_is_a_part_of_the_sheet_with_a_mark_and_a_word(tmp_pa
     assert shown == 3 * expected  # the pixels, fc7 trained, fc7 untrained
     pixels, head = body.index("<b>pixels</b>"), body.rindex("the trained network")
     assert pixels < head < body.index("<b>fc7</b>")  # pixels belong to no network
+
+
+def test_the_caption_says_whose_channels_are_shown(tmp_path):
+    study = build(tmp_path / "s")
+    same = "of the trained network, strongest first, tower by tower, and the same channels before"
+    numbers = [7, 3, 9, 8]
+    body = section(changed(study, tmp_path / "a", "feature_maps", channel=numbers * 2))
+    assert f"the channels with the largest activation in each layer {same} training. Below" in body
+    assert body.count("<small>tower 2, channels 9, 8</small>") == 2
+    body = section(changed(study, tmp_path / "b", "feature_maps", channel=numbers + numbers[::-1]))
+    assert "in each layer of each network, strongest first, tower by tower. Below" in body
 
 
 # ---- edges --------------------------------------------------------------------------------------

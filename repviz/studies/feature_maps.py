@@ -193,7 +193,13 @@ def _maps(
 
 
 def write_maps(
-    draft: Draft, folder: Path, states: Mapping[str, Model], images: Images, *, channels: int
+    draft: Draft,
+    folder: Path,
+    states: Mapping[str, Model],
+    images: Images,
+    *,
+    channels: int,
+    same_channels: bool = False,
 ) -> None:
     """Write the strongest maps of every layer and image, and the classes of the largest scores.
 
@@ -213,8 +219,12 @@ def write_maps(
         The n images.
     channels : int
         Maps per layer and image, at least 1, as many of each tower.
+    same_channels : bool
+        Whether the states are one network before and after training, so that a channel is the same
+        in all: then every state shows the channels that are strongest in the first.
     """
     found: list[dict[str, Any]] = []
+    first: dict[str, list[list[tuple[int, int]]]] = {}
     scores: list[dict[str, Any]] = []
     for state, model in states.items():
         acts = open_activations(folder / state)
@@ -226,6 +236,8 @@ def write_maps(
             maps = np.moveaxis(values, card["axes"].index("c") + 1, 1)
             split = towers(model) if layer.startswith("conv") else 1
             kept = [_strongest(one, channels, split) for one in maps]
+            if same_channels:
+                kept = first.setdefault(layer, kept)
             for row, chosen in enumerate(kept):
                 found += [
                     {"state": state, "layer": layer, "image": row, "id": images.ids[row]}

@@ -64,7 +64,9 @@ def shown_stage(study: Study, images: Images, rows: np.ndarray) -> None:
 def _shown(draft: Draft, study: Study, images: Images, rows: np.ndarray) -> None:
     model = open_model("alexnet", weights=str(study.folder / "models/alexnet.safetensors"))
     states = dict.fromkeys(("trained", "untrained"), model)  # one architecture
-    write_maps(draft, study.folder / "acts/maps", states, images.take(rows), channels=CHANNELS)
+    # The untrained network is the start of the training, so a channel is the same in both.
+    shown, folder = images.take(rows), study.folder / "acts/maps"
+    write_maps(draft, folder, states, shown, channels=CHANNELS, same_channels=True)
     nearest = nearest_images(
         study.result("images"), study.result("map"), study.array("map_neighbors"), rows
     )

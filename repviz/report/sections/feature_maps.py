@@ -71,9 +71,34 @@ def render(study: Study) -> Content | None:
         "network shows is due to the architecture; only what differs was learned.",
         limits="The strongest channels of each image are shown, at their own contrast: a weak "
         "response may look like a strong one. A map says where a channel responds, not why, and "
-        "nothing about what the network makes of it. Channels of the untrained network are not "
-        f"those of the trained one.{'' if nearest is None else drawn}",
+        "nothing about what the network makes of it."
+        f"{_other_weights(table)}{'' if nearest is None else drawn}",
     )
+
+
+def _other_weights(table: pd.DataFrame) -> str:
+    """That the control need not be where a given network started; "" where it is."""
+    if set(table["state"]) != {"given", "untrained"}:
+        return ""
+    return (
+        " The untrained network need not be where this one’s training started: channels of one "
+        "number need have nothing in common."
+    )
+
+
+def _choice(own: pd.DataFrame) -> str:
+    """Which channels a picture shows, and of which network."""
+    by_state = {
+        str(state): rows.sort_values(["layer", "rank"])["channel"].tolist()
+        for state, rows in own.groupby("state")
+    }
+    strongest, also = "with the largest activation in each layer", ""
+    if len(by_state) > 1:
+        same = by_state.get("trained") == by_state["untrained"]
+        strongest += " of the trained network" if same else " of each network"
+        also = ", and the same channels before training" if same else ""
+    towers = ", tower by tower" if (own["tower"] > 1).any() else ""
+    return f"the channels {strongest}, strongest first{towers}{also}. Below: their numbers."
 
 
 def _seen(
@@ -100,7 +125,7 @@ def _photograph(study: Study, row: int, own: pd.DataFrame, pixels: Markup | None
         body.append(tag("tr", cells))
     grid = tag("table", tag("thead", tag("tr", _head(states))), tag("tbody", body), class_="maps")
     name = records(own)[0]["id"]
-    caption = f"{name}: the channels with the largest activation in each layer, strongest first."
+    caption = f"{name}: {_choice(own)}"
     return figure(join([pixels, scrolling(grid, f"Feature maps of {name}")]), caption)
 
 
@@ -123,7 +148,7 @@ def _sheet(
         channels = ", ".join(count(shown[place]["channel"]) for place in places)
         name = f"tower {tower}, channels {channels}" if tower else f"channels {channels}"
         alt = f"{layer} of {STATES[state]}: {name}"
-        parts.append(image(sheet, alt, exact=scale > 1))
+        parts += [image(sheet, alt, exact=scale > 1), tag("div", tag("small", name))]
     return join(parts)
 
 
