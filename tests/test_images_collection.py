@@ -7,7 +7,7 @@ from PIL import Image
 from repviz import progress
 from repviz.bottleneck.data import describe_images, load_data
 from repviz.errors import ImageError, InputError
-from repviz.images import Images, open_images
+from repviz.images import Images, as_images, open_images
 from repviz.images.collection import Arrays
 from repviz.images.concatenation import concatenate
 from repviz.images.perturbations import perturb
@@ -66,9 +66,8 @@ def test_a_files_hash_is_the_sha256_of_its_bytes(mixed, tmp_path):
 def test_a_set_is_described_in_one_line():
     images = make(labels=list("abcabca"))
     assert repr(images) == "<images 'made': 7, 3 labels>"
-    assert (
-        repr(images.at(size=(8, 6), grey=True)) == "<images 'made': 7, 8x6 pixels, grey, 3 labels>"
-    )
+    small = images.at(size=(12, 8), grey=True)
+    assert repr(small) == "<images 'made': 7, 12x8 pixels, grey, 3 labels>"
 
 
 def test_labels_as_classes_and_codes():
@@ -106,6 +105,15 @@ def test_a_manifest_keeps_the_nouns():
     images = make().with_nouns(BIRDS)
     assert nouns_of({"images": describe_images(images)}) == BIRDS
     assert nouns_of({"images": describe_images(load_data(images))}) == BIRDS
+
+
+def test_grey_pictures_are_grey_whatever_channels_they_are_read_with() -> None:
+    grey = np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8)
+    coloured = np.stack([grey, grey, grey // 2], axis=1)
+    for pixels, expected in ((grey, True), (coloured, False)):
+        images = as_images(pixels)
+        assert describe_images(images.at(grey=False))["grey"] is expected
+        assert describe_images(load_data(images))["grey"] is expected
 
 
 def test_the_rows_of_a_matrix_are_called_rows():

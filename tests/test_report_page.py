@@ -519,3 +519,28 @@ def test_the_dimension_says_what_its_intervals_resample(study: Path, tmp_path: P
     intervals = "with 95\xa0% intervals of sampling error, over {}, and model error together."
     assert intervals.format("5 people (all faces of a person together)") in caption()
     assert intervals.format("faces") in caption(groups=20)
+
+
+def test_filters_that_kept_their_start_are_said_to_and_grey_pictures_teach_no_colour(
+    study: Path, tmp_path: Path
+) -> None:
+    render, colours = get_section("filters").render, "coloured blobs respond to colour"
+
+    def content(name: str, alike: float, *, grey: bool):
+        folder = changed(study, tmp_path / name, "filters", control_correlation=alike)
+        about = durable.read_record(folder / "manifest.json")["images"]
+        reseal(folder, images=about | {"grey": grey})
+        return render(reading.open_study(folder))
+
+    kept = content("kept", 0.991, grey=True)
+    assert kept.title == (
+        "The first-layer filters have hardly changed in training: their median correlation with "
+        "the untrained ones is 0.99"
+    )
+    assert colours not in kept.reading
+    assert "only the sum of a filter’s three colours acts on them" in kept.reading
+    assert "learns colour" not in kept.limits
+    other = content("other", 0.4, grey=False)
+    assert other.title == ""
+    assert colours in other.reading
+    assert "which of them learns colour" in other.limits

@@ -130,6 +130,9 @@ def test_the_filters_are_the_first_layer_s_weights_beside_those_it_started_from(
     assert table["rms"].iloc[3] == pytest.approx(np.sqrt(np.square(both[1][4:]).mean()), rel=1e-4)
     limit = np.quantile(np.abs(both), 0.99)
     assert table["limit"].to_numpy() == pytest.approx(np.full(4, limit), rel=1e-4)
+    pairs = zip(*(one.reshape(8, -1) for one in both), strict=True)
+    alike = np.median([np.corrcoef(*pair)[0, 1] for pair in pairs])
+    assert table["control_correlation"].to_numpy() == pytest.approx(np.full(4, alike), rel=1e-4)
     page = Page(made.report.read_text(encoding="utf-8"))
     rows = page.tables["filters"]
     assert rows[0] == ["trained weights", "random weights"]

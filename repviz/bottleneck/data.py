@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from repviz.activations.store import Activations
 
 MIN_SIDE, MAX_SIDE = 8, 2048  # pixels
+SEEN = 16  # images that tell whether all are grey
 LARGEST = 1e15  # magnitude of a value: sums of squares must fit float32
 
 
@@ -105,9 +106,16 @@ def labels_key(labels: np.ndarray | None, groups: np.ndarray | None) -> str:
 
 
 def describe_images(data: Images | SweepData) -> dict[str, Any]:
-    """The description of the images in a manifest; of rows that are no images, without pixels."""
-    channels, height, width = data.X.shape[1:] if isinstance(data, SweepData) else data[0].shape
+    """The description of the images in a manifest; of rows that are no images, without pixels.
+
+    They are grey where their channels are equal in each of 16 at equal steps: a network with three
+    input channels reads grey pictures as well.
+    """
+    some = np.unique(np.linspace(0, len(data) - 1, SEEN).round().astype(int))
+    seen = [data.X[row] if isinstance(data, SweepData) else data[row] for row in some.tolist()]
     have_pixels = not isinstance(data, SweepData) or data.are_images
+    _, height, width = seen[0].shape
+    grey = all(bool((one == one[:1]).all()) for one in seen)
     return {
         "name": provenance.portable(data.name),
         "credit": data.credit,
@@ -115,7 +123,7 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
         "labels_key": labels_key(data.labels, data.groups),
         "n": len(data),
         "labels": len(data.classes),
-        **({"size": [height, width], "grey": channels == 1} if have_pixels else {}),
+        **({"size": [height, width], "grey": grey} if have_pixels else {}),
         "nouns": data.nouns.as_json(),
         **({"left_out": data.left_out} if isinstance(data, SweepData) and data.left_out else {}),
     }

@@ -220,6 +220,7 @@ def _filters(draft: Draft, study: Study, model: Model, images: Images, seed: int
     draft.array("filters", weights)
     n_towers, rows = towers(model), []
     each, limit = weights.shape[1] // n_towers, np.quantile(np.abs(weights), SHOWN_IN_FULL)
+    alike = _median_correlation(weights[0], weights[-1]) if len(weights) > 1 else np.nan
     for state, (kind, one) in enumerate(networks.items()):
         for tower in range(n_towers):
             first, last = tower * each, (tower + 1) * each - 1
@@ -227,9 +228,20 @@ def _filters(draft: Draft, study: Study, model: Model, images: Images, seed: int
             rows.append(
                 {"state": state, "weights": kind, "origin": one.weights, "tower": tower + 1}
                 | {"first": first, "last": last, "rms": rms, "limit": limit}
+                | {"control_correlation": alike}
             )
     draft.table("filters", pd.DataFrame(rows))
     pictures.save_png(pictures.filters(weights[0], towers=n_towers), draft.path("filters.png"))
+
+
+def _median_correlation(weights: np.ndarray, others: np.ndarray) -> float:
+    """Median over filters of the correlation of two networks' weights; NaN where none varies."""
+    centred = [one.reshape(len(one), -1) for one in (weights, others)]
+    centred = [one - one.mean(axis=1, keepdims=True) for one in centred]
+    norms = np.prod([np.linalg.norm(one, axis=1) for one in centred], axis=0)
+    varies = norms > 0
+    products = np.einsum("ij,ij->i", *centred)[varies]
+    return float(np.median(products / norms[varies])) if varies.any() else np.nan
 
 
 def _findings(draft: Draft, study: Study, model: Model) -> None:

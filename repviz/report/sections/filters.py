@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from repviz.number_format import count, plain, text
+from repviz.number_format import count, missing, plain, text
 from repviz.report.html import Markup, join, tag
 from repviz.report.parts import figure, scrolling
 from repviz.report.pictures import image, signed
@@ -15,13 +15,18 @@ from repviz.study_folder import Study, records
 from repviz.weight_kinds import WEIGHT_KINDS
 
 TABLES = {
-    "filters": "state weights origin tower first last rms limit",
+    "filters": "state weights origin tower first last rms limit control_correlation",
 }
 
 TOWERS = (
     " Both towers see the same image and start alike: which of them learns colour, if either does, "
     "is chance."
 )
+GREY = (
+    " These pictures are grey: only the sum of a filter’s three colours acts on them, so the "
+    "colours seen here are those of its random start, and no colour can be learned."
+)
+UNCHANGED = 0.95  # median correlation with the untrained filters from which they hardly changed
 ALONE, BESIDE = 12, 8  # pictures per row: of one network, of two
 WIDTH = 480  # pixels of a row, about
 
@@ -37,24 +42,45 @@ def render(study: Study) -> Content | None:
         f"Grey is weight 0, white {plain(rows[0]['limit'])}, black as much below 0, in each "
         "colour; the 1 % that lie beyond are cut."
     )
+    alike = rows[0]["control_correlation"]
+    correlation = (
+        ""
+        if missing(alike)
+        else " Median correlation of a filter’s weights with those of the same number in the "
+        f"untrained network: {alike:.2f}."
+    )
+    grey = bool(study.manifest["images"].get("grey"))
     kinds = [f"{_legend(row).capitalize()}: {text(row['origin'])}." for row in states.values()]
     size = "×".join(str(side) for side in weights.shape[3:])
     shown = _beside(weights, rows, towers) if len(states) > 1 else _alone(weights, rows, towers)
     lacking = study.manifest["skipped"].get("untrained filters")
-    missing = f" No untrained control: {lacking}." if lacking else ""
+    no_control = f" No untrained control: {lacking}." if lacking else ""
     control = (
         " What the random weights show was there before training; only what differs was learned."
         if len(states) > 1
         else ""
     )
     return Content(
-        figure(shown, f"{size} pixels each. {' '.join(kinds)} {scale}{missing}"),
+        figure(shown, f"{size} pixels each. {' '.join(kinds)} {scale}{correlation}{no_control}"),
         reading="Each picture is one filter: the image patch that activates it most. Stripes are "
-        f"oriented edges, blobs are colours. A filter that looks like noise has changed little "
-        f"from its random start.{control}",
+        f"oriented edges{'' if grey else ', coloured blobs respond to colour'}. A filter that "
+        f"looks like noise has changed little from its random start.{GREY if grey else ''}"
+        f"{control}",
         limits="All filters share one contrast: a grey one is weak, not empty. That filters have "
         "structure says that training shaped them, not what the network makes of them."
-        + (TOWERS if towers > 1 else ""),
+        + (TOWERS if towers > 1 and not grey else ""),
+        title=_headline(rows),
+    )
+
+
+def _headline(rows: list[dict[str, Any]]) -> str:
+    """That training left the filters nearly as they were, where it did."""
+    alike = rows[0]["control_correlation"]
+    if rows[0]["weights"] != "trained" or missing(alike) or alike < UNCHANGED:
+        return ""
+    return (
+        "The first-layer filters have hardly changed in training: their median correlation with "
+        f"the untrained ones is {alike:.2f}"
     )
 
 

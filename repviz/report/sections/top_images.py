@@ -38,8 +38,7 @@ def render(study: Study) -> Content | None:
         join(layers),
         reading="Along a row: what the images share is what activates the unit. The bright frame "
         "is the receptive field, the part of the image on which the unit’s strongest response "
-        "depends; above it the same part, enlarged. Early units usually respond to colour and "
-        "texture, deep ones to objects.",
+        "depends; above it the same part, enlarged.",
         limits="Units are taken at equal steps through the layer, not selected. The most "
         "activating images say nothing about what else activates a unit, or what it does for the "
         "network. Of a channel the position with the largest value is framed; the frame holds "
