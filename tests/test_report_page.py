@@ -544,3 +544,19 @@ def test_filters_that_kept_their_start_are_said_to_and_grey_pictures_teach_no_co
     assert other.title == ""
     assert colours in other.reading
     assert "which of them learns colour" in other.limits
+
+
+def test_a_layer_that_was_reduced_is_said_to_be_where_it_is_measured(study, tmp_path) -> None:
+    folder = tmp_path / "reduced"
+    shutil.copytree(study, folder)
+    parameters = durable.read_record(folder / "manifest.json")["parameters"]
+    reduce = {"pool1": "grid:6", "pool2": "grid:4", "pool5": "grid:4", "fc6": "none"}
+    reseal(folder, parameters=parameters | {"reduce": reduce})
+    words = (
+        "Reduced before measuring: pool1 (averaged to a 6×6 grid); pool2 and pool5 (averaged to a "
+        "4×4 grid)."
+    )
+    for name in ("identity", "profile", "spectrum", "similarity", "invariance", "map"):
+        render = get_section(name).render
+        assert words in str(render(reading.open_study(folder)).body), name
+        assert "Reduced before" not in str(render(reading.open_study(study)).body)

@@ -170,6 +170,34 @@ def resampled(study: Study, n: int, groups: int) -> str:
     return f"{numbers.count(groups)} {nouns.units} ({together})"
 
 
+_REDUCED = {
+    "mean": "averaged over all positions",
+    "patch-mean": "averaged over all patches",
+    "max": "the largest over all positions",
+    "cls": "its class token alone",
+    "grid": "averaged to a {0}×{0} grid",
+    "project": "a random projection to {0} numbers",
+    "pca": "{0} principal components",
+}
+
+
+def reductions(study: Study) -> str:
+    """Which layers were not measured as they are, as a sentence after a space; "" if none.
+
+    Two studies of one network that reduce a layer differently measure different numbers.
+    """
+    reduced: dict[str, list[str]] = {}
+    for layer, reduction in (study.manifest["parameters"].get("reduce") or {}).items():
+        kind, _, size = reduction.partition(":")
+        if kind not in ("none", "tokens"):
+            words = _REDUCED.get(kind, reduction).format(size)
+            reduced.setdefault(words, []).append(layer)
+    if not reduced:
+        return ""
+    parts = [f"{numbers.listed(layers)} ({words})" for words, layers in reduced.items()]
+    return f" Reduced before measuring: {'; '.join(parts)}."
+
+
 def unseen_images(study: Study) -> str:
     """Which images the sweep's errors are of: ``60 test faces of people not in training``."""
     first = records(study.result("sweep", "split_by n_test"))[0]

@@ -13,6 +13,7 @@ from repviz.report.parts import (
     interval,
     intervals,
     numbers_of,
+    reductions,
     weights_keys,
 )
 from repviz.report.sections import Claim, Content, Section
@@ -48,7 +49,7 @@ def render(study: Study) -> Content | None:
     caption = (
         f"Share of {count(table['nearest_same_n'].max())} held-out {nouns.images} whose nearest "
         f"training image shows the same {nouns.label}, with 95 % intervals, beside "
-        "chance."
+        f"chance.{reductions(study)}"
     )
     alt = f"Share of held-out images whose nearest training image shows the same {nouns.label}."
     body = join(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, numbers_of, warnings, weights_keys
+from repviz.report.parts import (
+    chart,
+    field,
+    interval,
+    numbers_of,
+    reductions,
+    warnings,
+    weights_keys,
+)
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
@@ -32,7 +40,7 @@ def render(study: Study) -> Content | None:
     caption = (
         f"RMS distance between the activations of an image before and after the perturbation, "
         "relative to that between two different images (dashed line), for "
-        f"{count(table['n'].max())} images, with 95 % intervals."
+        f"{count(table['n'].max())} images, with 95 % intervals.{reductions(study)}"
     )
     alt = "Relative displacement of each layer under each perturbation, by kind of weights."
     names = table["title"] + ", " + table["weights"] + " " + table["layer"]

@@ -7,7 +7,7 @@ import numpy as np
 from repviz import number_format as numbers
 from repviz.report.html import Child, Markup, join, tag
 from repviz.report.map_data import ABSENT, SPAN, TABLES, MapData, map_data
-from repviz.report.parts import figure, scrolling
+from repviz.report.parts import figure, reductions, scrolling
 from repviz.report.pictures import scatter
 from repviz.report.sections import Content, Section
 from repviz.report.thumbnails import ARRAY, PICTURED, thumbnail_grid
@@ -33,7 +33,7 @@ def render(study: Study) -> Content | None:
         "image to see it in every map; click to pin it, and the wheel zooms from then on. Draw "
         "around images with Lasso, or with Shift and the mouse, to select them in every map; with "
         "Ctrl they join those selected. Keys: arrows move, Enter pins, Space selects, + and - "
-        "zoom, Escape clears."
+        f"zoom, Escape clears.{reductions(study)}"
     )
     if thumbnail_grid(study) is None and study.has(f"arrays/{ARRAY}.npy"):
         caption += (

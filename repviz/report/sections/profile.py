@@ -6,7 +6,7 @@ from typing import Any
 
 from repviz.number_format import count, percent, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, interval, numbers_of, series_keys
+from repviz.report.parts import chart, field, interval, numbers_of, reductions, series_keys
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 from repviz.weight_kinds import WEIGHT_KINDS, studied_kind
@@ -58,7 +58,7 @@ def render(study: Study) -> Content | None:
     caption = (
         f"First: calibrated intrinsic dimension (TwoNN), n = {count(table['n'].max())} images, "
         "with 95 % intervals of sampling and model error; dashed, Gaussian rows of the same "
-        f"covariance.{labels}"
+        f"covariance.{labels}{reductions(study)}"
     )
     alt = "Intrinsic dimension over the depth of the network, by kind of weights."
     body = join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from repviz.number_format import count, plain, text
 from repviz.report.html import join
-from repviz.report.parts import chart, field, numbers_of, warnings
+from repviz.report.parts import chart, field, numbers_of, reductions, warnings
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study
 
@@ -28,7 +28,7 @@ def render(study: Study) -> Content | None:
     caption = (
         f"Debiased linear CKA of every two representations, n = {count(table['n'].max())} images: "
         "full colour means equal up to rotation and scale. A dot marks pairs no more similar than "
-        "with shuffled images."
+        f"with shuffled images.{reductions(study)}"
     )
     alt = "Debiased linear CKA of every two representations, as a grid."
     pairs = table["representation_a"] + " and " + table["representation_b"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from repviz.number_format import count, counted, percent, plain, text
 from repviz.report.html import Markup, join
-from repviz.report.parts import chart, field, figure, numbers_of, weights_keys
+from repviz.report.parts import chart, field, figure, numbers_of, reductions, weights_keys
 from repviz.report.pictures import image, signed
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -60,7 +60,7 @@ def render(study: Study) -> Content | None:
     caption = (
         "Cumulative share of the variance that the leading principal components explain, for "
         f"{count(layers['n'].max())} images. Grey: {records(table)[0]['representation']}, repeated "
-        "for comparison. Dashed: 90 %."
+        f"for comparison. Dashed: 90 %.{reductions(study)}"
     )
     alt = "Cumulative explained variance against the number of components, one panel per layer."
     parts = [
