@@ -73,6 +73,25 @@ def test_css_variables_give_each_role_both_colours() -> None:
     assert "--ink: light-dark(#23211e, #e9e6e0);" in theme.css_variables()
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "labels"),
+    [
+        (0.8, 1.0, ["80 %", "85 %", "90 %", "95 %", "100 %"]),
+        (0.0, 1.0, ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]),
+        (0.99, 1.0, ["99 %", "99.2 %", "99.4 %", "99.6 %", "99.8 %", "100 %"]),
+    ],
+)
+def test_a_tick_of_shares_is_labelled_with_its_own_round_value(start, end, labels):
+    figure = theme.canvas(720, 200)
+    axes = figure.subplots()
+    axes.set_xlim(start, end)
+    theme.percent_ticks(axes.xaxis)
+    figure.draw_without_rendering()
+    ticks = axes.get_xticks()
+    shown = zip(ticks, axes.xaxis.get_major_formatter().format_ticks(ticks), strict=True)
+    assert [label for tick, label in shown if start - 1e-9 <= tick <= end + 1e-9] == labels
+
+
 # ---- laws ----------------------------------------------------------------------------------------
 
 

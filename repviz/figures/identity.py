@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     else:
         note(axes, start, -0.6, f"← chance {100 * chance:.1f} %", xytext=(4, 2), va="bottom")
     axes.set_xlim(start, 1 + 0.005 * (1 - start))
-    axes.xaxis.set_major_formatter(percent_ticks())
+    percent_ticks(axes.xaxis)
     axes.set_xlabel(
         fold("held-out images whose nearest training image has the same label", width / 7)
     )

@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
             )  # fmt: skip
         axes.set_title(fold(str(steps["title"].iloc[0]), LETTERS), fontsize=12)
         axes.set_ylim(0, 1.08 * table["distance"].max())
-        axes.xaxis.set_major_formatter(percent_ticks())
+        percent_ticks(axes.xaxis)
     figure.supxlabel("share of the way", fontsize=12, color=LIGHT["muted"])
     figure.supylabel("distance (RMS)", fontsize=12, color=LIGHT["muted"])
     return figure

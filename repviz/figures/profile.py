@@ -67,7 +67,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     left.set_title("Intrinsic dimension")
     if reads:
         right.set_ylim(0, 1.02)
-        right.yaxis.set_major_formatter(percent_ticks())
+        percent_ticks(right.yaxis)
         right.set_title("Accuracy of a linear probe")
     for axes in panels:
         _layers(axes, table, width)

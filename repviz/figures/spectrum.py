@@ -56,8 +56,8 @@ def _panel(axes: Axes, label: str) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(0, 1.02)
+    percent_ticks(axes.yaxis)
     axes.set_yticks([0, 0.5, 0.9])
-    axes.yaxis.set_major_formatter(percent_ticks())
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, role: str, linewidth: float) -> None:

@@ -18,14 +18,14 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from repviz.errors import InputError
-from repviz.number_format import percent
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 # role: (light, dark). The light value of each role is unique: it is how svg() finds the role again.
 PALETTE: dict[str, tuple[str, str]] = {
@@ -178,9 +178,13 @@ def columns(kind: str, table: pd.DataFrame, *names: str) -> pd.DataFrame:
     return table
 
 
-def percent_ticks() -> FuncFormatter:
-    """Tick labels of an axis of shares: ``66 %``."""
-    return FuncFormatter(lambda share, _: percent(share, places=0))
+def percent_ticks(axis: Axis) -> None:
+    """Give an axis of shares ticks at round percentages: ``65 %``, and ``0.5 %`` where it is short.
+
+    A step is 1, 2, 5 or 10 times a power of ten, never 2.5, and a label is its tick's value.
+    """
+    axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g} %"))
 
 
 def note(axes: Axes, x: float, y: float, text: str, role: str = "muted", **where: Any) -> None:

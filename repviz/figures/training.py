@@ -34,7 +34,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         epoch, table["chance"], color=LIGHT["second"], linewidth=1.4, linestyle=(0, (4, 3))
     )
     accuracy.set_ylim(0, 1.03)
-    accuracy.yaxis.set_major_formatter(percent_ticks())
+    percent_ticks(accuracy.yaxis)
     accuracy.set_title("Accuracy")
     loss.plot(epoch, table["train_loss"], color=LIGHT["muted"], linewidth=1.4, marker=dot)
     loss.set_ylim(bottom=0)
