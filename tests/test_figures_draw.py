@@ -100,6 +100,18 @@ def test_capacities_stand_at_their_rates_and_unresolved_ones_nowhere(study: Stud
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1 %", "1 %", "10 %"]
 
 
+def test_every_layer_of_an_invariance_panel_is_named_where_the_names_fit() -> None:
+    layers = ["pool1", "pool2", "pool5", "fc6", "fc7"]
+    table = pd.DataFrame({"layer": layers, "depth": range(1, 6), "relative_displacement": 0.5})
+    table = table.assign(change="mirror", title="mirrored", weights="trained")
+    table = table.assign(relative_displacement_low=0.4, relative_displacement_high=0.6)
+    for width, expected in ((720, layers), (360, ["pool1", "fc7"])):
+        figure = figures.draw("invariance", table, width=width)
+        labels = [one.get_text() for one in figure.axes[0].get_xticklabels()]
+        assert labels == expected
+        assert figure.get_supylabel() == "relative displacement"
+
+
 # ---- laws --------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from repviz.figures.dots import STYLES
 from repviz.figures.theme import LIGHT, NARROW, canvas, columns, fold, themed
 
+LETTER, MARGIN = 6.2, 24  # CSS pixels: of a letter of a tick's label, and between two panels
+
 
 @themed
 def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
@@ -57,9 +59,12 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         axes.grid(visible=False, axis="x")
     grid[0].set_ylim(0, 1.08 * max(1.0, float(table["relative_displacement_high"].max())))
     names = table.drop_duplicates("depth").sort_values("depth")
-    ends = names.iloc[[0, -1]] if len(names) > 1 else names
+    widest = LETTER * (names["layer"].str.len().max() + 1)
+    fits = widest * len(names) < width / across - MARGIN
+    shown = names if fits else names.iloc[[0, -1]] if len(names) > 1 else names
     for axes in grid:
-        axes.set_xticks(ends["depth"], labels=list(ends["layer"]))
+        axes.set_xticks(shown["depth"], labels=list(shown["layer"]))
+    figure.supylabel("relative displacement", fontsize=12, color=LIGHT["muted"])
     for axes in grid[len(changes) :]:
         axes.remove()
     return figure

@@ -71,7 +71,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "rotation": Perturbation(f"turned by {ANGLE:g} degrees", _rotation),
     "shear": Perturbation(f"sheared by {SHEAR:g}", _shear),
     "noise": Perturbation(f"with noise of {NOISE:g} grey levels", _noise),
-    "brightness": Perturbation(f"brightness x {LIGHT:g}", _light),
+    "brightness": Perturbation(f"brightness × {LIGHT:g}", _light),
 }
 
 

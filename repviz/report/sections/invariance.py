@@ -53,9 +53,9 @@ def render(study: Study) -> Content | None:
     )
     return Content(
         body,
-        reading="Near 0: the layer ignores the change. Near 1: the changed image looks like a "
-        "different one. Top-1 retrieval is the share of changed images whose nearest original is "
-        "their own.",
+        reading="Near 0: the layer ignores the change. Near 1: it moves as far as to another "
+        "image, not necessarily towards one. Top-1 retrieval tells the two apart: the share of "
+        "changed images whose nearest original is their own.",
         limits="Each perturbation has one strength, given in its title. A small displacement can "
         "also mean that a few directions of large variance hide it; top-1 retrieval would show "
         "that.",
