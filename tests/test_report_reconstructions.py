@@ -48,6 +48,9 @@ def test_one_image_stands_under_the_error_curve_at_every_size(study: Path) -> No
         *[f"image/18 drawn by pca from {size} numbers" for size in sizes],
     ]
     assert "One of the 4 test faces of people not in training, reconstructed from" in text
+    ranking = "by the mean error over all sizes of the linear-start autoencoder"
+    assert f"Not chosen by eye: median {ranking}; where two are, the other stands" in text
+    assert f"the best, median and worst {ranking}." in section(written(study), "reconstructions")
 
 
 def test_the_pictures_are_those_that_the_sweep_kept(study: Path) -> None:

@@ -35,8 +35,8 @@ def render(study: Study) -> Content | None:
     others = shown.drop(first.index.union(_beside_the_curve(shown).index))
     caption = (
         f"Some of the {unseen_images(study)}, reconstructed by each engine at the size "
-        "above the column; under each its mean squared error (grey level²). Chosen by rule as "
-        "best, median and worst by the error of the last engine, not by eye."
+        "above the column; under each its mean squared error (grey level²). Not chosen by eye: "
+        f"the best, median and worst by {_ranking(study, records(panels))}."
     )
     more = tag("details", tag("summary", "More images"), grid.table(others))
     return Content(
@@ -78,7 +78,8 @@ def beside_the_curve(study: Study, engines: pd.DataFrame) -> Markup | None:
     caption = (
         f"One of the {unseen_images(study)}, reconstructed from as many numbers as stand above "
         f"the column by {listed([text(titles[name]) for name in chosen])}; under each its mean "
-        f"squared error. Chosen by rule: {records(one)[0]['pick']} by the error of the last engine."
+        f"squared error. Not chosen by eye: {records(one)[0]['pick']} by "
+        f"{_ranking(study, panels)}; where two are, the other stands among the reconstructions."
     )
     return figure(grid.table(one), caption)
 
@@ -87,6 +88,14 @@ def _beside_the_curve(shown: pd.DataFrame) -> pd.DataFrame:
     """The image that stands under the error curve: the last of median error."""
     median = shown[shown["pick"] == "median"]
     return (median if len(median) else shown).tail(1)
+
+
+def _ranking(study: Study, panels: list[dict[str, Any]]) -> str:
+    """The error by which the images were chosen: that of the last engine drawn."""
+    titles = study.result("sweep", "engine engine_title").set_index("engine")["engine_title"]
+    named = {str(engine): str(title) for engine, title in titles.items()}
+    last = panels[-1]
+    return f"the mean error over all sizes of {named.get(last['engine'], last['engine_label'])}"
 
 
 @dataclass(frozen=True)
