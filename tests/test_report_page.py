@@ -17,6 +17,8 @@ from study_folder import build, reseal
 
 from repviz import durable
 from repviz import study_folder as reading
+from repviz.bottleneck.data import describe_images, load_data
+from repviz.images import open_images
 from repviz.nouns import DIGITS, FACES, Nouns
 from repviz.report.blocks import read_block
 from repviz.report.html import join
@@ -560,3 +562,18 @@ def test_a_layer_that_was_reduced_is_said_to_be_where_it_is_measured(study, tmp_
         render = get_section(name).render
         assert words in str(render(reading.open_study(folder)).body), name
         assert "Reduced before" not in str(render(reading.open_study(study)).body)
+
+
+def test_enlarged_images_are_said_to_be(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "enlarged"
+    shutil.copytree(study, folder)
+    about = durable.read_record(folder / "manifest.json")["images"]
+    digits = describe_images(open_images("digits", limit=3).at(size=32))
+    assert digits["enlarged_from"] == [8, 8]
+    assert describe_images(load_data(open_images("digits", limit=3), size=32)) == digits
+    assert "enlarged_from" not in describe_images(open_images("digits", limit=3))
+    sizes = {name: digits[name] for name in ("size", "enlarged_from")}
+    reseal(folder, images=about | sizes)
+    text = written(folder).replace("\N{NO-BREAK SPACE}", " ")
+    assert "grey images of 8×8 pixels, enlarged to 32×32" in text
+    assert "Each is stored with 8×8 pixels, enlarged to 32×32: its pixels are not" in text

@@ -52,6 +52,8 @@ class SweepData:
         The declared group of each row.
     nouns : Nouns
         What one row and one label are called in reports.
+    stored_size : (int, int) or None
+        Height and width of the first image as it is stored; None of rows that are no images.
     """
 
     name: str
@@ -65,6 +67,7 @@ class SweepData:
     nouns: Nouns = ROWS
     left_out: int = 0
     groups: np.ndarray | None = field(default=None, repr=False)
+    stored_size: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.X)
@@ -124,9 +127,23 @@ def describe_images(data: Images | SweepData) -> dict[str, Any]:
         "n": len(data),
         "labels": len(data.classes),
         **({"size": [height, width], "grey": grey} if have_pixels else {}),
+        **_enlarged(data, height, width),
         "nouns": data.nouns.as_json(),
         **({"left_out": data.left_out} if isinstance(data, SweepData) and data.left_out else {}),
     }
+
+
+def _stored_size(images: Images) -> tuple[int, int]:
+    """Height and width of the first image before any resizing."""
+    _, height, width = images.at(size=None)[0].shape
+    return height, width
+
+
+def _enlarged(data: Images | SweepData, height: int, width: int) -> dict[str, Any]:
+    """The size that smaller pictures are stored with, as an entry of a manifest; else nothing."""
+    stored = data.stored_size if isinstance(data, SweepData) else _stored_size(data)
+    smaller = stored is not None and max(stored[0] / height, stored[1] / width) < 1
+    return {"enlarged_from": list(stored)} if stored and smaller else {}
 
 
 def is_store(source: Any) -> TypeGuard[str | Path]:
@@ -183,6 +200,7 @@ def load_data(
 
 
 def _from_images(images: Images, size: int | tuple[int, int] | None) -> SweepData:
+    stored = _stored_size(images)
     images = images if size is None else images.at(size=size)
     _, height, width = images[0].shape
     if not (min(height, width) >= MIN_SIDE and max(height, width) <= MAX_SIDE):
@@ -201,6 +219,7 @@ def _from_images(images: Images, size: int | tuple[int, int] | None) -> SweepDat
         images.from_known_manifold,
         images.nouns,
         groups=images.groups,
+        stored_size=stored,
     )
 
 

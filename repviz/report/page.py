@@ -16,6 +16,7 @@ from repviz.figures import theme
 from repviz.locking import reserved
 from repviz.report.html import Child, Markup, tag
 from repviz.report.own_sections import own_sections
+from repviz.report.parts import enlarged
 from repviz.report.private import without_folders
 from repviz.report.sections import SECTIONS, Claim, Content, Section, get_section
 from repviz.report.thumbnails import thumbnail_sheet
@@ -166,8 +167,6 @@ def _content(content: Content) -> Markup:
 
 def _header(study: Study, shown: dict[str, Section]) -> Markup:
     about = study.manifest["images"]
-    size = "×".join(map(str, about.get("size") or []))
-    colour = {True: "grey", False: "colour"}.get(about.get("grey"), "")
     nouns, skipped, parameters = study.nouns, about.get("left_out"), study.manifest["parameters"]
     n_labels = about.get("labels")
     noun = nouns.label if n_labels == 1 else nouns.labels
@@ -175,7 +174,7 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
     facts = [
         f"{numbers.count(about['n'])} {nouns.images}{labels}",
         f"source {without_folders(about['name'])}",
-        *([" ".join(f"read as {size} {colour} pixels".split())] if about.get("size") else []),
+        *([_read_as(study)] if about.get("size") else []),
         *([f"{skipped} rows without activations left out"] if skipped else []),
         *([f"seed {parameters['seed']}"] if "seed" in parameters else []),
     ]
@@ -193,6 +192,15 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
         _cards(study, shown),
         class_="top",
     )
+
+
+def _read_as(study: Study) -> str:
+    """The size and the colours in which the images were read, and from what they were enlarged."""
+    about = study.manifest["images"]
+    colour = {True: "grey ", False: "colour "}.get(about.get("grey"), "")
+    if larger := enlarged(study):
+        return f"{colour}images of {larger}"
+    return f"read as {'×'.join(map(str, about['size']))} {colour}pixels"
 
 
 def _breakable(title: str) -> list[Child]:

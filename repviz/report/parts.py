@@ -198,6 +198,13 @@ def reductions(study: Study) -> str:
     return f" Reduced before measuring: {'; '.join(parts)}."
 
 
+def enlarged(study: Study) -> str:
+    """That the images are stored smaller than they are read: ``8×8 pixels, enlarged to 32×32``."""
+    about = study.manifest["images"]
+    sizes = ["×".join(map(str, about.get(name) or [])) for name in ("enlarged_from", "size")]
+    return f"{sizes[0]} pixels, enlarged to {sizes[1]}" if all(sizes) else ""
+
+
 def unseen_images(study: Study) -> str:
     """Which images the sweep's errors are of: ``60 test faces of people not in training``."""
     first = records(study.result("sweep", "split_by n_test"))[0]

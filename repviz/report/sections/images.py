@@ -6,7 +6,7 @@ import numpy as np
 
 from repviz.number_format import count
 from repviz.report.html import Markup, join, tag
-from repviz.report.parts import figure, unseen_images
+from repviz.report.parts import enlarged, figure, unseen_images
 from repviz.report.pictures import image
 from repviz.report.sections import Content, Section
 from repviz.study_folder import Study, records
@@ -36,6 +36,8 @@ def render(study: Study) -> Content | None:
     sheet = _contact_sheet(study.array("thumbnails")[rows])
     which = f"first image of each {study.nouns.label}" if labelled else "first images"
     caption = f"The {which}, {count(len(rows))} of {count(about['n'])}. {about['credit']}"
+    if larger := enlarged(study):
+        caption += f" Each is stored with {larger}: its pixels are not independent."
     picture = image(sheet, alt=f"{len(rows)} of the images", class_="sheet")
     return Content(
         join([figure(picture, caption), _splits(study)]),
