@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         curve(right, rows, "ratio", "ratio_low", "ratio_high")
     left.set_yscale("log")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    left.set_title("Mean squared error on test images\n(grey level², black 0, white 1)")
+    left.set_title("Mean squared error\nof the test set")
     right.axhline(1, color=LIGHT["third"], linewidth=2)
     right.set_yscale("log")
     right.margins(y=0.15)
@@ -55,7 +55,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _decimal(value)))
         size_axis(axes, sorted(table["bottleneck"].unique()))
-        axes.set_xlabel("bottleneck: numbers per image")
+        axes.set_xlabel("bottleneck: numbers per code")
         label_ends(axes, last_points(rows, quantity), height=AXES_HEIGHT)
     return figure
 

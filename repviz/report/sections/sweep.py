@@ -59,7 +59,9 @@ def render(study: Study) -> Content | None:
         how = f"{splits} splits into training and test images, each with trainings of its own"
     elif seeds > 1:
         how = f"resampling {resampled} and the {seeds} trainings"
-    caption = f"Error on {unseen_images(study)}; bands are 95 % intervals from {how}."
+    have_pixels = bool(study.manifest["images"].get("size"))  # rows of a matrix have none
+    unit = "grey level², black 0, white 1" if have_pixels else "square of the features’ unit"
+    caption = f"Error on {unseen_images(study)} ({unit}); bands are 95 % intervals from {how}."
     alt = (
         "Reconstruction error against bottleneck size, and its ratio to the error of the best PCA."
     )
