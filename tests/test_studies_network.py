@@ -251,7 +251,8 @@ def test_any_network_shows_its_filters_and_units_and_says_what_is_left_out(tmp_p
     ]
     assert made.manifest["title"] == "What torchvision:squeezenet1_1 makes of 9 digits"
     claim = get_section("top_images").claim(made)
-    assert claim.value == "3×3 in features.0"
+    assert claim.value == "3×3 in features.0, 223×223 in classifier.3"
+    assert " of classifier.3</small>" in claim.picture
     assert claim.answer.startswith(
         "Of an image of 224×224 pixels a unit’s strongest response depends on 3×3 in features.0, "
         "the first layer shown, and on 223×223 in classifier.3, the last. Shown: "

@@ -125,13 +125,16 @@ def claim(study: Study) -> Claim | None:
         own = known[(known["layer"] == last["layer"]) & (known["unit"] == last["unit"])]
         patches = study.array("top_patches")
         strongest = records(own.sort_values("rank"))[:SHOWN]
-        picture = captioned(
-            [(patches[int(one["panel"])], text(one["label"] or one["id"])) for one in strongest]
-        )
-        shown = f" Shown: what activates unit {last['unit']} of {last['layer']} most."
+        unit = f"unit {last['unit']} of {last['layer']}"
+        named = [(patches[int(one["panel"])], text(one["label"] or one["id"])) for one in strongest]
+        picture = join([tag("small", unit), captioned(named)])
+        shown = f" Shown: what activates {unit} most."
     names = list(layers)
     first, deepest = ("×".join(map(count, layers[name])) for name in (names[0], names[-1]))
     value = f"{first} in {names[0]}"
+    if partial and partial[-1]["layer"] != names[0]:
+        shown_layer = str(partial[-1]["layer"])
+        value += f", {'×'.join(map(count, layers[shown_layer]))} in {shown_layer}"
     height, width = (count(known[f"input_{side}"].iloc[0]) for side in ("height", "width"))
     size, last_shown = f"{height}×{width} pixels", ""
     if len(names) > 1:
