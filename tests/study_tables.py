@@ -16,7 +16,17 @@ from repviz.study_folder import Draft
 
 EMPTY = ("dimension_warnings", "factor", "left_out", "sole_refusing_judge", "undecided", "warnings")
 WORDS = (
-    *("change", "criterion", "engine", "engine_label", "engine_title", "baseline", "formula"),
+    *(
+        "change",
+        "criterion",
+        "engine",
+        "engine_label",
+        "engine_title",
+        "baseline",
+        "formula",
+        "input",
+    ),
+    *("parameters_formula", "towers"),
     *("baseline_title", "from", "id", "label", "layer", "model", "padding", "kernel", "kind"),
     *("option", "output", "per_size_label", "quantity", "representation", "representation_a"),
     *("representation_b", "side", "store", "store_a", "store_b", "stride", "title", "to"),

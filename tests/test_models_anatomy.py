@@ -45,6 +45,14 @@ def test_the_papers_net_number_by_number():
     ]
     assert table.loc["pool5", "formula"] == "(13 + 2*0 - 3) / 2 + 1 = 6"
     assert table.loc["fc6", "formula"] == "9216 inputs"
+    assert table.loc["conv2", ["input", "parameters_formula"]].tolist() == [
+        "96x27x27",
+        "256*48*5*5 + 256",
+    ]
+    counted = table[table["parameters_formula"] != ""]
+    assert len(counted) == 8
+    for row in counted.itertuples():
+        assert eval(row.parameters_formula) == row.parameters
     assert table.loc["conv1", "activation_bytes"] == 4 * 290_400
     assert table["towers"][table["towers"] != ""].to_dict() == {
         "conv2": "0-127 see 0-47, 128-255 see 48-95",

@@ -55,7 +55,7 @@ def page(text: str) -> Page:
         ("dimension", "layers", {2: "n", 3: "d", 4: "dimension_calibrated", 6: "dimension"}),
         ("spectrum", "layers", {4: "components_90", 5: "participation_ratio"}),
         ("ladder", "ladder", {1: "n", 2: "accepted", 5: "distance_median"}),
-        ("anatomy", "anatomy", {5: "parameters", 7: "neurons", 8: "multiply_adds"}),
+        ("anatomy", "anatomy", {7: "parameters", 10: "neurons", 11: "multiply_adds"}),
     ],
 )
 def test_every_number_of_a_table_is_the_number_of_the_file(
@@ -577,3 +577,16 @@ def test_enlarged_images_are_said_to_be(study: Path, tmp_path: Path) -> None:
     text = written(folder).replace("\N{NO-BREAK SPACE}", " ")
     assert "grey images of 8×8 pixels, enlarged to 32×32" in text
     assert "Each is stored with 8×8 pixels, enlarged to 32×32: its pixels are not" in text
+
+
+def test_the_anatomy_names_the_paper_where_its_parameters_are_those(study, tmp_path) -> None:
+    render = get_section("anatomy").render
+    table = reading.open_study(study).result("anatomy")
+    table.loc[len(table) - 2 :, "parameters"] = [56_868_224 - table["parameters"][:-2].sum(), 40]
+    folder = changed(study, tmp_path / "s", "anatomy", parameters=table["parameters"])
+    said = (
+        "It has 56,868,224 parameters below fc7 and, with the paper’s 1,000 classes, 60,965,224; "
+        "here 56,868,264."
+    )
+    assert said in render(reading.open_study(folder)).reading
+    assert "Krizhevsky" not in render(reading.open_study(study)).reading

@@ -21,9 +21,11 @@ COLUMNS = [
     "kernel",
     "stride",
     "padding",
+    "input",
     "output",
     "formula",
     "towers",
+    "parameters_formula",
     "parameters",
     "neurons",
     "multiply_adds",
@@ -56,10 +58,12 @@ def anatomy(model: Model) -> pd.DataFrame:
 
         ``layer``, ``kind`` : its name, and its class in torch
         ``kernel``, ``stride``, ``padding`` : "11x11"; empty where there is none
-        ``output`` : shape of the output for one image, "96x55x55"
+        ``input``, ``output`` : their shapes for one image, "3x227x227" and "96x55x55"
         ``formula`` : how the side of the output follows, "(227 + 2*0 - 11) / 4 + 1 = 55"
         ``towers`` : which of its maps are connected to which inputs, where not all are:
         "0-127 see 0-47, 128-255 see 48-95"
+        ``parameters_formula`` : how the parameters of a convolution or fully connected layer are
+        counted, "96*3*11*11 + 96": outputs, inputs per output, kernel, biases
         ``parameters`` : number of learned parameters of the layer itself (the "unknowns");
         weights that several layers share count at the first of them
         ``neurons`` : outputs of a convolution or fully connected layer; 0 elsewhere, since
@@ -190,14 +194,28 @@ def _row(name: str, part: nn.Module, record: _Pass | None, counted: set[int]) ->
         "kernel": kernel,
         "stride": stride,
         "padding": padding,
+        "input": "x".join(map(str, record.inputs)) if record else "",
         "output": "x".join(map(str, record.output)) if record else "",
         "formula": _formula(part, record) if record else "",
         "towers": _towers(part),
+        "parameters_formula": _parameters_formula(part) if parameters else "",
         "parameters": sum(p.numel() for p in parameters),
         "neurons": record.neurons if record else 0,
         "multiply_adds": record.multiply_adds if record else 0,
         "activation_bytes": 4 * prod(record.output) if record else 0,
     }
+
+
+def _parameters_formula(part: nn.Module) -> str:
+    """Outputs, inputs per output, kernel and biases of a layer as a sum; "" of other layers."""
+    if isinstance(part, nn.Linear):
+        factors = [part.out_features, part.in_features]
+    elif isinstance(part, CONVOLUTIONS):
+        factors = [part.out_channels, part.in_channels // part.groups, *part.kernel_size]
+    else:
+        return ""
+    biases = f" + {factors[0]}" if part.bias is not None else ""
+    return "*".join(map(str, factors)) + biases
 
 
 def _towers(part: nn.Module) -> str:

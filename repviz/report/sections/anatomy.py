@@ -12,18 +12,25 @@ from repviz.study_folder import Study, records
 
 TABLES = {
     "anatomy": (
-        "layer kind kernel stride output formula parameters neurons multiply_adds "
+        "layer kind kernel stride input output formula towers parameters_formula parameters "
+        "neurons multiply_adds "
         "share_parameters share_multiply_adds"
     ),
 }
+
+PAPER = 60_965_224  # parameters of AlexNet with the 1,000 classes of Krizhevsky et al. (2012)
+BELOW_CLASSES = PAPER - 4097 * 1000  # without its last layer
 
 _COLUMNS = (
     field("layer", "layer", text),
     field("kind", "kind", text),
     field("kernel", "kernel", text),
     field("stride", "stride", text),
+    field("input", "input", text),
     field("output", "output", text),
+    field("towers: maps that see inputs", "towers", text),
     field("parameters", "parameters", count),
+    field("as outputs × inputs × kernel + biases", "parameters_formula", text),
     field("share", "share_parameters", percent),
     field("neurons", "neurons", count),
     field("multiply-adds", "multiply_adds", count),
@@ -53,11 +60,25 @@ def render(study: Study) -> Content | None:
         body,
         reading="Left: what is learned and stored. Right: what is computed for every image. Fully "
         "connected layers usually hold most parameters; convolutions do most of the computation, "
-        "since each of their weights is used at every position of the image.",
+        "since each of their weights is used at every position of the image."
+        f"{_paper(records(weighted))}",
         limits="A count of multiply-adds is not a time: memory traffic and hardware decide "
         "how long a layer takes. Biases, normalisation and pooling are not counted as "
         "multiply-adds.",
         title=_headline(records(weighted)),
+    )
+
+
+def _paper(rows: list[dict[str, Any]]) -> str:
+    """That it is the network of the paper, where its parameters say so; else ""."""
+    if sum(row["parameters"] for row in rows[:-1]) != BELOW_CLASSES:
+        return ""
+    last = rows[-1]
+    return (
+        " This is the network of Krizhevsky et al. (2012), with two towers: maps that see only "
+        f"half of the layer below. It has {count(BELOW_CLASSES)} parameters below {last['layer']} "
+        f"and, with the paper’s 1,000 classes, {count(PAPER)}; here "
+        f"{count(BELOW_CLASSES + last['parameters'])}."
     )
 
 
