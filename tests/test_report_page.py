@@ -364,8 +364,8 @@ def test_headings_and_contents_name_the_same_sections(text: str, page: Page) -> 
         "anatomy": "fc6 holds 62 % of the parameters, conv2 takes 31 % of the computation",
         "training": "84 % of held-out images are classified correctly (95 % CI "
         "80 % to 88 %; chance 2.5 %)",
-        "confusion": "2 of 6 held-out faces are classified wrongly (95 % CI 12.5 % to 20.8 %), "
-        "most often p3 as p0",
+        "confusion": "2 of 6 held-out faces (33.3 %) are classified wrongly (95 % CI 12.5 % to "
+        "20.8 %)",
         "identity": "Nearest neighbours: no benefit of training is shown in fc7 (+3.0 points "
         "[−1.0, +7.0]); no gain over the pixels is shown (+3.0 points [−1.0, +7.0])",
         "dimension": "The faces vary in about 8.9 directions (95 % CI 8.5 to 8.9)",

@@ -126,35 +126,35 @@ def test_the_page_says_what_is_wrong_and_shows_it(faces: Path) -> None:
     text = written(faces)
     assert "confusion" in shown(text)
     assert (
-        "2 of 6 held-out faces are classified wrongly (95\N{NO-BREAK SPACE}% CI "
-        "12.5\N{NO-BREAK SPACE}% to 20.8\N{NO-BREAK SPACE}%), most often p3 as p0"
+        "2 of 6 held-out faces (33.3\N{NO-BREAK SPACE}%) are classified wrongly "
+        "(95\N{NO-BREAK SPACE}% CI 12.5\N{NO-BREAK SPACE}% to 20.8\N{NO-BREAK SPACE}%)"
     ) in Page(text).headings
     alts = [
         named["alt"] or ""
         for tag, named in Page(text).elements
         if tag == "img" and "classified" in (named.get("alt") or "")
     ]
-    assert alts[0] == "image/15: wrongly classified as p0, 90.0 %; shows p3, 4.0 %"
+    assert alts[0] == "image/15: wrongly classified as p0 (90.0 %), is p3 (4.0 %)"
     assert [alt.partition(":")[0] for alt in alts] == [
         f"image/{i}" for i in (15, 14, 16, 17, 18, 19)
     ]
     assert "2 of 2, with the highest probability" in text
     assert "4 of 4, drawn at random" in text
-    assert 'aria-label="2 of 6 held-out faces are classified wrongly, most often p3 as p0."' in text
+    assert 'aria-label="2 of 6 held-out faces (33.3 %) are classified wrongly."' in text
 
 
 def test_many_labels_are_listed_as_pairs(faces: Path, tmp_path: Path) -> None:
     names = [f"p{i:02d}" for i in range(21)]
     study = changed(faces, tmp_path / "s", "confusion")
-    rows = [(one, one, 3, 5) for one in names] + [("p04", "p09", 2, 5), ("p05", "p01", 1, 5)]
+    rows = [(one, one, 3, 5) for one in names] + [("p04", "p09", 3, 5), ("p05", "p01", 2, 5)]
     table = pd.DataFrame(rows, columns=["label", "predicted", "n", "n_label"])
     table.to_csv(study / "results" / "confusion.csv", index=False)
     reseal(study)
     text = written(study)
     assert Page(text).tables["confusion"] == [
         ["person shown", "classified as", "faces", "of"],
-        ["p04", "p09", "2", "5"],
-        ["p05", "p01", "1", "5"],
+        ["p04", "p09", "3", "5"],
+        ["p05", "p01", "2", "5"],
     ]
     assert "with more than 20 people (here 21) a matrix of all pairs could not be read" in text
     assert ", most often p04 as p09" in text

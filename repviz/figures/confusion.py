@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame, *, width: float = 720) -> Figure:
     if letters > 2:
         axes.tick_params(axis="x", rotation=70)
     axes.set_xlabel("classified as")
-    axes.set_ylabel("shows")
+    axes.set_ylabel("label shown")
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_aspect("equal", anchor="W")

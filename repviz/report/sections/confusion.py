@@ -20,6 +20,7 @@ TABLES = {
     "training": "held_out_accuracy held_out_low held_out_high",
 }
 MOST_LABELS = 20  # of a matrix that can be read
+NAMED = 3  # images of a confused pair, from which on the title names it
 PAIRS = 10  # that are listed where there are more labels, at most
 WRONG, RIGHT = "Classified wrongly", "Classified correctly"
 
@@ -32,7 +33,10 @@ def render(study: Study) -> Content | None:
         return None
     nouns, held_out = study.nouns, "held-out " if study.has("results/training.csv") else ""
     n, wrong = len(images), int((images["correct"] == 0).sum())
-    said = f"{count(wrong)} of {count(n)} {held_out}{nouns.images} are classified wrongly"
+    said = (
+        f"{count(wrong)} of {count(n)} {held_out}{nouns.images} ({percent(wrong / n)}) are "
+        "classified wrongly"
+    )
     return Content(
         join([_pairs(study, pairs, said), _pictures(study, images)]),
         reading=f"A network answers with the {nouns.label} of the highest probability, by its "
@@ -68,7 +72,7 @@ def _wrong(pairs: pd.DataFrame) -> pd.DataFrame:
 def _most_often(pairs: pd.DataFrame) -> str:
     """The most frequent confusion, as the end of a sentence; "" where none stands out."""
     first, *others = records(_wrong(pairs).head(2)) or [{"n": 0}]
-    if first["n"] <= max([1, *(row["n"] for row in others)]):
+    if first["n"] < NAMED or first["n"] <= max([0, *(row["n"] for row in others)]):
         return ""
     return f", most often {text(first['label'])} as {text(first['predicted'])}"
 
@@ -85,8 +89,8 @@ def _pairs(study: Study, pairs: pd.DataFrame, said: str) -> Markup | None:
     if n_labels <= MOST_LABELS:
         caption = (
             f"One row per {nouns.label} shown, one column per answer. Numbers count {nouns.images}"
-            "; the shade is their share of the row. Right answers stand on the diagonal; an empty "
-            "cell is 0."
+            "; the shade is their share of the row. Blue: right answers, on the diagonal; orange: "
+            "wrong ones. An empty cell is 0."
         )
         drawn = chart("confusion", pairs, caption=caption, alt=f"{said}{_most_often(pairs)}.")
         folded = None if wrong.empty else numbers_of("results/confusion.csv", wrong, listed)
@@ -130,13 +134,13 @@ def _pictures(study: Study, images: pd.DataFrame) -> Markup | None:
 
 
 def _picture(one: dict[str, Any], pixels: Any) -> Markup:
-    answer = f"{text(one['predicted'])}, {percent(one['probability'])}"
+    answer = f"{text(one['predicted'])} ({percent(one['probability'])})"
     if one["correct"]:
         words, alt = f"✓ {answer}", f"{text(one['id'])}: rightly classified as {answer}"
     else:
-        truth = f"shows {text(one['label'])}, {percent(one['label_probability'])}"
-        words = f"✕ {answer}; {truth}"
-        alt = f"{text(one['id'])}: wrongly classified as {answer}; {truth}"
+        truth = f"is {text(one['label'])} ({percent(one['label_probability'])})"
+        words = f"✕ said {answer}, {truth}"
+        alt = f"{text(one['id'])}: wrongly classified as {answer}, {truth}"
     shown = image(pixels, alt=alt)
     return tag(
         "figure",
