@@ -590,3 +590,25 @@ def test_the_anatomy_names_the_paper_where_its_parameters_are_those(study, tmp_p
     )
     assert said in render(reading.open_study(folder)).reading
     assert "Krizhevsky" not in render(reading.open_study(study)).reading
+
+
+def test_a_training_whose_loss_still_fell_is_not_converged(study: Path, tmp_path: Path) -> None:
+    claim, render = get_section("training").claim, get_section("training").render
+    table = pd.read_csv(study / "results" / "training.csv")
+    falling, still = " Not converged: the training loss was still falling, from 2.19 to 1.83 ", []
+    for name, last in (("falling", 1.83), ("still", 2.1)):
+        losses = [3.0] * (len(table) - 2) + [2.19, last]
+        folder = changed(study, tmp_path / name, "training", train_loss=losses)
+        made = reading.open_study(folder)
+        still.append(falling in claim(made).answer and falling in str(render(made).body))
+    assert still == [True, False]
+
+
+def test_a_layer_that_names_more_than_the_classifier_is_told(study: Path, tmp_path: Path) -> None:
+    n = int(pd.read_csv(study / "results" / "training.csv")["n_held_out"].iloc[-1])
+    for share, expected in ((0.975, True), (0.5, False)):
+        columns = {"nearest_same": share, "nearest_same_n": n}
+        folder = changed(study, tmp_path / f"{share}", "layers", **columns)
+        body = str(get_section("training").render(reading.open_study(folder)).body)
+        said = "The nearest training image in trained fc7 is right for 97.5\N{NO-BREAK SPACE}%"
+        assert (said in body) is expected
