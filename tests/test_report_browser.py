@@ -113,6 +113,25 @@ def test_paper_is_black_on_white_and_the_screen_comes_back(browser: Browser, rep
     assert picture(page) == dark
 
 
+def test_on_paper_nothing_runs_out_of_its_column_and_text_is_of_one_size(
+    browser: Browser, report: Path
+) -> None:
+    page = visit(browser, report, width=706).page  # an A4 page between its margins
+    page.emulate_media(media="print")
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll(".still, .samples figcaption, .chart.wide svg")]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+    )
+    assert outside == []
+    sizes = page.evaluate(
+        """() => [...document.querySelectorAll(".notes, .notes p, figcaption")]
+            .map((one) => getComputedStyle(one).fontSize)"""
+    )
+    in_samples = "8px"  # 6pt, under a picture
+    assert set(sizes) <= {"10.6667px", in_samples}
+    assert page.locator(".samples small").filter(visible=True).count() == 0
+
+
 def test_the_default_study_prints_on_twelve_pages(browser: Browser) -> None:
     example = Path(__file__).parents[1] / "reports" / "example-faces" / "report.html"
     page = visit(browser, example).page

@@ -201,10 +201,14 @@ def _samples(
     return tag("div", shown, class_="samples")
 
 
-def _nearest(one: dict[str, Any], ids: pd.Series) -> str:
-    """The verdict, and how far from which known image: ``✕ 0.29 from s3/7``."""
+def _nearest(one: dict[str, Any], ids: pd.Series) -> Markup:
+    """The verdict, and how far from which known image: ``✕ 0.29 from s3/7``.
+
+    Where there is little room, the page leaves the name out.
+    """
     verdict = "✓" if one["accepted"] else "✕"
-    return f"{verdict} {plain(one['distance'], 2)} from {text(ids[one['nearest_row']])}"
+    name = tag("small", f" from {text(ids[one['nearest_row']])}")
+    return join([f"{verdict}\xa0{plain(one['distance'], 2)}", name])
 
 
 def _described(title: str, one: dict[str, Any], ids: pd.Series) -> str:
