@@ -59,6 +59,28 @@ def test_one_chart_of_each_pair_is_seen(browser: Browser, report: Path) -> None:
             assert chart.is_visible() == (form in (chart.get_attribute("class") or ""))
 
 
+def test_on_a_phone_four_samples_stand_in_a_row_without_names(
+    browser: Browser, report: Path
+) -> None:
+    page = visit(browser, report, width=390).page
+    rows = page.evaluate(
+        """() => [...document.querySelectorAll(".rungs .samples")]
+            .map((one) => getComputedStyle(one).gridTemplateColumns.split(" ").length)"""
+    )
+    assert rows
+    assert set(rows) == {4}
+    assert page.locator(".samples small").filter(visible=True).count() == 0
+
+
+def test_no_table_of_long_cells_is_cut_on_a_wide_page(browser: Browser, report: Path) -> None:
+    page = visit(browser, report).page
+    tables = page.evaluate(
+        """() => [...document.querySelectorAll(".scroll:has(.long)")]
+            .map((one) => [one.scrollWidth, one.clientWidth])"""
+    )
+    assert all(width <= room for width, room in tables)
+
+
 # ---- light and dark -----------------------------------------------------------------------------
 
 

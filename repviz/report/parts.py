@@ -23,6 +23,7 @@ from repviz.weight_kinds import WEIGHT_KINDS
 
 ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 STEP, LABEL = 32, 20  # of a small figure: pixels per row, and letters of a name
+LONG = 32  # letters of a cell, above which it may break into lines
 WIDTHS = {"wide": 720, "narrow": 346}  # CSS pixels: of the text column, and of a phone's
 
 
@@ -57,7 +58,8 @@ def table(rows: pd.DataFrame, columns: Sequence[Column], *, label: str) -> Marku
     """A table that scrolls inside its own box where the page is narrow."""
 
     def cell(column: Column, content: str, kind: str, **more: str) -> Markup:
-        return tag(kind, content, class_="number" if column.numeric else None, **more)
+        long = "long" if len(content) > LONG else None
+        return tag(kind, content, class_="number" if column.numeric else long, **more)
 
     head = tag("tr", [cell(column, column.title, "th", scope="col") for column in columns])
     body = [

@@ -30,10 +30,14 @@ def render(study: Study) -> Content | None:
     if rows.empty:
         return None
     pictures, patches = study.array("top_images"), study.array("top_patches")
-    layers = [
-        _layer(str(name), layer, pictures, patches)
-        for name, layer in rows.groupby("layer", sort=False)
-    ]
+    by_layer = {str(name): layer for name, layer in rows.groupby("layer", sort=False)}
+    names = list(by_layer)
+    unfolded = {names[0], names[len(names) // 2], names[-1]}
+    layers = []
+    for name, layer in by_layer.items():
+        drawn = _layer(name, layer, pictures, patches)
+        folded = tag("details", tag("summary", f"Units of {name}"), drawn)
+        layers.append(drawn if name in unfolded else folded)
     return Content(
         join(layers),
         reading="Along a row: what the images share is what activates the unit. The bright frame "
@@ -51,7 +55,7 @@ def _layer(name: str, rows: pd.DataFrame, pictures: np.ndarray, patches: np.ndar
     for unit, row in rows.groupby("unit", sort=False):
         some = records(row.sort_values("rank"))
         tower = f", tower {some[0]['tower']}" if some[0]["tower"] else ""
-        cells = [tag("th", f"{unit}{tower}", scope="row")]
+        cells = [tag("th", f"unit {unit}{tower}", scope="row")]
         for one in some:
             panel = int(one["panel"])
             cells.append(tag("td", _response(one, pictures[panel], patches[panel])))
