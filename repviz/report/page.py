@@ -178,6 +178,8 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
         *([f"{skipped} rows without activations left out"] if skipped else []),
         *([f"seed {parameters['seed']}"] if "seed" in parameters else []),
     ]
+    link = tag("a", "command and files", href="#provenance")
+    command = [" · ", link] if "provenance" in shown else None
     return tag(
         "header",
         tag(
@@ -188,7 +190,7 @@ def _header(study: Study, shown: dict[str, Section]) -> Markup:
         ),
         tag("h1", _breakable(without_folders(study.manifest["title"]))),
         tag("p", words, class_="summary") if (words := study.manifest.get("summary")) else None,
-        tag("p", " · ".join(facts), class_="facts"),
+        tag("p", " · ".join(facts), command, class_="facts"),
         _cards(study, shown),
         class_="top",
     )

@@ -36,7 +36,8 @@ def render(study: Study) -> Content | None:
         body,
         reading="The command, run again with these versions on a machine of this kind, writes the "
         "same tables. Every number of this page is in one of the files, which are listed with "
-        "their SHA-256 hashes.",
+        "their SHA-256 hashes. Files that are named here lie in the study’s folder: a page that is "
+        "passed on alone comes without them.",
         limits="Times stand in manifest.json alone: the page does not depend on when it was made. "
         "Other versions of the packages, or another processor, may change the last "
         "digits, and through them the result of a training.",
