@@ -17,6 +17,7 @@ TABLES = {
     "traversals": "direction engine engine_title bottleneck variance_share reach factor r n_test",
     "interpolation": "space engine bottleneck weight nearest_distance n_train from to",
 }
+NAMED_FROM = 0.5  # |r|: a factor that a direction follows less is not its name
 
 _DIRECTIONS = (
     field("direction", "direction", count),
@@ -48,7 +49,9 @@ def render(study: Study) -> Content | None:
     traversal = (
         f"The mean code of {engine}, moved along each principal direction of the training codes by "
         "as many standard deviations as stand above the column, and decoded. At the left: the "
-        "direction’s share of the codes’ variance."
+        "direction’s share of the codes’ variance, and the known factor that it follows, where "
+        f"their correlation r over the test images is at least {NAMED_FROM} or at most "
+        f"−{NAMED_FROM}."
     )
     interpolation = (
         f"From {ends['from']} to {ends['to']}, two test images. Above, their pixels are mixed; "
@@ -82,7 +85,9 @@ def _signed(step: float) -> str:
 
 def _label(row: dict[str, Any]) -> str:
     words = f"{count(row['direction'])}: {percent(row['variance_share'])}"
-    return words if missing(row["factor"]) else f"{words}, {row['factor']}"
+    if missing(row["factor"]) or not abs(row["r"]) >= NAMED_FROM:
+        return words
+    return f"{words}, {row['factor']} (r = {plain(row['r'], 2)})"
 
 
 def _image_rows(columns: list[str], rows: list[tuple[str, np.ndarray]], label: str) -> Markup:
