@@ -37,11 +37,12 @@ def _components(study: Study) -> list[Markup]:
     n_shown, first = len(table), records(table)[0]
     above = (table["ratio"] > table["null_ratio_max"]).cummin()
     shares = ", ".join(percent(ratio) for ratio in table["ratio"])
+    exceed = "All of them exceed" if above.all() else f"{count(above.sum())} of them exceed"
     caption = (
         f"The first {n_shown} principal components of the pixels, each at its own contrast; grey "
-        f"is 0. They explain {shares} of the variance. {count(above.sum())} of them exceed the "
+        f"is 0. They explain {shares} of the variance. {exceed} the "
         f"permutation null (each pixel shuffled among the {count(first['n'])} images; the largest "
-        f"of {count(first['permutations'])} shuffles)."
+        f"of {count(first['permutations'])} shuffles); later ones were not tested."
     )
     alt = f"{n_shown} principal components as pictures"
     sheet = signed(weights, across=ACROSS, scale=max(1, WIDTH // (ACROSS * weights.shape[3])))
