@@ -104,7 +104,8 @@ def network(
         "seed": seed,
     }
     new = "held-out " if classifier.recipe else ""
-    title = f"What {classifier.name} makes of {len(rows):,} {new}{images.nouns.images}"
+    name = "AlexNet" if classifier.name == "alexnet" else classifier.name
+    title = f"What {name} makes of {len(rows):,} {new}{images.nouns.images}"
     with begin(
         out,
         study="network",

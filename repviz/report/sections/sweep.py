@@ -85,8 +85,8 @@ def render(study: Study) -> Content | None:
     missing = f" No ratio stands where {left_out[0]}." if left_out else ""
     return Content(
         body,
-        reading="Each image is encoded as as many numbers as the bottleneck has, and reconstructed "
-        "from them alone. First: the error that remains, lower is better. Then: each "
+        reading="Each image is reduced to as many numbers as stand below the figure, and "
+        "reconstructed from them alone. First: the error that remains, lower is better. Then: each "
         "autoencoder’s error as a multiple of that of the best PCA with as many numbers; below 1 "
         "it is ahead. PCA is fitted to the training images alone, with the validation images, or "
         f"with shifted copies; the best is that with the lowest test error.{missing} “PCA needs” "
