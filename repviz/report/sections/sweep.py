@@ -83,13 +83,16 @@ def render(study: Study) -> Content | None:
     )
     left_out = sorted(set(table["left_out"].dropna()) - {""})
     missing = f" No ratio stands where {left_out[0]}." if left_out else ""
+    begins = " A linear-start autoencoder begins as PCA and learns corrections to it."
+    begins = begins if "linear-start" in set(table["engine"]) else ""
     return Content(
         body,
         reading="Each image is reduced to as many numbers as stand below the figure, and "
         "reconstructed from them alone. First: the error that remains, lower is better. Then: each "
         "autoencoder’s error as a multiple of that of the best PCA with as many numbers; below 1 "
         "it is ahead. PCA is fitted to the training images alone, with the validation images, or "
-        f"with shifted copies; the best is that with the lowest test error.{missing} “PCA needs” "
+        f"with shifted copies; the best is that with the lowest test error.{missing}{begins} "
+        "“PCA needs” "
         "is how many components PCA needs for the same error; SSIM is the structural similarity "
         "(1 where nothing is lost). What each training cost is in manifest.json.",
         limits="The error counts grey levels, not similarity to the eye: a blurred image "
@@ -126,12 +129,13 @@ def claim(study: Study) -> Claim | None:
 
 
 def engine_keys(table: pd.DataFrame) -> list[Markup]:
-    """The legend of the engines in ``table``: label and title of each, in its colour."""
-    engines = table.drop_duplicates("engine")
-    return [
-        key(row["colour_role"], f"{row['engine_label']}: {row['engine_title']}")
-        for row in records(engines)
-    ]
+    """The legend of the engines in ``table``: the title of each, after a label not in it."""
+    keys = []
+    for row in records(table.drop_duplicates("engine")):
+        label, title = row["engine_label"], row["engine_title"]
+        is_named = f" {label} " in f" {title} "
+        keys.append(key(row["colour_role"], title if is_named else f"{label}: {title}"))
+    return keys
 
 
 SECTION = Section(
