@@ -210,7 +210,7 @@ const copyReconstructions = () => {
   };
   const verdict = (distance) => {
     if (distance > limits[1]) return `farther than a real ${noun}`;
-    return distance < limits[0] ? `nearer than a new ${noun}` : `as near as a real ${noun}`;
+    return distance < limits[0] ? `nearer than a new ${noun}` : `in the range of real ${images}, which alone makes no ${noun}`;
   };
 
   const draw = () => {
