@@ -75,9 +75,10 @@ def _paper(rows: list[dict[str, Any]]) -> str:
         return ""
     last = rows[-1]
     return (
-        " This is the network of Krizhevsky et al. (2012), with two towers: maps that see only "
-        f"half of the layer below. It has {count(BELOW_CLASSES)} parameters below {last['layer']} "
-        f"and, with the paper’s 1,000 classes, {count(PAPER)}; here "
+        " This is the architecture of Krizhevsky et al. (2012), with two towers: maps that see "
+        "only half of the layer below. It has "
+        f"{count(BELOW_CLASSES)} parameters below {last['layer']} and, with the paper’s 1,000 "
+        f"classes, {count(PAPER)}; here "
         f"{count(BELOW_CLASSES + last['parameters'])}."
     )
 

@@ -97,7 +97,7 @@ def _of_layer(study: Study, last: dict[str, Any]) -> str:
     return (
         f" The nearest training image in {rows[-1]['representation']} is right for "
         f"{percent(rows[-1]['nearest_same'])}: that compares images and does not use the "
-        "output layer, whose training was short."
+        "output layer."
     )
 
 
