@@ -20,6 +20,8 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.map_data import quantised
 from repviz.report.parts import warnings
 from repviz.report.private import command_without_folders, without_folders
+from repviz.report.sections.sweep import engine_keys
+from repviz.report.sections.traversals import _label
 
 
 class Reader(HTMLParser):
@@ -205,3 +207,39 @@ def test_a_warning_of_every_row_names_their_number():
     assert "all 12: </b>it is curved." in str(box)
     some = warnings([f"layer {i}" for i in range(12)], pd.Series(["it is curved."] * 11 + [""]))
     assert "layer 0, layer 1, layer 2 and 8 more: </b>" in str(some)
+
+
+# ---- names in captions and legends --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("factor", "r", "label"),
+    [
+        ("nod", -0.93, "2: 20.8 %, nod (r = −0.93)"),
+        ("turn", -0.3, "2: 20.8 %"),
+        ("turn", float("nan"), "2: 20.8 %"),
+        ("", float("nan"), "2: 20.8 %"),
+    ],
+)
+def test_a_direction_has_the_name_of_a_factor_that_it_follows(
+    factor: str, r: float, label: str
+) -> None:
+    row = {"direction": 2, "variance_share": 0.208, "factor": factor or None, "r": r}
+    assert _label(row).replace("\xa0", " ").replace("-", "−") == label
+
+
+def test_a_legend_says_each_engine_once() -> None:
+    titles = {
+        "PCA": "PCA",
+        "linear-start": "the linear-start autoencoder",
+        "conv": "the plain convolutional autoencoder",
+    }
+    table = pd.DataFrame(
+        {"engine": list(titles), "engine_label": list(titles), "engine_title": titles.values()}
+    ).assign(colour_role="first")
+    shown = [Reader(one).text for one in engine_keys(table)]
+    assert shown == [
+        "PCA",
+        "the linear-start autoencoder",
+        "conv: the plain convolutional autoencoder",
+    ]

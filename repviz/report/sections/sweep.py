@@ -87,14 +87,13 @@ def render(study: Study) -> Content | None:
     begins = begins if "linear-start" in set(table["engine"]) else ""
     return Content(
         body,
-        reading="Each image is reduced to as many numbers as stand below the figure, and "
-        "reconstructed from them alone. First: the error that remains, lower is better. Then: each "
+        reading="Each image is reduced to as many numbers as the axis says, and reconstructed "
+        "from them alone. First: the error that remains, lower is better. Then: an "
         "autoencoder’s error as a multiple of that of the best PCA with as many numbers; below 1 "
         "it is ahead. PCA is fitted to the training images alone, with the validation images, or "
-        f"with shifted copies; the best is that with the lowest test error.{missing}{begins} "
-        "“PCA needs” "
-        "is how many components PCA needs for the same error; SSIM is the structural similarity "
-        "(1 where nothing is lost). What each training cost is in manifest.json.",
+        f"with shifted copies; the best has the lowest test error.{missing}{begins} “PCA needs”: "
+        "how many components PCA needs for the same error; SSIM: structural similarity (1: "
+        "nothing is lost). Costs are in manifest.json.",
         limits="The error counts grey levels, not similarity to the eye: a blurred image "
         "scores well. The "
         f"autoencoders were trained {training}; their recipe was chosen on the ORL collection. A "
