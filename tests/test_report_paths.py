@@ -141,5 +141,5 @@ def test_the_title_claims_no_more_than_its_interval(
     found = content(changed(study, tmp_path / "s", "path_midpoints", **ends))
     assert found.title == (
         f"Halfway between two faces 12 of 20 mixtures of pixels are accepted, 2 of 20 of codes "
-        f"({words}); decoding alone leaves 8 of 40"
+        f"({words}); of faces merely decoded 8 of 40"
     )

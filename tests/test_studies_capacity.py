@@ -81,7 +81,8 @@ def test_the_findings_quote_the_tables(tmp_path: Path) -> None:
         "At a false-accept rate of 1 % the 8-number code has room for at most 250 people [130, "
         "500] (ratio of caps in all dimensions of the codes; a sphere of their intrinsic "
         "dimension, 5.1, would hold 100 [40, 250]; 120 faces of 12 people on which the encoder "
-        "was not trained), and matches two faces of one person in 62.0 % of cases [58.9 %, 65.1 %]."
+        "was not trained), and matches two faces of one person in 62.0 % of cases [58.9 %, "
+        "65.1 %]. Of 20 people drawn at random one pair is already expected to be confused."
     )
     assert around == (
         "The 64 nearest faces of a face vary in 40.5 of 4,096 directions [38.5, 42.5], 1.0 % of "

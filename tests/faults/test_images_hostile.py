@@ -153,8 +153,11 @@ def test_images_that_are_a_bomb_are_refused_before_they_are_unpacked(tmp_path, m
 
 def test_pickled_members_are_left_alone_and_pickled_images_refused(tmp_path):
     pickled = np.array([{}, {}, {}], dtype=object)
-    images = open_images(archive(tmp_path / "x.npz", images=PIXELS, labels=pickled))
+    images = open_images(archive(tmp_path / "x.npz", images=PIXELS, notes=pickled))
     assert images.labels is None
+    assert "must have one number or text per image, got Python objects" in sentence(
+        lambda: open_images(archive(tmp_path / "z.npz", images=PIXELS, labels=pickled))
+    )
     assert "must be a complete .npy or .npz file of plain arrays" in sentence(
         lambda: open_images(archive(tmp_path / "y.npz", images=pickled))
     )

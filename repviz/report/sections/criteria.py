@@ -116,7 +116,7 @@ def render(study: Study) -> Content | None:
         "loss are needed to rule out a loss of 5 %. Observed is the same without a test; its "
         f"interval resamples test {nouns.images}, or {nouns.units}, for these trained models, and "
         "∞ is beyond the sizes of the sweep. We report an elbow only if it stays in place when "
-        "the range of sizes changes; one range alone cannot show that.",
+        "the range of sizes changes.",
         limits=limits,
         title=_title(study, claim(study)),
     )

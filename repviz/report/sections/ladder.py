@@ -260,15 +260,13 @@ def _wrong(study: Study) -> Markup | None:
 def _reading(study: Study) -> str:
     nouns = study.nouns
     return (
-        f"Rung by rung the random images share more with {nouns.images}: the brightness of each "
-        "pixel, the spectrum, how pixels vary together, the code of an autoencoder. Acceptance "
-        "need not rise with it: averages of images that the judges know are refused as too near, "
-        "decoded codes often because the decoder blurs. Where none was "
-        "accepted, the probability is not zero but at most the limit given (95 %); a bound from "
-        "theory, in the table, lies far below it. Slow judges see the first 100 images of a rung "
-        "that all others accept: counting ends there, so that n is smaller. Distance to the "
-        f"nearest known {nouns.image} cannot judge alone: averages under noise lie nearer than "
-        f"real {nouns.images}. So judges refuse on both sides where they can, and judge together."
+        f"Rung by rung the random images share more with {nouns.images}; acceptance need not rise "
+        "with it: averages of images that the judges know are refused as too near, decoded codes "
+        "often because the decoder blurs. Where none was accepted, the probability is at most the "
+        "limit given (95 %). Slow judges see the first 100 images of a rung that all others "
+        "accept: counting ends there, so that n is smaller. Distance to the nearest known "
+        f"{nouns.image} cannot judge alone: averages under noise lie nearer than real "
+        f"{nouns.images}. So judges refuse on both sides where they can, and judge together."
     )
 
 
@@ -281,8 +279,8 @@ def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
         else f"The intervals of the judges’ errors count images made from one {nouns.image} once. "
     )
     counted += (
-        f"Those of the rungs are over further images made in the same way, of the same known "
-        f"{nouns.images} and crops of the same photographs. "
+        f"Those of the rungs are over further images of the same known {nouns.images} and "
+        "photographs. "
     )
     met = count(negatives[negatives["in_classifier_training"]]["kind"].nunique())
     kinds = count(negatives["kind"].nunique())

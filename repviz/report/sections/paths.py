@@ -191,8 +191,8 @@ def _reading(study: Study, by_kind: dict[str, dict[str, Any]]) -> str:
     return (
         f"{words} Of {nouns.images} that are decoded without mixing {_of(by_kind['decoded'])} are "
         f"accepted, of mixed codes {_of(by_kind['code'])}: only the difference of these two is due "
-        f"to mixing. The ladder’s averages are of {nouns.images} that the judges know, and most "
-        "are refused as too near; these two are new to the judges."
+        f"to mixing. The ladder’s averages are of {nouns.images} that the judges know; these two "
+        "are new to them."
     )
 
 
