@@ -287,10 +287,9 @@ def _limits(study: Study, rungs: pd.DataFrame, negatives: pd.DataFrame) -> str:
     return (
         f"“Accepted” means: not told apart from {nouns.images} of this source, in this crop and "
         f"light, by these judges. Another pose or crop of {nouns.one} may be refused. Of the "
-        f"{kinds} kinds of negatives the classifier had met {met} in training "
-        f"(made from other {nouns.images}); on kinds that nobody thought of, its error "
-        f"is unknown. {counted}The shares are "
-        f"those of these ways to draw: they do not say how many {nouns.images} there are."
+        f"{kinds} kinds of negatives the classifier had met {met} in training; on kinds that "
+        f"nobody thought of, its error is unknown. {counted}The shares are those of these ways to "
+        f"draw: they do not say how many {nouns.images} there are."
     )
 
 
