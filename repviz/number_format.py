@@ -100,6 +100,13 @@ def exponent_above(value: Any) -> str:
     return f"{math.ceil(10 * value) / 10:,.1f}".replace("-", "−")
 
 
+def exponent_below(value: Any) -> str:
+    """A log10 that is a lower bound, rounded down so that it remains one: ``−1,191.9``."""
+    if missing(value) or math.isinf(value):
+        return exponent(value)
+    return f"{math.floor(10 * value) / 10:,.1f}".replace("-", "−")
+
+
 def vague(low: Any, high: Any) -> bool:
     """Whether the ends of an interval of a dimension are a factor of 10 or more apart.
 
@@ -120,7 +127,12 @@ def points(difference: Any) -> str:
 
 
 def points_with_interval(difference: Any, low: Any, high: Any) -> str:
-    """A difference of two shares with its interval: ``+5.0 points [+0.5, +9.5]``."""
+    """A difference of two shares with its interval: ``+5.0 points [+0.5, +9.5]``.
+
+    Where there is none: ``+5.0 points, without an interval``.
+    """
+    if missing(low) or missing(high):
+        return f"{points(difference)} points, without an interval"
     return f"{points(difference)} points [{points(low)}, {points(high)}]"
 
 

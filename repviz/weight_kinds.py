@@ -74,6 +74,8 @@ def benefit(differences: Iterable[Mapping[str, Any]], kind: str) -> tuple[str, s
     pairs = {(row["representation_a"], row["representation_b"]): row for row in differences}
     named = [(a.removeprefix(f"{kind} "), a, b) for a, b in pairs if a.startswith(f"{kind} ")]
     gains = {layer: pairs[a, b] for layer, a, b in named if b == f"untrained {layer}"}
+    if not gains:
+        return "cannot be told", "too few images are compared to tell"
     *earlier, layer = gains
     own, pixels, cause = gains[layer], pairs[f"{kind} {layer}", "pixels"], WEIGHT_KINDS[kind].cause
     also = [one for one in earlier if gains[one]["low"] > 0]
@@ -87,7 +89,7 @@ def benefit(differences: Iterable[Mapping[str, Any]], kind: str) -> tuple[str, s
         control = f"the gain over the pixels is {beside}"
     else:
         control = f"no gain over the pixels is shown ({beside})"
-    if own["low"] <= 0:
+    if not own["low"] > 0:  # nor where there is no interval
         worse = own["high"] < 0
         said = f"{cause} makes it worse" if worse else f"no benefit of {cause} is shown"
         but = f", but it helps in {listed(also)}" if also else ""

@@ -176,6 +176,11 @@ def test_a_benefit_is_claimed_of_the_layers_that_show_it_alone() -> None:
     assert word == "no benefit shown"
     assert clause.startswith("no benefit of training is shown in fc7 (+4.0 points [+0.0, +6.0]), ")
     assert ", but it helps in pool2; " in clause
+    unknown = float("nan")
+    word, clause = verdict(pool1=unknown, fc7=unknown)
+    assert word == "no benefit shown"
+    assert clause.startswith("no benefit of training is shown in fc7 (+4.0 points, without an ")
+    assert benefit([], "trained")[0] == "cannot be told"
 
 
 @pytest.mark.parametrize(
@@ -593,10 +598,10 @@ def test_the_anatomy_names_the_paper_where_its_parameters_are_those(study, tmp_p
 def test_a_training_whose_loss_still_fell_is_not_converged(study: Path, tmp_path: Path) -> None:
     claim, render = get_section("training").claim, get_section("training").render
     table = pd.read_csv(study / "results" / "training.csv")
-    falling, still = " Not converged: the training loss was still falling, from 2.19 to 1.83 ", []
+    falling, still = "%, from 2.19 to 1.83.", []
     for name, last in (("falling", 1.83), ("still", 2.1)):
         losses = [3.0] * (len(table) - 2) + [2.19, last]
-        folder = changed(study, tmp_path / name, "training", train_loss=losses)
+        folder = changed(study, tmp_path / name, "training", train_loss=losses, train_accuracy=0.9)
         made = reading.open_study(folder)
         still.append(falling in claim(made).answer and falling in str(render(made).body))
     assert still == [True, False]

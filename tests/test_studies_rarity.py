@@ -73,7 +73,8 @@ def test_without_an_estimate_the_bound_stands(tmp_path: Path) -> None:
     (sentence,) = rarity_findings(study)
     assert sentence.startswith(
         "A uniformly random image is accepted by all judges together with a probability below "
-        "10⁻¹²⁹⁸ (an analytic bound, no estimate; --rarity estimates it), and by the judge of "
+        "10⁻¹²⁹⁸ (an analytic bound, no estimate; --rarity estimates it, in a new folder), and by "
+        "the judge of "
     )
     section = get_section("rarity").render(study)
     assert section is not None

@@ -337,7 +337,7 @@ class _Objects:
     def create(self, name: str, content: bytes) -> bool:
         """Write an object where there is none of this name; whether there was none."""
         path = f"{self.root}/{name}"
-        with self._answering():
+        with self._answering(writes=True):
             try:
                 self.files.pipe_file(path, content, mode="create")
             except FileExistsError:
@@ -348,7 +348,7 @@ class _Objects:
 
     def put(self, file: Path, name: str) -> None:
         """Upload a file."""
-        with self._answering():
+        with self._answering(writes=True):
             self.files.put_file(str(file), f"{self.root}/{name}")
 
     def get(self, name: str, file: Path) -> None:
@@ -367,13 +367,18 @@ class _Objects:
             return hashlib.file_digest(content, provenance.checksum).hexdigest()
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Within the block, whatever goes wrong is one sentence, but for what is not there."""
+    def _answering(self, *, writes: bool = False) -> Iterator[None]:
+        """Within the block, whatever goes wrong is one sentence, but for reading what is not there.
+
+        Where something is written, what is not there is the bucket.
+        """
         try:
             yield
-        except (RepvizError, FileNotFoundError):
+        except RepvizError:
             raise
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and not writes:
+                raise
             lines = str(error).splitlines() or [type(error).__name__]
             raise StoreError(
                 f"{self.place}: the object store must answer, got '{lines[0]}'. Check the address, "

@@ -24,6 +24,7 @@ VERDICTS = ("nearest-face", JOINT)
 COUNTING = "counting"
 MOVES = 20  # of every point at each level: with fewer, points in thousands of dimensions lag behind
 NOT_ASKED = "splitting takes minutes and was not asked for"
+NONE_PASSED = "no point that was found passed the judges that answer yes or no"
 
 
 def rarity_table(
@@ -153,6 +154,8 @@ def _estimated(
         found = log10_accepted(judges, known, sampler, verdict=verdict, **effort)
     except InputError as error:  # no draw is accepted, or a population is stuck
         return {"method": method, "left_out": _clause(error)}
+    if math.isinf(found.log10):
+        return {"method": method, "left_out": NONE_PASSED, "evaluations": found.evaluations}
     bound = accepted_bound(judges, known, sampler, verdict)
     low, value, high = np.fmin([found.low, found.log10, found.high], bound)
     row: dict[str, Any] = _interval(value, low, high, found.floor)

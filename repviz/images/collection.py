@@ -271,14 +271,14 @@ class Images:
         size: int | tuple[int, int] | EllipsisType | None = ...,
         grey: bool | EllipsisType | None = ...,
     ) -> Images:
-        """The same images decoded at another size or in grey; None leaves a setting as it is.
+        """The same images decoded at another size or in grey; what is not given stays as it is.
 
         Parameters
         ----------
         size : int, (int, int) or None
-            As in :func:`repviz.open_images`.
+            As in :func:`repviz.open_images`; None: as stored.
         grey : bool or None
-            As in :func:`repviz.open_images`.
+            As in :func:`repviz.open_images`; None: as stored.
 
         Raises
         ------

@@ -94,7 +94,7 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
     # Of labels kept apart one alone says nothing of others; where they are not, its images do.
     several = units is not None and len(np.unique(units[test])) > 1
     if images.groups is None and (by == "label" or several):
-        groups = np.asarray(images.labels)
+        groups = np.asarray(images.labels) if units is None else units
     return Partition(train, validation, test, groups, by)
 
 

@@ -221,7 +221,9 @@ def _filters(draft: Draft, study: Study, model: Model, images: Images, seed: int
     draft.array("filters", weights)
     n_towers, rows = towers(model), []
     each, limit = weights.shape[1] // n_towers, np.quantile(np.abs(weights), SHOWN_IN_FULL)
-    alike = _median_correlation(weights[0], weights[-1]) if len(weights) > 1 else np.nan
+    # Another recipe's control is another draw, of which filters of equal number are unrelated.
+    is_start = len(weights) > 1 and model.recipe.get("init") == "data-dependent"
+    alike = _median_correlation(weights[0], weights[-1]) if is_start else np.nan
     for state, (kind, one) in enumerate(networks.items()):
         for tower in range(n_towers):
             first, last = tower * each, (tower + 1) * each - 1

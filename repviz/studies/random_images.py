@@ -183,17 +183,19 @@ def claim(study: Study) -> str:
 
 def _structure(rungs: pd.DataFrame, nouns: Nouns) -> str:
     """The first rung of which an appreciable share is accepted: its interval lies above 5 %."""
-    steps = rungs[rungs["kind"] == "ladder"].sort_values("order")
+    steps = rungs[rungs["kind"] == "ladder"].sort_values("order").drop("uniform-pixels")
     passing = steps[steps["accepted_share_low"] > 0.05]
     if passing.empty:
         return f"On no rung of the ladder are clearly more than 5 % accepted as {nouns.images}."
     first: Any = passing.iloc[0]
+    certify = f" The judges refuse noise, they do not certify {nouns.one}."
+    if rungs.loc["uniform-pixels", "accepted"]:
+        certify = ""
     return (
         f"Random images with more structure do pass: of “{first.title}” "
         f"{percent(first.accepted_share)} are accepted ({_interval(first)}; {count(first.n)} "
         f"images, median distance to the nearest known {nouns.image} "
-        f"{plain(first.distance_median)}). The judges refuse noise, they do not certify "
-        f"{nouns.one}."
+        f"{plain(first.distance_median)}).{certify}"
     )
 
 

@@ -86,7 +86,7 @@ def _probability(row: Any) -> str:
     """``of 10⁻⁶¹⁰ (...)``, else ``below 10⁻⁶⁰⁶ (...)``; "" where neither is known."""
     bound = "" if missing(row.log10_bound) else power_of_ten(math.ceil(row.log10_bound))
     if missing(row.log10_probability):
-        cost = "; --rarity estimates it" if row.left_out == OPTION else ""
+        cost = "; --rarity estimates it, in a new folder" if row.left_out == OPTION else ""
         return bound and f"below {bound} (an analytic bound, no estimate{cost})"
     low, high = (exponent(row[f"log10_probability_{end}"]) for end in ("low", "high"))
     limit = bound and f"; analytic bound {bound}"

@@ -146,7 +146,7 @@ class Decoders {
 // Without decoders in the page: the rows of the selected images in its section of reconstructions.
 const copyReconstructions = () => {
   const table = document.querySelector("#reconstructions table");
-  const rows = [...document.querySelectorAll("#reconstructions tbody")];
+  const rows = [...document.querySelectorAll("tbody[data-row]")];
   if (rows.length === 0) return;
   on(document, "imageselection", ({ detail: { empty, mask } }) => {
     const chosen = rows.filter((row) => mask[row.dataset.row]);

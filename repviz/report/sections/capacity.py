@@ -192,8 +192,8 @@ def _around(rows: list[dict[str, Any]], nouns: Nouns) -> str:
         f"{plain(row['directions_high'])}; mean of {count(row['n'])} {nouns.images}). "
         f"{count(row['neighbors'])} neighbours can span {count(row['directions_most'])} directions "
         f"at most, and isotropic points would vary in {plain(row['directions_isotropic'])}."
-        f"{''.join(fewer)} Linear directions count the bends of the set as well: their number is "
-        "larger than the intrinsic dimension."
+        f"{''.join(fewer)} Linear directions count the bends of the set as well: their number can "
+        "exceed the intrinsic dimension."
     )
 
 

@@ -164,8 +164,8 @@ def claim(study: Study) -> Claim | None:
     criterion = f"the criterion “{row['title']}”{_factor_names(study, row)}"
     if missing(row["observed"]):
         answer = (
-            f"At each size the score by {criterion} falls by {points} points or more against the "
-            f"originals ({n})."
+            f"There is no size from which on the score by {criterion} stays within {points} points "
+            f"of the originals ({n})."
         )
         answer += " So few test images may show that by chance." if row["undecided"] else ""
         return Claim(question, "none tried was enough", answer, rank=1)

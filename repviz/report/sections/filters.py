@@ -23,8 +23,8 @@ TOWERS = (
     "is chance."
 )
 GREY = (
-    " These pictures are grey: only the sum of a filter’s three colours acts on them, so the "
-    "colours seen here are those of its random start, and no colour can be learned."
+    " These pictures are grey: only the sum of a filter’s three colours acts on them, so that they "
+    "show nothing of its colours."
 )
 UNCHANGED = 0.95  # median correlation with the untrained filters from which they hardly changed
 ALONE, BESIDE = 12, 8  # pictures per row: of one network, of two
@@ -55,11 +55,11 @@ def render(study: Study) -> Content | None:
     shown = _beside(weights, rows, towers) if len(states) > 1 else _alone(weights, rows, towers)
     lacking = study.manifest["skipped"].get("untrained filters")
     no_control = f" No untrained control: {lacking}." if lacking else ""
-    control = (
-        " What the random weights show was there before training; only what differs was learned."
-        if len(states) > 1
-        else ""
-    )
+    control = ""
+    if len(states) > 1 and not missing(alike):
+        control = " The random weights are those before training: only what differs was learned."
+    elif len(states) > 1:
+        control = " The random weights are another draw than those before training."
     return Content(
         figure(shown, f"{size} pixels each. {' '.join(kinds)} {scale}{correlation}{no_control}"),
         reading="Each picture is one filter: the image patch that activates it most. Stripes are "

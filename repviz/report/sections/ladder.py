@@ -360,11 +360,10 @@ def _real_interval(real: dict[str, Any], nouns: Nouns) -> str:
 
 
 def _structured(rungs: list[dict[str, Any]], nouns: Nouns) -> str:
-    """The rung of the ladder that passes most often, where more than 5 % of it do."""
-    rung = max(
-        (row for row in rungs if row["kind"] == "ladder"), key=lambda row: row["accepted_share"]
-    )
-    if not rung["accepted_share_low"] > 0.05:
+    """The rung that passes most often, where noise does not and more than 5 % of the rung do."""
+    noise, *others = (row for row in rungs if row["kind"] == "ladder")
+    rung = max(others, key=lambda row: row["accepted_share"])
+    if noise["accepted"] or not rung["accepted_share_low"] > 0.05:
         return ""
     return (
         f" Random images with more structure do pass ({_accepted(rung)} of “{rung['title']}”): "
