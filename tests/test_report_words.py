@@ -11,7 +11,7 @@ import pytest
 from study_folder import build
 
 from repviz.nouns import DIGITS, FACES, IMAGES, indefinite
-from repviz.number_format import LOWER_LIMIT
+from repviz.number_format import LOWER_LIMIT, exponent_above, exponent_below
 from repviz.report.html import tag
 from repviz.report.page import _breakable, write_report
 from repviz.report.sections import get_section
@@ -105,3 +105,16 @@ def test_nouns_fill_a_sentence():
 )
 def test_of_too_few_sizes_no_elbow_is_denied(ranges, stable, words) -> None:
     assert _elbow({"ranges": ranges, "stable": stable}) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "above"),
+    [
+        (-1206.96, "−1,207.0", "−1,206.9"),
+        (-1191.8, "−1,191.8", "−1,191.8"),
+        (-0.5, "−0.5", "−0.5"),
+        (-np.inf, "−∞", "−∞"),
+    ],
+)
+def test_a_bound_is_rounded_to_the_side_on_which_it_holds(value, below, above):
+    assert (exponent_below(value), exponent_above(value)) == (below, above)
