@@ -63,6 +63,7 @@ MARKERS = {
 }
 BITMAP_DPI = 144  # of what is rasterized inside an SVG: two pixels per CSS pixel
 NARROW = 500  # CSS pixels; below this width panels stand under each other
+REFERENCES = ("href", "clip-path")  # attributes that may name an id; a picture has its data
 
 _LOOK: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same layout on every machine
@@ -247,6 +248,7 @@ def svg(figure: Figure, name: str, *, alt: str = "") -> str:
             element.text = None
     _share_colours(root)
     _drop_unused_names(root)
+    _number_names(root, name)
     root.attrib = {
         "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": root.attrib["viewBox"],
@@ -269,10 +271,10 @@ def _strip(parent: ElementTree.Element) -> None:
 def _drop_unused_names(root: ElementTree.Element) -> None:
     """Leave out ids that nothing refers to, and the groups and turns that then do nothing."""
     used = {
-        name.partition("#")[2].rstrip(")")  # of "#id" or "url(#id)"
+        _referred(place)
         for element in root.iter()
-        for key, name in element.attrib.items()
-        if key in ("href", "clip-path")
+        for key, place in element.attrib.items()
+        if key in REFERENCES
     }
     for element in root.iter():
         if element.get("id") not in used:
@@ -280,6 +282,23 @@ def _drop_unused_names(root: ElementTree.Element) -> None:
         if element.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
     _unwrap(root)
+
+
+def _number_names(root: ElementTree.Element, name: str) -> None:
+    """Number the ids: matplotlib's are hashes, which markers repeat by the hundred."""
+    ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    numbered = {one: f"{name}-{number}" for number, one in enumerate(ids)}
+    for element in root.iter():
+        for key, place in element.attrib.items():
+            if key == "id":
+                element.attrib[key] = numbered[place]
+            elif key in REFERENCES and (one := _referred(place)) in numbered:
+                element.attrib[key] = place.replace(one, numbered[one])
+
+
+def _referred(place: str) -> str:
+    """The id in ``#id`` or ``url(#id)``."""
+    return place.partition("#")[2].rstrip(")")
 
 
 def _unwrap(parent: ElementTree.Element) -> None:
