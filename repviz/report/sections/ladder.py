@@ -250,7 +250,10 @@ def _wrong(study: Study) -> Markup | None:
     pictures = study.array("wrongly_accepted")
     if not len(pictures):
         return None
-    shown = [tag("figure", image(one, alt="Wrongly accepted image")) for one in pictures]
+    shown = [
+        tag("figure", image(one, alt="Wrongly accepted image"), class_="accepted")
+        for one in pictures
+    ]
     return figure(
         tag("div", shown, class_="samples"),
         f"Examples of what all judges together wrongly accept, taken for {study.nouns.images}.",
