@@ -91,7 +91,7 @@ def main(names: list[str]) -> None:
         if not names or entry.name in names:
             folder = STUDIES / entry.name
             run(entry.command.format(alexnet=ALEXNET.relative_to(ROOT)), folder)
-            copy_study(folder, GALLERY / entry.name, results=False)
+            copy_study(folder, GALLERY / entry.name)
     (GALLERY / "README.md").write_text(index(), encoding="utf-8")
 
 
@@ -102,14 +102,13 @@ def run(command: str, folder: Path) -> None:
     subprocess.run([Path(sys.executable).parent / "repviz", *words], cwd=ROOT, check=True)
 
 
-def copy_study(folder: Path, out: Path, *, results: bool = True) -> None:
+def copy_study(folder: Path, out: Path) -> None:
     """What of a study is published: report, manifest, tables and a picture of its first screen."""
     out.mkdir(parents=True, exist_ok=True)
     for name in ("report.html", "manifest.json"):
         shutil.copy(folder / name, out)
-    if results:
-        shutil.rmtree(out / "results", ignore_errors=True)
-        shutil.copytree(folder / "results", out / "results")
+    shutil.rmtree(out / "results", ignore_errors=True)
+    shutil.copytree(folder / "results", out / "results")
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=os.environ["REPVIZ_CHROMIUM"])
         page = browser.new_page(viewport=FIRST_SCREEN)

@@ -17,6 +17,7 @@ from repviz.report.sections import SECTIONS, get_section
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+EXAMPLE = Path(__file__).parents[1] / "reports" / "example-faces" / "report.html"
 HOSTILE = '</script><img src=x onerror="window.hacked=1">'
 LONG = "a-name-without-any-place-to-break-" * 8
 GIVEN = {  # columns of names that a user gives, beside ids and labels
@@ -73,9 +74,9 @@ def test_on_a_phone_four_samples_stand_in_a_row_without_names(
 
 
 def test_no_unfolded_table_of_long_cells_is_cut_on_a_wide_page(
-    browser: Browser, report: Path
+    browser: Browser,
 ) -> None:
-    page = visit(browser, report).page
+    page = visit(browser, EXAMPLE).page
     tables = page.evaluate(
         """() => [...document.querySelectorAll(".scroll:has(.long):not(details *)")]
             .map((one) => [one.scrollWidth, one.clientWidth])"""
@@ -158,8 +159,7 @@ def test_on_paper_nothing_runs_out_of_its_column_and_text_is_of_one_size(
 
 
 def test_the_default_study_prints_on_twelve_pages(browser: Browser) -> None:
-    example = Path(__file__).parents[1] / "reports" / "example-faces" / "report.html"
-    page = visit(browser, example).page
+    page = visit(browser, EXAMPLE).page
     printed = page.pdf(format="A4", prefer_css_page_size=True)
     pages = re.findall(rb"/Type\s*/Page\b(?!s)", printed)
     assert 4 < len(pages) <= 12
