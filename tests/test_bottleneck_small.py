@@ -188,3 +188,12 @@ def test_audits_are_kept_when_others_are_asked_for(tmp_path):
         setup = SweepSetup(effort=0.02, audit=audit)
         made = squeezed(images, tmp_path / "s", engines="prefix", setup=setup)
     assert made.result("audit")["bottleneck"].tolist() == [2, 4]
+
+
+def test_few_labels_are_kinds_and_a_size_is_tested_over_images(tmp_path):
+    made = squeezed(
+        noise(tmp_path, 60, np.tile(list("abc"), 20)), tmp_path / "s", criteria=["psnr:1"]
+    )
+    choices, swept = made.result("choices"), made.result("sweep")
+    assert choices["groups_test"].tolist() == choices["n_test"].tolist() == [9]
+    assert set(swept["groups_test"]) == {9}

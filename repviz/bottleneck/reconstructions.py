@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from repviz import checks
 from repviz.bottleneck.criteria import Reference
 from repviz.bottleneck.fitted import stem
 from repviz.errors import InputError
+from repviz.images.partition import independent_units
 from repviz.study_folder import Study
 
 
@@ -72,7 +74,7 @@ def open_reconstructions(study: Study) -> Reconstructions:
     pixels = np.asarray(study.array("thumbnails"))
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels
     channels, height, width = map(int, pixels.shape[1:])
-    labels = table["label"].astype(object).fillna("").astype(str).to_numpy()
+    labels = _texts(table["label"])
     labelled = bool((labels != "").any())
     factors = {
         name.removeprefix("factor_"): table[name].to_numpy(float)
@@ -89,13 +91,19 @@ def open_reconstructions(study: Study) -> Reconstructions:
         labels[train] if labelled else None,
         {name: values[train] for name, values in factors.items()},
     )
-    by_label = study.manifest["parameters"]["split"] == "label"
-    groups: np.ndarray = test
-    if "group" in table:
-        groups = table["group"].astype(str).to_numpy()[test]
-    elif by_label or len(np.unique(labels[test])) > 1:
-        groups = labels[test]
-    return Reconstructions(study, reference, groups)
+    units = independent_units(
+        len(table),
+        labels if labelled else None,
+        _texts(table["group"]) if "group" in table else None,
+        test,
+        by=study.manifest["parameters"]["split"],
+    )
+    return Reconstructions(study, reference, units[test])
+
+
+def _texts(column: pd.Series) -> np.ndarray:
+    """The cells as text, (n,) of str; "" where there is none."""
+    return column.astype(object).fillna("").astype(str).to_numpy()
 
 
 def _unit_rows(pixels: np.ndarray) -> np.ndarray:

@@ -90,12 +90,34 @@ def partition(images: Labelled, *, by: str | None = None, seed: int = 0) -> Part
             f"partition: at least 2 images must be left for testing, got {len(test)} of "
             f"{len(images)}. Use more images."
         )
-    groups = np.arange(len(images)) if images.groups is None else images.groups
-    # Of labels kept apart one alone says nothing of others; where they are not, its images do.
-    several = units is not None and len(np.unique(units[test])) > 1
-    if images.groups is None and (by == "label" or several):
-        groups = np.asarray(images.labels) if units is None else units
+    groups = independent_units(len(images), images.labels, images.groups, test, by=by)
     return Partition(train, validation, test, groups, by)
+
+
+def independent_units(
+    n: int, labels: np.ndarray | None, groups: np.ndarray | None, test: np.ndarray, *, by: str
+) -> np.ndarray:
+    """The independent unit of each image, ``(n,)``: its group or label, or its row number.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    labels, groups : ndarray of str, shape (n,), or None
+        As :func:`clusters_of` takes them.
+    test : ndarray of int
+        The rows that are tested.
+    by : str
+        How the images are split: "group", "label" or "image".
+    """
+    units = clusters_of(labels, groups)
+    if groups is not None:
+        return np.asarray(units)
+    if by == "label":
+        return np.asarray(labels if units is None else units)
+    # Of labels that are not kept apart one alone says nothing of others; its images do.
+    several = units is not None and len(np.unique(units[test])) > 1
+    return np.asarray(units) if several else np.arange(n)
 
 
 def clusters_of(labels: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray | None:
