@@ -109,7 +109,7 @@ def test_without_decoders_the_pictures_of_the_page_are_shown(
     seen = visit(browser, write_report(folder), width=390)
     page, copied = seen.page, seen.page.locator("#map-drawn tbody")
     select(page, "image/17")
-    words = "Of the 4 images that the page shows reconstructed, the selection holds 1."
+    words = "Of the 4 images listed as reconstructed, the selection holds 1."
     assert text(page, "#map-drawn-said") == words
     own = page.locator("#reconstructions tbody[data-row='17']")
     assert copied.evaluate("one => one.outerHTML") == own.evaluate("one => one.outerHTML")

@@ -146,14 +146,14 @@ class Decoders {
 // Without decoders in the page: the rows of the selected images in its section of reconstructions.
 const copyReconstructions = () => {
   const table = document.querySelector("#reconstructions table");
-  const rows = [...document.querySelectorAll("tbody[data-row]")];
+  const rows = [...document.querySelectorAll("#reconstructions tbody")];
   if (rows.length === 0) return;
   on(document, "imageselection", ({ detail: { empty, mask } }) => {
     const chosen = rows.filter((row) => mask[row.dataset.row]);
     const cut = table.cloneNode(); // without its content
     cut.append(...[table.tHead, ...chosen].map((part) => part.cloneNode(true)));
     by("map-drawn").hidden = empty;
-    say("map-drawn-said", `Of the ${rows.length} images that the page shows reconstructed, the selection holds ${chosen.length}.`);
+    say("map-drawn-said", `Of the ${rows.length} images listed as reconstructed, the selection holds ${chosen.length}.`);
     by("map-drawn-pictures").replaceChildren(...(chosen.length > 0 ? [cut] : []));
   });
 };
