@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 NOTHING = "–"
@@ -95,16 +95,19 @@ def exponent(value: Any) -> str:
 
 def exponent_above(value: Any) -> str:
     """A log10 that is an upper bound, rounded up so that it remains one: ``−1,191.8``."""
-    if missing(value) or math.isinf(value):
-        return exponent(value)
-    return f"{math.ceil(10 * value) / 10:,.1f}".replace("-", "−")
+    return _exponent_rounded(value, math.ceil)
 
 
 def exponent_below(value: Any) -> str:
     """A log10 that is a lower bound, rounded down so that it remains one: ``−1,191.9``."""
+    return _exponent_rounded(value, math.floor)
+
+
+def _exponent_rounded(value: Any, to_whole: Callable[[float], int]) -> str:
+    """A log10 with one decimal, whose tenths ``to_whole`` rounds."""
     if missing(value) or math.isinf(value):
         return exponent(value)
-    return f"{math.floor(10 * value) / 10:,.1f}".replace("-", "−")
+    return f"{to_whole(10 * value) / 10:,.1f}".replace("-", "−")
 
 
 def vague(low: Any, high: Any) -> bool:

@@ -16,6 +16,7 @@ from repviz.facespace.panel import judge_errors, judge_negatives
 from repviz.images.partition import Partition
 from repviz.nouns import FACES, Nouns
 from repviz.number_format import count, percent, plain
+from repviz.report.sections.rarity import NOISE
 from repviz.streams import stream
 from repviz.studies.representations import draw_by_label
 from repviz.study_folder import Draft, Study
@@ -160,7 +161,7 @@ def ladder_findings(study: Study) -> list[str]:
 def claim(study: Study) -> str:
     """The ladder's main result in one sentence, without a full stop, as for a section's title."""
     rungs = study.result("ladder").set_index("rung")
-    noise: Any = rungs.loc["uniform-pixels"]
+    noise: Any = rungs.loc[NOISE]
     held: Any = rungs.loc[HELD_OUT]
     nouns = study.nouns
     whose = ""
@@ -183,13 +184,13 @@ def claim(study: Study) -> str:
 
 def _structure(rungs: pd.DataFrame, nouns: Nouns) -> str:
     """The first rung of which an appreciable share is accepted: its interval lies above 5 %."""
-    steps = rungs[rungs["kind"] == "ladder"].sort_values("order").drop("uniform-pixels")
+    steps = rungs[rungs["kind"] == "ladder"].sort_values("order").drop(NOISE)
     passing = steps[steps["accepted_share_low"] > 0.05]
     if passing.empty:
         return f"On no rung of the ladder are clearly more than 5 % accepted as {nouns.images}."
     first: Any = passing.iloc[0]
     certify = f" The judges refuse noise, they do not certify {nouns.one}."
-    if rungs.loc["uniform-pixels", "accepted"]:
+    if rungs.loc[NOISE, "accepted"]:
         certify = ""
     return (
         f"Random images with more structure do pass: of “{first.title}” "

@@ -15,9 +15,9 @@ from repviz.facespace.rarity_table import NOT_ASKED, rarity_table
 from repviz.facespace.samplers import SAMPLERS
 from repviz.nouns import Nouns
 from repviz.number_format import count, exponent, from_log10, missing, power_of_ten
+from repviz.report.sections.rarity import NOISE
 from repviz.study_folder import Draft, Study
 
-NOISE = "uniform-pixels"  # the sampler that sentences quote
 OPTION = f"{NOT_ASKED} (--rarity)"
 
 

@@ -13,7 +13,7 @@ from repviz.report.html import Markup, join, tag
 from repviz.report.parts import chart, field, figure, interval, numbers_of, table
 from repviz.report.pictures import Grid, captioned, image
 from repviz.report.sections import Claim, Content, Section
-from repviz.report.sections.rarity import probability
+from repviz.report.sections.rarity import JOINT, probability
 from repviz.report.thumbnails import thumbnail, thumbnail_grid
 from repviz.study_folder import Study, records
 
@@ -39,7 +39,6 @@ TABLES = {
         "accepted_share_low accepted_share_high auc"
     ),
 }
-JOINT = "joint"  # the verdict of all judges together
 HEADINGS = {
     "ladder": "The ladder, from no structure to codes of real images",
     "control": "Controls, apart from the ladder",

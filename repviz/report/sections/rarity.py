@@ -31,7 +31,7 @@ TABLES = {
     ),
 }
 JOINT = "joint"  # the verdict of all judges together
-NOISE = "uniform-pixels"
+NOISE = "uniform-pixels"  # the sampler that titles and sentences quote
 _ROWS = (
     field("images", "title", text),
     field("verdict", "verdict_title", text),
